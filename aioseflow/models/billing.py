@@ -1,0 +1,95 @@
+"""Money: ``GET /balance``, ``GET /invoice``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from .shared import Model, OpenEnum
+
+
+@attrs.frozen
+class Balance(Model):
+    """What is owed and what is paid ahead: *documented*, ``GET /balance``.
+
+    Attributes:
+        acc_balance: total of the unpaid invoices.
+        acc_credit: credit of the account.
+    """
+
+    acc_balance: Decimal | None = None
+    acc_credit: Decimal | None = None
+
+
+class InvoiceStatus(OpenEnum):
+    """States of an invoice; ``Paid`` and ``Unpaid`` are documented, the others are HostBill's."""
+
+    PAID = "Paid"
+    UNPAID = "Unpaid"
+    CANCELLED = "Cancelled"
+    REFUNDED = "Refunded"
+    CREDITED = "Credited"
+    DRAFT = "Draft"
+    COLLECTIONS = "Collections"
+
+
+@attrs.frozen
+class InvoiceItem(Model):
+    """One line of an invoice: *documented*, ``GET /invoice/@id``.
+
+    Attributes:
+        item_id: id of what is billed (a service, a domain), see `type`.
+        amount: price of one; `linetotal` of all `qty`.
+    """
+
+    id: str
+    invoice_id: str | None = None
+    type: str | None = None
+    item_id: str | None = None
+    description: str | None = None
+    amount: Decimal | None = None
+    taxed: bool | None = None
+    qty: Decimal | None = None
+    linetotal: Decimal | None = None
+
+
+@attrs.frozen
+class Invoice(Model):
+    """An invoice: *documented*, ``GET /invoice`` (the first ten fields) and ``GET /invoice/@id``.
+
+    Attributes:
+        datepaid: None while unpaid (the panel's ``0000-00-00 00:00:00``); without zone.
+        taxrate: percent.
+        rate: exchange rate of `currency`.
+        items: empty in a list.
+        client: who is billed; the document leaves its content out, so it is kept as parsed, secrets
+            concealed as in `extra`.
+    """
+
+    id: str
+    date: dt.date | None = None
+    duedate: dt.date | None = None
+    paybefore: dt.date | None = None
+    total: Decimal | None = None
+    datepaid: dt.datetime | None = None
+    status: InvoiceStatus | None = None
+    merge_id: str | None = None
+    number: str | None = None
+    currency: str | None = None
+    subtotal: Decimal | None = None
+    credit: Decimal | None = None
+    tax: Decimal | None = None
+    taxrate: Decimal | None = None
+    tax2: Decimal | None = None
+    taxrate2: Decimal | None = None
+    taxexempt: bool | None = None
+    rate: Decimal | None = None
+    rate2: Decimal | None = None
+    rate3: Decimal | None = None
+    notes: str | None = None
+    items: tuple[InvoiceItem, ...] = ()
+    client: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)

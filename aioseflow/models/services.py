@@ -1,0 +1,302 @@
+"""Services and what hangs on them: ``GET /service`` and below."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import functools
+from decimal import Decimal
+from typing import Final, Literal
+
+import attrs
+
+from ..errors import DecodeError, InvalidArgument
+from ..secret import Secret
+from .shared import Address, Model, OpenEnum, address, wire
+
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_BITS_PER_SECOND: Final = {
+    "bit": Decimal(1),
+    "kbit": Decimal(10**3),
+    "mbit": Decimal(10**6),
+    "gbit": Decimal(10**9),
+    "tbit": Decimal(10**12),
+}
+
+
+class ServiceStatus(OpenEnum):
+    """States of a service; ``Active`` is documented, the others are HostBill's."""
+
+    ACTIVE = "Active"
+    PENDING = "Pending"
+    SUSPENDED = "Suspended"
+    TERMINATED = "Terminated"
+    CANCELLED = "Cancelled"
+    FRAUD = "Fraud"
+
+
+@attrs.frozen
+class Service(Model):
+    """A service: *documented*, ``GET /service`` and ``GET /service/@id``.
+
+    Attributes:
+        total: price per `billingcycle`.
+        username: of the service itself, in the details only, as are `password` and `rootpassword`.
+    """
+
+    id: str
+    domain: str | None = None
+    total: Decimal | None = None
+    status: ServiceStatus | None = None
+    billingcycle: str | None = None
+    next_due: dt.date | None = None
+    category: str | None = None
+    category_url: str | None = None
+    name: str | None = None
+    date_created: dt.date | None = None
+    firstpayment: Decimal | None = None
+    next_invoice: dt.date | None = None
+    label: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    rootpassword: Secret | None = None
+
+
+@attrs.frozen
+class UpgradeItem(Model):
+    """One choice of an upgradable resource: *seen on another installation*, ``GET /service/@id/upgrade``.
+
+    Attributes:
+        price: more per billing cycle; `setup_price` once.
+        selected: whether the service has it now.
+    """
+
+    id: str
+    name: str | None = None
+    price: Decimal | None = None
+    setup_price: Decimal | None = None
+    selected: bool | None = None
+
+
+@attrs.frozen
+class UpgradeResource(Model):
+    """A resource that can be changed: *seen on another installation*, ``GET /service/@id/upgrade``.
+
+    Attributes:
+        type: the form's kind of field (``"select"``).
+    """
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    items: tuple[UpgradeItem, ...] = ()
+
+
+@attrs.frozen
+class UpgradePackage(Model):
+    """A package to change to: *inferred*, no answer with one was ever published."""
+
+    id: str
+    name: str | None = None
+
+
+@attrs.frozen
+class UpgradeOptions(Model):
+    """What a service can be upgraded to: *seen on another installation*, ``GET /service/@id/upgrade``."""
+
+    resources: tuple[UpgradeResource, ...] = ()
+    package: tuple[UpgradePackage, ...] = ()
+
+
+@attrs.frozen
+class UpgradeQuote(Model):
+    """What an upgrade costs, or the order made of it: undocumented, all of it is in `extra`.
+
+    *Inferred* is only that it is an object; ``POST /service/@id/upgrade``.
+    """
+
+
+@attrs.frozen
+class BandwidthGraph(Model):
+    """Traffic of one switch port as pictures: *documented*, ``GET /service/@id/bandwidth-graphs``.
+
+    Attributes:
+        daily, weekly, monthly: base64 text as sent; `png` decodes it.
+    """
+
+    switch: str | None = None
+    port: str | None = None
+    name: str | None = None
+    daily: str | None = attrs.field(default=None, repr=False)
+    weekly: str | None = attrs.field(default=None, repr=False)
+    monthly: str | None = attrs.field(default=None, repr=False)
+
+    def png(self, period: Literal["daily", "weekly", "monthly"] = "daily") -> bytes:
+        """The picture as a PNG file's bytes.
+
+        Raises:
+            DecodeError: no picture was sent, or what was sent is not a base64 PNG.
+            InvalidArgument: another period.
+        """
+        if period not in ("daily", "weekly", "monthly"):
+            raise InvalidArgument(f"no such graph: {period!r}; there are daily, weekly and monthly")
+        text: str | None = getattr(self, period)
+        call, path = "services.bandwidth_graphs", f"$.{period}"
+        if not text:
+            raise DecodeError(f"{call}: the panel sent no {period} graph", call=call, path=path)
+        try:
+            # PHP wraps base64 in lines; the alphabet is checked, lest a shortened text pass for a picture.
+            data = base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            data = b""
+        if not data.startswith(_PNG_SIGNATURE):
+            raise DecodeError(
+                f"{call}: the {period} graph is not a base64 PNG (it begins {text[:16]!r})",
+                call=call,
+                path=path,
+            )
+        return data
+
+
+@attrs.frozen
+class BandwidthFormatted(Model):
+    """The same figures for people, with units: *documented*, ``GET /service/@id/bandwidth``."""
+
+    limit: str | None = None
+    used: str | None = None
+    overage: str | None = None
+    text: str | None = None
+
+
+@attrs.frozen
+class BandwidthUsage(Model):
+    """Measured traffic: *documented*, ``GET /service/@id/bandwidth``.
+
+    Attributes:
+        from_, to: bounds of the measurement (``from``, ``to``), aware UTC.
+        total, total_in, total_out: the panel does not say the unit.
+        average, max_in, max_out, average_t: rates; bits/s, as `percentile_95` is.
+        percentile_95: ``95th``, bits/s.
+    """
+
+    from_: dt.datetime | None = attrs.field(default=None, metadata=wire("from"))
+    to: dt.datetime | None = None
+    total: Decimal | None = None
+    total_in: Decimal | None = None
+    total_out: Decimal | None = None
+    average_t: Decimal | None = None
+    max_in: Decimal | None = None
+    percentile_95: Decimal | None = attrs.field(default=None, metadata=wire("95th"))
+    max_out: Decimal | None = None
+    average: Decimal | None = None
+
+
+@attrs.frozen
+class Bandwidth(Model):
+    """Traffic and what it costs: *documented*, ``GET /service/@id/bandwidth``.
+
+    The panel mixes units: `used` is in bits/s, `limit` in `overage_unit`; `used_bps` and `limit_bps`
+    can be compared.
+
+    Attributes:
+        model: how it is billed (``"95th"``).
+        over: whether the limit is passed.
+        projected_overage, projected_usage: for people, with their unit.
+    """
+
+    charge: Decimal | None = None
+    overage: Decimal | None = None
+    over: bool | None = None
+    formatted: BandwidthFormatted | None = None
+    usage: BandwidthUsage | None = None
+    used: Decimal | None = None
+    limit: Decimal | None = None
+    model: str | None = None
+    cost: Decimal | None = None
+    overage_unit: str | None = None
+    projected_charge: Decimal | None = None
+    projected_overage: str | None = None
+    projected_usage: str | None = None
+    period_from: dt.date | None = None
+    period_to: dt.date | None = None
+
+    @property
+    def used_bps(self) -> Decimal | None:
+        """What was used, in bits/s."""
+        return self.used
+
+    @property
+    def limit_bps(self) -> Decimal | None:
+        """What is included, in bits/s; None where the panel gives no limit or a unit that is not known."""
+        unit = _BITS_PER_SECOND.get((self.overage_unit or "").strip().lower())
+        return None if self.limit is None or unit is None else self.limit * unit
+
+
+@attrs.frozen
+class ServiceIp(Model):
+    """An address of a service: *documented*, ``GET /service/@id/ip``.
+
+    Attributes:
+        ipaddress_text, mask_text: as the panel spells them; `ipaddress` and `mask` are the objects.
+    """
+
+    ipaddress_text: str = attrs.field(alias="ipaddress", metadata=wire("ipaddress", "ip"))
+    mask_text: str | None = attrs.field(default=None, alias="mask", metadata=wire("mask"))
+    client_description: str | None = None
+    status: str | None = None
+
+    @functools.cached_property
+    def ipaddress(self) -> Address | str:
+        """The address, or the text where it is none."""
+        return address(self.ipaddress_text)
+
+    @functools.cached_property
+    def mask(self) -> Address | str | None:
+        """The network mask as an address, or the text where it is none (``"/24"``)."""
+        return None if self.mask_text is None else address(self.mask_text)
+
+
+@attrs.frozen
+class RdnsEntry(Model):
+    """The name that an address resolves to: *documented*, ``GET /service/@id/rdns``.
+
+    Attributes:
+        ipaddress_text: as the panel spells it; `ipaddress` is the object.
+        ptrname: the name of the PTR record (``2.101.10.10.in-addr.arpa``).
+        ptrcontent: the host name it holds.
+    """
+
+    ipaddress_text: str = attrs.field(alias="ipaddress", metadata=wire("ipaddress", "ip"))
+    ptrname: str | None = None
+    ptrcontent: str | None = None
+
+    @functools.cached_property
+    def ipaddress(self) -> Address | str:
+        """The address, or the text where it is none."""
+        return address(self.ipaddress_text)
+
+
+@attrs.frozen
+class Template(Model):
+    """An operating system to install: *inferred*, ``GET /service/@id/templates`` was never published."""
+
+    id: str
+    name: str | None = attrs.field(default=None, metadata=wire("name", "label"))
+
+
+@attrs.frozen
+class ServiceResources(Model):
+    """Available and used resources: undocumented, all of it is in `extra`.
+
+    *Inferred* is only that it is an object; ``GET /service/@id/resources``.
+    """
+
+
+@attrs.frozen
+class ServiceMethod(Model):
+    """A function that a service has: *seen on another installation*, ``GET /service/@id/methods``."""
+
+    name: str | None = None
+    method: str | None = None
+    route: str | None = None

@@ -1,0 +1,81 @@
+"""What all answers have in common: unknown keys are kept, unknown words of a state are kept."""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attrs
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class OpenEnum(enum.StrEnum):
+    """A string enum that keeps words it does not know, because each installation has words of its own.
+
+    ``ServiceStatus("Frozen")`` is a `ServiceStatus` equal to ``"Frozen"`` whose `is_known` is False; it
+    pickles and compares like any other. Values that are no text are a ``ValueError``.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        # Not entered among the members: the panel could otherwise make the enum grow without end.
+        word = str.__new__(cls, value)
+        word._name_ = str(value)
+        word._value_ = str(value)
+        return word
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this package has a member for the word."""
+        return self._value_ in type(self)._value2member_map_
+
+
+@attrs.frozen
+class Model:
+    """Base of every answer that is an object.
+
+    Attributes:
+        extra: the keys that the model has no attribute for, as parsed from JSON; whatever stands under a
+            secret-looking key, at any depth, is a `Secret`.
+    """
+
+    extra: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, repr=False, hash=False)
+
+
+@attrs.frozen
+class Accepted(Model):
+    """The panel took a change on: accepted is not finished.
+
+    Answer of every call that changes something; ``{"status": true}`` *seen on another installation*
+    (``POST /service/@id/vms/@vmid/stop``), ``{"info": ["revdnsupdated"]}`` *documented*
+    (``POST /service/@id/rdns``), the others *inferred*.
+
+    Attributes:
+        status: the panel's own word on it, None where it gives none (or one that is no boolean, which is
+            then in `extra`).
+        info: its codes for what it did.
+    """
+
+    status: bool | None = None
+    info: tuple[str, ...] = ()
+
+
+def wire(*keys: str) -> dict[str, Any]:
+    """Field metadata: the key of the answer, where it is not the attribute's name, then its other spellings.
+
+    The first spelling that holds anything counts; the others stay in `Model.extra`.
+    """
+    return {"wire": keys}
+
+
+def address(text: str) -> Address | str:
+    """The text as an ``ipaddress`` object, or itself where it is none (``"hiddenip"``)."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return text

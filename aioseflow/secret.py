@@ -1,0 +1,163 @@
+"""`Secret`: text that cannot be printed by accident; and which parts of an answer are such text."""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Any, Final, final
+
+HIDDEN: Final = "***"
+
+_SECRET_KEY = re.compile(
+    r"passw|passphrase|passcode|pwd|secret|token|credential|vnc|spice|cookie|authori[sz]ation|bearer"
+    r"|pass$|pass_|key$|key_|^key|^auth|authcode|^epp|eppcode|^pin$|^otp|session"
+)
+_KNOWN_PLAIN = frozenset({"keyboard", "author", "authorid"})
+_MAX_DEPTH = 64
+_EXCERPT_DEPTH = 8
+_EXCERPT_NODES = 1000
+_EXCERPT_TEXT = 200
+
+
+@final
+class Secret:
+    """A password or token: ``repr``, ``str`` and ``format`` show ``***``; ``reveal()`` gives the text.
+
+    Falsy when empty. Equal to another `Secret` with the same text, never to a plain string.
+    """
+
+    __slots__ = ("_text",)
+
+    _text: str
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "_text", text)
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __repr__(self) -> str:
+        return f"Secret('{HIDDEN}')"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        # As bytes, because compare_digest refuses text outside ASCII.
+        mine, theirs = (text.encode("utf-8", "surrogatepass") for text in (self._text, other._text))
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        # Frozen by __setattr__, so pickle must go through the constructor; whoever pickles a Secret
+        # sends it to a process of their own on purpose.
+        return (Secret, (self._text,))
+
+
+@functools.lru_cache(maxsize=512)
+def is_secret_key(key: object) -> bool:
+    """Whether a value under this key is to be kept out of sight (``rootpassword``, ``api_key``)."""
+    name = str(key).lower()
+    return _SECRET_KEY.search(name) is not None and name not in _KNOWN_PLAIN
+
+
+def conceal(value: Any, *, secret: bool = False, depth: int = _MAX_DEPTH) -> Any:
+    """A copy of parsed JSON in which every text and number under a secret-looking key is a `Secret`.
+
+    Args:
+        secret: whether the value itself stands under such a key.
+        depth: how many levels may be nested.
+
+    Raises:
+        ValueError: it is nested deeper, so that no later ``repr``, ``==`` or pickle can exhaust the stack.
+    """
+    if isinstance(value, Mapping):
+        if depth <= 0:
+            raise ValueError("nested too deep")
+        return {
+            key: conceal(item, secret=secret or is_secret_key(key), depth=depth - 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        if depth <= 0:
+            raise ValueError("nested too deep")
+        return [conceal(item, secret=secret, depth=depth - 1) for item in value]
+    if not secret or value is None or isinstance(value, bool | Secret):
+        return value
+    if isinstance(value, str):
+        return Secret(value)
+    # Not str(): that refuses integers of thousands of digits.
+    return Secret(hex(value) if isinstance(value, int) and value.bit_length() > 64 else str(value))
+
+
+def redact(value: Any) -> Any:
+    """A bounded copy of parsed JSON that may be shown, logged and pickled.
+
+    Values under secret-looking keys become ``"***"``, long texts are cut, what is deeper than 8 levels or
+    beyond the first 1,000 values becomes ``"…"``.
+    """
+    return _Redaction().copy(value, secret=False, depth=_EXCERPT_DEPTH)
+
+
+class _Redaction:
+    """One pass of `redact`: what is left of its budget of values."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = _EXCERPT_NODES
+
+    def copy(self, value: Any, *, secret: bool, depth: int) -> Any:
+        self.left -= 1
+        if isinstance(value, Mapping):
+            if depth <= 0:
+                return "…"
+            shown: dict[str, Any] = {}
+            for key, item in value.items():
+                if self.left <= 0:
+                    shown["…"] = f"{len(value) - len(shown)} more"
+                    break
+                shown[_cut(str(key))] = self.copy(item, secret=secret or is_secret_key(key), depth=depth - 1)
+            return shown
+        if isinstance(value, list | tuple):
+            if depth <= 0:
+                return "…"
+            items: list[Any] = []
+            for item in value:
+                if self.left <= 0:
+                    items.append(f"… {len(value) - len(items)} more")
+                    break
+                items.append(self.copy(item, secret=secret, depth=depth - 1))
+            return items
+        if value is None or isinstance(value, bool):
+            return value
+        if secret or isinstance(value, Secret):
+            return HIDDEN
+        if isinstance(value, str):
+            return _cut(value)
+        if isinstance(value, float) or (isinstance(value, int) and value.bit_length() <= 64):
+            return value
+        return f"… ({type(value).__name__})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _EXCERPT_TEXT else text[:_EXCERPT_TEXT] + "…"

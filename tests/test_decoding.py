@@ -1,0 +1,382 @@
+"""The decoder: PHP's shapes, paths of faults, and that nothing but a `SeFlowError` ever leaves it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import random
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aioseflow import models
+from aioseflow.decoding import decode, redact
+from aioseflow.errors import DecodeError
+from aioseflow.models import Account, Balance, Invoice, Model, PowerState, Service, Ticket, Vm
+from aioseflow.secret import Secret
+
+RESPONSES = Path(__file__).parent / "data" / "responses"
+PUBLISHED = {path.name: orjson.loads(path.read_bytes()) for path in sorted(RESPONSES.rglob("*.json"))}
+
+
+def name_of(value: object) -> str | None:
+    """A parameter's name in the test's id: str() refuses integers this long."""
+    return "huge" if isinstance(value, int) and value.bit_length() > 64 else None
+
+
+def vms(value: Any) -> list[Vm]:
+    return decode(list[Vm], {"vms": value}, key=("vms",), call="vms.list")
+
+
+def vm(payload: Any, identity: str | None = "4021") -> Vm:
+    return decode(Vm, payload, key=("vm", "vms"), call="vms.get", identity=identity)
+
+
+def fault(returns: Any, payload: Any, **arguments: Any) -> DecodeError:
+    with pytest.raises(DecodeError) as caught:
+        decode(returns, payload, call="vms.list", **arguments)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"id": "5", "label": "a"}, {"id": 6}],
+        {"5": {"label": "a"}, "6": {"id": None}},
+        {"x": {"id": "5", "label": "a"}, "y": {"id": 6.0}},
+    ],
+)
+def test_a_list_may_be_an_object_keyed_by_id(value: Any) -> None:
+    assert vms(value) == [Vm("5", label="a"), Vm("6")]
+
+
+def test_the_only_one_may_stand_there_without_its_list() -> None:
+    assert vms({"id": "5", "label": "a"}) == [Vm("5", label="a")]
+
+
+@pytest.mark.parametrize("value", [[], {}])
+def test_an_empty_list_is_empty_either_way(value: Any) -> None:
+    assert vms(value) == []
+
+
+@pytest.mark.parametrize("value", [None, "", False, 0, "none", True])
+def test_what_is_no_list_never_passes_for_an_empty_one(value: Any) -> None:
+    assert fault(list[Vm], {"vms": value}, key=("vms",)).path == "$.vms"
+
+
+@pytest.mark.parametrize("payload", [{}, [], {"vm": []}])
+def test_a_missing_key_is_named(payload: Any) -> None:
+    error = fault(list[Vm], payload, key=("vms",))
+    assert error.path == "$.vms"
+    assert "an object with 'vms'" in str(error)
+    assert "found nothing" in str(error)
+
+
+@pytest.mark.parametrize("payload", [None, 5, "text", True, [1], [{"id": 5}]])
+def test_an_answer_that_is_no_object_is_refused(payload: Any) -> None:
+    assert fault(list[Vm], payload, key=("vms",)).path == "$"
+
+
+def test_the_first_spelling_of_the_key_wins() -> None:
+    payload = {"vms": [{"id": 2}], "vm": {"id": 1}}
+    assert vm(payload, None).id == "1"
+    assert decode(Vm, {"vms": {"id": 2}}, key=("vm", "vms"), call="vms.get").id == "2"
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (["4021"], "$.vms[0]"),
+        ([{"id": 1}, 5], "$.vms[1]"),
+        ([{"id": 1}, None], "$.vms[1]"),
+        ([{"label": "a"}], "$.vms[0].id"),
+        ([[]], "$.vms[0].id"),
+        ([{"id": ""}], "$.vms[0].id"),
+        ([{"id": True}], "$.vms[0].id"),
+        ([{"id": 1.5}], "$.vms[0].id"),
+        ([{"id": {}}], "$.vms[0].id"),
+        ({"foo": 1}, "$.vms.foo"),
+        ({"a b": {"memory": "x"}}, '$.vms["a b"].memory'),
+        ({"18867": {"memory": "x"}}, "$.vms.18867.memory"),
+        ({"k" * 90: {"memory": "x"}}, '$.vms["' + "k" * 40 + '\\u2026"].memory'),
+    ],
+)
+def test_the_path_leads_to_the_fault(value: Any, path: str) -> None:
+    assert fault(list[Vm], {"vms": value}, key=("vms",)).path == path
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"vm": {"id": "4021", "memory": 512}},
+        {"vm": {"memory": 512}},
+        {"vm": [{"id": 4021, "memory": 512}]},
+        {"vm": [{"memory": 512}]},
+        {"vm": {"4021": {"memory": "512"}}},
+        {"vms": {"4021": {"memory": "512"}}},
+        {"vms": {"4021": {"id": "4021", "memory": "512"}, "4022": {"id": "4022"}}},
+        {"vms": {"0": {"id": "4022"}, "1": {"id": 4021, "memory": 512}}},
+        {"vms": [{"id": "4022"}, {"id": "4021", "memory": 512}]},
+        {"vms": {"id": 4021, "memory": 512}},
+        {"vms": {"memory": 512}},
+        {"vms": {"memory": 512, "usage": {}}},
+    ],
+)
+def test_the_vm_that_was_asked_for_is_found_in_every_shape(payload: Any) -> None:
+    assert vm(payload) == Vm("4021", memory=512)
+
+
+@pytest.mark.parametrize(
+    ("payload", "path"),
+    [
+        ({"vm": {"id": "5"}}, "$.vm.id"),
+        ({"vm": [{"id": "5"}]}, "$.vm[0].id"),
+        ({"vms": {"5": {"memory": 512}}}, "$.vms.5.id"),
+        ({"vms": {"5": {}, "6": {}}}, "$.vms"),
+        ({"vms": [{"id": "5"}, {"id": "6"}]}, "$.vms"),
+        ({"vm": [1, 2]}, "$.vm"),
+        ({"vm": {"id": [4021]}}, "$.vm.id"),
+    ],
+)
+def test_another_vm_than_the_one_asked_for_is_refused(payload: Any, path: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        vm(payload)
+    assert caught.value.path == path
+    assert "the one that was asked for, '4021'" in str(caught.value)
+
+
+@pytest.mark.parametrize("payload", [{"vm": []}, {"vm": {}}])
+def test_an_empty_object_has_at_least_the_id_that_was_asked_for(payload: Any) -> None:
+    assert vm(payload) == Vm("4021", power=PowerState.UNKNOWN)
+
+
+@pytest.mark.parametrize("value", [[], {}])
+def test_an_empty_object_without_an_id_is_none(value: Any) -> None:
+    assert fault(Service, {"service": value}, key=("service",)).path == "$.service.id"
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (None, "$.service"),
+        ("x", "$.service"),
+        ([5], "$.service[0]"),
+        ([{"id": 1}, {"id": 2}], "$.service"),
+        ({"1": {"id": 1}, "2": {"id": 2}}, "$.service"),
+        ({"data": {"x": 1}}, "$.service.data.id"),
+        ({"foo": 1}, "$.service.id"),
+    ],
+)
+def test_a_foreign_shape_is_not_taken_for_an_object(value: Any, path: str) -> None:
+    assert fault(Service, {"service": value}, key=("service",)).path == path
+
+
+def test_an_object_may_stand_in_a_list_of_one_or_under_its_id() -> None:
+    for value in ({"id": 5}, [{"id": 5}], {"5": {"id": 5}}):
+        assert decode(Service, {"service": value}, key=("service",), call="services.get") == Service("5")
+    assert decode(Balance, {"details": []}, key=("details",), call="billing.balance") == Balance()
+
+
+def test_an_error_says_what_was_expected_and_holds_no_secret() -> None:
+    item = {
+        "id": 1,
+        "memory": "abc",
+        "password": "hunter2",
+        "x": {"api_key": "k3y"},
+        "rootpassword": ["hunter3"],
+    }
+    error = fault(list[Vm], {"vms": [item]}, key=("vms",))
+    assert str(error) == (
+        "vms.list: the panel's answer cannot be read at $.vms[0].memory: expected a whole number, found 'abc'"
+        "; the error's payload is the answer without its secrets"
+    )
+    assert error.call == "vms.list"
+    assert error.payload == {
+        "vms": [
+            {"id": 1, "memory": "abc", "password": "***", "x": {"api_key": "***"}, "rootpassword": ["***"]}
+        ]
+    }
+    twin = pickle.loads(pickle.dumps(error))
+    assert (twin.path, twin.payload, str(twin)) == (error.path, error.payload, str(error))
+    assert error.__context__ is None
+    texts = [str(error), repr(error), str(pickle.dumps(error)), "".join(traceback.format_exception(error))]
+    assert not any(secret in text for text in texts for secret in ("hunter2", "hunter3", "k3y"))
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (5, "5"),
+        ("x" * 100, "'" + "x" * 39 + "…"),
+        (10**5000, "a number"),
+    ],
+    ids=name_of,
+)
+def test_an_error_describes_what_it_found_in_a_few_words(value: Any, found: str) -> None:
+    assert f"found {found};" in str(fault(list[Vm], {"vms": value}, key=("vms",)))
+
+
+@pytest.mark.parametrize(("value", "found"), [({"a": 1}, "an object of 1 keys"), ([1, 2], "a list of 2")])
+def test_an_error_does_not_spell_out_an_object(value: Any, found: str) -> None:
+    assert f"found {found};" in str(fault(Vm, {"id": 1, "memory": value}))
+
+
+@pytest.mark.parametrize("value", [[{"pw": "hunter2"}], ["hunter2"], True])
+def test_a_broken_password_is_not_in_its_error(value: Any) -> None:
+    error = fault(Vm, {"id": 1, "password": value})
+    assert error.path == "$.password"
+    assert "hunter2" not in str(error) + repr(error.payload)
+
+
+def test_unknown_keys_are_kept_without_their_secrets() -> None:
+    (found,) = vms(
+        [{"id": 1, "node": {"name": "n1", "vnc": {"pass": "pw"}}, "console_token": "t", "tags": ["a"]}]
+    )
+    assert found.extra == {
+        "node": {"name": "n1", "vnc": {"pass": Secret("pw")}},
+        "console_token": Secret("t"),
+        "tags": ["a"],
+    }
+    assert "pw" not in repr(found.extra)
+    assert "n1" not in repr(found)
+
+
+def test_the_payload_is_never_changed() -> None:
+    for name, payload in PUBLISHED.items():
+        before = copy.deepcopy(payload)
+        for cls in MODELS:
+            _try(cls, payload)
+            _try(list[cls], payload, key=tuple(payload))  # type: ignore[valid-type]
+        assert payload == before, name
+
+
+def test_an_account_without_the_documents_keys_is_still_one() -> None:
+    assert decode(Account, {"client": {"id": 7}}, key=("client",), call="account.details") == Account("7")
+
+
+@pytest.mark.parametrize("opening", ['{"a":', "["])
+def test_deep_nesting_is_one_clear_error(opening: str) -> None:
+    nested: Any = 1
+    for _ in range(5_000):
+        nested = {"a": nested} if opening != "[" else [nested]
+    for payload in (
+        {"vms": [{"id": 1, "deep": nested}]},
+        {"vms": nested},
+        {"vms": [{"id": 1, "ip": nested}]},
+    ):
+        error = fault(list[Vm], payload, key=("vms",))
+        assert error.path.startswith("$.vms")
+        json.dumps(error.payload)
+    assert fault(Account, {"id": 1, "privileges": nested}).path == "$.privileges"
+    assert fault(Invoice, {"id": 1, "client": {"x": nested}}).path == "$.client"
+
+
+MODELS: list[type[Model]] = [
+    cls
+    for cls in vars(models).values()
+    if isinstance(cls, type) and issubclass(cls, Model) and cls is not Model
+]
+KEYS = sorted({"vms", "vm", "details", "x", *(key for payload in PUBLISHED.values() for key in payload)})
+WORDS = st.sampled_from(
+    [
+        "",
+        " ",
+        "0",
+        "1",
+        "true",
+        "1e999999",
+        "-1e400",
+        "NaN",
+        "0000-00-00",
+        "2015-02-30",
+        "9999-12-31 23:59:59",
+        "::1",
+    ]
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | WORDS
+FIELDS = st.sampled_from(
+    sorted({"id", "x", *(a for cls in MODELS for a in dir(cls) if not a.startswith("_"))})
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(FIELDS | st.text(max_size=3), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+def _try(returns: Any, payload: Any, key: tuple[str, ...] = (), identity: str | None = None) -> Any:
+    try:
+        return decode(returns, payload, key=key, call="fuzz", identity=identity)
+    except DecodeError as error:
+        caught = error
+    assert caught.path.startswith("$")
+    assert len(str(caught)) < 1000
+    assert pickle.loads(pickle.dumps(caught)).path == caught.path
+    return None
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    cls=st.sampled_from(MODELS), many=st.booleans(), payload=JSON, wrapped=st.booleans(), named=st.booleans()
+)
+def test_nothing_but_a_decode_error_leaves_for_any_json(
+    cls: type[Model], many: bool, payload: Any, wrapped: bool, named: bool
+) -> None:
+    returns: Any = list[cls] if many else cls  # type: ignore[valid-type]
+    answer = _try(
+        returns, {"a": payload} if wrapped else payload, ("a",) if wrapped else (), "1" if named else None
+    )
+    if answer is not None:
+        repr(answer)
+        pickle.dumps(answer)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    steps = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    for step, item in steps:
+        yield value, step
+        if isinstance(item, dict | list):
+            yield from _places(item)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    name=st.sampled_from(sorted(PUBLISHED)),
+    cls=st.sampled_from(MODELS),
+    many=st.booleans(),
+    seed=st.integers(0, 2**32),
+    changes=st.lists(SCALARS | st.sampled_from([[], {}, [{}], {"1": {}}, {"1": "a"}, ["a"]]), max_size=4),
+)
+def test_nothing_but_a_decode_error_leaves_for_mutated_answers(
+    name: str, cls: type[Model], many: bool, seed: int, changes: list[Any]
+) -> None:
+    rng = random.Random(seed)
+    payload = copy.deepcopy(PUBLISHED[name])
+    for change in changes:
+        holder, step = rng.choice([({}, "x"), *_places(payload)])
+        if rng.random() < 0.2 and step != "x":
+            del holder[step]
+        else:
+            holder[step] = copy.deepcopy(change)
+    returns: Any = list[cls] if many else cls  # type: ignore[valid-type]
+    for key in ((), tuple(PUBLISHED[name]), tuple(payload)):
+        _try(returns, payload, key, rng.choice([None, "18867"]))
+
+
+def test_redact_is_offered_beside_decode() -> None:
+    assert redact({"password": "x"}) == {"password": "***"}
+
+
+def test_a_ticket_knows_its_keys_whatever_the_call_says() -> None:
+    assert decode(list[Ticket], {"tickets": [{"ticket_number": 1}]}, call="x")[0].ticket_number == "1"
