@@ -1,0 +1,25 @@
+"""Identifiers: opaque to us, and never more than one segment of a path."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TypeAlias
+
+from .errors import InvalidArgument
+
+Id: TypeAlias = int | str
+"""An identifier as the panel gives it, sent as one percent-encoded path segment."""
+
+
+def check_id(value: object, what: str) -> str:
+    """The id as text; anything that could leave its path segment is `InvalidArgument`."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise InvalidArgument(f"{what} must be a string or an integer, not {type(value).__name__}")
+    text = str(value)
+    if not text.strip():
+        raise InvalidArgument(f"{what} is empty; give the id as the panel shows it")
+    if text in {".", ".."} or "/" in text or "\\" in text:
+        raise InvalidArgument(f"{what} {text[:40]!r} would leave its place in the path; give the id alone")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise InvalidArgument(f"{what} {text[:40]!r} contains a control character; give the id alone")
+    return text

@@ -1,0 +1,78 @@
+"""Every number of the session's behaviour, in one place."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import attrs
+
+from .errors import ConfigurationError
+
+MAX_IN_FLIGHT: Final = 32  # beyond about 64 a silently queueing panel times out
+IDLE_CONNECTION_SECONDS: Final = 4.0  # PHP hosts often close after 5 s; a stale socket costs an unknown
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+EXCERPT_CHARACTERS: Final = 300
+
+
+def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigurationError(f"{attribute.name} must be a positive number of seconds, not {value!r}")
+
+
+def _not_negative(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"{attribute.name} must be zero or more seconds, not {value!r}")
+
+
+def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{attribute.name} must be a whole number of at least 1, not {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class Timeouts:
+    """How long one exchange may take, in seconds, counted after the concurrency gate.
+
+    ``connect`` covers DNS, TCP and TLS. ``read`` is for the answer to a call that changes nothing, ``change``
+    to one that does: hypervisors take 8 to 30 s, and a time-out there leaves an outcome unknown.
+    """
+
+    connect: float = attrs.field(default=10.0, validator=_seconds)
+    read: float = attrs.field(default=30.0, validator=_seconds)
+    change: float = attrs.field(default=120.0, validator=_seconds)
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When a failed call goes again by itself; what may go again at all is not a setting.
+
+    Attributes:
+        attempts: requests in all for one call. Refusals by throttle are not counted.
+        first_wait: upper bound of the first wait in seconds; it doubles with each attempt, and the wait is
+            drawn evenly from zero to the bound.
+        longest_wait: where the doubling ends, in seconds.
+        longest_told_wait: a longer ``Retry-After`` is raised at once instead of being waited for, in seconds.
+        deadline: seconds after the first failure beyond which no repeat starts.
+    """
+
+    attempts: int = attrs.field(default=3, validator=_at_least_one)
+    first_wait: float = attrs.field(default=0.5, validator=_not_negative)
+    longest_wait: float = attrs.field(default=8.0, validator=_not_negative)
+    longest_told_wait: float = attrs.field(default=120.0, validator=_not_negative)
+    deadline: float = attrs.field(default=300.0, validator=_seconds)
+
+
+@attrs.frozen(kw_only=True)
+class SettlePolicy:
+    """How a fleet waits until an accepted change is seen to be done, in seconds.
+
+    Attributes:
+        first_poll: from the acceptance to the first reading of a service's list.
+        longest_poll: the pause between readings grows by half each time, up to this.
+        patience: a service in which nothing has moved for so long is given up.
+    """
+
+    first_poll: float = attrs.field(default=2.0, validator=_seconds)
+    longest_poll: float = attrs.field(default=15.0, validator=_seconds)
+    patience: float = attrs.field(default=120.0, validator=_seconds)

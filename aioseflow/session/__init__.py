@@ -1,0 +1,1 @@
+"""How one call is made: the only way to the network."""

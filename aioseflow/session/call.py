@@ -1,0 +1,67 @@
+"""What one API call is: a frozen declaration, made once beside its coroutine."""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import Generic, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class Safety(enum.Enum):
+    """What may be done when it is not known whether the server acted on a request."""
+
+    READ = "read"
+    """Changes nothing: may be repeated."""
+    IDEMPOTENT = "idempotent"
+    """Ends in the same state however often it is sent: may be repeated."""
+    ONCE = "once"
+    """Must reach the server at most once: a lost answer is `OutcomeUnknown`."""
+
+
+READ = Safety.READ
+IDEMPOTENT = Safety.IDEMPOTENT
+ONCE = Safety.ONCE
+
+
+def _alternatives(key: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (key,) if isinstance(key, str) else tuple(key)
+
+
+@attrs.frozen(kw_only=True)
+class Call(Generic[T]):
+    """One method and path of the API.
+
+    ``key`` names where in the answer the result stands (alternatives in order of preference, empty for the
+    whole answer); ``identity`` is the path value that says which of several objects was asked for;
+    ``may_be_empty`` marks the one call where an empty body is an answer,
+    ``markup`` those that answer a piece of HTML.
+    """
+
+    method: str = attrs.field(kw_only=False)
+    path_template: str = attrs.field(kw_only=False)
+    name: str
+    returns: type[T]
+    safety: Safety
+    key: tuple[str, ...] = attrs.field(default=(), converter=_alternatives)
+    identity: str | None = None
+    may_be_empty: bool = False
+    markup: bool = False
+    placeholders: tuple[str, ...] = attrs.field(init=False)
+
+    @placeholders.default
+    def _find_placeholders(self) -> tuple[str, ...]:
+        return tuple(PLACEHOLDER.findall(self.path_template))
+
+    @property
+    def changes(self) -> bool:
+        """Whether the call changes something on the server."""
+        return self.safety is not READ
+
+    def __str__(self) -> str:
+        return self.name

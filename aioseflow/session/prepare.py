@@ -1,0 +1,50 @@
+"""From a `Call` and its values to what is put on the wire, or `InvalidArgument` with nothing sent.
+
+Bodies are PHP form data: ``resources[1557][9953]=2``. DELETE carries its parameters in the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from ..errors import InvalidArgument
+from ..identifiers import check_id
+from .call import PLACEHOLDER, Call
+
+
+@attrs.frozen
+class Prepared:
+    """A request ready to be sent: ``target`` is path and query, percent-encoded, below the base URL."""
+
+    target: str
+    body: bytes | None
+
+
+def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
+    """Split ``values`` into path segments and parameters; a parameter that is None is not sent."""
+    segments = {name: quote(check_id(values[name], name), safe="") for name in call.placeholders}
+    path = PLACEHOLDER.sub(lambda match: segments[match[1]], call.path_template)
+    parameters = {name: value for name, value in values.items() if value is not None and name not in segments}
+    if not parameters:
+        return Prepared(path, None)
+    try:
+        encoded = urlencode([pair for name, value in parameters.items() for pair in _pairs(name, value)])
+    except UnicodeEncodeError:
+        raise InvalidArgument(
+            f"{call.name}: a value contains half a surrogate pair; give well-formed text"
+        ) from None
+    if call.method == "DELETE":
+        return Prepared(f"{path}?{encoded}", None)
+    return Prepared(path, encoded.encode("ascii"))
+
+
+def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _pairs(f"{name}[{key}]", item)
+    else:
+        yield name, str(value)

@@ -1,0 +1,95 @@
+"""aiohttp kept honest: nothing repeated behind our back, bodies bounded, exceptions told apart."""
+
+from __future__ import annotations
+
+import ssl
+
+import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+from ..errors import DecodeError, RequestTimeout, TransportError
+from ..policy import MAX_BODY_BYTES
+from .retry import Failure, Fault
+
+
+class ConnectionDropped(Exception):
+    """The connection broke after the request had been written (the cause is aiohttp's own exception)."""
+
+
+async def no_replay(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """A client middleware that hides a dropped connection from aiohttp, which would send GET, PUT and
+    DELETE once more. It runs inside aiohttp's replay loop, whose ``except`` knows only these classes."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise ConnectionDropped from error
+
+
+async def read_body(response: ClientResponse) -> bytes:
+    """The whole decoded body, counted as it streams; over the bound is a `Fault`."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            response.close()
+            raise Fault(
+                Failure.UNREADABLE,
+                DecodeError(
+                    f"the answer is longer than {MAX_BODY_BYTES >> 20} MiB, which no call of this API needs",
+                    status=response.status,
+                ),
+            )
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, TimeoutError, OSError)
+"""Everything that aiohttp raises when an exchange fails."""
+
+
+def classify(error: BaseException) -> Fault:
+    """Which row of the retry table a failed exchange is, and the error to show."""
+    cause = error.__cause__ if isinstance(error, ConnectionDropped) and error.__cause__ else error
+    match cause:
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+            return Fault(
+                Failure.CERTIFICATE,
+                TransportError(f"the server's certificate was refused ({_reason(cause)}); nothing was sent"),
+            )
+        case aiohttp.ClientConnectorDNSError():
+            return _never_left("the host name could not be resolved; check the base URL and the resolver")
+        case aiohttp.ClientConnectorError():
+            return _never_left(
+                f"no connection ({_reason(cause)}); check the base URL and that the panel is up"
+            )
+        case aiohttp.ConnectionTimeoutError():
+            message = "no connection in time; nothing was sent"
+            return Fault(Failure.NEVER_LEFT, RequestTimeout(message))
+        case aiohttp.ClientHttpProxyError():
+            return _never_left(f"the proxy refused (HTTP {cause.status})")
+        case TimeoutError():
+            return Fault(Failure.LOST, RequestTimeout("no complete answer in time"))
+        case aiohttp.ClientPayloadError():
+            return _lost("the answer was cut off")
+        case aiohttp.ClientResponseError():
+            return _lost("the answer is not HTTP")
+        case aiohttp.ServerDisconnectedError():
+            return _lost("the connection was closed before the answer")
+        case _:
+            return _lost(f"the connection broke before the answer ({_reason(cause)})")
+
+
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    return (getattr(inner, "strerror", None) or str(inner) or type(inner).__name__)[:200]
+
+
+def _never_left(message: str) -> Fault:
+    return Fault(Failure.NEVER_LEFT, TransportError(message))
+
+
+def _lost(message: str) -> Fault:
+    return Fault(Failure.LOST, TransportError(message))

@@ -1,0 +1,17 @@
+"""Clients for tests: short waits, so that a test of retries takes milliseconds."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aioseflow import RetryPolicy, SeFlow, SettlePolicy
+
+QUICK_RETRY: Final = RetryPolicy(first_wait=0.001, longest_wait=0.002, deadline=30)
+QUICK_SETTLE: Final = SettlePolicy(first_poll=0.02, longest_poll=0.05, patience=1.0)
+USERNAME: Final = "ops@example.com"
+PASSWORD: Final = "corrèct-hörse"
+
+
+def client(url: str, **options: Any) -> SeFlow:
+    """A client of a stand-in panel that takes any credentials."""
+    return SeFlow(USERNAME, PASSWORD, base_url=url, **{"retry": QUICK_RETRY, **options})
