@@ -1,0 +1,153 @@
+"""The workers of one account in one run: they pull targets, so that a fleet is never a task for each VM."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import attrs
+
+from ..errors import OutcomeUnknown, SeFlowError
+from ..policy import SettlePolicy
+from .account import Account
+from .action import Action
+from .discover import Discovery, Listed
+from .ledger import Ledger
+from .outcome import Status, cause_of
+from .select import Selection, Target
+from .settle import Settler, Verdict
+
+
+@attrs.define(eq=False)
+class Control:
+    """How a run is steered from outside."""
+
+    running: asyncio.Event = attrs.Factory(asyncio.Event)
+    draining: bool = False
+
+
+@attrs.define(eq=False)
+class Crew:
+    """Discovers, acts and settles for one account."""
+
+    account: Account
+    action: Action
+    selection: Selection
+    policy: SettlePolicy | None
+    ledger: Ledger
+    control: Control
+    discovery: Discovery = attrs.field(init=False)
+    _ready: deque[Target] = attrs.field(factory=deque, init=False)
+    _pulling: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _settler: Settler | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.discovery = Discovery(self.account, self.selection)
+
+    async def list_everything(self) -> list[Target]:
+        """Read all lists before anything is done; the targets then wait for `work`."""
+        async with aclosing(self.discovery.lists()) as lists:
+            async for listed in lists:
+                self._take(listed)
+        return list(self._ready)
+
+    async def work(self, *, listed: bool) -> None:
+        """Act on every target until there is no more; ``listed`` says that `list_everything` was done."""
+        async with aclosing(self._lists(listed=listed)) as lists, asyncio.TaskGroup() as tasks:
+            if self.policy is not None and self.action.wanted is not None:
+                self._settler = Settler(self.account, self.action.wanted, self.policy, self._settled, tasks)
+            for _ in range(self.account.concurrency):
+                tasks.create_task(self._pull(lists))
+
+    def _lists(self, *, listed: bool) -> AsyncGenerator[Listed, None]:
+        return _nothing() if listed else self.discovery.lists()
+
+    def _take(self, listed: Listed) -> None:
+        service = listed.service
+        wanted = (vm for vm in listed.vms if self.selection.wants(service, vm))
+        targets = (Target(self.account.name, service, vm) for vm in wanted)
+        self._ready.extend([target for target in targets if self.ledger.select(target)])
+
+    async def _pull(self, lists: AsyncGenerator[Listed, None]) -> None:
+        while True:
+            await self.control.running.wait()
+            target = await self._next(lists)
+            # A pause may have come while the list was read.
+            await self.control.running.wait()
+            if target is None or self.control.draining:
+                return
+            await self._act(target)
+
+    async def _next(self, lists: AsyncGenerator[Listed, None]) -> Target | None:
+        async with self._pulling:
+            while not self._ready:
+                if self.control.draining:
+                    return None
+                listed = await anext(lists, None)
+                if listed is None:
+                    return None
+                self._take(listed)
+            return self._ready.popleft()
+
+    async def _act(self, target: Target) -> None:
+        skip = self.action.skip(target.vm)
+        if skip is not None:
+            verified = skip.status is Status.UNCHANGED
+            self.ledger.finish(target, skip.status, verified=verified, cause=skip.cause)
+            # A fleet that is already so must not hold the loop.
+            await asyncio.sleep(0)
+            return
+        self.ledger.begin(target)
+        error: SeFlowError | None = None
+        value = None
+        with self.account.capture() as exchanges:
+            try:
+                value = await self.action.perform(self.account, target.service.id, target.vm.id)
+            except SeFlowError as reason:
+                error = reason
+            except asyncio.CancelledError:
+                sent = sum(exchange.sent for exchange in exchanges)
+                status = Status.UNKNOWN if sent and self.action.changes else Status.NOT_ATTEMPTED
+                self.ledger.finish(target, status, cause="cancelled", attempts=sent)
+                raise
+        sent = sum(exchange.sent for exchange in exchanges)
+        if not self.action.changes and error is None:
+            self.ledger.finish(target, Status.UNCHANGED, verified=True, value=value, attempts=sent)
+        elif error is None or error.may_have_acted:
+            self._taken(target, sent, error)
+        else:
+            status = Status.FAILED if error.attempts else Status.NOT_ATTEMPTED
+            self.ledger.finish(target, status, cause=cause_of(error), error=error, attempts=sent)
+
+    def _taken(self, target: Target, sent: int, error: SeFlowError | None) -> None:
+        """The panel accepted it, or may have acted without our seeing the answer (``error``)."""
+        if self._settler is not None:
+            self.ledger.settle(target, sent, error)
+            self._settler.watch(target)
+        elif error is None:
+            self.ledger.finish(target, Status.CHANGED, attempts=sent)
+        else:
+            self.ledger.finish(target, Status.UNKNOWN, cause=_lost(error), error=error, attempts=sent)
+
+    def _settled(self, target: Target, verdict: Verdict) -> None:
+        standing = self.ledger.standing(target)
+        sent, error = standing.attempts, standing.error
+        if verdict == "seen":
+            self.ledger.finish(target, Status.CHANGED, verified=True, error=error, attempts=sent)
+        elif error is not None:
+            self.ledger.finish(target, Status.UNKNOWN, cause=_lost(error), error=error, attempts=sent)
+        elif verdict == "not_seen":
+            self.ledger.finish(target, Status.FAILED, cause="not_settled", attempts=sent)
+        else:
+            self.ledger.finish(target, Status.UNKNOWN, cause="not_readable", attempts=sent)
+
+
+def _lost(error: SeFlowError) -> str:
+    return "lost_answer" if isinstance(error, OutcomeUnknown) else cause_of(error)
+
+
+async def _nothing() -> AsyncGenerator[Listed, None]:
+    return
+    yield

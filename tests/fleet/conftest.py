@@ -1,0 +1,25 @@
+"""A small panel that answers at once, and a client of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from support.clients import QUICK_RETRY
+
+from aioseflow import SeFlow
+from aioseflow.sandbox import Sandbox
+
+
+@pytest.fixture
+async def panel() -> AsyncIterator[Sandbox]:
+    """Three services of eight VMs; power changes take no time."""
+    quick = {"stop_time": 0.0, "start_time": 0.0, "reboot_time": 0.0}
+    async with Sandbox(services=3, vms_per_service=8, seed=1, **quick) as sandbox:  # type: ignore[arg-type]
+        yield sandbox
+
+
+@pytest.fixture
+async def seflow(panel: Sandbox) -> AsyncIterator[SeFlow]:
+    async with SeFlow(panel.username, panel.password, base_url=panel.url, retry=QUICK_RETRY) as client:
+        yield client
