@@ -16,7 +16,7 @@ from .action import Action
 from .discover import Discovery, Listed
 from .ledger import Ledger
 from .outcome import Status, cause_of
-from .select import Selection, Target
+from .select import Pair, Selection, Target
 from .settle import Settler, Verdict
 
 
@@ -46,12 +46,14 @@ class Crew:
     def __attrs_post_init__(self) -> None:
         self.discovery = Discovery(self.account, self.selection)
 
-    async def list_everything(self) -> list[Target]:
-        """Read all lists before anything is done; the targets then wait for `work`."""
+    async def list_everything(self) -> tuple[list[Target], list[Pair]]:
+        """Read all lists before anything is done: the targets, which then wait for `work`, and all VMs."""
+        seen: list[Pair] = []
         async with aclosing(self.discovery.lists()) as lists:
             async for listed in lists:
+                seen += [(listed.service.id, vm.id) for vm in listed.vms]
                 self._take(listed)
-        return list(self._ready)
+        return list(self._ready), seen
 
     async def work(self, *, listed: bool) -> None:
         """Act on every target until there is no more; ``listed`` says that `list_everything` was done."""
@@ -106,7 +108,8 @@ class Crew:
             try:
                 value = await self.action.perform(self.account, target.service.id, target.vm.id)
             except SeFlowError as reason:
-                error = reason
+                # Its frames would cost more memory than all else that is kept of a VM.
+                error = reason.with_traceback(None)
             except asyncio.CancelledError:
                 sent = sum(exchange.sent for exchange in exchanges)
                 status = Status.UNKNOWN if sent and self.action.changes else Status.NOT_ATTEMPTED

@@ -201,11 +201,13 @@ class Run:
         async with asyncio.TaskGroup() as tasks:
             listings = [tasks.create_task(crew.list_everything()) for crew in self._crews]
         discoveries = [crew.discovery for crew in self._crews]
+        asked = all(discovery.error is None for discovery in discoveries)
+        read = not any(discovery.undiscovered for discovery in discoveries)
         check_found(
             self._selection,
-            [target for listing in listings for target in listing.result()],
-            {service for discovery in discoveries for service in discovery.services},
-            complete=not any(discovery.undiscovered for discovery in discoveries),
+            [target for listing in listings for target in listing.result()[0]],
+            services={service for each in discoveries for service in each.services} if asked else None,
+            vms={pair for listing in listings for pair in listing.result()[1]} if read else None,
         )
 
 

@@ -137,33 +137,34 @@ def _id(value: Any, what: str) -> str:
     return value.id if isinstance(value, Service | Vm) else check_id(value, what)
 
 
-def check_found(selection: Selection, found: Iterable[Target], services: set[str], *, complete: bool) -> None:
+def check_found(
+    selection: Selection,
+    found: Iterable[Target],
+    *,
+    services: set[str] | None,
+    vms: set[Pair] | None,
+) -> None:
     """Raise `InvalidArgument` for ids that were named and do not exist, or that name two VMs.
 
-    ``found`` are the selected targets, ``services`` the ids of all services seen. Unless ``complete``,
-    something could not be listed, and what is missing may be there.
+    ``found`` are the selected targets; ``services`` the ids of all services, and ``vms`` those of all VMs of
+    the services that were listed; None where some could not be read, and what is missing may be there.
     """
-    by_vm: dict[str, list[str]] = {}
-    found_pairs = set()
+    places: dict[str, list[str]] = {}
     for target in found:
-        by_vm.setdefault(target.vm.id, []).append(f"service {target.service.id} of {target.account}")
-        found_pairs.add((target.service.id, target.vm.id))
+        places.setdefault(target.vm.id, []).append(f"service {target.service.id} of {target.account}")
     for vm_id in sorted(selection.vms or ()):
-        places = by_vm.get(vm_id, [])
-        if len(places) > 1 and selection.pairs is None:
-            shown = " and in ".join(sorted(places))
+        if len(places.get(vm_id, [])) > 1 and selection.pairs is None:
+            shown = " and in ".join(sorted(places[vm_id]))
             raise InvalidArgument(f"VM {vm_id} is in {shown}; name it with where=[(service_id, vm_id)]")
-    if not complete or selection.predicate is not None:
-        return
-    missing = [f"service {service}" for service in sorted((selection.services or set()) - services)]
-    excluded = selection.excluded
-    if not callable(excluded):
+    missing: list[str] = []
+    if services is not None:
+        missing += [f"service {service}" for service in sorted((selection.services or set()) - services)]
+    if vms is not None:
         missing += [
             f"VM {vm} of service {service}"
-            for service, vm in sorted((selection.pairs or set()) - found_pairs - excluded)
-            if selection.services is None and selection.vms is None
+            for service, vm in sorted((selection.pairs or set()) - vms)
+            if selection.services is None or service in selection.services
         ]
-        excluded_vms = {vm for _, vm in excluded}
-        missing += [f"VM {vm}" for vm in sorted((selection.vms or set()) - by_vm.keys() - excluded_vms)]
+        missing += [f"VM {vm}" for vm in sorted((selection.vms or set()) - {vm for _, vm in vms})]
     if missing:
         raise InvalidArgument(f"not found, so nothing was sent: {', '.join(missing[:20])}")

@@ -110,7 +110,7 @@ def _throttled(answer: _Answer, waits: list[float]) -> Fault:
 def _refused(answer: _Answer) -> Fault:
     status, said = answer.status, ", ".join(answer.codes) or f"HTTP {answer.status}"
     details = answer.details()
-    if status >= 500:
+    if status >= 500 or status < 200:
         postponed = status == 503 and details["retry_after"] is not None
         message = f"the panel broke (HTTP {status}); try again later"
         return Fault(Failure.POSTPONED if postponed else Failure.LOST, ServerError(message, **details))

@@ -41,6 +41,8 @@ async def test_pairs_services_vms_predicates_and_exclusions_meet(panel: Sandbox,
     }
     assert await keys(seflow, services=["33301"], exclude=lambda s, v: v.id != first) == {("33301", first)}
     assert await keys(seflow, where=[("33301", first)], exclude=[("33301", first)]) == set()
+    pairs = [("33301", first), ("33302", other)]
+    assert await keys(seflow, where=pairs, services=["33301"]) == {("33301", first)}
     assert await keys(seflow, vms=[first], exclude=[("33301", first)]) == set()
     assert await keys(seflow, where=lambda s, v: False) == set()
 
@@ -94,7 +96,9 @@ def test_an_odd_exclusion_is_refused(bad: Any) -> None:
         ({"where": [("33301", "9999999")]}, "VM 9999999 of service 33301"),
         ({"where": [("77", "1")]}, "VM 1 of service 77"),
         ({"services": ["33301", "77"]}, "service 77"),
+        ({"services": ["77"], "where": lambda service, vm: True}, "service 77"),
         ({"vms": ["9999999"]}, "VM 9999999"),
+        ({"vms": ["9999999"], "services": ["33301"], "exclude": lambda s, v: False}, "VM 9999999"),
     ],
 )
 async def test_an_id_that_does_not_exist_is_named_and_stops_the_run_before_it_starts(

@@ -82,6 +82,7 @@ REFUSALS = [
     (302, b"", Failure.ANSWERED, ApiError, ()),
     (500, PAGE, Failure.LOST, ServerError, ()),
     (500, b'{"error":["vm_locked"]}', Failure.LOST, ServerError, ("vm_locked",)),
+    (101, b"", Failure.LOST, ServerError, ()),
     (502, b"", Failure.LOST, ServerError, ()),
     (503, PAGE, Failure.LOST, ServerError, ()),
     (504, b"", Failure.LOST, ServerError, ()),

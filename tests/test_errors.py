@@ -1,0 +1,72 @@
+"""One tree, every error picklable and complete."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+import aioseflow
+from aioseflow import (
+    DecodeError,
+    InvalidArgument,
+    OutcomeUnknown,
+    RequestTimeout,
+    SeFlowError,
+    TransportError,
+)
+
+KINDS = [
+    kind
+    for kind in vars(aioseflow).values()
+    if isinstance(kind, type) and issubclass(kind, SeFlowError) and kind is not SeFlowError
+]
+
+
+def test_the_tree_is_the_documented_one() -> None:
+    assert {kind.__name__ for kind in KINDS} == {
+        "AddressNotAllowed",
+        "ApiError",
+        "AuthenticationError",
+        "ConfigurationError",
+        "DecodeError",
+        "InvalidArgument",
+        "NotFound",
+        "OutcomeUnknown",
+        "PermissionDenied",
+        "RequestTimeout",
+        "ServerError",
+        "Throttled",
+        "TransportError",
+    }
+    assert issubclass(InvalidArgument, ValueError)
+    assert issubclass(RequestTimeout, TransportError)
+    assert issubclass(RequestTimeout, TimeoutError)
+
+
+@pytest.mark.parametrize("kind", [SeFlowError, *KINDS])
+def test_every_error_survives_pickling(kind: type[SeFlowError]) -> None:
+    error = kind(
+        "it broke; mend it",
+        call="vms.stop",
+        request="POST /service/9/vms/4/stop",
+        status=503,
+        attempts=3,
+        excerpt="…",
+        codes=("a", "b"),
+        retry_after=2.5,
+        may_have_acted=True,
+    )
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert vars(again) == vars(error)
+    assert str(again) == str(error) == "it broke; mend it"
+
+
+def test_what_only_some_errors_carry_survives_too() -> None:
+    moment = datetime.now(UTC)
+    unknown = pickle.loads(pickle.dumps(OutcomeUnknown("x", sent_at=moment)))
+    assert (unknown.sent_at, unknown.may_have_acted) == (moment, True)
+    decode = pickle.loads(pickle.dumps(DecodeError("x", path="$.vms", payload={"a": [1]})))
+    assert (decode.path, decode.payload) == ("$.vms", {"a": [1]})
