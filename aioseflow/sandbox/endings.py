@@ -1,0 +1,176 @@
+"""How a faulty answer ends on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from struct import pack
+from typing import NoReturn
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from .faults import Fault
+from .wire import Reply, error, reply
+
+MAINTENANCE = (
+    b"<!DOCTYPE html>\n<html><head><title>Maintenance</title></head>\n"
+    b"<body><h1>We'll be back soon</h1><p>The client area is under maintenance.</p></body></html>\n"
+)
+LOGIN = (
+    b"<!DOCTYPE html>\n<html><head><title>Client area</title></head>\n"
+    b'<body><form action="/login" method="post"><input name="username">'
+    b'<input name="password" type="password"></form></body></html>\n'
+)
+_GARBAGE = b"\x15\x03\x01\x00\x02\x02\x16 this is not HTTP\r\n\r\n"
+_DRIP_PIECES = 10
+
+
+class Severed(web.StreamResponse):
+    """No answer, or the beginning of one, and then the end of the connection.
+
+    A `reset` is sent as RST; over a socket pair, which knows none, it looks like a close.
+    """
+
+    def __init__(self, data: bytes = b"", *, reset: bool = False) -> None:
+        super().__init__()
+        self._data = data
+        self._reset = reset
+
+    async def prepare(self, request: web.BaseRequest) -> NoReturn:
+        """Write what there is and end the connection."""
+        transport = request.transport
+        if transport is not None:
+            if self._data:
+                transport.write(self._data)
+            if self._reset:
+                sock = transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+                transport.abort()
+            else:
+                transport.close()
+        # The way to tell aiohttp that there is nothing more to be written.
+        raise ConnectionAbortedError
+
+
+class Drip(web.StreamResponse):
+    """An answer whose body arrives piece by piece."""
+
+    def __init__(self, whole: Reply, seconds: float) -> None:
+        super().__init__(status=whole.status, headers=dict(whole.headers))
+        self.content_type, _, _ = whole.content_type.partition(";")
+        self.content_length = len(whole.body)
+        self._whole = whole.body
+        self._seconds = seconds
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write the body, with pauses that add up to the time it takes."""
+        size = max(1, -(-len(self._whole) // _DRIP_PIECES))
+        pieces = [self._whole[start : start + size] for start in range(0, len(self._whole), size)]
+        for piece in pieces:
+            await asyncio.sleep(self._seconds / len(pieces))
+            await self.write(piece)
+        await super().write_eof(data)
+
+
+class Dropped(web.Response):
+    """A whole answer that promises to keep the connection, which is then closed."""
+
+    _transport: asyncio.Transport | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Begin the answer."""
+        self._transport = request.transport
+        return await super().prepare(request)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write the answer, then close."""
+        await super().write_eof(data)
+        if self._transport is not None:
+            self._transport.close()
+
+
+def written(plain: Reply) -> web.Response:
+    """An answer as it should be."""
+    return _response(web.Response, plain)
+
+
+def replaced(fault: Fault, seconds: float | None) -> Reply | None:
+    """What a fault answers instead of the right answer; None if nothing, or the right one spoiled."""
+    match fault.kind:
+        case "html":
+            return _page(fault.status, fault.body or MAINTENANCE)
+        case "status":
+            headers = () if fault.retry_after is None else (("Retry-After", _plain(fault.retry_after)),)
+            if fault.body is not None:
+                return _page(fault.status, fault.body, headers)
+            if fault.status >= 500:
+                return _page(fault.status, f"<html><h1>{fault.status}</h1></html>".encode(), headers)
+            return error(fault.status, *fault.codes, headers=headers)
+        case "throttle":
+            return error(401, ["wait_x_between_action", round(seconds or 0)], "unauthorized")
+        case "wronglogin" | "ipnotallowed":
+            return error(401, fault.kind, "unauthorized")
+        case "empty":
+            return reply(None, fault.status)
+        case "error":
+            return error(fault.status, *fault.codes)
+        case "redirect":
+            return Reply(fault.status, b"", "text/html", (("Location", fault.location),))
+        case _:
+            return None
+
+
+def spoiled(fault: Fault, seconds: float | None, right: Reply) -> tuple[web.StreamResponse, int | None]:
+    """What a fault makes of the right answer on the wire, and the status line that is seen, if one is."""
+    match fault.kind:
+        case "truncate":
+            data = (
+                _head(right, f"Content-Length: {len(right.body) + 32}") + right.body[: len(right.body) // 2]
+            )
+            return Severed(data), right.status
+        case "broken_chunk":
+            # It announces more than there is. A nonsensical size would make some parsers refuse the head as
+            # well when both come in one packet, and the status would not be seen.
+            head = _head(right, "Transfer-Encoding: chunked")
+            return Severed(head + b"%x\r\n%b" % (len(right.body) + 32, right.body)), right.status
+        case "drip":
+            return Drip(right, seconds or 0.0), right.status
+        case "drop" if fault.announced:
+            response = written(right)
+            response.force_close()
+            return response, right.status
+        case "drop":
+            return _response(Dropped, right), right.status
+        case "garbage":
+            return Severed(fault.body or _GARBAGE), None
+        case _:
+            return Severed(reset=fault.kind == "reset"), None
+
+
+def login_page() -> Reply:
+    """Where a redirect leads: a page that answers 200 to everybody."""
+    return _page(200, LOGIN)
+
+
+def lost_page() -> Reply:
+    """What lies outside the API."""
+    return _page(404, b"<html><h1>Not Found</h1></html>")
+
+
+def _response(shape: type[web.Response], plain: Reply) -> web.Response:
+    response = shape(body=plain.body, status=plain.status, headers=plain.headers)
+    response.headers["Content-Type"] = plain.content_type
+    return response
+
+
+def _page(status: int, page: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    return Reply(status, page, "text/html; charset=utf-8", headers)
+
+
+def _plain(value: float | str) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _head(plain: Reply, framing: str) -> bytes:
+    return f"HTTP/1.1 {plain.status} OK\r\nContent-Type: {plain.content_type}\r\n{framing}\r\n\r\n".encode()

@@ -1,0 +1,250 @@
+"""What goes wrong, where and how often: scripted, seeded, by route."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+from urllib.parse import unquote
+
+import attrs
+
+from .chance import Duration, Seed, draw, is_fixed, seconds
+
+Kind: TypeAlias = Literal[
+    "latency", "reset", "close", "hang", "truncate", "broken_chunk", "html", "status", "throttle",
+    "wronglogin", "ipnotallowed", "drop", "drip", "garbage", "empty", "error", "redirect", "stale",
+]  # fmt: skip
+When: TypeAlias = Literal["before", "after"]
+
+_EITHER: tuple[When, ...] = ("before", "after")
+_WHEN: dict[str, tuple[When, ...]] = {
+    "latency": ("before",),
+    "reset": _EITHER,
+    "close": _EITHER,
+    "hang": _EITHER,
+    "truncate": ("after",),
+    "broken_chunk": ("after",),
+    "html": _EITHER,
+    "status": _EITHER,
+    "throttle": ("before",),
+    "wronglogin": ("before",),
+    "ipnotallowed": ("before",),
+    "drop": ("after",),
+    "drip": ("after",),
+    "garbage": _EITHER,
+    "empty": _EITHER,
+    "error": _EITHER,
+    "redirect": _EITHER,
+    "stale": ("before",),
+}
+_DEFAULT_SECONDS: dict[str, Duration] = {"latency": 0.1, "throttle": 24, "drip": 0.2, "stale": 1.0}
+_DEFAULT_STATUS = {"html": 200, "status": 503, "redirect": 302, "error": 200}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Fault:
+    """One thing that goes wrong with the requests it matches.
+
+    What it does, by `kind` (those marked * happen `when="before"` the request takes effect, the default, or
+    "after"):
+
+    - `latency`: wait `seconds` first; several add up, and go together with any other fault.
+    - `reset`*: the connection is reset (RST). `close`*: it is closed (FIN) without an answer.
+    - `hang`*: no answer, for `seconds` if given and then a close, else until the client goes.
+    - `truncate`: half a body under a longer Content-Length, then a close. `broken_chunk`: a chunk that breaks
+      off.
+    - `html`*: a maintenance page with `status` 200 or another. `status`*: any `status`, with `retry_after`
+      or without.
+    - `throttle`: 401 `wait_x_between_action` with whole `seconds`. `wronglogin`, `ipnotallowed`: 401.
+    - `drop`: a right answer, then the keep-alive connection is closed; `announced` by `Connection: close`
+      or not.
+    - `drip`: a right answer whose body takes `seconds` to arrive. `garbage`*: bytes that are not HTTP.
+    - `empty`*: 200 and zero bytes. `error`*: an `{"error": codes}` with `status` 200 or another.
+    - `redirect`*: `status` 302 or 307 to `location`, where a login page answers 200.
+    - `stale`: match the `GET` of a VM list; for `seconds` after a change in that service the list is the
+      old one.
+
+    When it applies: `method`; `path`, relative to the API, where `*` is anything and `@name` one segment
+    (or a compiled pattern, searched for); `service` and `vm` ids. Of the matching requests the first
+    `after` are spared, at most `times` are hit, each with a `probability` that depends on the seed, the
+    method, the path and how often that same request has come, not on time or on other requests.
+    """
+
+    kind: Kind = attrs.field(validator=attrs.validators.in_(_WHEN), kw_only=False)
+    method: str | None = None
+    path: str | re.Pattern[str] | None = None
+    service: str | None = attrs.field(default=None, converter=_text)
+    vm: str | None = attrs.field(default=None, converter=_text)
+    times: int | None = None
+    after: int = 0
+    probability: float = 1.0
+    when: When = attrs.field()
+    name: str = attrs.field()
+    seconds: Duration | None = attrs.field()
+    status: int = attrs.field()
+    retry_after: float | str | None = None
+    codes: tuple[str | list[str | int], ...] = ("unavailable",)
+    body: bytes | None = None
+    location: str = "/login"
+    announced: bool = False
+
+    @when.default
+    def _first_possible(self) -> When:
+        # An unknown kind is told by its validator, which runs later.
+        return _WHEN.get(self.kind, _EITHER)[0]
+
+    @when.validator
+    def _is_possible(self, _field: object, when: When) -> None:
+        if when not in _WHEN[self.kind]:
+            raise ValueError(
+                f"a {self.kind} fault cannot happen {when!r}, only {' or '.join(_WHEN[self.kind])}"
+            )
+
+    @name.default
+    def _its_kind(self) -> str:
+        return self.kind
+
+    @seconds.default
+    def _usual_seconds(self) -> Duration | None:
+        return _DEFAULT_SECONDS.get(self.kind)
+
+    @status.default
+    def _usual_status(self) -> int:
+        return _DEFAULT_STATUS.get(self.kind, 200)
+
+
+@attrs.frozen
+class Verdict:
+    """What goes wrong with one request: a delay, and at most one fault that decides the answer."""
+
+    names: tuple[str, ...]
+    delay: float
+    fault: Fault | None
+    seconds: float | None
+
+
+@attrs.define(eq=False)
+class _Armed:
+    fault: Fault
+    key: str
+    pattern: re.Pattern[str] | None
+    seen: int = 0
+    hit: int = 0
+    repeats: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+
+    def matches(self, method: str, path: str, service: str | None, vm: str | None) -> bool:
+        fault = self.fault
+        return (
+            (fault.times is None or self.hit < fault.times)
+            and (fault.method is None or fault.method == method)
+            and (fault.service is None or fault.service == service)
+            and (fault.vm is None or fault.vm == vm)
+            and (self.pattern is None or self.pattern.search(path) is not None)
+        )
+
+    def strikes(self, seed: Seed, method: str, path: str) -> float | None:
+        """The duration's draw if this matching request is hit, else None."""
+        fault = self.fault
+        self.seen += 1
+        if self.seen <= fault.after:
+            return None
+        drawn = 0.0
+        if fault.probability < 1 or not (fault.seconds is None or is_fixed(fault.seconds)):
+            turn = self.repeats[method, path] = self.repeats[method, path] + 1
+            if draw(seed, "fault", self.key, method, path, turn) >= fault.probability:
+                return None
+            drawn = draw(seed, "seconds", self.key, method, path, turn)
+        self.hit += 1
+        return drawn
+
+
+class Faults:
+    """The faults in force, in order: of those that decide an answer the first that strikes does."""
+
+    def __init__(self, seed: Seed, *faults: Fault) -> None:
+        self._seed = seed
+        self._armed: list[_Armed] = []
+        self._added = 0
+        self.add(*faults)
+
+    def add(self, *faults: Fault) -> None:
+        """Put faults in force, after those that are."""
+        for fault in faults:
+            pattern = path_pattern(fault.path) if isinstance(fault.path, str) else fault.path
+            self._armed.append(_Armed(fault, f"{self._added}:{fault.name}", pattern))
+            self._added += 1
+
+    def remove(self, fault: Fault) -> None:
+        """Take a fault out of force; one that is not in force is a ValueError."""
+        for armed in self._armed:
+            if armed.fault is fault:
+                self._armed.remove(armed)
+                return
+        raise ValueError(f"not in force: {fault!r}")
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self._armed.clear()
+
+    def hits(self, fault: Fault) -> int:
+        """How many requests a fault in force has hit."""
+        return sum(armed.hit for armed in self._armed if armed.fault is fault)
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter([armed.fault for armed in self._armed])
+
+    def __len__(self) -> int:
+        return len(self._armed)
+
+    def judge(self, method: str, path: str) -> Verdict | None:
+        """What goes wrong with this request; None for nothing."""
+        service, vm = _ids(path)
+        names: list[str] = []
+        delay, decisive, time = 0.0, None, None
+        for armed in self._armed:
+            fault = armed.fault
+            if fault.kind == "stale" or (decisive and fault.kind != "latency"):
+                continue
+            if not armed.matches(method, path, service, vm):
+                continue
+            drawn = armed.strikes(self._seed, method, path)
+            if drawn is None:
+                continue
+            names.append(fault.name)
+            length = None if fault.seconds is None else seconds(fault.seconds, drawn)
+            if fault.kind == "latency":
+                delay += length or 0.0
+            else:
+                decisive, time = fault, length
+        return Verdict(tuple(names), delay, decisive, time) if names else None
+
+    def staleness(self, service: str) -> float:
+        """How long the VM list of a service stays as it was before the change that comes now; mostly 0."""
+        path = f"/service/{service}/vms"
+        for armed in self._armed:
+            if armed.fault.kind == "stale" and armed.matches("GET", path, service, None):
+                drawn = armed.strikes(self._seed, "GET", path)
+                if drawn is not None and armed.fault.seconds is not None:
+                    return seconds(armed.fault.seconds, drawn)
+        return 0.0
+
+
+def _ids(path: str) -> tuple[str | None, str | None]:
+    parts = path.split("/", 5)
+    if len(parts) < 3 or parts[1] != "service":
+        return None, None
+    vm = unquote(parts[4]) if len(parts) > 4 and parts[3] == "vms" else None
+    return unquote(parts[2]), vm
+
+
+def path_pattern(path: str) -> re.Pattern[str]:
+    """A path with `*` for anything and `@name` for one segment, as a pattern."""
+    parts = re.split(r"(\*|@\w+)", path)
+    ways = (".*" if part == "*" else "[^/]+" if part.startswith("@") else re.escape(part) for part in parts)
+    return re.compile(r"\A" + "".join(ways) + r"\Z")

@@ -1,0 +1,279 @@
+"""One request, from its arrival to its answer: faults, limits, login, route, and faults again."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from base64 import b64decode
+from collections import Counter
+from functools import lru_cache
+from http.cookies import SimpleCookie
+from itertools import count
+from math import ceil
+
+import attrs
+from aiohttp import web
+
+from . import routes
+from .capacity import Capacity, Overload, Turnstile
+from .chance import Seed, draw, is_fixed, seconds
+from .endings import Severed, login_page, lost_page, replaced, spoiled, written
+from .faults import Faults, Verdict
+from .forms import parse_body, parse_form
+from .record import Request
+from .routes.asked import Asked
+from .wire import Dialect, PanelError, Reply, error, noisy, reply, vm_rows
+from .world import World
+
+PREFIX = "/api"
+SESSION_COOKIE = "PHPSESSID"
+
+
+@attrs.frozen
+class Manner:
+    """How the panel behaves, apart from faults and limits."""
+
+    dialect: Dialect
+    noise: bool
+    lockout_after: int | None
+    session_lock: bool
+    keep_requests: int | None
+
+
+class Connections(web.Server):
+    """aiohttp's low-level server, with numbers for its connections and word of their end."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(front.answer, access_log=None, tcp_keepalive=False, lingering_time=0.0)
+        self.closing = False
+        self._count = count(1)
+        self._numbers: dict[object, int] = {}
+        self._watched: dict[object, asyncio.Future[None]] = {}
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Give the connection the next number; one that was accepted just before the end is cut."""
+        self._numbers[handler] = next(self._count)
+        super().connection_made(handler, transport)
+        if self.closing:
+            # Not at once: aiohttp starts the connection's task after this and expects it to be alive.
+            asyncio.get_running_loop().call_soon(transport.abort)
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """Tell whoever waits for it."""
+        super().connection_lost(handler, exc)
+        self._numbers.pop(handler, None)
+        watched = self._watched.pop(handler, None)
+        if watched is not None and not watched.done():
+            watched.set_result(None)
+
+    def number(self, handler: object) -> int:
+        """The connection's number, from 1; 0 for one that is gone."""
+        return self._numbers.get(handler, 0)
+
+    async def gone(self, handler: object) -> None:
+        """Wait until the client is gone."""
+        if handler in self._numbers:
+            watched = self._watched[handler] = asyncio.get_running_loop().create_future()
+            await watched
+
+
+class Front:
+    """Answers requests; owns the record, the sessions, the count of bad logins and the tasks in flight."""
+
+    def __init__(self, world: World, seed: Seed, manner: Manner, faults: Faults, capacity: Capacity) -> None:
+        self.world = world
+        self.manner = manner
+        self.faults = faults
+        self.turnstile = Turnstile(capacity)
+        self.requests: list[Request] = []
+        self.bad_logins = 0
+        self.peak = 0
+        self.tasks: set[asyncio.Task[object]] = set()
+        self.connections: Connections | None = None
+        self._seed = seed
+        self._numbers = count(1)
+        self._turns: Counter[tuple[str, str, str]] = Counter()
+        self._sessions: dict[str, asyncio.Lock] = {}
+        self._noise = manner.noise or manner.dialect is Dialect.MIXED
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; the handler of the server."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is answered in a task")
+        self.tasks.add(task)
+        self.peak = max(self.peak, len(self.tasks))
+        try:
+            return await self._answer(request)
+        finally:
+            self.tasks.discard(task)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        seen = self._note(request)
+        if request.body_exists:
+            try:
+                body = await request.read()
+            except (ConnectionError, web.RequestPayloadError):
+                return Severed()
+            except web.HTTPRequestEntityTooLarge:
+                return self._write(seen, error(413, "request_too_large"))
+            seen.form = parse_body(body, request.headers.get("Content-Type", ""))
+        inside = request.raw_path.startswith(PREFIX + "/")
+        verdict = self.faults.judge(seen.method, seen.path) if inside and len(self.faults) else None
+        if verdict is None:
+            return self._write(seen, await self._served_reply(request, seen))
+        seen.fault = "+".join(verdict.names)
+        if verdict.delay:
+            await asyncio.sleep(verdict.delay)
+        return await self._spoil(request, seen, verdict)
+
+    async def _spoil(self, request: web.BaseRequest, seen: Request, verdict: Verdict) -> web.StreamResponse:
+        fault = verdict.fault
+        right = Reply(200, b"")
+        if fault is None or fault.when == "after":
+            right = await self._served_reply(request, seen)
+        if fault is None:
+            return self._write(seen, right)
+        if fault.kind == "hang":
+            await self._hang(request, verdict.seconds)
+            return Severed()
+        instead = replaced(fault, verdict.seconds)
+        if instead is not None:
+            return self._write(seen, instead)
+        response, seen.status = spoiled(fault, verdict.seconds, right)
+        return response
+
+    async def _hang(self, request: web.BaseRequest, limit: float | None) -> None:
+        if self.connections is None:
+            return
+        try:
+            async with asyncio.timeout(limit):
+                await self.connections.gone(request.protocol)
+        except TimeoutError:
+            return
+
+    def _write(self, seen: Request, right: Reply) -> web.StreamResponse:
+        seen.status = right.status
+        response = written(right)
+        if self.manner.session_lock and seen.cookie not in self._sessions:
+            session = f"{int(draw(self._seed, 'session', seen.number) * (1 << 52)):013x}"
+            self._sessions[session] = asyncio.Lock()
+            response.set_cookie(SESSION_COOKIE, session, path="/", httponly=True)
+        return response
+
+    async def _served_reply(self, request: web.BaseRequest, seen: Request) -> Reply:
+        """The right answer, after the limits have let the request in."""
+        refused = await self.turnstile.enter()
+        if refused is not None:
+            seen.fault = refused.limit if seen.fault is None else f"{seen.fault}+{refused.limit}"
+            return self._refusal(refused)
+        try:
+            session = self._sessions.get(seen.cookie or "")
+            if session is None:
+                return await self._worked_reply(request, seen)
+            async with session:
+                return await self._worked_reply(request, seen)
+        finally:
+            self.turnstile.leave()
+
+    async def _worked_reply(self, request: web.BaseRequest, seen: Request) -> Reply:
+        work = self.turnstile.capacity.service_time
+        if work:
+            await asyncio.sleep(seconds(work, 0.0 if is_fixed(work) else self._draw("work", seen)))
+        plain = self._plain_reply(request, seen)
+        return noisy(plain, self._draw("noise", seen)) if self._noise else plain
+
+    def _draw(self, purpose: str, seen: Request) -> float:
+        key = (purpose, seen.method, seen.path)
+        turn = self._turns[key] = self._turns[key] + 1
+        return draw(self._seed, *key, turn)
+
+    def _refusal(self, refused: Overload) -> Reply:
+        limits = self.turnstile.capacity
+        if limits.refuse == "throttle":
+            return error(401, ["wait_x_between_action", ceil(refused.wait)], "unauthorized")
+        headers: tuple[tuple[str, str], ...] = ()
+        if limits.retry_after is not False:
+            wait = refused.wait if limits.retry_after is True else limits.retry_after
+            headers = (("Retry-After", str(ceil(wait))),)
+        return error(limits.refuse, "too_many_requests", headers=headers)
+
+    def _plain_reply(self, request: web.BaseRequest, seen: Request) -> Reply:
+        if not request.raw_path.startswith(PREFIX + "/"):
+            return login_page() if seen.path == "/login" else lost_page()
+        if not self._is_welcome(request, seen):
+            return error(
+                401, "wronglogin", "unauthorized", headers=(("WWW-Authenticate", 'Basic realm="API"'),)
+            )
+        dialect = Dialect.SEFLOW if self.manner.dialect is Dialect.MIXED else self.manner.dialect
+        found = routes.find(seen.method, seen.path, with_methods=dialect is Dialect.BY_ID)
+        if isinstance(found, int):
+            return error(found, "notfound" if found == 404 else "methodnotallowed")
+        answer, ids = found
+        asked = Asked(self.world, dialect, ids, seen.form, seen.query)
+        if seen.method != "GET" and ids and len(self.faults):
+            self._remember(ids[0], dialect)
+        try:
+            right = reply(answer(asked))
+        except PanelError as refusal:
+            right = error(refusal.status, *refusal.codes)
+        if asked.stale:
+            seen.fault = "stale" if seen.fault is None else f"{seen.fault}+stale"
+        return right
+
+    def _remember(self, service_id: str, dialect: Dialect) -> None:
+        service = self.world.services.get(service_id)
+        if service is None or not service.has_vms:
+            return
+        now = self.world.now()
+        if service.remembered is None or service.remembered[0] <= now:
+            stale = self.faults.staleness(service_id)
+            service.remembered = (now + stale, vm_rows(dialect, service.vms)) if stale else None
+
+    def _is_welcome(self, request: web.BaseRequest, seen: Request) -> bool:
+        limit = self.manner.lockout_after
+        if limit is not None and self.bad_logins >= limit:
+            seen.fault = "lockout" if seen.fault is None else f"{seen.fault}+lockout"
+            return False
+        given = _credentials(request.headers.get("Authorization", ""))
+        if given is None:
+            return False
+        account = self.world.account
+        if given != (account.email, account.password):
+            self.bad_logins += 1
+            return False
+        self.bad_logins = 0
+        return True
+
+    def _note(self, request: web.BaseRequest) -> Request:
+        path, _, query = request.raw_path.partition("?")
+        given = _credentials(request.headers.get("Authorization", ""))
+        seen = Request(
+            next(self._numbers),
+            request.method,
+            path.removeprefix(PREFIX) if path.startswith(PREFIX + "/") else path,
+            parse_form(query) if query else {},
+            self.world.now(),
+            self.connections.number(request.protocol) if self.connections is not None else 0,
+            given[0] if given else None,
+        )
+        if self.manner.session_lock and (sent := request.headers.get("Cookie")):
+            morsel = SimpleCookie(sent).get(SESSION_COOKIE)
+            seen.cookie = morsel.value if morsel is not None else None
+        self.requests.append(seen)
+        keep = self.manner.keep_requests
+        if keep is not None and len(self.requests) >= 2 * max(keep, 1):
+            del self.requests[: len(self.requests) - keep]
+        return seen
+
+
+@lru_cache(maxsize=256)
+def _credentials(header: str) -> tuple[str, str] | None:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = b64decode(encoded, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (user, password) if colon else None

@@ -1,0 +1,53 @@
+"""The client area: who the customer is."""
+
+from __future__ import annotations
+
+from ..books import Account
+from ..forms import text
+from ..wire import Dialect, Json, PanelError, Row
+from .asked import Asked
+
+# Those of the 17 documented fields that `GET /details` shows again; the rest is only taken.
+_SHOWN = {
+    "firstname", "lastname", "phonenumber", "email", "companyname", "address1", "address2", "city", "state",
+    "postcode", "country",
+}  # fmt: skip
+_TAKEN = ("organizationid", "type", "editonce", "mobilephone", "required", "requiredcheck")
+_SPARSE = (
+    "address1", "city", "companyname", "country", "email", "firstname", "host", "id", "ip", "lastlogin",
+    "lastname", "newsletter", "phonenumber", "postcode", "privacypolicy", "state",
+)  # fmt: skip
+
+
+def client(account: Account) -> Row:
+    """The customer as the document shows it, also inside an invoice."""
+    shown = dict(account.fields)
+    privileges = shown.pop("privileges")
+    return {**shown, "credit": f"{account.credit:.4f}", "privileges": privileges}
+
+
+def details(asked: Asked) -> Json:
+    """GET /details. In `by_id` the sparse shape of another installation."""
+    account = asked.world.account
+    if asked.dialect is not Dialect.BY_ID:
+        return {"client": client(account)}
+    consents = {"newsletter": [""], "privacypolicy": [""]}
+    return {"client": {name: consents.get(name, account.fields.get(name)) for name in _SPARSE}}
+
+
+def update(asked: Asked) -> Json:
+    """POST /details. Changing the e-mail changes the login at once. The answer's shape is a guess."""
+    account = asked.world.account
+    given = {name: value for name in asked.form if (value := text(asked.form, name)) is not None}
+    if "@" not in given.get("email", "@") or ":" in given.get("email", ""):
+        raise PanelError(200, "email_invalid")
+    shown = {name: value for name, value in given.items() if name in _SHOWN}
+    taken = {name: value for name, value in given.items() if name in _TAKEN}
+    if not shown and not taken:
+        raise PanelError(200, "nothing_to_update")
+    before = (dict(account.fields), dict(account.other))
+    account.fields.update(shown)
+    account.other.update(taken)
+    if before != (account.fields, account.other):
+        asked.world.effects.note("", "", "update_account")
+    return {"info": ["profile_updated"], "client": client(account)}

@@ -1,0 +1,80 @@
+"""Domains and their availability."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from ..forms import text
+from ..wire import Dialect, Json, PanelError, collection
+from .asked import Asked
+
+_NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.(?!-)[\w-]{1,63})+")
+_TAKEN = {"example.org", "taken.example"}
+
+
+def domains(asked: Asked) -> Json:
+    """GET /domain."""
+    today = asked.world.date().date()
+    rows = (
+        {
+            "id": domain.id,
+            "name": domain.name,
+            "expires": str(domain.expires),
+            "recurring_amount": f"{domain.price:.2f}",
+            "date_created": str(domain.created),
+            "status": "Active",
+            "period": "1",
+            "autorenew": _yes_or_no(asked, domain.autorenew),
+            "daytoexpire": str((domain.expires - today).days),
+        }
+        for domain in asked.world.domains
+    )
+    return {"domains": collection(asked.dialect, rows)}
+
+
+def domain(asked: Asked) -> Json:
+    """GET /domain/@id."""
+    for found in asked.world.domains:
+        if found.id == asked.ids[0]:
+            return {
+                "details": {
+                    "id": found.id,
+                    "name": found.name,
+                    "date_created": str(found.created),
+                    "firstpayment": f"{found.price:.2f}",
+                    "recurring_amount": f"{found.price:.2f}",
+                    "period": "1",
+                    "expires": str(found.expires),
+                    "status": "Active",
+                    "next_due": str(found.expires),
+                    "next_invoice": str(found.expires - timedelta(days=7)),
+                    "idprotection": _yes_or_no(asked, found.protected),
+                    "nameservers": list(found.nameservers),
+                    "autorenew": _yes_or_no(asked, found.autorenew),
+                }
+            }
+    raise PanelError(404, "domain_notfound")
+
+
+def availability(asked: Asked) -> Json:
+    """POST /domainorder/status.
+
+    `ok`, or nothing: zero bytes, `[]` or empty details, as the dialect has it.
+    """
+    name = (text(asked.form, "name") or "").lower()
+    if not _NAME.fullmatch(name):
+        raise PanelError(200, "invalid_domain_name")
+    if name not in _TAKEN and all(domain.name != name for domain in asked.world.domains):
+        return {"details": {"status": "ok"}}
+    match asked.dialect:
+        case Dialect.BY_ID:
+            return []
+        case Dialect.LIST:
+            return {"details": {}}
+        case _:
+            return None
+
+
+def _yes_or_no(asked: Asked, value: bool) -> Json:
+    return ("false", "true")[value] if asked.dialect is Dialect.BY_ID else "01"[value]

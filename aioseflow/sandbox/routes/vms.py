@@ -1,0 +1,219 @@
+"""VMs: their list, their power, their size, their disks.
+
+The provider's document publishes none of these answers.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..chance import draw
+from ..forms import text
+from ..images import graph
+from ..machines import Vm
+from ..wire import Dialect, Fragment, Json, PanelError, collection, flag, number, vm_details, vm_list, vm_rows
+from .asked import Asked
+
+_TEMPLATES = (
+    ("debian-12", "Debian Bookworm 12 64 bit"),
+    ("debian-13", "Debian Trixie 13 64 bit"),
+    ("ubuntu-24.04", "Ubuntu 24.04 LTS 64 bit"),
+    ("alma-9", "AlmaLinux 9 64 bit"),
+)
+_PERCENT = 100
+
+
+def vms(asked: Asked) -> Json:
+    """GET /service/@id/vms. Seen on another installation (`by_id`); the other dialects are guesses.
+
+    While the list is stale after a change, it is the one from before.
+    """
+    service = asked.vm_service()
+    if service.remembered is not None:
+        until, rows = service.remembered
+        if asked.world.now() < until:
+            asked.stale = True
+            return {"vms": vm_list(asked.dialect, rows)}
+        service.remembered = None
+    return {"vms": vm_list(asked.dialect, vm_rows(asked.dialect, service.vms))}
+
+
+def vm(asked: Asked) -> Json:
+    """GET /service/@id/vms/@vmid. A guess: `vm`, in `by_id` `vms` with the one id."""
+    found = asked.vm()
+    row = vm_details(asked.dialect, found)
+    return {"vms": {found.id: row}} if asked.dialect is Dialect.BY_ID else {"vm": row}
+
+
+def destroy(asked: Asked) -> Json:
+    """DELETE /service/@id/vms/@vmid. Its addresses can be assigned again. The answer is a guess."""
+    found = asked.unlocked_vm()
+    found.service.destroy(found)
+    asked.took_effect(found, "destroy")
+    return asked.done()
+
+
+def resize(asked: Asked) -> Json:
+    """PUT /service/@id/vms/@vmid: `memory` in MB, `cpu`, `cpu_share` in percent, `note`.
+
+    The answer is a guess.
+    """
+    found = asked.unlocked_vm()
+    memory, cpu, share = (
+        asked.positive("memory"),
+        asked.positive("cpu", 1024),
+        asked.positive("cpu_share", _PERCENT),
+    )
+    note = text(asked.form, "note")
+    if memory is None and cpu is None and share is None and note is None:
+        raise PanelError(200, "nothing_to_change")
+    before = (found.memory, found.cpu, found.cpu_share, found.note)
+    found.memory = found.memory if memory is None else memory
+    found.cpu = found.cpu if cpu is None else cpu
+    found.cpu_share = found.cpu_share if share is None else share
+    found.note = found.note if note is None else note
+    if before != (found.memory, found.cpu, found.cpu_share, found.note):
+        asked.took_effect(found, "resize")
+    return asked.done()
+
+
+def stop(asked: Asked) -> Json:
+    """POST /service/@id/vms/@vmid/stop.
+
+    Seen on another installation. Stopping what is stopped does nothing.
+    """
+    found = asked.unlocked_vm()
+    if found.power == "running" and not found.ignores_power:
+        found.turn("stopping", "stopped", asked.world.timing.stop)
+        asked.took_effect(found, "stop")
+    return {"status": True}
+
+
+def start(asked: Asked) -> Json:
+    """POST /service/@id/vms/@vmid/start. Seen on another installation. Starting what runs does nothing."""
+    found = asked.unlocked_vm()
+    if found.power == "stopped" and not found.ignores_power:
+        found.turn("starting", "running", asked.world.timing.start)
+        asked.took_effect(found, "start")
+    return {"status": True}
+
+
+def reboot(asked: Asked) -> Json:
+    """POST /service/@id/vms/@vmid/reboot, with an `iso` or without. A guess, after start and stop.
+
+    A stopped VM cannot be rebooted.
+    """
+    found = asked.unlocked_vm()
+    if found.power != "running":
+        raise PanelError(200, "vm_not_running")
+    if not found.ignores_power:
+        found.iso = text(asked.form, "iso") or ""
+        found.turn("rebooting", "running", asked.world.timing.reboot)
+        asked.took_effect(found, "reboot")
+    return {"status": True}
+
+
+def usage_cpu(asked: Asked) -> Json:
+    """GET /service/@id/vms/@vmid/usage/cpu.
+
+    "HTML code that can be embedded"; how it is wrapped is a guess.
+    """
+    return _usage(asked, "cpu", "CPU")
+
+
+def usage_net(asked: Asked) -> Json:
+    """GET /service/@id/vms/@vmid/usage/net, like `usage_cpu`."""
+    return _usage(asked, "net", "Network")
+
+
+def usage_disk(asked: Asked) -> Json:
+    """GET /service/@id/vms/@vmid/usage/disk, like `usage_cpu`."""
+    return _usage(asked, "disk", "Disk")
+
+
+def disks(asked: Asked) -> Json:
+    """GET /service/@id/vms/@vmid/storage. A guess; sizes in GB."""
+    found = asked.vm()
+    rows = (
+        {
+            "id": disk,
+            "name": f"Disk {place}",
+            "size": number(asked.dialect, size),
+            "primary": flag(asked.dialect, place == 0),
+        }
+        for place, (disk, size) in enumerate(found.disks.items())
+    )
+    return {"storage": collection(asked.dialect, rows)}
+
+
+def resize_disk(asked: Asked) -> Json:
+    """PUT /service/@id/vms/@vmid/storage/@diskid: `size` in GB.
+
+    Shrinking is refused. The answer is a guess.
+    """
+    found = asked.unlocked_vm()
+    disk = asked.ids[2]
+    before = found.disks.get(disk)
+    if before is None:
+        raise PanelError(404, "disk_notfound")
+    size = asked.positive("size", 1 << 20)
+    if size is None:
+        raise PanelError(200, "invalid_size")
+    if size < before:
+        raise PanelError(200, "disk_cannot_shrink")
+    if size > before:
+        found.resize_disk(disk, size)
+        asked.took_effect(found, "resize_disk")
+    return asked.done()
+
+
+def templates(asked: Asked) -> Json:
+    """GET /service/@id/templates. A guess."""
+    asked.vm_service()
+    rows = ({"id": template, "name": name} for template, name in _TEMPLATES)
+    return {"templates": collection(asked.dialect, rows)}
+
+
+def resources(asked: Asked) -> Json:
+    """GET /service/@id/resources. A guess; memory in MB, disk in GB."""
+    service = asked.vm_service()
+    used = {
+        "memory": sum(vm.memory for vm in service.vms.values()),
+        "cpu": sum(vm.cpu for vm in service.vms.values()),
+        "disk": sum(sum(vm.disks.values()) for vm in service.vms.values()),
+        "ip": sum(taken for _, taken in service.numbers()),
+    }
+    spare = {"memory": 65536, "cpu": 32, "disk": 1000, "ip": len(service.free)}
+    write = asked.dialect
+    return {
+        "resources": {
+            name: {
+                "used": number(write, amount),
+                "free": number(write, spare[name]),
+                "total": number(write, amount + spare[name]),
+            }
+            for name, amount in used.items()
+        }
+    }
+
+
+def _usage(asked: Asked, kind: str, title: str) -> Json:
+    found = asked.vm()
+    fragment = _graph(
+        found, kind, title, 0.0 if found.power == "stopped" else draw(asked.world.seed, kind, found.id)
+    )
+    match asked.dialect:
+        case Dialect.BY_ID:
+            return {"usage": fragment}
+        case Dialect.LIST:
+            return Fragment(fragment)
+        case _:
+            return fragment
+
+
+def _graph(vm: Vm, kind: str, title: str, level: float) -> str:
+    return (
+        f'<div class="vm-usage vm-usage-{kind}"><h4>{escape(vm.label)}: {title}</h4>'
+        f'<img alt="{title} usage" src="data:image/png;base64,{graph(level)}" />'
+        f"<p>Average: {level * _PERCENT:.1f} %</p></div>"
+    )
