@@ -15,7 +15,6 @@ from typing import Any
 
 import attrs
 
-from ..decoding import redact
 from ..errors import (
     AddressNotAllowed,
     ApiError,
@@ -28,6 +27,7 @@ from ..errors import (
     Throttled,
 )
 from ..policy import EXCERPT_CHARACTERS
+from ..secret import redact
 from .answer import Unparsed, is_blank, is_page, parse
 from .call import Call
 from .retry import Failure, Fault

@@ -10,14 +10,12 @@ import functools
 import typing
 from typing import Any, Final, TypeVar
 
-from ._php import MISSING, Mismatch, is_nothing
-from ._php import identity as read_identity
-from ._structure import Object, Shape, shape_of
-from .errors import DecodeError
-from .models import Availability, Ticket
-from .secret import redact
-
-__all__ = ["decode", "redact"]
+from ..errors import DecodeError
+from ..models import Availability, Ticket
+from ..secret import redact
+from .php import MISSING, Mismatch, is_nothing
+from .php import identity as read_identity
+from .structure import Object, Shape, shape_of
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-from .secret import Secret, is_secret_key
+from ..secret import Secret, is_secret_key
 
 # Digits and exponent are bounded here, so that nothing behind can be made to compute a giant number.
 _NUMBER: Final = re.compile(

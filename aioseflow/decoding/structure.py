@@ -18,9 +18,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
-from . import _php
-from ._php import MISSING, Mismatch, is_nothing
-from .models import (
+from ..models import (
     Accepted,
     Availability,
     AvailableIp,
@@ -33,8 +31,10 @@ from .models import (
     Vm,
     VmIp,
 )
-from .models.shared import address
-from .secret import Secret, conceal, is_secret_key
+from ..models.shared import address
+from ..secret import Secret, conceal, is_secret_key
+from . import php
+from .php import MISSING, Mismatch, is_nothing
 
 Hook = Callable[[Any, Any], Any]
 Object = dict[Any, Any]
@@ -47,22 +47,22 @@ _BARE: Final[dict[type, str]] = {ServiceIp: "ipaddress", VmIp: "ipaddress", Avai
 _BARE_UNDER_KEY: Final[dict[type, str]] = {**_BARE, RdnsEntry: "ptrcontent", Template: "name"}
 
 _FIELD_HOOKS: Final[dict[tuple[type, str], Hook]] = {
-    (Accepted, "status"): _php.as_is,
-    (Accepted, "info"): _php.as_is,
-    (BandwidthUsage, "from_"): _php.epoch,
-    (BandwidthUsage, "to"): _php.epoch,
-    (Vm, "power"): _php.as_is,
-    (Vm, "ip_texts"): _php.addresses,
-    (Vm, "uptime"): _php.whole_or_text,
+    (Accepted, "status"): php.as_is,
+    (Accepted, "info"): php.as_is,
+    (BandwidthUsage, "from_"): php.epoch,
+    (BandwidthUsage, "to"): php.epoch,
+    (Vm, "power"): php.as_is,
+    (Vm, "ip_texts"): php.addresses,
+    (Vm, "uptime"): php.whole_or_text,
 }
 _SCALARS: Final[dict[Any, Hook]] = {
-    str: _php.text,
-    int: _php.whole,
-    bool: _php.flag,
-    Decimal: _php.decimal,
-    dt.datetime: _php.stamp,
-    dt.date: _php.day,
-    Secret: _php.secret,
+    str: php.text,
+    int: php.whole,
+    bool: php.flag,
+    Decimal: php.decimal,
+    dt.datetime: php.stamp,
+    dt.date: php.day,
+    Secret: php.secret,
 }
 
 _converter: Final = cattrs.Converter(detailed_validation=False)
@@ -158,7 +158,7 @@ def _object_hook(cls: type) -> Hook:
     attrs.resolve_types(cls)
     spellings = _spellings(cls)
     hooks: dict[str, Hook] = {}
-    overrides: Any = {"extra": override(rename=_EXTRA, struct_hook=_php.as_is)}
+    overrides: Any = {"extra": override(rename=_EXTRA, struct_hook=php.as_is)}
     for name, keys in spellings.items():
         own_hook = _FIELD_HOOKS.get((cls, name))
         hooks[name] = own_hook or _converter.get_structure_hook(getattr(attrs.fields(cls), name).type)
@@ -238,7 +238,7 @@ def _adapt_accepted(value: Object) -> Object:
     # The panel has acted: nothing that it says about it may turn that into an error.
     value = dict(value)
     extra: Object = {}
-    for key, read in (("status", _php.flag), ("info", _php.texts)):
+    for key, read in (("status", php.flag), ("info", php.texts)):
         try:
             value[key] = read(value.get(key))
         except Mismatch:
@@ -260,7 +260,7 @@ def _adapt_vm(value: Object) -> Object:
     for key in ("state", "status", "power"):
         said = value.get(key)
         if not (said is None or said == "" or isinstance(said, dict | list)):
-            word, power = _php.word(said), PowerState.read(said)
+            word, power = php.word(said), PowerState.read(said)
             del value[key]
             break
     if "power" in value:
@@ -286,7 +286,7 @@ def _optional_hook(type_: Any) -> Hook:
     if issubclass(inner, OpenEnum):
 
         def read_state(value: Any, _type: Any) -> Any:
-            plain = _php.text(value)
+            plain = php.text(value)
             return inner(plain) if plain else None
 
         return read_state
@@ -301,7 +301,7 @@ def _optional_hook(type_: Any) -> Hook:
 def _tuple_hook(type_: Any) -> Hook:
     inner: Any = typing.get_args(type_)[0]
     if inner is str:
-        return _php.texts
+        return php.texts
     shape = shape_of(inner)
 
     def read_tuple(value: Any, _type: Any) -> tuple[Any, ...]:
@@ -331,7 +331,7 @@ def _has_origin(*origins: Any) -> Callable[[Any], bool]:
 
 
 # A required text is an identity; cattrs asks the hooks registered last first.
-_converter.register_structure_hook(str, _php.identity)
+_converter.register_structure_hook(str, php.identity)
 _converter.register_structure_hook_func(_is_anything, _read_anything)
 _converter.register_structure_hook_func(_has_origin(Mapping), _read_mapping)
 _converter.register_structure_hook_factory(attrs.has, _object_hook)

@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioseflow import models
-from aioseflow.decoding import decode, redact
+from aioseflow.decoding import decode
 from aioseflow.errors import DecodeError
 from aioseflow.models import Account, Balance, Invoice, Model, PowerState, Service, Ticket, Vm
-from aioseflow.secret import Secret
+from aioseflow.secret import Secret, redact
 
-RESPONSES = Path(__file__).parent / "data" / "responses"
+RESPONSES = Path(__file__).parent.parent / "data" / "responses"
 PUBLISHED = {path.name: orjson.loads(path.read_bytes()) for path in sorted(RESPONSES.rglob("*.json"))}
 
 
