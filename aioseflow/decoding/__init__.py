@@ -1,0 +1,5 @@
+"""From parsed JSON to models."""
+
+from .find import decode
+
+__all__ = ["decode"]
