@@ -234,8 +234,9 @@ class Session:
             return error
         since = asyncio.get_running_loop().time() - exchange.sent_at
         sent_at = datetime.now(UTC) - timedelta(seconds=since)
+        times = "once" if exchange.sent == 1 else f"{exchange.sent} times, last"
         outcome = OutcomeUnknown(
-            f"{exchange.request} was sent {exchange.sent} time(s), last at {sent_at:%H:%M:%S} UTC, and "
+            f"{exchange.request} was sent {times} at {sent_at:%H:%M:%S} UTC, and "
             f"whether the panel acted is not known; it was not sent again. Read the object back before you "
             f"repeat it. The last thing that happened: {error.message}",
             call=call.name,
