@@ -1,0 +1,5 @@
+"""`python -m aioseflow`: the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,49 @@
+"""The four actions one after another, each with what the panel knows when it is over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+from ...client import SeFlow
+from ...fleet import Run
+from ...sandbox import Sandbox
+from ..steer import Wheel
+from .panel import SETTLE
+from .proof import Stage
+
+
+async def stages_of(seflow: SeFlow, panel: Sandbox, wheel: Wheel) -> AsyncIterator[Stage]:
+    """Run usage, stop, start, reboot; after an interruption no further one is begun."""
+    fleet = seflow.fleet
+    makers: dict[str, Callable[[], Run]] = {
+        "usage": fleet.usage,
+        "stop": lambda: fleet.stop(settle=SETTLE),
+        "start": lambda: fleet.start(settle=SETTLE),
+        "reboot": fleet.reboot,
+    }
+    for action, make in makers.items():
+        if wheel.interrupted:
+            return
+        run = make()
+        before = {key: counter[action] for key, counter in panel.effects.items()}
+        seen = len(panel.requests)
+        report = await wheel.drive(action, run)
+        # Read at once, in the same turn of the loop: nothing can have happened in between.
+        yield Stage(
+            action=action,
+            report=report,
+            power={
+                (service.id, vm.id): vm.power
+                for service in panel.services.values()
+                for vm in service.vms.values()
+            },
+            effects=Counter(
+                {
+                    key: counter[action] - before.get(key, 0)
+                    for key, counter in panel.effects.items()
+                    if counter[action] > before.get(key, 0)
+                }
+            ),
+            sent=sum(request.path.endswith(f"/{action}") for request in panel.requests[seen:]),
+        )

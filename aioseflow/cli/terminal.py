@@ -1,0 +1,131 @@
+"""What may reach a terminal: the panel's text escaped, questions on stderr, closed pipes kept quiet."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+import textwrap
+import unicodedata
+from typing import TextIO
+
+from .ending import Ending, Refusal
+
+_LABEL = 40
+_SENTENCE = 1000
+
+
+def shown(text: str, longest: int = _LABEL) -> str:
+    """Text of others on one line, cut: what could steer a terminal or turn the writing round is escaped."""
+    escaped = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text[: longest + 1]
+    )
+    return escaped if len(escaped) <= longest else escaped[: longest - 1] + "…"
+
+
+def cells(text: str) -> int:
+    """How many columns a text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
+
+
+def columns() -> int:
+    """The width to write for: the terminal's, or 80."""
+    return max(40, shutil.get_terminal_size().columns)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at it; a stream that was closed is none."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def prepare_streams() -> None:
+    """Let no character that the terminal's encoding lacks end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def emit(data: str | bytes) -> None:
+    """Data, on stdout. Nobody there any more is no error."""
+    stream = sys.stdout
+    if stream is None:
+        return
+    try:
+        if isinstance(data, bytes):
+            stream.flush()
+            stream.buffer.write(data)
+        else:
+            stream.write(data)
+        stream.flush()
+    except BrokenPipeError:
+        _discard(stream)
+
+
+def say(message: str) -> None:
+    """A line for people, on stderr."""
+    stream = sys.stderr
+    if stream is None:
+        return
+    try:
+        stream.write(message + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        _discard(stream)
+
+
+def complain(message: str) -> None:
+    """An error as one sentence, on stderr."""
+    say(f"aioseflow: {shown(message, _SENTENCE)}")
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is still to come nowhere: the interpreter flushes once more when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def can_ask() -> bool:
+    """Whether somebody can read a question and answer it."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def require_answerable(what: str, *, yes: bool) -> None:
+    """Raise `Refusal` for a change that nobody confirmed and nobody can be asked about."""
+    if not yes and not can_ask():
+        raise Refusal(f"{what} changes something, and there is no terminal to ask; add --yes if it is meant")
+
+
+def confirm(facts: str, question: str) -> None:
+    """Say what it is about, ask, and raise `Refusal` unless the answer is yes."""
+    for line in folded(facts, columns()):
+        say(line)
+    # Not input(): that writes its prompt to stdout, which may be a file of data.
+    try:
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        say("")
+        raise Refusal("interrupted, so nothing was sent", Ending.INTERRUPTED) from None
+    if not answer.endswith("\n"):
+        say("")
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise Refusal("not confirmed, so nothing was sent", Ending.ERROR)
+
+
+def folded(text: str, width: int, indent: int = 0, first: str | None = None) -> list[str]:
+    """Lines of at most ``width``, indented; the first one by ``first`` if given."""
+    blank = " " * indent
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=blank if first is None else first,
+        subsequent_indent=blank,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,284 @@
+"""`aioseflow fleet`: many VMs at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+
+import orjson
+import pytest
+from cli.terminals import Result, Terminal, process, visible
+
+from aioseflow import AuthenticationError, Reboot
+from aioseflow.cli import fleet
+from aioseflow.cli.ending import Refusal
+from aioseflow.sandbox import Fault, Sandbox
+from aioseflow.sandbox.machines import Vm
+
+Run = Callable[..., Result]
+Panels = Callable[..., Sandbox]
+Spawn = Callable[..., Terminal]
+
+_HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]\u202eevil<script>"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "nothing is selected; name VMs with --service or --vm, or say --all"),
+        (["--all", "--service", "33301"], "--all says everything"),
+        (["--all", "--vm", "4001"], "--all says everything"),
+        (["--vm", "4001", "--vm", "33301/4002"], "either every --vm as SERVICE/VM"),
+        (["--service", "33301", "--vm", "33302/4004"], "names the service already"),
+    ],
+)
+@pytest.mark.parametrize("action", ["stop", "start", "reboot", "usage"])
+def test_a_selection_must_be_said_and_make_sense(
+    run: Run, panel: Sandbox, action: str, words: list[str], sentence: str
+) -> None:
+    refused = run("fleet", action, "--yes", *words)
+    assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+    assert sentence in refused.stderr
+    assert panel.requests == []
+
+
+@pytest.mark.parametrize("action", ["stop", "start", "reboot"])
+def test_without_a_terminal_a_change_needs_yes(run: Run, panel: Sandbox, action: str) -> None:
+    refused = run("fleet", action, "--all")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--yes" in refused.stderr
+    assert panel.requests == []
+
+
+@pytest.mark.parametrize(
+    ("words", "hit"),
+    [
+        (["--all"], {"4001", "4002", "4003", "4004", "4005", "4006"}),
+        (["--service", "33302"], {"4004", "4005", "4006"}),
+        (["--vm", "4002", "--vm", "4006"], {"4002", "4006"}),
+        (["--service", "33301", "--vm", "4002"], {"4002"}),
+        (["--vm", "33301/4001", "--vm", "33302/4005"], {"4001", "4005"}),
+    ],
+)
+def test_what_is_selected_is_what_is_rebooted(
+    run: Run, panel: Sandbox, words: list[str], hit: set[str]
+) -> None:
+    done = run("fleet", "reboot", "--yes", *words)
+    assert done.exit_code == 0
+    assert {vm for (_, vm), counter in panel.effects.items() if counter["reboot"] == 1} == hit
+    assert panel.effect_count("reboot") == len(hit)
+
+
+@pytest.mark.usefixtures("quick_settling")
+def test_a_stop_is_waited_for_and_told_in_a_table(run: Run, panel: Sandbox) -> None:
+    panel.services["33301"].vms["4002"].power = "stopped"
+    done = run("fleet", "stop", "--all", "--yes")
+    assert done.exit_code == 0
+    head, row = done.stdout.splitlines()
+    assert head.split("  ")[0] == "action"
+    assert row.split()[:7] == ["stop", "6", "5", "1", "0", "0", "0"]
+    assert "stop: 6 of 6 done" in done.stderr
+    assert all(vm.power == "stopped" for service in panel.services.values() for vm in service.vms.values())
+
+
+def test_a_start_need_not_be_waited_for(run: Run, panels: Panels) -> None:
+    panel = panels(stopped_share=1.0)
+    done = run("fleet", "start", "--all", "--yes", "--no-wait")
+    assert done.exit_code == 0
+    assert "start: 6 changed were accepted by the panel and not read back" in done.stdout
+    assert panel.effect_count("start") == 6
+
+
+def test_failures_are_grouped_by_cause_and_name_vms(run: Run, panels: Panels) -> None:
+    panel = panels(services=1, vms_per_service=9)
+    vms = panel.services["33301"].vms
+    for vm_id in ("4001", "4002", "4003", "4004", "4005", "4006"):
+        vms[vm_id].power = "transitional"
+    vms["4007"].power = "stopped"
+    done = run("fleet", "reboot", "--all", "--yes")
+    assert done.exit_code == 3
+    lines = done.stdout.splitlines()
+    assert "reboot: 6 failed, vm_locked" in lines
+    assert "    33301/4001, 33301/4002, 33301/4003, 33301/4004 and 2 more" in lines
+    assert "    e.g. vms.reboot: the panel refused: vm_locked" in lines
+    assert "reboot: 1 not attempted, not_running" in lines
+
+
+def test_unknown_outranks_failed(run: Run, panels: Panels) -> None:
+    panel = panels(faults=[Fault("reset", method="POST", vm="4003", when="after")])
+    panel.services["33301"].vms["4001"].power = "transitional"
+    done = run("fleet", "reboot", "--all", "--yes")
+    assert done.exit_code == 4
+    assert "reboot: 1 unknown, lost_answer" in done.stdout
+
+
+def test_a_service_that_could_not_be_listed_is_named_and_is_unknown(run: Run, panels: Panels) -> None:
+    panels(faults=[Fault("error", path="/service/33302/vms", codes=("broken",))])
+    done = run("fleet", "usage", "--all")
+    assert done.exit_code == 4
+    assert "usage: not listed, so in none of the counts: service 33302 (Cloud 2)" in done.stdout
+
+
+def test_usage_tells_sizes_and_never_the_html(run: Run, panel: Sandbox) -> None:
+    done = run("fleet", "usage", "--vm", "4001")
+    assert done.exit_code == 0
+    head, row, *_ = done.stdout.splitlines()
+    assert re.split(" {2,}", head) == ["service", "VM", "label", "cpu chars", "net chars", "disk chars"]
+    assert row.split()[:3] == ["33301", "4001", "vm-4001"]
+    assert all(int(size) > 100 for size in row.split()[3:])
+    assert "<" not in done.stdout
+
+
+def test_the_report_is_available_as_json(run: Run, panel: Sandbox) -> None:
+    done = run("fleet", "usage", "--all", "--output", "json")
+    report = orjson.loads(done.stdout)
+    assert report["ok"] is True
+    assert report["counts"]["unchanged"] == report["targets"] == len(report["outcomes"]) == 6
+    assert {outcome["value"]["cpu"]["kind"] for outcome in report["outcomes"]} == {"cpu"}
+
+
+def test_an_empty_fleet_is_nothing_selected(run: Run, panels: Panels) -> None:
+    panels(services=1, vms_per_service=0)
+    assert run("fleet", "stop", "--all", "--yes").exit_code == 8
+
+
+def test_an_id_that_does_not_exist_stops_everything(run: Run, panel: Sandbox) -> None:
+    refused = run("fleet", "stop", "--vm", "4001", "--vm", "77", "--yes")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "not found, so nothing was sent: VM 77" in refused.stderr
+    assert panel.effects == {}
+
+
+def test_a_refused_login_has_its_own_code(run: Run, panel: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEFLOW_PASSWORD", "wrong")
+    refused = run("fleet", "usage", "--all")
+    assert (refused.exit_code, refused.stdout) == (6, "")
+
+
+def test_what_was_done_before_a_run_broke_is_told(
+    run: Run, panel: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: object, target: object) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr("aioseflow.fleet.ledger.Ledger.begin", broken)
+    ended = run("fleet", "usage", "--all")
+    assert ended.exit_code == 1
+    assert "not attempted" in ended.stdout
+    assert "this is a bug in aioseflow: ZeroDivisionError: a mistake" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_no_label_or_name_reaches_the_terminal_raw(
+    run: Run, panels: Panels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Vm, "label", property(lambda _: _HOSTILE + "x" * 10_000))
+    panel = panels(services=2, faults=[Fault("error", path="/service/33302/vms", codes=("b\x1b[2Jad",))])
+    panel.services["33302"].name = _HOSTILE
+    panel.services["33301"].vms["4001"].power = "transitional"
+    for words in (["reboot", "--yes"], ["usage"], ["usage", "--output", "json"]):
+        done = run("fleet", *words, "--all")
+        for written in (done.stdout, done.stderr):
+            assert all(character.isprintable() or character == "\n" for character in written)
+        if "json" not in words:
+            assert max(map(len, done.stdout.splitlines())) <= 100
+            assert "\\x1b]0;owned\\x07" in done.stdout
+
+
+def test_a_terminal_is_asked_with_the_numbers_first(spawn: Spawn, panel: Sandbox) -> None:
+    panel.services["33301"].vms["4002"].power = "stopped"
+    terminal = spawn("fleet", "stop", "--all", "--no-wait")
+    asked = visible(terminal.expect("Go on? [y/N] ")).replace("\n", " ")
+    assert "stop: 6 VMs of 2 services (33301: 3, 33302: 3), 1 of them already stopped." in asked
+    assert panel.effects == {}
+    terminal.type("y\n")
+    code, written = terminal.finish()
+    assert code == 0
+    assert "unchanged" in visible(written)
+    assert panel.effect_count("stop") == 5
+
+
+def test_a_no_sends_nothing(spawn: Spawn, panel: Sandbox) -> None:
+    terminal = spawn("fleet", "reboot", "--vm", "33301/4001")
+    terminal.expect("reboot: 1 VM of 1 service (33301: 1).")
+    terminal.expect("Go on? [y/N] ")
+    terminal.type("n\n")
+    code, written = terminal.finish()
+    assert code == 1
+    assert "not confirmed, so nothing was sent" in written
+    assert panel.effects == {}
+
+
+async def test_the_question_names_what_could_not_be_listed(panels: Panels) -> None:
+    panels(
+        services=9, vms_per_service=1, faults=[Fault("error", path="/service/33309/vms", codes=("broken",))]
+    )
+    facts = await fleet._facts(Reboot(), fleet.Chosen({}))
+    assert facts.startswith("reboot: 8 VMs of 8 services (33301: 1, ")
+    assert ", …)." in facts
+    assert "Not everything could be listed now (vms.list: the panel refused: broken" in facts
+
+
+async def test_a_question_about_nothing_is_not_asked(panel: Sandbox) -> None:
+    with pytest.raises(Refusal, match="no such VM was found"):
+        await fleet._facts(Reboot(), fleet.Chosen({"vms": ["77"]}))
+
+
+async def test_a_question_that_needs_a_login_fails_with_it(
+    panel: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEFLOW_PASSWORD", "wrong")
+    with pytest.raises(AuthenticationError):
+        await fleet._facts(Reboot(), fleet.Chosen({}))
+
+
+def test_the_first_ctrl_c_drains_and_the_table_is_printed(spawn: Spawn, panels: Panels) -> None:
+    panel = panels(services=1, vms_per_service=120, faults=[Fault("latency", method="POST", seconds=0.4)])
+    terminal = spawn("fleet", "reboot", "--all", "--yes")
+    terminal.expect("in flight")
+    terminal.type("\x03")
+    terminal.expect("Interrupted: finishing what was sent")
+    code, written = terminal.finish()
+    assert code == 130
+    assert "not attempted, drained" in visible(written)
+    done = panel.effect_count("reboot")
+    assert 0 < done < 120
+    assert f"{done} changed were accepted" in visible(written)
+
+
+def test_the_second_ctrl_c_cancels_and_what_was_sent_is_unknown(spawn: Spawn, panels: Panels) -> None:
+    panels(services=1, vms_per_service=120, faults=[Fault("hang", method="POST", when="after")])
+    terminal = spawn("fleet", "reboot", "--all", "--yes")
+    terminal.expect("32 in flight")
+    terminal.type("\x03")
+    terminal.expect("Interrupted: finishing what was sent")
+    terminal.type("\x03")
+    terminal.expect("Stopping now")
+    code, written = terminal.finish()
+    assert code == 130
+    assert "reboot: 32 unknown, cancelled" in visible(written)
+    assert "reboot: 88 not attempted, cancelled" in visible(written)
+
+
+def test_a_terminated_run_drains_and_tells_what_it_did(panels: Panels) -> None:
+    panels(services=1, vms_per_service=120, faults=[Fault("latency", method="POST", seconds=0.5)])
+    running = process("fleet", "reboot", "--all", "--yes")
+    assert running.stderr is not None
+    assert b"in flight" in running.stderr.readline()
+    os.kill(running.pid, signal.SIGTERM)
+    out, words = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert b"Interrupted" in words
+    assert b"drained" in out
+
+
+def test_a_run_goes_on_when_nobody_reads_any_more(panel: Sandbox) -> None:
+    running = process("fleet", "reboot", "--all", "--yes")
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.close()
+    running.stderr.close()
+    assert running.wait(30) == 0
+    assert panel.effect_count("reboot") == 6
