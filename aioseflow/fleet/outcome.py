@@ -153,11 +153,11 @@ class Report:
         return {cause: tuple(outcomes) for cause, outcomes in ordered}
 
     def raise_for_failures(self) -> None:
-        """Raise an `ExceptionGroup` of what keeps the report from being ok."""
+        """Raise an `ExceptionGroup` of what keeps the report from being ok, if anything does."""
         if self.ok:
             return
         bad = (Status.FAILED, Status.UNKNOWN, Status.NOT_ATTEMPTED)
-        errors = [
+        errors: list[BaseException] = [
             outcome.error
             or SeFlowError(
                 f"{outcome.action} of VM {outcome.vm_id} of service {outcome.service_id}: "
@@ -170,9 +170,11 @@ class Report:
             lost.error or SeFlowError(f"service {lost.service_id} was not listed ({lost.cause})")
             for lost in self.undiscovered
         ]
+        if self.error is not None:
+            errors.append(self.error)
         if self.finished_at is None:
             errors.append(SeFlowError(f"run {self.run_id} is not over"))
-        raise ExceptionGroup(str(self), errors)
+        raise BaseExceptionGroup(str(self), errors)
 
     def __str__(self) -> str:
         counted = ", ".join(f"{number} {status}" for status, number in self.counts.items())

@@ -111,6 +111,9 @@ async def test_an_id_that_does_not_exist_is_named_and_stops_the_run_before_it_st
     report = run.report
     assert sum(report.counts.values()) == len(report.targets)
     assert not report.ok
+    with pytest.raises(ExceptionGroup) as caught:
+        report.raise_for_failures()
+    assert report.error in caught.value.exceptions
 
 
 async def test_an_id_that_may_be_in_a_service_that_was_not_listed_stops_nothing(
