@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from ..errors import InvalidArgument
 from ..policy import SettlePolicy
 from .account import Account
 from .action import Action
@@ -173,7 +174,8 @@ class Run:
             # Cancelling a run is an ending like any other: its report says what was not done.
             self._cancelled, cause = True, "cancelled"
         elif (error := task.exception()) is not None:
-            self._error, cause = _only(error), "run_failed"
+            self._error = _only(error)
+            cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
         for crew in self._crews:
             crew.discovery.give_up()
         self._finished_at = datetime.now(UTC)

@@ -113,6 +113,7 @@ async def test_an_id_that_does_not_exist_is_named_and_stops_the_run_before_it_st
     assert not report.ok
     with pytest.raises(ExceptionGroup) as caught:
         report.raise_for_failures()
+    assert report.causes.keys() <= {"invalid_selection"}
     assert report.error in caught.value.exceptions
 
 
