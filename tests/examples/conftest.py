@@ -14,8 +14,11 @@ from typing import Any, TypeAlias
 
 import attrs
 import pytest
-from support.clients import QUICK_SETTLE
+from examples.people import ASKER, CHAT, COLLEAGUE
+from examples.stand_in import TOKEN, Platform
+from support.clients import QUICK_RETRY, QUICK_SETTLE
 
+from aioseflow import SeFlow
 from aioseflow.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -35,6 +38,7 @@ class Ended:
 
 
 Panels: TypeAlias = Callable[..., Awaitable[Sandbox]]
+Bots: TypeAlias = Callable[..., Awaitable[Any]]
 Run: TypeAlias = Callable[..., Awaitable[Ended]]
 Spawn: TypeAlias = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
@@ -118,6 +122,67 @@ async def spawn() -> AsyncIterator[Spawn]:
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def platform(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
+    async with Platform() as platform:
+        monkeypatch.setenv("TELEGRAM_TOKEN", TOKEN)
+        monkeypatch.setenv("TELEGRAM_CHATS", f"{CHAT}, {ASKER}")
+        monkeypatch.setenv("TELEGRAM_USERS", f"{ASKER},{COLLEAGUE}")
+        monkeypatch.setenv("TELEGRAM_API_URL", platform.url)
+        yield platform
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def bots(platform: Platform, clock: Clock) -> AsyncIterator[Bots]:
+    """Starts the bot, listening, in front of the panel that the environment names."""
+    chat_bot = load("chat_bot")
+    async with AsyncExitStack() as stack:
+
+        async def start(edit_every: float = 0.02) -> Any:
+            settings = chat_bot.Settings.from_env()
+            seflow = await stack.enter_async_context(SeFlow.from_env(retry=QUICK_RETRY))
+            bot = await stack.enter_async_context(chat_bot.open_bot(settings))
+            fleet_bot = chat_bot.FleetBot(bot, seflow, clock=clock, edit_every=edit_every)
+            dispatcher = fleet_bot.dispatcher(settings)
+            polling = asyncio.create_task(
+                dispatcher.start_polling(bot, handle_signals=False, close_bot_session=False)
+            )
+
+            async def stop() -> None:
+                await dispatcher.stop_polling()
+                await polling
+                await fleet_bot.close()
+
+            # aiogram lets TLS say goodbye for a quarter of a second; there is none here.
+            stack.push_async_callback((await bot.session.create_session()).close)
+            stack.push_async_callback(stop)
+            await platform.until(lambda: platform.calls("getMe"))
+            return fleet_bot
+
+        yield start
+
+
+@pytest.fixture
+async def bot(panel: Sandbox, bots: Bots) -> Any:
+    """A bot in front of two services of three running VMs."""
+    return await bots()
 
 
 async def ended(process: asyncio.subprocess.Process) -> Ended:

@@ -71,7 +71,7 @@ class Platform:
         self._updates: list[dict[str, Any]] = []
         self._numbers = 0
         self._change = asyncio.Condition()
-        self._runner = web.AppRunner(self._application(), shutdown_timeout=0.1)
+        self._runner = web.AppRunner(self._application(), handler_cancellation=True, shutdown_timeout=1.0)
 
     def _application(self) -> web.Application:
         application = web.Application()
