@@ -60,11 +60,12 @@ async def reboot_service(
     try:
         async with run:
             async for outcome in run:
-                print(f"{plain(service_id)}/{plain(outcome.vm_id)}", outcome.status, outcome.cause or "")
+                vm = f"{plain(service_id)}/{plain(outcome.vm_id)}"
+                print(vm, outcome.status, outcome.cause or "", flush=True)
     finally:
         # Also when it was interrupted: what was sent by then was sent.
         report = run.report
-        print(f"service {plain(service_id)}: {report}", flush=True)
+        print(f"service {plain(service_id)}: {report}")
         rebooted = {outcome.vm_id for outcome in report.outcomes if outcome.status is Status.CHANGED}
         for vm_id in sorted(planned - {outcome.vm_id for outcome in report.outcomes}):
             print(f"{plain(service_id)}/{plain(vm_id)} was not rebooted")

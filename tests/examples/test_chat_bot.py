@@ -88,7 +88,7 @@ async def test_a_cancelled_question_does_nothing_and_cannot_be_confirmed_any_mor
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_double_press_starts_one_run(panels: Panels, panel: Sandbox, platform: Platform) -> None:
+async def test_a_double_press_starts_one_run(panel: Sandbox, platform: Platform) -> None:
     panel.faults.add(Fault("latency", path=REBOOT, seconds=0.1))
     await ask(platform, "reboot")
     [number] = platform.posts

@@ -139,8 +139,12 @@ async def test_a_pause_that_is_no_time_is_refused(panel: Sandbox, run: Run, text
 async def test_ctrl_c_ends_it_with_what_was_and_was_not_done(panels: Panels, spawn: Spawn) -> None:
     panel = await panels(faults=[Fault("hang", path=REBOOT, vm="4002", when="after")])
     process = await spawn("rolling_reboot", *QUICKLY)
+    assert process.stdout is not None
+    told = ""
     async with asyncio.timeout(20):
-        while panel.effect_count("reboot") < 3:  # noqa: ASYNC110 - another process acts, without an event
+        while not ("4001 changed" in told and "4003 changed" in told):
+            told += (await process.stdout.readline()).decode()
+        while not panel.effects["33301", "4002"]:  # noqa: ASYNC110 - another process acts, without an event
             await asyncio.sleep(0.01)
     process.send_signal(signal.SIGINT)
     result = await ended(process)
