@@ -110,11 +110,11 @@ class Discovery:
         # Without a list of its functions, "no such route" is the word of an older installation for it.
         return able is False or (able is None and isinstance(error, NotFound))
 
-    def give_up(self) -> None:
+    def give_up(self, cause: str) -> None:
         """Record what was not listed because the run ended first."""
         if self.reading and not self.services:
-            self.undiscovered.append(Undiscovered(account=self.account.name, cause="cancelled"))
-        self.undiscovered += [self._lost(service, None, "cancelled") for service in self.unlisted.values()]
+            self.undiscovered.append(Undiscovered(account=self.account.name, cause=cause))
+        self.undiscovered += [self._lost(service, None, cause) for service in self.unlisted.values()]
         self.unlisted.clear()
 
     def _lost(self, service: Service, error: SeFlowError | None, cause: str) -> Undiscovered:

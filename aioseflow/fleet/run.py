@@ -177,7 +177,7 @@ class Run:
             self._error = _only(error)
             cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
         for crew in self._crews:
-            crew.discovery.give_up()
+            crew.discovery.give_up(cause)
         self._finished_at = datetime.now(UTC)
         self._ledger.close(cause)
         for account in self._accounts:

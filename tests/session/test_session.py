@@ -290,7 +290,7 @@ async def test_a_handshake_without_an_end_never_left(wire: Wire) -> None:
 @pytest.mark.parametrize(("name", "sent"), [("READ", 3), ("IDEMPOTENT", 3), ("ONCE", 1)])
 async def test_a_silent_server_runs_into_the_answer_s_time_out(wire: Wire, name: str, sent: int) -> None:
     wire.answer = Play(then="hang")
-    async with client(wire.url, timeouts=Timeouts(read=0.05, change=0.05)) as seflow:
+    async with client(wire.url, timeouts=Timeouts(read=0.2, change=0.2)) as seflow:
         with pytest.raises(OutcomeUnknown if name == "ONCE" else RequestTimeout) as caught:
             await CALLS[name](seflow)
     assert len(wire.requests) == sent

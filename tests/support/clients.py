@@ -7,7 +7,7 @@ from typing import Any, Final
 from aioseflow import RetryPolicy, SeFlow, SettlePolicy
 
 QUICK_RETRY: Final = RetryPolicy(first_wait=0.001, longest_wait=0.002, deadline=30)
-QUICK_SETTLE: Final = SettlePolicy(first_poll=0.02, longest_poll=0.05, patience=1.0)
+QUICK_SETTLE: Final = SettlePolicy(first_poll=0.02, longest_poll=0.05, patience=10.0)
 USERNAME: Final = "ops@example.com"
 PASSWORD: Final = "corrèct-hörse"
 
