@@ -187,7 +187,7 @@ async def bot(panel: Sandbox, bots: Bots) -> Any:
 
 async def ended(process: asyncio.subprocess.Process) -> Ended:
     """Wait for the end of a started example."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         stdout, stderr = await process.communicate()
     assert process.returncode is not None
     return Ended(process.returncode, stdout.decode(), stderr.decode())

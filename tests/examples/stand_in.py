@@ -114,7 +114,7 @@ class Platform:
         }
         await self._feed({"callback_query": query})
 
-    async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until the record makes this true."""
         async with asyncio.timeout(seconds), self._change:
             await self._change.wait_for(lambda: bool(condition()))

@@ -71,8 +71,8 @@ async def test_the_platforms_own_pause_is_obeyed_and_the_run_goes_on_meanwhile(
     refused, again = platform.calls("editMessageText")[:2]
     assert (refused.status, again.status) == (429, 200)
     assert again.time - refused.time >= 1.0
-    # The panel had done it all before the platform would hear of it.
-    assert panel.requests[-1].time < platform.calls("editMessageText", status=200)[0].time
+    # The panel was sent it all before the platform would hear of it.
+    assert panel.matching(method="POST")[-1].time < again.time
     assert not panel.repeated("stop")
 
 
@@ -189,13 +189,13 @@ async def test_it_works_as_a_program_of_its_own_and_ends_with_a_signal(
 ) -> None:
     await platform.say("/fleet stop", user=ASKER, chat=CHAT)
     process = await spawn("chat_bot")
-    await platform.until(lambda: platform.calls("deleteWebhook"), 20)
+    await platform.until(lambda: platform.calls("deleteWebhook"))
     panel.faults.add(Fault("latency", path=REBOOT, seconds=0.1))
     await ask(platform, "reboot")
     # What was written before it listened is not answered.
     assert platform.texts == ["reboot everything? 6 VMs of 2 services: 6 running."]
     await platform.press("Yes, reboot all", user=ASKER)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not panel.effect_count("reboot"):  # noqa: ASYNC110 - another process acts, without an event
             await asyncio.sleep(0.01)
     process.send_signal(signal.SIGTERM)

@@ -141,7 +141,7 @@ async def test_ctrl_c_ends_it_with_what_was_and_was_not_done(panels: Panels, spa
     process = await spawn("rolling_reboot", *QUICKLY)
     assert process.stdout is not None
     told = ""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not ("4001 changed" in told and "4003 changed" in told):
             told += (await process.stdout.readline()).decode()
         while not panel.effects["33301", "4002"]:  # noqa: ASYNC110 - another process acts, without an event

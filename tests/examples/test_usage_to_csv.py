@@ -160,7 +160,7 @@ async def test_it_works_as_a_program_of_its_own_also_when_nobody_reads_on(
     assert process.stdout is not None
     process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         complaint = await process.stderr.read()
         assert (await process.wait(), complaint) == (1, b"")
     assert panel.count(method="POST") == 0
