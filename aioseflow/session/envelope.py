@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -37,6 +38,8 @@ _ADDRESS_CODE = "ipnotallowed"
 _LOGIN_CODE = "wronglogin"
 _PERMISSION_CODE = "unauthorized"
 _EXCERPT_PARSED_BYTES = 65_536
+_CODES = 16
+_CODE_CHARACTERS = 200
 _PHP_FALSE: frozenset[object] = frozenset({False, "0", "false", ""})  # False is also 0
 _SECRET_IN_TEXT = re.compile(
     r"""(?i)(\w*(?:pass(?:word|wd|phrase)?|secret|token|authorization)\w*["']?\s*[:=>]+\s*)("[^"]*"?|'[^']*'?|[^\s,;&<]+)"""
@@ -191,7 +194,7 @@ def _errors(payload: Any) -> list[tuple[str, float | None]]:
     error = payload.get("error")
     if not error or error == "0":
         return []
-    return list(_items(error)) or [("unspecified", None)]
+    return list(islice(_items(error), _CODES)) or [("unspecified", None)]
 
 
 def _items(error: Any) -> Iterator[tuple[str, float | None]]:
@@ -213,7 +216,9 @@ def _items(error: Any) -> Iterator[tuple[str, float | None]]:
 
 
 def _word(value: Any) -> str:
-    return (value if isinstance(value, str) else repr(redact(value)))[:200]
+    """A code as one bounded line: messages with it reach terminals and logs."""
+    text = (value if isinstance(value, str) else repr(redact(value)))[:_CODE_CHARACTERS]
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _number(value: Any) -> float | None:

@@ -163,7 +163,7 @@ class Platform:
             "deleteWebhook": True,
             "answerCallbackQuery": True,
         }
-        if method == "deleteWebhook" and fields.get("drop_pending_updates"):
+        if method == "deleteWebhook" and fields.get("drop_pending_updates") == "true":
             self._updates.clear()
         if method not in results:
             return await self._record(method, fields, 404, description="Not Found")

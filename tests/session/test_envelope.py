@@ -112,6 +112,15 @@ def test_a_refusal_is_judged_in_the_order_of_the_design(
     assert caught.error.status == status
 
 
+def test_codes_are_bounded_and_cannot_steer_a_terminal() -> None:
+    said = orjson.dumps({"error": ["\x1b[31mred\u202e", "x" * 999, *map(str, range(999))]})
+    error = fault(GET, 200, said).error
+    assert error.codes[0] == "?[31mred?"
+    assert len(error.codes[1]) == 200
+    assert len(error.codes) == 16
+    assert str(error).isprintable()
+
+
 @pytest.mark.parametrize("empty", ["[]", "{}", '""', "null", "false", "0"])
 def test_an_empty_error_is_no_failure(empty: str) -> None:
     body = f'{{"error": {empty}, "status": true}}'.encode()
