@@ -8,6 +8,13 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples everywhere, and no verdict by the clock of a busy machine.
+settings.register_profile(
+    "calm", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("calm")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
