@@ -68,7 +68,7 @@ from .models import (
 from .policy import RetryPolicy, SettlePolicy, Timeouts
 from .secret import Secret
 from .session.exchange import Exchange
-from .session.gate import FixedLimit
+from .session.limit import FixedLimit
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them
     "SeFlow",

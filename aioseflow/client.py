@@ -20,14 +20,14 @@ from .fleet import Fleet
 from .fleet.account import Endable
 from .identifiers import Id
 from .models import ServiceMethod
-from .policy import RetryPolicy, Timeouts
+from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts
 from .secret import Secret
 from .session.call import READ, Call
 from .session.exchange import Exchange, capture
-from .session.gate import FixedLimit, Limit
+from .session.gate import Limit
+from .session.limit import FixedLimit
 from .session.session import Session
 
-_DEFAULT_LIMIT: Final = FixedLimit()
 _DEFAULT_RETRY: Final = RetryPolicy()
 _DEFAULT_TIMEOUTS: Final = Timeouts()
 
@@ -71,7 +71,7 @@ class SeFlow:
         *,
         base_url: str = DEFAULT_BASE_URL,
         name: str = "main",
-        limit: Limit | int = _DEFAULT_LIMIT,
+        limit: Limit | int = MAX_IN_FLIGHT,
         retry: RetryPolicy | None = _DEFAULT_RETRY,
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         connector: aiohttp.BaseConnector | None = None,

@@ -8,9 +8,6 @@ from typing import Protocol
 
 import attrs
 
-from ..errors import ConfigurationError
-from ..policy import MAX_IN_FLIGHT
-
 
 class Limit(Protocol):
     """What a gate asks of its limit."""
@@ -19,18 +16,6 @@ class Limit(Protocol):
     def value(self) -> int:
         """How many requests may be in flight now."""
         ...
-
-
-@attrs.frozen
-class FixedLimit:
-    """Always the same number of requests in flight."""
-
-    value: int = attrs.field(default=MAX_IN_FLIGHT)
-
-    @value.validator
-    def _check(self, attribute: attrs.Attribute[int], value: int) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigurationError(f"the limit must be a whole number of at least 1, not {value!r}")
 
 
 @attrs.define(eq=False)

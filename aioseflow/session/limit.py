@@ -1,0 +1,314 @@
+"""How much a provider takes at once, learned from what it refuses. Pure: no loop and no clock inside.
+
+Refusals steer; latency only guards against a provider that queues silently, because latency here is mostly
+the work itself (a power call takes 8 to 30 s), not a queue. Two rules matter most: a fixed budget of refusals
+(``+step`` a success, ``-1`` a refusal, so that about ``step`` of all requests is refused) instead of halving,
+and latency compared with the number in flight *when that request was sent*.
+
+Times are seconds of the caller's clock. ``in_flight`` is how many are in flight once the event is counted
+(``sent`` includes this one); ``in_flight_then`` is what ``sent`` was told for that request. Events are O(1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import attrs
+
+from ..errors import ConfigurationError
+from ..policy import MAX_IN_FLIGHT
+from .latency import SilentQueue
+from .pace import FASTEST, SLOWEST, Pace
+
+_START: Final = 16.0
+_FIRST_STEP: Final = 1.25  # until something is refused: a little more than twice a round
+_STEADY_STEP: Final = 0.013  # and so the share that is refused for the sake of knowing
+_RAMP_STEP: Final = 0.25
+_RETREAT: Final = 0.06  # of the step, at the first refusal of an episode
+_PATIENCE: Final = 1.1  # slots' worth of successes in a row before the step doubles
+_KNOWN: Final = 0.75  # of the most that was ever taken: up to there, full speed
+_EPISODE_FLOOR: Final = 0.6
+_SHARE_OF_ONE: Final = 1 / 24
+_MOSTLY_REFUSED: Final = 0.4
+_FEW_LOST: Final = 2.5 / 24
+_BITE: Final = 0.05
+_LONGEST_REFILL: Final = 10.0
+_LONGEST_TOLD: Final = 86_400.0
+
+
+class Limit(Protocol):
+    """What a gate asks of its limit, and tells it."""
+
+    @property
+    def value(self) -> int:
+        """How many requests may be in flight now."""
+        ...
+
+    @property
+    def not_before(self) -> float:
+        """Nobody sends earlier."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """Why the limit last moved."""
+        ...
+
+    def sent(self, now: float, *, in_flight: int) -> None:
+        """A request goes out."""
+        ...
+
+    def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        """It was let in and answered, whatever the answer says."""
+        ...
+
+    def refused(
+        self,
+        now: float,
+        *,
+        sent_at: float,
+        in_flight_then: int,
+        in_flight: int,
+        retry_after: float | None = None,
+    ) -> None:
+        """It was turned away: too many at once, or too many a second."""
+        ...
+
+    def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        """No answer came in time."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What was learned, fit for JSON."""
+        ...
+
+
+def _whole(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _number(name: str, value: object, least: float, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ConfigurationError(f"{name} must be a number from {least:.3g} to {most:g}, not {value!r}")
+    return float(value)
+
+
+def _told(retry_after: float | None) -> float:
+    if retry_after is None or not retry_after > 0:
+        return 0.0
+    return min(float(retry_after), _LONGEST_TOLD)
+
+
+@attrs.frozen
+class FixedLimit:
+    """Always the same number of requests in flight; it learns nothing, but obeys the waits that it is told.
+
+    Raises `ConfigurationError` unless ``value`` is a whole number of at least 1.
+    """
+
+    value: int = attrs.field(default=MAX_IN_FLIGHT)
+    _held: list[float] = attrs.field(factory=lambda: [0.0], init=False, eq=False, repr=False)
+
+    @value.validator
+    def _check(self, attribute: attrs.Attribute[int], value: int) -> None:
+        _whole("the limit", value)
+
+    @property
+    def not_before(self) -> float:
+        """Nobody sends earlier."""
+        return self._held[0]
+
+    @property
+    def why(self) -> str:
+        """It never moves."""
+        return "fixed"
+
+    def sent(self, now: float, *, in_flight: int) -> None:
+        """Nothing is learned."""
+
+    def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        """Nothing is learned."""
+
+    def refused(
+        self,
+        now: float,
+        *,
+        sent_at: float,
+        in_flight_then: int,
+        in_flight: int,
+        retry_after: float | None = None,
+    ) -> None:
+        """Hold everybody back for ``retry_after`` seconds."""
+        self._held[0] = max(self._held[0], now + _told(retry_after))
+
+    def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        """Nothing is learned."""
+
+    def state(self) -> dict[str, Any]:
+        """Nothing was learned."""
+        return {}
+
+
+class AdaptiveLimit:
+    """Finds how many requests a provider takes at once, or how many a second.
+
+    Attributes:
+        value: how many requests may be in flight, from 1 to ``maximum``.
+        not_before: nobody sends earlier.
+        why: why the limit last moved, in words.
+
+    ``max_per_second`` is a pace that is never exceeded, for those who know theirs. ``state`` is what another
+    limit's `state` returned; `ConfigurationError` if it, or another argument, makes no sense.
+    """
+
+    __slots__ = (
+        "_cut_at", "_episode", "_episode_size", "_held", "_latency", "_lost_share", "_pace", "_proven",
+        "_refill_gap", "_refill_until", "_refused_share", "_row", "_size", "_step", "_step_cap", "maximum",
+        "not_before", "value", "why",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        maximum: int = MAX_IN_FLIGHT,
+        *,
+        max_per_second: float | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        _whole("the limit", maximum)
+        if max_per_second is not None:
+            max_per_second = _number("max_per_second", max_per_second, 0.001, FASTEST)
+        self.maximum = maximum
+        self.not_before = 0.0
+        self.why = "start"
+        self._latency = SilentQueue()
+        self._pace = Pace(max_per_second)
+        self._size = min(_START, float(maximum))
+        self._step = self._step_cap = _FIRST_STEP
+        self._row = 0  # successes since a refusal or since the step doubled
+        self._refused_share = self._lost_share = 0.0  # of what was sent lately
+        self._proven = 0.0  # the most that was ever taken
+        # An episode is what comes of one overload: refusals of requests sent before anything was cut.
+        self._episode = self._cut_at = -math.inf
+        self._episode_size = self._size
+        self._held = 0.0  # by a wait that was asked for
+        self._refill_until = -math.inf
+        self._refill_gap = 0.0
+        if state:
+            self._restore(state)
+        self.value = int(self._size)
+
+    def state(self) -> dict[str, Any]:
+        """What was learned, fit for JSON: give it to the next `AdaptiveLimit`."""
+        return {
+            "version": 1,
+            "limit": round(self._size, 3),
+            "steady": self._step_cap < _FIRST_STEP,
+            "per_second": self._pace.rate,
+            **self._latency.state(),
+        }
+
+    def sent(self, now: float, *, in_flight: int) -> None:
+        """Count a request that goes out, and say in `not_before` when the next may."""
+        self._refused_share *= 1 - _SHARE_OF_ONE
+        self._lost_share *= 1 - _SHARE_OF_ONE
+        self._pace.sent(now)
+        if now < self._refill_until:
+            self._held = max(self._held, now + self._refill_gap)
+        self.not_before = max(self._held, self._pace.following)
+
+    def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        """Count an answer; the limit grows while it binds."""
+        binds = in_flight + 1 >= self.value or in_flight_then >= self.value
+        if self._pace.succeeded(now, sent_at, in_flight_then, binds):
+            self.why = "the pace no longer binds"
+        self.not_before = max(self._held, self._pace.following)
+        size = self._latency.answered(now, sent_at, in_flight_then, self._size)
+        self._row += 1
+        if self._row * self._step >= _PATIENCE:
+            self._row = 0
+            known = self._size < _KNOWN * self._proven
+            self._step = min(2 * self._step, 1.0 if known else self._step_cap)
+        if self._step > self._step_cap and self._size >= _KNOWN * self._proven:
+            self._step = self._step_cap
+        if size is not None:
+            self._move(size, self._latency.why)
+        elif binds and self._latency.lets_grow:
+            self._move(
+                min(self._size + self._step, max(self._size, self._latency.cap)), "grown: nothing refused"
+            )
+
+    def refused(
+        self,
+        now: float,
+        *,
+        sent_at: float,
+        in_flight_then: int,
+        in_flight: int,
+        retry_after: float | None = None,
+    ) -> None:
+        """Count a refusal; ``retry_after`` holds everybody back."""
+        self._refused_share += _SHARE_OF_ONE
+        told = _told(retry_after)
+        if told:
+            self._held = self.not_before = max(self.not_before, now + told)
+            # Meanwhile what is in flight comes home; all of it sent anew at once would be a burst of its own.
+            took = min(self._latency.recent, _LONGEST_REFILL)
+            self._refill_until, self._refill_gap = self._held + took, took / self._size
+        paced = self._pace.rate is not None
+        if self._pace.refused(now, sent_at, in_flight_then, in_flight, self._size, told):
+            if not paced:
+                self._move(max(self._size, _START), "refusals follow a rate")
+            self.not_before = max(self._held, self._pace.following)
+            self.why = "the pace was refused" if paced else "refusals follow a rate"
+            return
+        if self._step > self._step_cap:
+            self._proven = self._size
+        if sent_at >= self._episode:
+            self._episode, self._episode_size = now, self._size
+            self._step = max(_STEADY_STEP, _RETREAT * self._step)
+        self._step_cap, self._row = _RAMP_STEP, 0
+        self._latency.disturbed()
+        cut = 1.0 if self._refused_share < _MOSTLY_REFUSED else max(1.0, _BITE * self._size)
+        self._move(max(self._size - cut, _EPISODE_FLOOR * self._episode_size), "refused")
+
+    def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        """Count a request that was never answered: halved, once for all that were under way."""
+        if sent_at < self._cut_at:
+            return
+        self._lost_share += _SHARE_OF_ONE
+        if self._lost_share < _FEW_LOST and self._latency.lets_grow:
+            # One in many, and the others are as quick as ever: it was the work, or the wire.
+            self._move(self._size - 1, "timed out")
+            return
+        self._cut_at = now
+        self._step, self._step_cap, self._row = _STEADY_STEP, _RAMP_STEP, 0
+        self._move(0.5 * self._size, "timed out")
+        self._latency.timed_out(self._size)
+
+    def _move(self, size: float, why: str) -> None:
+        size = min(float(self.maximum), max(1.0, size))
+        if size != self._size:
+            self.why = why
+        self._size = size
+        if size > self._proven:
+            self._proven = size
+        self.value = int(size)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        if state.get("version") != 1:
+            raise ConfigurationError("the limit's state is not one that this version wrote")
+        size = _number("the state's limit", state.get("limit"), 1, 1e9)
+        self._size = self._proven = self._episode_size = min(size, float(self.maximum))
+        if state.get("steady"):
+            self._step, self._step_cap = _STEADY_STEP, _RAMP_STEP
+        if (pace := state.get("per_second")) is not None:
+            self._pace.rate = _number("the state's per_second", pace, SLOWEST, FASTEST)
+        base, cap = state.get("base"), state.get("cap")
+        self._latency.restore(
+            None if base is None else _number("the state's base", base, 1e-6, 1e6),
+            None if cap is None else _number("the state's cap", cap, 1, 1e9),
+        )
+        self.why = "remembered"
