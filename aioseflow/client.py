@@ -24,8 +24,7 @@ from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts
 from .secret import Secret
 from .session.call import READ, Call
 from .session.exchange import Exchange, capture
-from .session.gate import Limit
-from .session.limit import FixedLimit
+from .session.limit import FixedLimit, Limit
 from .session.session import Session
 
 _DEFAULT_RETRY: Final = RetryPolicy()

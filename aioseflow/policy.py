@@ -25,9 +25,14 @@ def _not_negative(instance: object, attribute: attrs.Attribute[float], value: fl
         raise ConfigurationError(f"{attribute.name} must be zero or more seconds, not {value!r}")
 
 
-def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+def check_whole(name: str, value: object) -> None:
+    """Raise `ConfigurationError` unless it is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{attribute.name} must be a whole number of at least 1, not {value!r}")
+        raise ConfigurationError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    check_whole(attribute.name, value)
 
 
 @attrs.frozen(kw_only=True)

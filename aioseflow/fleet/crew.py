@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import attrs
 
-from ..errors import OutcomeUnknown, SeFlowError
+from ..errors import SeFlowError
 from ..policy import SettlePolicy
 from .account import Account
 from .action import Action
@@ -132,7 +132,7 @@ class Crew:
         elif error is None:
             self.ledger.finish(target, Status.CHANGED, attempts=sent)
         else:
-            self.ledger.finish(target, Status.UNKNOWN, cause=_lost(error), error=error, attempts=sent)
+            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error, attempts=sent)
 
     def _settled(self, target: Target, verdict: Verdict) -> None:
         standing = self.ledger.standing(target)
@@ -140,15 +140,11 @@ class Crew:
         if verdict == "seen":
             self.ledger.finish(target, Status.CHANGED, verified=True, error=error, attempts=sent)
         elif error is not None:
-            self.ledger.finish(target, Status.UNKNOWN, cause=_lost(error), error=error, attempts=sent)
+            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error, attempts=sent)
         elif verdict == "not_seen":
             self.ledger.finish(target, Status.FAILED, cause="not_settled", attempts=sent)
         else:
             self.ledger.finish(target, Status.UNKNOWN, cause="not_readable", attempts=sent)
-
-
-def _lost(error: SeFlowError) -> str:
-    return "lost_answer" if isinstance(error, OutcomeUnknown) else cause_of(error)
 
 
 async def _nothing() -> AsyncGenerator[Listed, None]:

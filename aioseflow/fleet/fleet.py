@@ -54,7 +54,7 @@ class Fleet:
         With ``wait`` a VM is ``changed`` when it was read back as stopped (``verified``), without it as soon
         as the panel accepted. ``settle`` says how often lists are read meanwhile.
         """
-        return self._run(Stop(), where, services, vms, exclude, settle if wait else None, wait=wait)
+        return self._run(Stop(), where, services, vms, exclude, settle, wait=wait)
 
     def start(
         self,
@@ -67,7 +67,7 @@ class Fleet:
         settle: SettlePolicy | None = None,
     ) -> Run:
         """Power on; a VM that runs already is ``unchanged``. Arguments as for `stop`."""
-        return self._run(Start(), where, services, vms, exclude, settle if wait else None, wait=wait)
+        return self._run(Start(), where, services, vms, exclude, settle, wait=wait)
 
     def reboot(
         self,

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Protocol
 
 import attrs
 
-
-class Limit(Protocol):
-    """What a gate asks of its limit."""
-
-    @property
-    def value(self) -> int:
-        """How many requests may be in flight now."""
-        ...
+from .limit import Limit
 
 
 @attrs.define(eq=False)

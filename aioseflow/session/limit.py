@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from ..errors import ConfigurationError
-from ..policy import MAX_IN_FLIGHT
+from ..policy import MAX_IN_FLIGHT, check_whole
 from .latency import SilentQueue
 from .pace import FASTEST, SLOWEST, Pace
 
@@ -85,11 +85,6 @@ class Limit(Protocol):
         ...
 
 
-def _whole(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number of at least 1, not {value!r}")
-
-
 def _number(name: str, value: object, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise ConfigurationError(f"{name} must be a number from {least:.3g} to {most:g}, not {value!r}")
@@ -114,7 +109,7 @@ class FixedLimit:
 
     @value.validator
     def _check(self, attribute: attrs.Attribute[int], value: int) -> None:
-        _whole("the limit", value)
+        check_whole("the limit", value)
 
     @property
     def not_before(self) -> float:
@@ -177,7 +172,7 @@ class AdaptiveLimit:
         max_per_second: float | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        _whole("the limit", maximum)
+        check_whole("the limit", maximum)
         if max_per_second is not None:
             max_per_second = _number("max_per_second", max_per_second, 0.001, FASTEST)
         self.maximum = maximum

@@ -21,7 +21,8 @@ from .call import Call
 from .circuit import AuthCircuit
 from .envelope import judge
 from .exchange import Exchange, begin_exchange
-from .gate import Gate, Limit
+from .gate import Gate
+from .limit import Limit
 from .prepare import Prepared, prepare
 from .retry import TABLE, Failure, Fault, History, Rule, next_wait
 from .transport import NETWORK_ERRORS, classify, no_replay, read_body

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import cast
 
 import attrs
 import pytest
 
 from aioseflow import ConfigurationError, FixedLimit
 from aioseflow.session.gate import Gate
+from aioseflow.session.limit import Limit
 
 
 @attrs.define
@@ -92,7 +94,7 @@ async def test_a_slot_is_free_for_newcomers_when_all_who_waited_were_cancelled()
 
 async def test_a_limit_that_grows_lets_more_in_with_the_next_leave() -> None:
     limit = Movable(1)
-    gate = Gate(limit)
+    gate = Gate(cast("Limit", limit))
     await gate.enter()
     waiters = [asyncio.create_task(gate.enter()) for _ in range(4)]
     await settle()
