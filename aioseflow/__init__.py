@@ -67,8 +67,20 @@ from .models import (
 )
 from .policy import RetryPolicy, SettlePolicy, Timeouts
 from .secret import Secret
+from .session.events import (
+    Answered,
+    CircuitChanged,
+    Event,
+    LimitChanged,
+    Refused,
+    Retried,
+    Sent,
+    Unknown,
+    Waiting,
+)
 from .session.exchange import Exchange
-from .session.limit import FixedLimit
+from .session.limit import AdaptiveLimit, FixedLimit, Limit
+from .session.stats import Latency, Stats
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them
     "SeFlow",
@@ -101,8 +113,12 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "RetryPolicy",
     "Timeouts",
     "SettlePolicy",
+    "AdaptiveLimit",
     "FixedLimit",
+    "Limit",
     "Exchange",
+    "Stats",
+    "Latency",
     "Secret",
     "Id",
     "UntrustedHtml",
@@ -131,5 +147,14 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "Start",
     "Reboot",
     "Usage",
+    "Event",
+    "Sent",
+    "Answered",
+    "Refused",
+    "Waiting",
+    "Retried",
+    "Unknown",
+    "LimitChanged",
+    "CircuitChanged",
     "__version__",
 ]

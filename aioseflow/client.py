@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import ssl
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 
-from .config import DEFAULT_BASE_URL, Credentials, check_base_url
+from .config import (
+    DEFAULT_BASE_URL,
+    UNSET,
+    Credentials,
+    Unset,
+    check_base_url,
+    find_proxy,
+    find_tls,
+)
 from .endpoints.account import AccountEndpoints
 from .endpoints.billing import BillingEndpoints
 from .endpoints.domains import DomainsEndpoints
@@ -20,12 +31,18 @@ from .fleet import Fleet
 from .fleet.account import Endable
 from .identifiers import Id
 from .models import ServiceMethod
-from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts
+from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds
 from .secret import Secret
 from .session.call import READ, Call
+from .session.circuit import AskForCredentials
+from .session.connections import Connections
+from .session.events import Hook
 from .session.exchange import Exchange, capture
-from .session.limit import FixedLimit, Limit
-from .session.session import Session
+from .session.gate import Lane
+from .session.limit import AdaptiveLimit, FixedLimit, Limit
+from .session.session import Options, Session
+from .session.shared import Shared
+from .session.stats import Stats
 
 _DEFAULT_RETRY: Final = RetryPolicy()
 _DEFAULT_TIMEOUTS: Final = Timeouts()
@@ -50,12 +67,21 @@ class SeFlow:
     Args:
         username: e-mail address of the client area.
         password: its password; never shown by any repr, log or exception.
-        base_url: the API's root.
-        name: how outcomes and reports call this account.
-        limit: how many requests may be in flight, a number or a `FixedLimit`.
+        base_url: the API's root. No request goes anywhere else, and no redirect is followed.
+        name: how outcomes, reports and logs call this account.
+        limit: how many requests may be in flight: an `AdaptiveLimit` (the default, up to 32), which finds
+            out by itself, a `FixedLimit`, or a number.
         retry: when failed calls go again; None sends everything once.
-        timeouts: for one exchange, in seconds.
-        connector: an aiohttp connector to use and never close; it must be made in the same loop.
+        timeouts: for one exchange, a `Timeouts` or a number of seconds for all of it.
+        deadline: seconds that one call may take with everything in it: gate, waits, repeats.
+        credentials: called after a refused login (and awaited, if need be) for another pair of e-mail
+            address and password to go on with, or None; once, until some are accepted.
+        hooks: called with each `Event`; they must return quickly.
+        proxy: URL of an HTTP proxy, None for none; left out, ``HTTPS_PROXY`` and ``NO_PROXY`` decide.
+        ca_file: the authorities to trust instead of the system's; left out, ``SSL_CERT_FILE`` decides.
+        ssl_context: a context of your own; it must verify.
+        connector: an aiohttp connector to use and never close; it must be made in the same loop. Its own
+            ``keepalive_timeout`` then holds for reboots, too: 1 s keeps them off stale connections.
         application: name and version of the program, added to the user agent.
         allow_insecure: permit ``http://`` to a host that is not this machine.
 
@@ -70,37 +96,55 @@ class SeFlow:
         *,
         base_url: str = DEFAULT_BASE_URL,
         name: str = "main",
-        limit: Limit | int = MAX_IN_FLIGHT,
+        limit: Limit | int | None = None,
         retry: RetryPolicy | None = _DEFAULT_RETRY,
-        timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        timeouts: Timeouts | float = _DEFAULT_TIMEOUTS,
+        deadline: float | None = None,
+        credentials: AskForCredentials | None = None,
+        hooks: Sequence[Hook] = (),
+        proxy: str | Unset | None = UNSET,
+        ca_file: str | os.PathLike[str] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
         connector: aiohttp.BaseConnector | None = None,
         application: str | None = None,
         allow_insecure: bool = False,
     ) -> None:
-        credentials = Credentials.check(username, password)
         url = check_base_url(base_url, allow_insecure=allow_insecure)
         if not isinstance(name, str) or not name.strip():
             raise ConfigurationError("the account's name is empty; leave it out or give a word")
         if application is not None and not (application.isascii() and application.isprintable()):
             raise ConfigurationError("application must be printable ASCII, such as 'my-bot/1.2'")
-        self.name = name
-        self._session = Session(
-            credentials,
-            url,
-            limit=FixedLimit(limit) if isinstance(limit, int) else limit,
-            retry=retry,
-            timeouts=timeouts,
+        connections = Connections(
+            secure=url.scheme == "https",
+            tls=find_tls(url, ca_file=ca_file, ssl_context=ssl_context),
+            proxy=find_proxy(proxy, url),
             connector=connector,
+        )
+        shared = Shared(
+            Credentials.check(username, password),
+            url,
+            name=name,
+            limit=_limit(limit),
+            connections=connections,
+            longest_wait=(retry or _DEFAULT_RETRY).longest_told_wait,
+            ask=credentials,
+            hooks=hooks,
             application=application,
         )
-        self.account = AccountEndpoints(self._session)
-        self.billing = BillingEndpoints(self._session)
-        self.support = SupportEndpoints(self._session)
-        self.domains = DomainsEndpoints(self._session)
-        self.services = ServicesEndpoints(self._session)
-        self.vms = VmsEndpoints(self._session)
-        self.fleet = Fleet([self])
+        self.name = name
         self._runs: dict[Endable, None] = {}
+        self._is_view = False
+        self._bind(Session(shared, Options(retry, _timeouts(timeouts), _deadline(deadline))))
+
+    def _bind(self, session: Session) -> None:
+        self._session = session
+        self.account = AccountEndpoints(session)
+        self.billing = BillingEndpoints(session)
+        self.support = SupportEndpoints(session)
+        self.domains = DomainsEndpoints(session)
+        self.services = ServicesEndpoints(session)
+        self.vms = VmsEndpoints(session)
+        self.fleet = Fleet([self])
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -116,8 +160,54 @@ class SeFlow:
     def __repr__(self) -> str:
         return f"<SeFlow {self.name!r}: {self._session!r}>"
 
+    def with_options(
+        self,
+        *,
+        timeout: float | Timeouts | Unset = UNSET,
+        deadline: float | Unset | None = UNSET,
+        retry: RetryPolicy | Unset | None = UNSET,
+    ) -> Self:
+        """A light view of this client: the same connections, gate and circuit, other manners.
+
+        ``timeout`` bounds one exchange, in seconds, and starts behind the gate; ``deadline`` bounds a call
+        with everything in it; ``retry=None`` sends everything once. What is left out stays as it is. The
+        view works while this client is open, and is neither entered nor closed itself.
+        """
+        changed: dict[str, Any] = {}
+        if not isinstance(timeout, Unset):
+            changed["timeouts"] = _timeouts(timeout)
+        if not isinstance(deadline, Unset):
+            changed["deadline"] = _deadline(deadline)
+        if not isinstance(retry, Unset):
+            changed["retry"] = retry
+        view = object.__new__(type(self))
+        view.name, view._runs, view._is_view = self.name, self._runs, True
+        view._bind(self._session.with_options(**changed))
+        return view
+
+    def reset(self, *, password: str | Secret | None = None, username: str | None = None) -> None:
+        """Send again after the credentials were refused, with others or with the same.
+
+        The next request goes alone, until it is answered. Raises `ConfigurationError` for what HTTP Basic
+        cannot carry.
+        """
+        shared = self._session.shared
+        now = shared.circuit.credentials
+        given = None
+        if password is not None or username is not None:
+            given = Credentials.check(
+                now.username if username is None else username,
+                now.password if password is None else password,
+            )
+        shared.reset(given)
+
+    def stats(self) -> Stats:
+        """Counters, the gate, the retry budget, the circuit and the latencies, as they are now."""
+        return self._session.shared.stats()
+
     async def __aenter__(self) -> Self:
-        await self._session.open()
+        self._refuse_view()
+        await self._session.shared.open()
         return self
 
     async def __aexit__(
@@ -126,13 +216,23 @@ class SeFlow:
         await self.close()
 
     async def close(self) -> None:
-        """Cancel the runs that are not over, wait for their last word, and close the connections."""
+        """Cancel the runs that are not over, wait for their last word, and close the connections.
+
+        Calls in flight end with an error that says so. May be called twice.
+        """
+        self._refuse_view()
         runs = list(self._runs)
         for run in runs:
             run.cancel()
         for run in runs:
             await run.wait_closed()
-        await self._session.close()
+        await self._session.shared.close()
+
+    def _refuse_view(self) -> None:
+        if self._is_view:
+            raise ConfigurationError(
+                "what with_options returns lives as long as its client: enter and close the client"
+            )
 
     def capture(self) -> AbstractContextManager[list[Exchange]]:
         """See what the calls of a block did on the wire.
@@ -144,8 +244,15 @@ class SeFlow:
 
     @property
     def concurrency(self) -> int:
-        """How many calls may be in flight at once."""
-        return self._session.gate.limit.value
+        """How many calls may ever be in flight at once; how many may now, `stats` says."""
+        limit = self._session.shared.gate.limit
+        # A limit of the user's own need not have a maximum.
+        return max(limit.value, int(getattr(limit, "maximum", 0)))
+
+    @property
+    def polls(self) -> VmsEndpoints:
+        """``vms`` for reading back what is not finished yet: a lane of its own at the gate."""
+        return VmsEndpoints(self._session.with_options(lane=Lane.POLL))
 
     async def has_vm_functions(self, service_id: Id) -> bool | None:
         """Whether a service offers VMs, from ``GET /service/@id/methods``; None if the panel does not say."""
@@ -157,7 +264,7 @@ class SeFlow:
 
     def require_open(self) -> None:
         """Raise `ConfigurationError` unless calls can be made now."""
-        self._session.require_open()
+        self._session.shared.require_open()
 
     def adopt(self, run: Endable) -> None:
         """Cancel the run when this client is closed."""
@@ -166,3 +273,19 @@ class SeFlow:
     def release(self, run: Endable) -> None:
         """The run has ended."""
         self._runs.pop(run, None)
+
+
+def _limit(limit: Limit | int | None) -> Limit:
+    if limit is None:
+        return AdaptiveLimit(MAX_IN_FLIGHT)
+    return FixedLimit(limit) if isinstance(limit, int) else limit
+
+
+def _timeouts(timeouts: Timeouts | float) -> Timeouts:
+    return timeouts if isinstance(timeouts, Timeouts) else Timeouts.within(timeouts)
+
+
+def _deadline(deadline: float | None) -> float | None:
+    if deadline is not None:
+        check_seconds("deadline", deadline)
+    return deadline

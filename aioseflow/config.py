@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 import os
+import ssl
+from base64 import b64encode
+from pathlib import Path
 from typing import Final
+from urllib.request import getproxies_environment, proxy_bypass
 
 import attrs
 from yarl import URL
 
 from .errors import ConfigurationError
-from .secret import Secret
+from .secret import Masked, Secret
 
 DEFAULT_BASE_URL: Final = "https://manage.seflow.it/api"
+
+
+class Unset(enum.Enum):
+    """The mark of an argument that was left out, where None means something."""
+
+    UNSET = "left out"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
 
 
 @attrs.frozen
@@ -76,6 +93,78 @@ def check_base_url(text: str, *, allow_insecure: bool) -> URL:
             "or allow_insecure=True if the network between is your own"
         )
     return url.with_path(url.raw_path.rstrip("/"), encoded=True)
+
+
+@attrs.frozen
+class Proxy:
+    """An HTTP proxy; ``url`` has no credentials in it."""
+
+    url: str
+    authorization: Masked | None = None
+
+
+def find_proxy(proxy: str | Unset | None, url: URL) -> Proxy | None:
+    """The proxy for a panel: the one given, or that of ``HTTPS_PROXY`` unless ``NO_PROXY`` names the panel.
+
+    Raises `ConfigurationError`.
+    """
+    where = "the proxy"
+    if isinstance(proxy, Unset):
+        # Cleartext goes to this machine or to a network of the user's own: no proxy was meant for that.
+        proxy = getproxies_environment().get("https") if url.scheme == "https" else None
+        if not proxy or proxy_bypass(url.host or ""):
+            return None
+        where = "HTTPS_PROXY"
+    if proxy is None:
+        return None
+    try:
+        found = URL(proxy if "://" in proxy else f"http://{proxy}")
+        whole = found.scheme in {"http", "https"} and found.host and found.port
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise ConfigurationError(f"{where} must be an HTTP proxy's URL, such as http://proxy.example:3128")
+    authorization = None
+    if found.user is not None or found.password is not None:
+        pair = f"{found.user or ''}:{found.password or ''}".encode()
+        authorization = Masked(f"Basic {b64encode(pair).decode()}")
+    return Proxy(str(found.with_user(None).origin()), authorization)
+
+
+def find_tls(
+    url: URL, *, ca_file: str | os.PathLike[str] | None, ssl_context: ssl.SSLContext | None
+) -> ssl.SSLContext | None:
+    """How the panel's certificate is verified; None for the system's authorities.
+
+    ``ca_file`` names the only authorities to trust, else ``SSL_CERT_FILE``, else those of the system.
+    Raises `ConfigurationError`.
+    """
+    if ssl_context is not None:
+        if ca_file is not None:
+            raise ConfigurationError("give ca_file or ssl_context, not both: a context has authorities")
+        if not isinstance(ssl_context, ssl.SSLContext):
+            raise ConfigurationError(
+                "ssl_context must be an ssl.SSLContext; verification cannot be switched off, "
+                "and ca_file= trusts a private authority"
+            )
+        if ssl_context.verify_mode is not ssl.CERT_REQUIRED:
+            raise ConfigurationError(
+                "this ssl_context verifies nothing, so the password would go to whoever answers; "
+                "trust a private authority with ca_file="
+            )
+        return ssl_context
+    if url.scheme != "https":
+        return None
+    where, path = "ca_file", ca_file
+    if path is None:
+        where, path = "SSL_CERT_FILE", os.environ.get("SSL_CERT_FILE") or None
+    if path is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(Path(path)))
+    except (OSError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or "no certificate in it"
+        raise ConfigurationError(f"{where} cannot be used: {path} ({reason})") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -24,6 +24,7 @@ class SeFlowError(Exception):
         retry_after: seconds that the provider asked to wait, if it did.
         may_have_acted: whether an attempt of a *changing* call may have reached the server without its
             answer reaching us. False means: certainly nothing was changed by this call.
+        retry_budget_empty: whether it would have been sent again, had not too many calls failed lately.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class SeFlowError(Exception):
         self.codes = codes
         self.retry_after = retry_after
         self.may_have_acted = may_have_acted
+        self.retry_budget_empty = False
 
     def __str__(self) -> str:
         return self.message

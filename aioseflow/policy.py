@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -11,13 +11,26 @@ from .errors import ConfigurationError
 
 MAX_IN_FLIGHT: Final = 32  # beyond about 64 a silently queueing panel times out
 IDLE_CONNECTION_SECONDS: Final = 4.0  # PHP hosts often close after 5 s; a stale socket costs an unknown
+IDLE_BEFORE_ONCE_SECONDS: Final = 1.0  # what must not be repeated goes out on a younger one, or a fresh one
+KEPT_BEFORE_ONCE: Final = 8  # so often the panel was seen to keep a connection before that is believed
+DOWN_AFTER: Final = 5  # requests in a row that got no answer: the panel is down until one does
+BURST: Final = 3  # connections refused or dropped within a second: an overload, no accident
+BURST_SECONDS: Final = 1.0
+POSTPONED_AT_MOST: Final = 3  # times that a fleet's target goes back into the queue while calls fail
+LONGEST_PAUSE_IN_TROUBLE: Final = 8.0  # seconds; of a fleet's worker, between calls that cannot be repeated
+LANE_SHARES: Final = (4, 2, 1)  # actions, reads, settle polls
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 EXCERPT_CHARACTERS: Final = 300
 
 
-def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+def check_seconds(name: str, value: object) -> None:
+    """Raise `ConfigurationError` unless it is a positive, finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ConfigurationError(f"{attribute.name} must be a positive number of seconds, not {value!r}")
+        raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}")
+
+
+def _seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_seconds(attribute.name, value)
 
 
 def _not_negative(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
@@ -40,12 +53,30 @@ class Timeouts:
     """How long one exchange may take, in seconds, counted after the concurrency gate.
 
     ``connect`` covers DNS, TCP and TLS. ``read`` is for the answer to a call that changes nothing, ``change``
-    to one that does: hypervisors take 8 to 30 s, and a time-out there leaves an outcome unknown.
+    to one that does: hypervisors take 8 to 30 s, and a time-out there leaves an outcome unknown. ``exchange``
+    bounds all of it, from connecting to the last byte; None is ``connect`` and the answer's time together.
     """
 
     connect: float = attrs.field(default=10.0, validator=_seconds)
     read: float = attrs.field(default=30.0, validator=_seconds)
     change: float = attrs.field(default=120.0, validator=_seconds)
+    exchange: float | None = attrs.field(default=None, validator=attrs.validators.optional(_seconds))
+
+    @classmethod
+    def within(cls, seconds: float) -> Timeouts:
+        """One bound for the whole exchange, whatever it does. Raises `ConfigurationError`."""
+        check_seconds("timeout", seconds)
+        return cls(connect=seconds, read=seconds, change=seconds, exchange=seconds)
+
+    def for_answer(self, *, changes: bool) -> float:
+        """Seconds that the answer may take."""
+        return self.change if changes else self.read
+
+    def for_exchange(self, *, changes: bool) -> float:
+        """Seconds that everything may take."""
+        if self.exchange is not None:
+            return self.exchange
+        return self.connect + self.for_answer(changes=changes)
 
 
 @attrs.frozen(kw_only=True)

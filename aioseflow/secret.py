@@ -73,6 +73,19 @@ class Secret:
         return (Secret, (self._text,))
 
 
+@final
+class Masked(str):
+    """A header's text that goes over the wire as it is, and whose ``repr`` is ``***``.
+
+    aiohttp keeps headers in its frames, where a debugger, a traceback with locals or a log may show them.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{HIDDEN}'"
+
+
 @functools.lru_cache(maxsize=512)
 def is_secret_key(key: object) -> bool:
     """Whether a value under this key is to be kept out of sight (``rootpassword``, ``api_key``)."""

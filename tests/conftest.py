@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.virtual import LoopFactory, loop_factories
 
 # The same examples everywhere, and no verdict by the clock of a busy machine.
 settings.register_profile(
@@ -32,6 +33,11 @@ def _ran(report: Report) -> Report:
             f"{report.nodeid} did not run or was let off, which AIOSEFLOW_CI=1 forbids: {reason}"
         )
     return report
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """The loop that a test asks for by its mark: the usual one, uvloop's, or one on a virtual clock."""
+    return loop_factories(item)
 
 
 def pytest_configure() -> None:

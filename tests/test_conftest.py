@@ -25,7 +25,9 @@ ABSENT = {
 
 def suite(directory: Path, modules: Mapping[str, str], *arguments: str, ci: str) -> tuple[int, str]:
     """Exit status and output of a suite of its own under this project's conftest."""
-    directory.joinpath("pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    directory.joinpath("pytest.ini").write_text(
+        f"[pytest]\nasyncio_default_fixture_loop_scope = function\npythonpath = {Path(__file__).parent}\n"
+    )
     directory.joinpath("conftest.py").write_text(Path(__file__).with_name("conftest.py").read_text())
     for name, text in modules.items():
         directory.joinpath(f"test_{name}.py").write_text(text)

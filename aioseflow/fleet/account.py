@@ -17,10 +17,14 @@ class Services(Protocol):
     async def list(self) -> builtins.list[Service]: ...
 
 
-class Vms(Protocol):
-    """``seflow.vms``, as far as a fleet uses it."""
+class Lists(Protocol):
+    """Reads the VMs of a service."""
 
     async def list(self, service_id: Id) -> builtins.list[Vm]: ...
+
+
+class Vms(Lists, Protocol):
+    """``seflow.vms``, as far as a fleet uses it."""
 
     async def stop(self, service_id: Id, vm_id: Id) -> Accepted: ...
 
@@ -60,7 +64,12 @@ class Account(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """How many calls may be in flight at once."""
+        """How many calls may ever be in flight at once."""
+        ...
+
+    @property
+    def polls(self) -> Lists:
+        """`vms` for reading back what is not finished yet, in a lane of its own."""
         ...
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,11 +11,11 @@ from contextlib import aclosing
 import attrs
 
 from ..errors import SeFlowError
-from ..policy import SettlePolicy
+from ..policy import LONGEST_PAUSE_IN_TROUBLE, POSTPONED_AT_MOST, SettlePolicy
 from .account import Account
 from .action import Action
 from .discover import Discovery, Listed
-from .ledger import Ledger
+from .ledger import Ledger, Standing
 from .outcome import Status, cause_of
 from .select import Pair, Selection, Target
 from .settle import Settler, Verdict
@@ -42,6 +43,8 @@ class Crew:
     _ready: deque[Target] = attrs.field(factory=deque, init=False)
     _pulling: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _settler: Settler | None = attrs.field(default=None, init=False)
+    _progress_at: float | None = attrs.field(default=None, init=False)
+    _postponed: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.discovery = Discovery(self.account, self.selection)
@@ -112,39 +115,65 @@ class Crew:
                 error = reason.with_traceback(None)
             except asyncio.CancelledError:
                 sent = sum(exchange.sent for exchange in exchanges)
-                status = Status.UNKNOWN if sent and self.action.changes else Status.NOT_ATTEMPTED
-                self.ledger.finish(target, status, cause="cancelled", attempts=sent)
+                standing = self.ledger.sent(target, sent, self.ledger.standing(target).error)
+                unknown = self.action.changes and (sent or standing.may_have_acted)
+                status = Status.UNKNOWN if unknown else Status.NOT_ATTEMPTED
+                self.ledger.finish(target, status, cause="cancelled", error=standing.error)
                 raise
-        sent = sum(exchange.sent for exchange in exchanges)
+        standing = self.ledger.sent(target, sum(exchange.sent for exchange in exchanges), error)
+        if error is not None and error.retry_budget_empty and self._has_patience(standing):
+            await self._postpone(target)
+            return
+        self._progress_at = asyncio.get_running_loop().time()
+        self._postponed = 0
         if not self.action.changes and error is None:
-            self.ledger.finish(target, Status.UNCHANGED, verified=True, value=value, attempts=sent)
-        elif error is None or error.may_have_acted:
-            self._taken(target, sent, error)
+            self.ledger.finish(target, Status.UNCHANGED, verified=True, value=value)
+        elif error is None or standing.may_have_acted:
+            self._taken(target, error)
         else:
             status = Status.FAILED if error.attempts else Status.NOT_ATTEMPTED
-            self.ledger.finish(target, status, cause=cause_of(error), error=error, attempts=sent)
+            self.ledger.finish(target, status, cause=cause_of(error), error=error)
 
-    def _taken(self, target: Target, sent: int, error: SeFlowError | None) -> None:
+    def _has_patience(self, standing: Standing) -> bool:
+        """Whether a target may still go back into the queue while the panel is in trouble."""
+        if standing.postponed >= POSTPONED_AT_MOST:
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._progress_at is None:
+            self._progress_at = now
+        return now - self._progress_at < (self.policy or SettlePolicy()).patience
+
+    async def _postpone(self, target: Target) -> None:
+        """Back to the end of the queue, and a pause before this worker takes the next."""
+        self.ledger.postpone(target)
+        self._ready.append(target)
+        self._postponed += 1
+        pause = min(
+            LONGEST_PAUSE_IN_TROUBLE, 0.5 * 2.0 ** min(10, self._postponed // self.account.concurrency)
+        )
+        # Workers that failed together do not come back together.
+        await asyncio.sleep(pause * (0.5 + 0.5 * random.random()))  # noqa: S311 - not a secret
+
+    def _taken(self, target: Target, error: SeFlowError | None) -> None:
         """The panel accepted it, or may have acted without our seeing the answer (``error``)."""
         if self._settler is not None:
-            self.ledger.settle(target, sent, error)
+            self.ledger.settle(target)
             self._settler.watch(target)
         elif error is None:
-            self.ledger.finish(target, Status.CHANGED, attempts=sent)
+            self.ledger.finish(target, Status.CHANGED)
         else:
-            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error, attempts=sent)
+            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error)
 
     def _settled(self, target: Target, verdict: Verdict) -> None:
-        standing = self.ledger.standing(target)
-        sent, error = standing.attempts, standing.error
+        error = self.ledger.standing(target).error
         if verdict == "seen":
-            self.ledger.finish(target, Status.CHANGED, verified=True, error=error, attempts=sent)
+            self.ledger.finish(target, Status.CHANGED, verified=True, error=error)
         elif error is not None:
-            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error, attempts=sent)
+            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error)
         elif verdict == "not_seen":
-            self.ledger.finish(target, Status.FAILED, cause="not_settled", attempts=sent)
+            self.ledger.finish(target, Status.FAILED, cause="not_settled")
         else:
-            self.ledger.finish(target, Status.UNKNOWN, cause="not_readable", attempts=sent)
+            self.ledger.finish(target, Status.UNKNOWN, cause="not_readable")
 
 
 async def _nothing() -> AsyncGenerator[Listed, None]:

@@ -11,7 +11,7 @@ import attrs
 
 from ..errors import SeFlowError
 from .discover import service_name
-from .outcome import Outcome, Status, TargetKey
+from .outcome import Outcome, Status, TargetKey, cause_of
 from .select import Target
 
 
@@ -21,8 +21,11 @@ class Standing:
 
     target: Target
     started_at: datetime | None = None
+    in_flight: bool = False
     settling: bool = False
     attempts: int = 0
+    postponed: int = 0
+    may_have_acted: bool = False
     error: SeFlowError | None = None
 
 
@@ -57,14 +60,31 @@ class Ledger:
 
     def begin(self, target: Target) -> None:
         """Something is about to be sent for it."""
-        self._open[target.key].started_at = datetime.now(UTC)
+        standing = self._open[target.key]
+        standing.started_at = standing.started_at or datetime.now(UTC)
+        standing.in_flight = True
         self.in_flight += 1
 
-    def settle(self, target: Target, attempts: int, error: SeFlowError | None) -> None:
-        """It was accepted, or its answer was lost (``error``), and is now watched."""
+    def sent(self, target: Target, requests: int, error: SeFlowError | None) -> Standing:
+        """So many requests went out for it, and this came of them."""
         standing = self._open[target.key]
-        standing.settling, standing.attempts, standing.error = True, attempts, error
-        self.in_flight -= 1
+        standing.attempts += requests
+        standing.error = error
+        if error is not None and error.may_have_acted:
+            standing.may_have_acted = True
+        return standing
+
+    def postpone(self, target: Target) -> None:
+        """It goes back into the queue, to be begun again."""
+        standing = self._open[target.key]
+        standing.postponed += 1
+        self._land(standing)
+
+    def settle(self, target: Target) -> None:
+        """It was accepted, or its answer was lost, and is now watched."""
+        standing = self._open[target.key]
+        self._land(standing)
+        standing.settling = True
         self.settling += 1
 
     def standing(self, target: Target) -> Standing:
@@ -80,14 +100,12 @@ class Ledger:
         value: Any = None,
         cause: str | None = None,
         error: SeFlowError | None = None,
-        attempts: int = 0,
     ) -> None:
         """Write the outcome and show it to whoever iterates."""
         standing = self._open.pop(target.key)
         if standing.settling:
             self.settling -= 1
-        elif standing.started_at is not None:
-            self.in_flight -= 1
+        self._land(standing)
         now = datetime.now(UTC)
         outcome = Outcome(
             account=target.account,
@@ -101,7 +119,7 @@ class Ledger:
             value=value,
             cause=cause,
             error=error,
-            attempts=attempts,
+            attempts=standing.attempts,
             started_at=standing.started_at or now,
             finished_at=now,
         )
@@ -112,14 +130,16 @@ class Ledger:
     def close(self, cause: str) -> None:
         """Give every target that is still open the outcome that is true of it now."""
         for standing in list(self._open.values()):
-            target, attempts, error = standing.target, standing.attempts, standing.error
+            target, error = standing.target, standing.error
             if standing.settling and error is None:
                 # Accepted by the panel; only the reading that would verify it did not come any more.
-                self.finish(target, Status.CHANGED, cause=cause, attempts=attempts)
-            elif standing.settling or (standing.started_at is not None and self.changes):
-                self.finish(target, Status.UNKNOWN, cause=cause, error=error, attempts=attempts)
+                self.finish(target, Status.CHANGED, cause=cause)
+            elif standing.settling or standing.may_have_acted or (standing.in_flight and self.changes):
+                self.finish(target, Status.UNKNOWN, cause=cause, error=error)
+            elif error is not None and standing.attempts:
+                self.finish(target, Status.FAILED, cause=cause_of(error), error=error)
             else:
-                self.finish(target, Status.NOT_ATTEMPTED, cause=cause)
+                self.finish(target, Status.NOT_ATTEMPTED, cause=cause, error=error)
         self.closed = True
         self._wake()
 
@@ -135,6 +155,11 @@ class Ledger:
             reader = asyncio.get_running_loop().create_future()
             self._readers.append(reader)
             await reader
+
+    def _land(self, standing: Standing) -> None:
+        if standing.in_flight:
+            standing.in_flight = False
+            self.in_flight -= 1
 
     def _wake(self) -> None:
         readers, self._readers = self._readers, []

@@ -72,7 +72,7 @@ class Settler:
             # Only those accepted before the list was asked for can be judged by it.
             asked_for = list(service.waiting.values())
             try:
-                vms = await self.account.vms.list(service_id)
+                vms = await self.account.polls.list(service_id)
             except SeFlowError:
                 # A list that fails now may work in the next round; patience decides.
                 pass

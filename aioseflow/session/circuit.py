@@ -2,32 +2,141 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from html import escape
+from json import dumps
+from typing import Final, TypeAlias
+from urllib.parse import quote, quote_plus
+
 import attrs
 
-from ..errors import SeFlowError
+from ..config import Credentials
+from ..errors import AuthenticationError, SeFlowError
+from ..secret import HIDDEN, Masked, Secret
+
+NewCredentials: TypeAlias = tuple[str, str | Secret] | None
+AskForCredentials: TypeAlias = Callable[[], NewCredentials | Awaitable[NewCredentials]]
+"""Called, and awaited if need be, after a refusal: e-mail address and password to go on with, or None."""
+
+_log: Final = logging.getLogger("aioseflow.circuit")
 
 
 @attrs.define(eq=False)
 class AuthCircuit:
-    """Closed while the credentials are thought good; opened by the first definite refusal of them."""
+    """Holds the credentials; closed while they are thought good, opened by their first definite refusal.
 
+    ``proven`` says that the panel has answered to them: until then requests go one at a time.
+    """
+
+    credentials: Credentials
+    ask: AskForCredentials | None = None
+    proven: bool = attrs.field(default=False, init=False)
+    authorization: Masked = attrs.field(init=False, repr=False)
     _reason: SeFlowError | None = attrs.field(default=None, init=False)
+    _asked: bool = attrs.field(default=False, init=False)
+    _shown: dict[str, None] = attrs.field(factory=dict, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._use(self.credentials)
+
+    def _use(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        pair = f"{credentials.username}:{credentials.password.reveal()}".encode()
+        self.authorization = Masked(f"Basic {b64encode(pair).decode()}")
+        # The forms of every password of this client, the longest first: what contains another goes whole.
+        shown = dict.fromkeys((*self._shown, *_forms(credentials.password.reveal()), self.authorization[6:]))
+        self._shown = dict.fromkeys(sorted(filter(None, shown), key=len, reverse=True))
 
     @property
     def is_open(self) -> bool:
         """Whether calls are refused without being sent."""
         return self._reason is not None
 
-    def open(self, reason: SeFlowError) -> None:
-        """Send nothing more with these credentials."""
+    def answered(self) -> None:
+        """The panel answered to the credentials, and did not refuse them."""
+        if self._reason is None:
+            self.proven, self._asked = True, False
+
+    def open(self, reason: SeFlowError) -> bool:
+        """Send nothing more with these credentials; False if the circuit was open already."""
+        was_open = self._reason is not None
         self._reason = self._reason or reason
+        self.proven = False
+        return not was_open
 
     def check(self) -> None:
         """Raise the refusal that opened the circuit, as an error of its own that was never sent."""
         if self._reason is not None:
-            raise type(self._reason)(
-                f"not sent, because an earlier call was refused: {self._reason.message}",
-                status=self._reason.status,
-                codes=self._reason.codes,
-                excerpt=self._reason.excerpt,
-            )
+            raise self.refusal()
+
+    def refusal(self) -> SeFlowError:
+        """The error for a call that is not sent because the circuit is open."""
+        reason = self._reason
+        if reason is None:
+            raise RuntimeError("the circuit is closed")
+        return type(reason)(
+            f"not sent, because an earlier call was refused: {reason.message}",
+            status=reason.status,
+            codes=reason.codes,
+            excerpt=reason.excerpt,
+        )
+
+    def reset(self, credentials: Credentials | None = None) -> None:
+        """Try again, with the same credentials or with others."""
+        self._reason, self.proven, self._asked = None, False, False
+        # A new object even for the same text: a late refusal of what was sent before must not count.
+        self._use(credentials or self.credentials)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether somebody could give other credentials; once, until some are accepted."""
+        return self.ask is not None and not self._asked and isinstance(self._reason, AuthenticationError)
+
+    async def renew(self) -> bool:
+        """Ask for other credentials and close the circuit with them; False if there are none."""
+        ask = self.ask
+        if ask is None:
+            return False
+        self._asked = True
+        try:
+            given = ask()
+            new = await given if inspect.isawaitable(given) else given
+            credentials = None if new is None else Credentials.check(*new)
+        except Exception:  # noqa: BLE001 - the caller gets the refusal, which is what he has to act on
+            _log.exception("the callback for new credentials failed; the circuit stays open")
+            return False
+        if credentials is None or credentials == self.credentials:
+            return False
+        self._reason, self.proven = None, False
+        self._use(credentials)
+        return True
+
+    def scrub(self, text: str) -> str:
+        """A panel's text without our own passwords, which an error page may show again."""
+        for form in self._shown:
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        return text
+
+
+def _forms(password: str) -> tuple[str, ...]:
+    """How a page, a log or a dump may write a password."""
+    data = password.encode()
+    return (
+        password,
+        quote(password, safe=""),
+        quote(password, safe="").lower(),
+        quote_plus(password),
+        dumps(password)[1:-1],
+        dumps(password, ensure_ascii=False)[1:-1],
+        dumps(password)[1:-1].replace("/", "\\/"),  # as PHP writes JSON
+        repr(password)[1:-1],
+        repr(data)[2:-1],
+        escape(password),
+        b64encode(data).decode(),
+        data.hex(),
+        data.hex().upper(),
+    )

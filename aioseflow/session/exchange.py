@@ -24,6 +24,7 @@ class Exchange:
         sent_at: when it was sent last, in seconds of the loop's clock.
         status: HTTP status of the last answer, None while there is none.
         waits: seconds waited before each repeat.
+        queued: seconds spent at the concurrency gate, in all.
     """
 
     call: str
@@ -34,6 +35,9 @@ class Exchange:
     status: int | None = None
     raw_headers: Mapping[str, str] = attrs.field(default=_NO_HEADERS, repr=False)
     waits: list[float] = attrs.Factory(list)
+    queued: float = 0.0
+    _left: bool = attrs.field(default=False, init=False, repr=False)
+    _reused: bool = attrs.field(default=False, init=False, repr=False)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -41,8 +45,45 @@ class Exchange:
         lowered = ((name.lower(), value) for name, value in self.raw_headers.items())
         return {name: value for name, value in lowered if name != "set-cookie"}
 
+    @property
+    def may_have_left(self) -> bool:
+        """Whether bytes of the attempt under way may have left this machine."""
+        return self._left
+
+    @property
+    def reused_connection(self) -> bool:
+        """Whether the last attempt went out on a connection that had served before."""
+        return self._reused
+
+    def begin(self, now: float) -> None:
+        """An attempt begins. It counts as sent until something shows that it was not."""
+        self.attempts += 1
+        self.sent += 1
+        self.sent_at = now
+        self._left, self._reused = True, False
+
+    def connecting(self) -> None:
+        """A connection is being made, or looked for: nothing has left yet."""
+        self.not_sent()
+
+    def leaving(self, now: float, *, reused: bool) -> None:
+        """There is a connection, and the request is about to be written to it."""
+        if not self._left:
+            self.sent += 1
+        self.sent_at = now
+        self._left, self._reused = True, reused
+
+    def not_sent(self) -> None:
+        """This attempt did not leave this machine."""
+        if self._left:
+            self.sent -= 1
+            self._left = False
+
 
 _capturing: ContextVar[tuple[list[Exchange], ...]] = ContextVar("aioseflow_capturing", default=())
+
+current_exchange: ContextVar[Exchange] = ContextVar("aioseflow_exchange")
+"""The exchange whose attempt the running task makes: aiohttp's hooks find it here."""
 
 
 @contextmanager

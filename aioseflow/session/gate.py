@@ -1,63 +1,184 @@
-"""How many requests are in flight: every attempt of every call passes here."""
+"""How many requests are in flight, and when the next may go: every attempt of every call passes here."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import enum
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeAlias
 
 import attrs
 
+from ..errors import SeFlowError
+from ..policy import LANE_SHARES
+from .breaker import Ending
 from .limit import Limit
+
+Ticket: TypeAlias = tuple[float, int]
+"""When a request was let in, and how many were in flight then, itself included."""
+
+
+class Lane(enum.IntEnum):
+    """Where a request queues; each lane has its share of the slots, and nobody in it is overtaken."""
+
+    ACTION = 0
+    READ = 1
+    POLL = 2
+
+
+@attrs.frozen(eq=False)
+class Waiter:
+    """Who waits, since when, and until when it would (seconds of the loop's clock)."""
+
+    turn: asyncio.Future[Ticket]
+    since: float
+    until: float
+
+
+def _no_limit_moved(before: int, after: int) -> None:
+    """Nobody listens."""
 
 
 @attrs.define(eq=False)
 class Gate:
-    """First come, first served; a cancelled waiter gives its place up, a freed slot goes to the next.
+    """Lets requests in as the limit allows: first come, first served within a lane.
 
-    Invariant between calls: nobody waits while a slot is free.
+    A free slot goes to the lane that has least of its share, so that no lane starves another, and none
+    idles while somebody waits. A waiter that is cancelled gives its place up. ``alone`` lets in one at a
+    time whatever the limit says: the first request of a client, and the probe of a panel that is down.
+
+    Invariant between calls: nobody waits while a slot is free and the limit's ``not_before`` is past.
     """
 
     limit: Limit
+    alone: bool = attrs.field(default=False, init=False)
     in_flight: int = attrs.field(default=0, init=False)
-    _waiting: deque[asyncio.Future[None]] = attrs.field(factory=deque, init=False)
+    waiting: int = attrs.field(default=0, init=False)
+    moved: Callable[[int, int], None] = attrs.field(default=_no_limit_moved, init=False)
+    _held: list[int] = attrs.field(factory=lambda: [0 for _ in Lane], init=False)
+    _served: list[int] = attrs.field(factory=lambda: [0 for _ in Lane], init=False)
+    _turns: int = attrs.field(default=0, init=False)
+    _queues: tuple[OrderedDict[asyncio.Future[Ticket], Waiter], ...] = attrs.field(
+        factory=lambda: tuple(OrderedDict() for _ in Lane), init=False
+    )
+    _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
     @property
-    def waiting(self) -> int:
-        """How many callers wait for a slot."""
-        return sum(not waiter.done() for waiter in self._waiting)
+    def size(self) -> int:
+        """How many may be in flight now."""
+        return 1 if self.alone else self.limit.value
 
-    def try_enter(self) -> bool:
-        """Take a free slot without waiting; False if there is none or somebody was here before."""
-        if self._waiting or self.in_flight >= self.limit.value:
-            return False
-        self.in_flight += 1
-        return True
+    def try_enter(self, lane: Lane, now: float) -> Ticket | None:
+        """Take a free slot without waiting; None if there is none, or somebody was here before."""
+        limit = self.limit
+        if self.waiting or self.in_flight >= (1 if self.alone else limit.value) or now < limit.not_before:
+            return None
+        return self._let_in(lane, now)
 
-    async def enter(self) -> None:
-        """Wait for a slot; give it back with `leave`."""
-        if self.try_enter():
-            return
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+    async def enter(self, lane: Lane, now: float, until: float = math.inf) -> Ticket:
+        """Wait for a slot; give it back with `leave`. Raises what `expel` was told to raise.
+
+        ``until`` is when the caller would give up by itself; it is the caller who does.
+        """
+        turn: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        self._queues[lane][turn] = Waiter(turn, now, until)
+        self.waiting += 1
+        self._admit(now)
         try:
-            await waiter
+            return await turn
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                # The slot was handed over in the very moment of the cancellation.
-                self.leave()
-            else:
-                waiter.cancel()
-                self._admit()
+            now = turn.get_loop().time()
+            if turn.done() and not turn.cancelled():
+                if turn.exception() is None:
+                    # The slot was handed over in the very moment of the cancellation.
+                    self.leave(lane, turn.result(), now)
+            elif self._queues[lane].pop(turn, None) is not None:
+                self.waiting -= 1
+                self._admit(now)
             raise
 
-    def leave(self) -> None:
-        """Give the slot to whoever waits longest."""
+    def leave(
+        self,
+        lane: Lane,
+        ticket: Ticket,
+        now: float,
+        ending: Ending = Ending.NOTHING,
+        retry_after: float | None = None,
+    ) -> None:
+        """Give the slot back, and tell the limit how it went."""
         self.in_flight -= 1
-        self._admit()
+        self._held[lane] -= 1
+        sent_at, then = ticket
+        limit, in_flight, before = self.limit, self.in_flight, self.limit.value
+        if ending is Ending.ANSWERED:
+            limit.succeeded(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
+        elif ending is Ending.REFUSED:
+            limit.refused(
+                now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight, retry_after=retry_after
+            )
+        elif ending is Ending.TIMED_OUT:
+            limit.timed_out(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
+        if limit.value != before:
+            self.moved(before, limit.value)
+        if self.waiting:
+            self._admit(now)
 
-    def _admit(self) -> None:
-        while self._waiting and self.in_flight < self.limit.value:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                self.in_flight += 1
-                waiter.set_result(None)
+    def set_alone(self, alone: bool, now: float) -> None:
+        """Let in one at a time, or as many as the limit says."""
+        self.alone = alone
+        self._admit(now)
+
+    def expel(self, judge: Callable[[Waiter], SeFlowError | None]) -> None:
+        """End the wait of those for whom ``judge`` returns an error, with that error."""
+        for queue in self._queues:
+            for waiter in list(queue.values()):
+                error = judge(waiter)
+                if error is not None:
+                    del queue[waiter.turn]
+                    self.waiting -= 1
+                    if not waiter.turn.done():
+                        waiter.turn.set_exception(error)
+
+    def shut(self) -> None:
+        """Forget the timer; nobody comes any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _let_in(self, lane: Lane, now: float) -> Ticket:
+        self.in_flight = in_flight = self.in_flight + 1
+        self._held[lane] += 1
+        self._turns = self._served[lane] = self._turns + 1
+        self.limit.sent(now, in_flight=in_flight)
+        return now, in_flight
+
+    def _admit(self, now: float) -> None:
+        while self.waiting and self.in_flight < self.size:
+            if now < self.limit.not_before:
+                self._wake_at(self.limit.not_before)
+                return
+            lane = self._next_lane()
+            turn, _ = self._queues[lane].popitem(last=False)
+            self.waiting -= 1
+            # A future that is done here was cancelled together with its task, which has not run since.
+            if not turn.done():
+                turn.set_result(self._let_in(lane, now))
+
+    def _next_lane(self) -> Lane:
+        queued = (lane for lane in Lane if self._queues[lane])
+        return min(queued, key=lambda lane: (self._held[lane] / LANE_SHARES[lane], self._served[lane]))
+
+    def _wake_at(self, when: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return  # it looks again then
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._awake, when)
+
+    def _awake(self, when: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        # A loop may call a hair early, by its clock's resolution.
+        self._admit(max(loop.time(), when))

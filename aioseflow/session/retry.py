@@ -74,6 +74,7 @@ class History:
     attempts: int = 0
     refusals: int = 0
     may_have_acted: bool = False
+    budget_is_empty: bool = False
 
     def add(self, failure: Failure) -> None:
         if failure is Failure.THROTTLED:
@@ -89,12 +90,13 @@ def next_wait(
     history: History,
     policy: RetryPolicy | None,
     elapsed: float,
+    left: float,
     draw: Callable[[], float],
 ) -> float | None:
     """Seconds to wait before the request is sent again, or None if it must not be.
 
-    ``history`` already counts this fault; ``elapsed`` is seconds since the first failure; ``draw`` gives an
-    even random number in [0, 1).
+    ``history`` already counts this fault; ``elapsed`` is seconds since the first failure, ``left`` those
+    until the caller's deadline; ``draw`` gives an even random number in [0, 1).
     """
     rule = TABLE[fault.failure][safety]
     if policy is None or rule in (Rule.NO, Rule.UNKNOWN):
@@ -113,4 +115,4 @@ def next_wait(
         bound = min(policy.longest_wait, policy.first_wait * 2.0 ** min(tries - 1, 60))
         # Refusals without a time keep half of the wait: a full jitter could hammer a limit at once.
         wait = bound * (0.5 + 0.5 * draw()) if throttled else bound * draw()
-    return wait if elapsed + wait <= policy.deadline else None
+    return wait if elapsed + wait <= policy.deadline and wait < left else None

@@ -3,95 +3,91 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
+import attrs
 from tenacity import AsyncRetrying, RetryCallState
 from yarl import URL
 
-from ..__about__ import __version__
-from ..config import Credentials
 from ..decoding import decode
-from ..errors import ConfigurationError, DecodeError, OutcomeUnknown, SeFlowError
-from ..policy import IDLE_CONNECTION_SECONDS, RetryPolicy, Timeouts
-from .call import Call
-from .circuit import AuthCircuit
+from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
+from ..policy import RetryPolicy, Timeouts
+from .call import Call, Safety
 from .envelope import judge
-from .exchange import Exchange, begin_exchange
-from .gate import Gate
-from .limit import Limit
+from .events import Answered, Refused, Retried, Sent, Unknown, Waiting
+from .exchange import Exchange, begin_exchange, current_exchange
+from .gate import Lane, Ticket
 from .prepare import Prepared, prepare
 from .retry import TABLE, Failure, Fault, History, Rule, next_wait
+from .shared import Shared
 from .transport import NETWORK_ERRORS, classify, no_replay, read_body
 
 T = TypeVar("T")
 
 _MIDDLEWARES = (no_replay,)
 _WITH_BODY = frozenset({"POST", "PUT"})
+_jitter = random.Random()  # noqa: S311 - not a secret
+
+
+@attrs.frozen
+class Options:
+    """What a view of an account may have of its own.
+
+    ``deadline`` bounds one call with everything in it, in seconds; ``lane`` is for reads at the gate.
+    """
+
+    retry: RetryPolicy | None
+    timeouts: Timeouts
+    deadline: float | None = None
+    lane: Lane = Lane.READ
+
+
+@attrs.define(eq=False)
+class _Trip(Generic[T]):
+    """One call on its way: what stays the same over all its attempts."""
+
+    call: Call[T]
+    prepared: Prepared = attrs.field(repr=False)
+    identity: str | None
+    exchange: Exchange
+    lane: Lane
+    until: float = math.inf
+    last: Fault | None = None
 
 
 class Session:
-    """One account's way to the network: its connections, its gate, its circuit, its retry policy.
+    """A view of one account's way to the network: how its calls are made. See `Shared` for the account."""
 
-    May be made outside a loop; `open` and `close` frame its use inside one.
-    """
+    __slots__ = ("_change_timeout", "_options", "_read_timeout", "shared")
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        base_url: URL,
-        *,
-        limit: Limit,
-        retry: RetryPolicy | None,
-        timeouts: Timeouts,
-        connector: aiohttp.BaseConnector | None = None,
-        application: str | None = None,
-    ) -> None:
-        self.gate = Gate(limit)
-        self.circuit = AuthCircuit()
-        self._base = str(base_url)
-        self._credentials = credentials
-        self._retry = retry
-        self._timeouts = timeouts
-        self._lent_connector = connector
-        self._headers = {
-            "Authorization": aiohttp.encode_basic_auth(credentials.username, credentials.password.reveal()),
-            "Accept": "application/json",
-            "User-Agent": f"aioseflow/{__version__}" + (f" {application}" if application else ""),
-        }
-        self._form_headers = {**self._headers, "Content-Type": "application/x-www-form-urlencoded"}
-        self._http: aiohttp.ClientSession | None = None
-        self._was_closed = False
-        self._random = random.Random()  # noqa: S311 - jitter, not a secret
+    def __init__(self, shared: Shared, options: Options) -> None:
+        self.shared = shared
+        self._options = options
+        timeouts = options.timeouts
+        # No `total=` of aiohttp's: it could not be told from a request that never left.
+        self._read_timeout, self._change_timeout = (
+            aiohttp.ClientTimeout(
+                total=None, connect=timeouts.connect, sock_read=timeouts.for_answer(changes=changes)
+            )
+            for changes in (False, True)
+        )
 
     def __repr__(self) -> str:
-        return f"<Session {self._credentials.username!r} at {self._base}>"
+        return f"<Session {self.shared!r}>"
 
-    async def open(self) -> None:
-        """Make the connection pool; no request is sent."""
-        if self._http is not None:
-            raise ConfigurationError("this client is open already; open it once, and share it between tasks")
-        lent = self._lent_connector
-        # The gate is the limit: whoever queued inside aiohttp would lose his time-out there.
-        connector = lent or aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_SECONDS)
-        self._http = aiohttp.ClientSession(
-            connector=connector,
-            connector_owner=lent is None,
-            # PHP locks a session per cookie: with a real jar the panel would serve one call at a time.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
-        self._was_closed = False
+    @property
+    def options(self) -> Options:
+        """How this view makes its calls."""
+        return self._options
 
-    async def close(self) -> None:
-        """Close the connections, except those of a lent connector. May be called twice."""
-        http, self._http = self._http, None
-        self._was_closed = True
-        if http is not None:
-            await http.close()
+    def with_options(self, **changed: Any) -> Session:
+        """Another view of the same account."""
+        return Session(self.shared, attrs.evolve(self._options, **changed))
 
     async def request(self, call: Call[T], /, **values: Any) -> T:
         """Make one call: check, wait for the gate, send, judge, decode; again if the retry table says so.
@@ -102,94 +98,146 @@ class Session:
         prepared = prepare(call, values)
         exchange = begin_exchange(call.name, f"{call.method} {prepared.target}")
         identity = None if call.identity is None else str(values[call.identity])
+        options = self._options
+        lane = Lane.ACTION if call.changes else options.lane
+        trip = _Trip(call, prepared, identity, exchange, lane)
         try:
+            loop = self.shared.require_open()
+            self.shared.counters.calls += 1
+            if options.deadline is not None:
+                trip.until = loop.time() + options.deadline
             # The success path builds no retry object: tenacity alone would cost 65 µs.
-            return await self._attempt(call, prepared, identity, exchange)
+            return await self._attempt(trip, loop)
         except Fault as fault:
-            first = fault
+            trip.last = fault
         except SeFlowError as error:
-            raise self._located(error, call, exchange)  # noqa: B904 - the same error, with its place
-        return await self._again(call, prepared, identity, exchange, first)
+            raise self._located(error, trip)  # noqa: B904 - the same error, with its place
+        return await self._again(trip)
 
-    async def _attempt(
-        self, call: Call[T], prepared: Prepared, identity: str | None, exchange: Exchange
-    ) -> T:
-        self.require_open()
-        if not self.gate.try_enter():
-            await self.gate.enter()
+    async def _attempt(self, trip: _Trip[T], loop: asyncio.AbstractEventLoop) -> T:
+        shared, call, gate = self.shared, trip.call, self.shared.gate
+        ticket = gate.try_enter(trip.lane, loop.time())
+        if ticket is None:
+            ticket = await self._queue(trip, loop)
+        used, fault, payload = None, None, None
         try:
-            self.circuit.check()
-            response = await self._send(call, prepared, exchange)
-            exchange.status, exchange.raw_headers, body = response
-            try:
-                payload = judge(call, exchange.status, exchange.raw_headers, body)
-            except Fault as fault:
-                if fault.failure is Failure.LOGIN:
-                    self.circuit.open(fault.error)
-                raise
-        finally:
-            self.gate.leave()
+            if shared.circuit.is_open:
+                await shared.pass_circuit()
+            used = shared.circuit.authorization
+            payload = self._judged(trip, await self._send(trip, loop))
+        except Fault as caught:
+            fault = caught
+        except BaseException:
+            gate.leave(trip.lane, ticket, loop.time())
+            raise
+        now = loop.time()
+        refused_login = shared.ended(trip.lane, ticket, used, fault, now)
+        self._note(trip, ticket, fault, now)
+        if fault is not None:
+            if refused_login and await shared.renewed() and self._options.retry is not None:
+                return await self._attempt(trip, shared.require_open())
+            raise fault
         if call.markup:
             return cast("T", payload)
         try:
-            return decode(call.returns, payload, key=call.key, call=call.name, identity=identity)
+            return decode(call.returns, payload, key=call.key, call=call.name, identity=trip.identity)
         except DecodeError as error:
-            failed = error
+            # Its frames hold the payload, in which there are passwords.
+            failed = error.with_traceback(None)
+        del payload
+        failed.__context__ = None
         raise Fault(Failure.UNREADABLE, failed)
 
-    async def _send(
-        self, call: Call[T], prepared: Prepared, exchange: Exchange
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        http = self.require_open()
-        answer_time = self._timeouts.change if call.changes else self._timeouts.read
-        connect_time = self._timeouts.connect
-        # An empty form is a form too: aiohttp would call an empty body an octet stream.
-        headers = self._form_headers if call.method in _WITH_BODY else self._headers
-        exchange.attempts += 1
-        exchange.sent += 1
-        exchange.sent_at = asyncio.get_running_loop().time()
+    @staticmethod
+    def _judged(trip: _Trip[Any], body: bytes) -> Any:
+        # A frame of its own: the body may carry passwords, and what is shown of a failure shows locals.
+        exchange = trip.exchange
+        return judge(trip.call, cast("int", exchange.status), exchange.raw_headers, body)
+
+    async def _queue(self, trip: _Trip[Any], loop: asyncio.AbstractEventLoop) -> Ticket:
+        """Wait for a slot at the gate, no longer than the call's deadline and the policy allow."""
+        shared, began = self.shared, loop.time()
+        gate, until = shared.gate, trip.until
+        # What waits already was judged when the wait was asked for.
+        if (error := shared.held_too_long(began, until)) is not None:
+            raise error
+        held = gate.limit.not_before - began
+        if held >= 1.0:
+            self._tell_waiting(trip, "told", held)
+        elif shared.breaker.is_open:
+            self._tell_waiting(trip, "down", None)
         try:
-            # No `total=` of aiohttp's: it could not be told from a request that never left. This one bounds
-            # a body that drips; while connecting, `connect` always comes first.
+            if until == math.inf:
+                return await gate.enter(trip.lane, began)
+            async with asyncio.timeout_at(until):
+                return await gate.enter(trip.lane, began, until)
+        except TimeoutError:
+            pass
+        finally:
+            queued = loop.time() - began
+            trip.exchange.queued += queued
+            shared.counters.queued += queued
+        raise RequestTimeout(f"not sent: its turn did not come within {self._options.deadline:g} s")
+
+    async def _send(self, trip: _Trip[Any], loop: asyncio.AbstractEventLoop) -> bytes:
+        shared, call, exchange = self.shared, trip.call, trip.exchange
+        timeouts, once = self._options.timeouts, call.safety is Safety.ONCE
+        if once:
+            # What the panel has closed meanwhile must be seen as closed before a connection is picked.
+            await asyncio.sleep(0)
+        now = loop.time()
+        seconds = min(timeouts.for_exchange(changes=call.changes), trip.until - now)
+        if seconds <= 0:
+            raise RequestTimeout(f"not sent: the deadline of {self._options.deadline:g} s has passed")
+        shared.counters.attempts += 1
+        exchange.begin(now)
+        if shared.events.wants(Sent):
+            shared.events.tell(Sent, call=call.name, request=exchange.request, attempt=exchange.attempts)
+        current_exchange.set(exchange)
+        try:
+            # This timer bounds what drips, too; whether anything had left when it rang, the exchange knows.
             async with (
-                asyncio.timeout(connect_time + answer_time),
-                http.request(
+                asyncio.timeout(seconds),
+                shared.connections.pick(once=once).request(
                     call.method,
-                    URL(self._base + prepared.target, encoded=True),
-                    data=prepared.body,
-                    headers=headers,
+                    URL(shared.base + trip.prepared.target, encoded=True),
+                    data=trip.prepared.body,
+                    # An empty form is a form too: aiohttp would call an empty body an octet stream.
+                    headers=shared.headers(form=call.method in _WITH_BODY),
                     allow_redirects=False,
                     middlewares=_MIDDLEWARES,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=connect_time, sock_read=answer_time),
+                    timeout=self._change_timeout if call.changes else self._read_timeout,
+                    **shared.connections.options,  # type: ignore[arg-type]  # proxy and TLS, if any
                 ) as response,
             ):
-                return response.status, response.headers, await read_body(response)
+                exchange.status, exchange.raw_headers = response.status, response.headers
+                body = await read_body(response)
+                if exchange.reused_connection:
+                    shared.connections.answered()
+                return body
         except NETWORK_ERRORS as error:
-            fault = classify(error)
+            fault = classify(error, exchange)
+        except asyncio.CancelledError as cancelled:
+            if call.changes and exchange.may_have_left:
+                cancelled.add_note(
+                    f"{call.name}: {exchange.request} had been sent; whether the panel acted is not known"
+                )
+            raise
         # Outside the handler: aiohttp's exceptions hold the request with its headers, and none may be
         # chained to an error that a user prints or pickles.
         if fault.failure in (Failure.NEVER_LEFT, Failure.CERTIFICATE):
-            exchange.sent -= 1
+            exchange.not_sent()
+        elif exchange.reused_connection and not isinstance(fault.error, RequestTimeout):
+            shared.connections.dropped()
         raise fault
 
-    def require_open(self) -> aiohttp.ClientSession:
-        """The connection pool; raises `ConfigurationError` before `open` and after `close`."""
-        if self._http is None:
-            if self._was_closed:
-                raise ConfigurationError("this client is closed; make calls inside its `async with` block")
-            raise ConfigurationError(
-                "this client is not open; use it as `async with SeFlow(...) as seflow:` and call inside"
-            )
-        return self._http
-
-    async def _again(
-        self, call: Call[T], prepared: Prepared, identity: str | None, exchange: Exchange, first: Fault
-    ) -> T:
+    async def _again(self, trip: _Trip[T]) -> T:
         """Everything after a first failure, which tenacity is shown as its own first attempt."""
+        shared, exchange, policy = self.shared, trip.exchange, self._options.retry
         loop = asyncio.get_running_loop()
         began = loop.time()
         history = History()
-        pending: Fault | None = first
+        pending, trip.last = trip.last, None
         wait = 0.0
 
         async def attempt() -> T:
@@ -197,7 +245,8 @@ class Session:
             if pending is not None:
                 fault, pending = pending, None
                 raise fault
-            return await self._attempt(call, prepared, identity, exchange)
+            shared.counters.retries += 1
+            return await self._attempt(trip, shared.require_open())
 
         def goes_again(state: RetryCallState) -> bool:
             nonlocal wait
@@ -205,27 +254,38 @@ class Session:
             if not isinstance(fault, Fault):
                 return False
             history.add(fault.failure)
-            elapsed = loop.time() - began
-            decided = next_wait(fault, call.safety, history, self._retry, elapsed, self._random.random)
+            now = loop.time()
+            decided = next_wait(
+                fault, trip.call.safety, history, policy, now - began, trip.until - now, _jitter.random
+            )
             if decided is None:
+                return False
+            if fault.failure is not Failure.THROTTLED and not shared.budget.take():
+                history.budget_is_empty = True
                 return False
             wait = decided
             exchange.waits.append(wait)
+            shared.counters.waited += wait
+            self._tell_again(trip, fault, wait)
             return True
 
         try:
-            return await AsyncRetrying(retry=goes_again, wait=lambda state: wait, sleep=asyncio.sleep)(
-                attempt
-            )
+            return await AsyncRetrying(retry=goes_again, wait=lambda state: wait, sleep=shared.sleep)(attempt)
         except Fault as fault:
             last = fault
         except SeFlowError as error:
-            error.may_have_acted = call.changes and history.may_have_acted
-            raise self._located(error, call, exchange)  # noqa: B904 - the same error, with its place
-        raise self._final(last, call, exchange, history)
+            error.may_have_acted = trip.call.changes and history.may_have_acted
+            raise self._located(error, trip)  # noqa: B904 - the same error, with its place
+        raise self._final(last, trip, history)
 
-    def _final(self, fault: Fault, call: Call[T], exchange: Exchange, history: History) -> SeFlowError:
-        error = self._located(fault.error, call, exchange)
+    def _final(self, fault: Fault, trip: _Trip[Any], history: History) -> SeFlowError:
+        call, exchange = trip.call, trip.exchange
+        if history.budget_is_empty:
+            fault.error.retry_budget_empty = True
+            fault.error.message += (
+                "; not sent again, because too many calls fail just now (the retry budget is empty)"
+            )
+        error = self._located(fault.error, trip)
         error.may_have_acted = call.changes and history.may_have_acted
         unknown = TABLE[fault.failure][call.safety] is Rule.UNKNOWN
         # After a lost answer the first request may have done it already, so that the refusal of a repeat
@@ -250,23 +310,69 @@ class Session:
             sent_at=sent_at,
         )
         outcome.__cause__ = error
+        self.shared.counters.unknown += 1
+        self.shared.events.tell(
+            Unknown, call=call.name, request=exchange.request, attempt=exchange.attempts, sent_at=sent_at
+        )
         return outcome
 
-    def _located(self, error: SeFlowError, call: Call[Any], exchange: Exchange) -> SeFlowError:
+    def _located(self, error: SeFlowError, trip: _Trip[Any]) -> SeFlowError:
         """The error with the call that it belongs to, in its attributes and its message."""
+        call, exchange, scrub = trip.call.name, trip.exchange, self.shared.circuit.scrub
         tried = f" (tried {exchange.attempts} times)" if exchange.attempts > 1 else ""
-        prefix = "" if error.message.startswith(f"{call.name}: ") else f"{call.name}: "
-        error.message = self._scrub(f"{prefix}{error.message}{tried}")
+        prefix = "" if error.message.startswith(f"{call}: ") else f"{call}: "
+        error.message = scrub(f"{prefix}{error.message}{tried}")
         error.args = (error.message,)
-        error.excerpt = self._scrub(error.excerpt)
-        error.codes = tuple(self._scrub(code) for code in error.codes)
-        error.call = call.name
+        error.excerpt = scrub(error.excerpt)
+        error.codes = tuple(scrub(code) for code in error.codes)
+        error.call = call
         error.request = exchange.request
         error.attempts = exchange.attempts
         if error.status is None:
             error.status = exchange.status
         return error
 
-    def _scrub(self, text: str) -> str:
-        """A panel's text without our own password, which an error page may show again."""
-        return text.replace(self._credentials.password.reveal(), "***")
+    # -- what can be seen ---------------------------------------------------------------------------------
+
+    def _note(self, trip: _Trip[Any], ticket: Ticket, fault: Fault | None, now: float) -> None:
+        """Count an answer, and tell it to whoever listens."""
+        shared, exchange = self.shared, trip.exchange
+        status, seconds = exchange.status, now - ticket[0]
+        throttled = fault is not None and fault.failure is Failure.THROTTLED
+        complete = fault is None or fault.error.status is not None
+        if complete and not throttled:
+            shared.counters.answered(trip.call.name, seconds)
+        kind = Refused if throttled else Answered
+        if complete and shared.events.wants(kind):
+            about: Mapping[str, Any] = {"seconds": seconds}
+            if throttled and fault is not None:
+                about = {"retry_after": fault.error.retry_after}
+            shared.events.tell(
+                kind,
+                call=trip.call.name,
+                request=exchange.request,
+                attempt=exchange.attempts,
+                status=status,
+                **about,
+            )
+
+    def _tell_again(self, trip: _Trip[Any], fault: Fault, wait: float) -> None:
+        reason = "told" if fault.error.retry_after is not None else "backoff"
+        self._tell_waiting(trip, reason, wait)
+        self.shared.events.tell(
+            Retried,
+            call=trip.call.name,
+            request=trip.exchange.request,
+            attempt=trip.exchange.attempts,
+            cause=self.shared.circuit.scrub(fault.error.message),
+        )
+
+    def _tell_waiting(self, trip: _Trip[Any], reason: str, seconds: float | None) -> None:
+        self.shared.events.tell(
+            Waiting,
+            call=trip.call.name,
+            request=trip.exchange.request,
+            attempt=trip.exchange.attempts,
+            reason=reason,
+            seconds=seconds,
+        )

@@ -9,6 +9,8 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from ..errors import DecodeError, RequestTimeout, TransportError
 from ..policy import MAX_BODY_BYTES
+from .connections import HAS_WITNESS
+from .exchange import Exchange, current_exchange
 from .retry import Failure, Fault
 
 
@@ -19,6 +21,9 @@ class ConnectionDropped(Exception):
 async def no_replay(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """A client middleware that hides a dropped connection from aiohttp, which would send GET, PUT and
     DELETE once more. It runs inside aiohttp's replay loop, whose ``except`` knows only these classes."""
+    exchange = current_exchange.get(None)
+    if HAS_WITNESS and exchange is not None:
+        exchange.connecting()
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -27,13 +32,36 @@ async def no_replay(request: ClientRequest, handler: ClientHandlerType) -> Clien
         raise ConnectionDropped from error
 
 
+class Body:
+    """What was read of an answer so far; its ``repr`` shows nothing, since answers carry passwords."""
+
+    __slots__ = ("_chunks", "size")
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self.size = 0
+
+    def add(self, chunk: bytes) -> bool:
+        """Take what came next; False at the end."""
+        self._chunks.append(chunk)
+        self.size += len(chunk)
+        return bool(chunk)
+
+    def joined(self) -> bytes:
+        """All of it."""
+        chunks = self._chunks
+        return chunks[0] if len(chunks) <= 2 else b"".join(chunks)
+
+    def __repr__(self) -> str:
+        return f"<{self.size} bytes>"
+
+
 async def read_body(response: ClientResponse) -> bytes:
     """The whole decoded body, counted as it streams; over the bound is a `Fault`."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
+    body, content = Body(), response.content
+    # No chunk is ever a local of this frame: a cancellation may show its locals.
+    while body.add(await content.readany()):
+        if body.size > MAX_BODY_BYTES:
             response.close()
             raise Fault(
                 Failure.UNREADABLE,
@@ -42,22 +70,33 @@ async def read_body(response: ClientResponse) -> bytes:
                     status=response.status,
                 ),
             )
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return body.joined()
 
 
 NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, TimeoutError, OSError)
 """Everything that aiohttp raises when an exchange fails."""
 
+_CERTIFICATE_REASONS = {
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "its chain ends in a self-signed certificate that is not trusted here",
+    20: "its issuer is not trusted here",
+    62: "it was issued for another host name",
+    64: "it was issued for another address",
+}
 
-def classify(error: BaseException) -> Fault:
+
+def classify(error: BaseException, exchange: Exchange) -> Fault:
     """Which row of the retry table a failed exchange is, and the error to show."""
     cause = error.__cause__ if isinstance(error, ConnectionDropped) and error.__cause__ else error
     match cause:
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
             return Fault(
                 Failure.CERTIFICATE,
-                TransportError(f"the server's certificate was refused ({_reason(cause)}); nothing was sent"),
+                TransportError(
+                    f"the server's certificate was refused: {_certificate_reason(cause)}; nothing was sent. "
+                    f"A private authority is trusted by ca_file= or SSL_CERT_FILE"
+                ),
             )
         case aiohttp.ClientConnectorDNSError():
             return _never_left("the host name could not be resolved; check the base URL and the resolver")
@@ -71,7 +110,12 @@ def classify(error: BaseException) -> Fault:
         case aiohttp.ClientHttpProxyError():
             return _never_left(f"the proxy refused (HTTP {cause.status})")
         case TimeoutError():
+            if not exchange.may_have_left:
+                return Fault(Failure.NEVER_LEFT, RequestTimeout("no connection in time; nothing was sent"))
             return Fault(Failure.LOST, RequestTimeout("no complete answer in time"))
+    if not exchange.may_have_left:
+        return _never_left(f"no connection ({_reason(cause)}); nothing was sent")
+    match cause:
         case aiohttp.ClientPayloadError():
             return _lost("the answer was cut off")
         case aiohttp.ClientResponseError():
@@ -80,6 +124,12 @@ def classify(error: BaseException) -> Fault:
             return _lost("the connection was closed before the answer")
         case _:
             return _lost(f"the connection broke before the answer ({_reason(cause)})")
+
+
+def _certificate_reason(error: BaseException) -> str:
+    inner = getattr(error, "certificate_error", error)
+    code = getattr(inner, "verify_code", None)
+    return _CERTIFICATE_REASONS.get(code or 0) or getattr(inner, "verify_message", None) or _reason(error)
 
 
 def _reason(error: BaseException) -> str:

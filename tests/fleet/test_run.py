@@ -140,7 +140,8 @@ async def test_a_stop_whose_every_answer_is_lost_is_read_back(panel: Sandbox, se
     report = await stop(seflow)
     assert report.ok
     assert statuses(report) == {"changed": 24}
-    assert all(outcome.verified and outcome.attempts == 3 for outcome in report.outcomes)
+    assert all(outcome.verified and outcome.attempts >= 1 for outcome in report.outcomes)
+    assert panel.count(method="POST") == sum(outcome.attempts for outcome in report.outcomes)
     assert panel.repeated("stop") == {}
 
 

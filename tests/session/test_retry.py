@@ -42,10 +42,11 @@ def wait(
     refusals: int = 0,
     told: float | None = None,
     elapsed: float = 0.0,
+    left: float = float("inf"),
     draw: float = 0.5,
 ) -> float | None:
     fault = Fault(failure, SeFlowError("x", retry_after=told))
-    return next_wait(fault, safety, History(attempts, refusals), policy, elapsed, lambda: draw)
+    return next_wait(fault, safety, History(attempts, refusals), policy, elapsed, left, lambda: draw)
 
 
 @pytest.mark.parametrize("safety", list(Safety))
@@ -102,6 +103,8 @@ def test_a_wait_beyond_the_longest_or_the_deadline_is_not_begun() -> None:
     assert wait(Failure.THROTTLED, told=100.0, elapsed=150.0) is not None
     assert wait(Failure.THROTTLED, told=100.0, elapsed=250.0) is None
     assert wait(Failure.LOST, elapsed=300.0) is None
+    assert wait(Failure.THROTTLED, told=20.0, left=20.0) is None
+    assert wait(Failure.THROTTLED, told=20.0, left=23.0) is not None
 
 
 @pytest.mark.parametrize("failure", list(Failure))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aioseflow import RetryPolicy, SeFlow, SettlePolicy
+from aioseflow.sandbox import Sandbox
+from support.virtual import SocketPairConnector
 
 QUICK_RETRY: Final = RetryPolicy(first_wait=0.001, longest_wait=0.002, deadline=30)
 QUICK_SETTLE: Final = SettlePolicy(first_poll=0.02, longest_poll=0.05, patience=10.0)
@@ -15,3 +17,9 @@ PASSWORD: Final = "corrèct-hörse"
 def client(url: str, **options: Any) -> SeFlow:
     """A client of a stand-in panel that takes any credentials."""
     return SeFlow(USERNAME, PASSWORD, base_url=url, **{"retry": QUICK_RETRY, **options})
+
+
+def virtual_client(panel: Sandbox, **options: Any) -> SeFlow:
+    """A client of a sandbox in the same loop, which is on a virtual clock: the waits are the real ones."""
+    connector = SocketPairConnector(panel)
+    return SeFlow(panel.username, panel.password, base_url=panel.url, connector=connector, **options)
