@@ -16,8 +16,9 @@ from ..policy import LANE_SHARES
 from .breaker import Ending
 from .limit import Limit
 
-Ticket: TypeAlias = tuple[float, int]
-"""When a request was let in, and how many were in flight then, itself included."""
+Ticket: TypeAlias = tuple[float, int, int]
+"""When a request was let in, how many were in flight then, itself included, and in which of the gate's spells
+of `Gate.alone`."""
 
 
 class Lane(enum.IntEnum):
@@ -46,17 +47,18 @@ class Gate:
     """Lets requests in as the limit allows: first come, first served within a lane.
 
     A free slot goes to the lane that has least of its share, so that no lane starves another, and none
-    idles while somebody waits. A waiter that is cancelled gives its place up. ``alone`` lets in one at a
-    time whatever the limit says: the first request of a client, and the probe of a panel that is down.
+    idles while somebody waits. A waiter that is cancelled gives its place up.
 
     Invariant between calls: nobody waits while a slot is free and the limit's ``not_before`` is past.
     """
 
     limit: Limit
-    alone: bool = attrs.field(default=False, init=False)
     in_flight: int = attrs.field(default=0, init=False)
     waiting: int = attrs.field(default=0, init=False)
     moved: Callable[[int, int], None] = attrs.field(default=_no_limit_moved, init=False)
+    _alone: bool = attrs.field(default=False, init=False)
+    _spell: int = attrs.field(default=0, init=False)
+    _older: int = attrs.field(default=0, init=False)  # in flight since before this spell
     _held: list[int] = attrs.field(factory=lambda: [0 for _ in Lane], init=False)
     _served: list[int] = attrs.field(factory=lambda: [0 for _ in Lane], init=False)
     _turns: int = attrs.field(default=0, init=False)
@@ -66,14 +68,32 @@ class Gate:
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
     @property
+    def alone(self) -> bool:
+        """Whether one at a time is let in, whatever the limit says.
+
+        So goes the first request of a client, and the probe of a panel that is down. What was in flight when
+        it was set does not count: a reboot of two minutes must not keep a new password from being tried.
+        """
+        return self._alone
+
+    @alone.setter
+    def alone(self, alone: bool) -> None:
+        if alone and not self._alone:
+            self._spell += 1
+            self._older = self.in_flight
+        self._alone = alone
+
+    @property
     def size(self) -> int:
         """How many may be in flight now."""
-        return 1 if self.alone else self.limit.value
+        return 1 if self._alone else self.limit.value
 
     def try_enter(self, lane: Lane, now: float) -> Ticket | None:
         """Take a free slot without waiting; None if there is none, or somebody was here before."""
         limit = self.limit
-        if self.waiting or self.in_flight >= (1 if self.alone else limit.value) or now < limit.not_before:
+        if self.waiting or self.in_flight >= limit.value or now < limit.not_before:
+            return None
+        if self._alone and self.in_flight > self._older:
             return None
         return self._let_in(lane, now)
 
@@ -110,7 +130,9 @@ class Gate:
         """Give the slot back, and tell the limit how it went."""
         self.in_flight -= 1
         self._held[lane] -= 1
-        sent_at, then = ticket
+        sent_at, then, spell = ticket
+        if spell != self._spell and self._older:
+            self._older -= 1
         limit, in_flight, before = self.limit, self.in_flight, self.limit.value
         if ending is Ending.ANSWERED:
             limit.succeeded(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
@@ -152,10 +174,12 @@ class Gate:
         self._held[lane] += 1
         self._turns = self._served[lane] = self._turns + 1
         self.limit.sent(now, in_flight=in_flight)
-        return now, in_flight
+        return now, in_flight, self._spell
 
     def _admit(self, now: float) -> None:
-        while self.waiting and self.in_flight < self.size:
+        while self.waiting and self.in_flight < self.limit.value:
+            if self._alone and self.in_flight > self._older:
+                return
             if now < self.limit.not_before:
                 self._wake_at(self.limit.not_before)
                 return

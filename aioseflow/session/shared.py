@@ -218,7 +218,7 @@ class Shared:
         return self.held_too_long(now, waiter.until)
 
     def _is_down(self, waiter: Waiter, now: float) -> SeFlowError | None:
-        if now - waiter.since <= self.longest_wait:
+        if now - waiter.since < self.longest_wait:
             return None
         return TransportError(
             f"not sent, because the panel did not answer the last {self.breaker.in_a_row} requests"

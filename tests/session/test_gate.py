@@ -1,24 +1,56 @@
-"""The gate: first come, first served, nothing leaks under cancellation."""
+"""The gate: first come, first served in each lane, no lane starves, nothing leaks under cancellation."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from typing import cast
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.virtual import START, VIRTUAL, run
 
-from aioseflow import ConfigurationError, FixedLimit
-from aioseflow.session.gate import Gate
-from aioseflow.session.limit import Limit
+from aioseflow import ConfigurationError, FixedLimit, Throttled
+from aioseflow.session.breaker import Ending
+from aioseflow.session.gate import Gate, Lane, Ticket
+
+ACTION, READ, POLL = Lane
 
 
 @attrs.define
 class Movable:
-    """A limit that moves, as an adaptive one will."""
+    """A limit that a test moves, with what the gate told it. It has no more than a limit must have."""
 
     value: int
+    not_before: float = 0.0
+    told: list[tuple[Any, ...]] = attrs.Factory(list)
+
+    def sent(self, now: float, *, in_flight: int) -> None:
+        self.told.append(("sent", now, in_flight))
+
+    def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        self.told.append(("succeeded", now, sent_at, in_flight_then, in_flight))
+
+    def refused(
+        self,
+        now: float,
+        *,
+        sent_at: float,
+        in_flight_then: int,
+        in_flight: int,
+        retry_after: float | None = None,
+    ) -> None:
+        self.told.append(("refused", now, sent_at, in_flight_then, in_flight, retry_after))
+
+    def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+        self.told.append(("timed_out", now, sent_at, in_flight_then, in_flight))
+
+
+def clock() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def settle() -> None:
@@ -26,89 +58,357 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+class Callers:
+    """Tasks at a gate, in their order of arrival."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.entered: list[tuple[Lane, int]] = []
+        self.inside: list[tuple[Lane, Ticket]] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def _enter(self, lane: Lane, number: int) -> None:
+        ticket = self.gate.try_enter(lane, clock()) or await self.gate.enter(lane, clock())
+        self.entered.append((lane, number))
+        self.inside.append((lane, ticket))
+
+    def come(self, lane: Lane = READ) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._enter(lane, len(self.tasks)))
+        self.tasks.append(task)
+        return task
+
+    def go(self, number: int = 0, ending: Ending = Ending.ANSWERED) -> Lane:
+        lane, ticket = self.inside.pop(number)
+        self.gate.leave(lane, ticket, clock(), ending)
+        return lane
+
+
 async def test_a_free_slot_is_taken_without_waiting() -> None:
     gate = Gate(FixedLimit(2))
-    assert gate.try_enter()
-    assert gate.try_enter()
-    assert not gate.try_enter()
-    gate.leave()
-    assert gate.try_enter()
-    assert gate.in_flight == 2
+    first = gate.try_enter(READ, 5.0)
+    assert first is not None
+    assert first[:2] == (5.0, 1)
+    assert gate.try_enter(ACTION, 6.0) is not None
+    assert gate.try_enter(POLL, 7.0) is None
+    gate.leave(READ, first, 8.0)
+    third = gate.try_enter(POLL, 8.0)
+    assert third is not None
+    assert third[:2] == (8.0, 2)
 
 
-async def test_waiters_come_in_in_their_order_and_nobody_overtakes() -> None:
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_waiters_of_a_lane_come_in_in_their_order_and_nobody_overtakes(lane: Lane) -> None:
     gate = Gate(FixedLimit(1))
-    entered: list[int] = []
-
-    async def caller(number: int) -> None:
-        await gate.enter()
-        entered.append(number)
-        await asyncio.sleep(0)
-        assert not gate.try_enter(), "a newcomer overtook those who wait"
-        gate.leave()
-
-    await asyncio.gather(*(caller(number) for number in range(20)))
-    assert entered == list(range(20))
+    callers = Callers(gate)
+    for _ in range(20):
+        callers.come(lane)
+    for done in range(20):
+        await settle()
+        assert [number for _, number in callers.entered] == list(range(done + 1))
+        assert gate.try_enter(READ, clock()) is None, "a newcomer overtook those who wait"
+        callers.go()
     assert (gate.in_flight, gate.waiting) == (0, 0)
 
 
 async def test_a_cancelled_waiter_leaves_no_trace() -> None:
     gate = Gate(FixedLimit(1))
-    await gate.enter()
-    waiters = [asyncio.create_task(gate.enter()) for _ in range(3)]
+    callers = Callers(gate)
+    tasks = [callers.come() for _ in range(4)]
     await settle()
-    waiters[1].cancel()
+    tasks[2].cancel()
     await settle()
     assert gate.waiting == 2
-    gate.leave()
-    await waiters[0]
-    gate.leave()
-    await waiters[2]
-    gate.leave()
-    assert gate.in_flight == 0
+    for _ in range(3):
+        callers.go()
+        await settle()
+    assert [number for _, number in callers.entered] == [0, 1, 3]
+    assert (gate.in_flight, gate.waiting) == (0, 0)
 
 
 async def test_a_slot_handed_to_a_task_in_the_moment_of_its_cancellation_goes_on_to_the_next() -> None:
     gate = Gate(FixedLimit(1))
-    await gate.enter()
-    first, second = (asyncio.create_task(gate.enter()) for _ in range(2))
+    callers = Callers(gate)
+    callers.come()
+    first, second = callers.come(), callers.come()
     await settle()
-    gate.leave()  # hands the slot to `first` ...
+    callers.go()  # hands the slot to `first` ...
     first.cancel()  # ... which is cancelled before it runs
     await settle()
     assert second.done()
     assert first.cancelled()
-    assert gate.in_flight == 1
+    assert (gate.in_flight, gate.waiting) == (1, 0)
 
 
 async def test_a_slot_is_free_for_newcomers_when_all_who_waited_were_cancelled() -> None:
     gate = Gate(FixedLimit(1))
-    await gate.enter()
-    waiter = asyncio.create_task(gate.enter())
+    callers = Callers(gate)
+    callers.come()
+    waiter = callers.come()
     await settle()
     waiter.cancel()
     await settle()
-    gate.leave()
-    assert gate.try_enter()
+    callers.go()
+    assert gate.try_enter(READ, clock()) is not None
 
 
 async def test_a_limit_that_grows_lets_more_in_with_the_next_leave() -> None:
     limit = Movable(1)
-    gate = Gate(cast("Limit", limit))
-    await gate.enter()
-    waiters = [asyncio.create_task(gate.enter()) for _ in range(4)]
+    callers = Callers(Gate(limit))
+    for _ in range(5):
+        callers.come()
     await settle()
     limit.value = 3
-    gate.leave()
+    callers.go()
     await settle()
-    assert [waiter.done() for waiter in waiters] == [True, True, True, False]
+    assert len(callers.entered) == 4
     limit.value = 1
-    gate.leave()
-    gate.leave()
+    callers.go()
+    callers.go()
     await settle()
-    assert gate.waiting == 1
-    gate.leave()
-    await waiters[3]
+    assert callers.gate.waiting == 1
+    callers.go()
+    await settle()
+    assert callers.gate.in_flight == 1
+
+
+@VIRTUAL
+async def test_nobody_goes_before_the_limit_says_so() -> None:
+    limit = Movable(8, not_before=START + 30)
+    callers = Callers(Gate(limit))
+    for _ in range(3):
+        callers.come()
+    await asyncio.wait(callers.tasks)
+    assert clock() >= START + 30
+    assert [told[1] for told in limit.told] == [START + 30] * 3
+
+
+@VIRTUAL
+async def test_a_pace_spreads_the_waiters() -> None:
+    class Paced(Movable):
+        def sent(self, now: float, *, in_flight: int) -> None:
+            super().sent(now, in_flight=in_flight)
+            self.not_before = now + 0.25
+
+    limit = Paced(8)
+    callers = Callers(Gate(limit))
+    for _ in range(5):
+        callers.come()
+    await asyncio.wait(callers.tasks)
+    assert [told[1] - START for told in limit.told] == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+@VIRTUAL
+async def test_a_wait_that_is_taken_back_lets_the_waiters_in_with_the_next_event() -> None:
+    limit = Movable(8)
+    callers = Callers(Gate(limit))
+    callers.come()
+    await settle()
+    limit.not_before = START + 3600
+    callers.come()
+    await asyncio.sleep(1)
+    assert callers.gate.waiting == 1
+    limit.not_before = 0.0
+    callers.go()
+    await settle()
+    assert callers.gate.in_flight == 1
+
+
+async def test_alone_means_one_at_a_time_whatever_the_limit_says() -> None:
+    gate = Gate(FixedLimit(8))
+    gate.set_alone(True, clock())
+    callers = Callers(gate)
+    for _ in range(4):
+        callers.come()
+    await settle()
+    assert (gate.size, gate.in_flight) == (1, 1)
+    gate.set_alone(False, clock())
+    await settle()
+    assert (gate.size, gate.in_flight) == (8, 4)
+
+
+async def test_what_was_in_flight_before_does_not_keep_the_one_that_goes_alone_out() -> None:
+    gate = Gate(FixedLimit(4))
+    callers = Callers(gate)
+    callers.come()
+    callers.come()
+    await settle()
+    gate.set_alone(True, clock())
+    for _ in range(3):
+        callers.come()
+    await settle()
+    assert len(callers.entered) == 3
+    callers.go(0)  # one of the old ones
+    await settle()
+    assert len(callers.entered) == 3
+    callers.go(-1)  # the one that was alone
+    await settle()
+    assert len(callers.entered) == 4
+    gate.set_alone(False, clock())
+    await settle()
+    assert gate.in_flight == 3
+
+
+async def test_the_limit_is_told_what_its_contract_says() -> None:
+    limit = Movable(3)
+    gate = Gate(limit)
+    first, second, third = (gate.try_enter(READ, now) for now in (1.0, 2.0, 3.0))
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    gate.leave(READ, second, 4.0, Ending.REFUSED, 24.0)
+    gate.leave(READ, first, 5.0, Ending.ANSWERED)
+    gate.leave(READ, third, 6.0, Ending.TIMED_OUT)
+    assert limit.told == [
+        ("sent", 1.0, 1),
+        ("sent", 2.0, 2),
+        ("sent", 3.0, 3),
+        ("refused", 4.0, 2.0, 2, 2, 24.0),
+        ("succeeded", 5.0, 1.0, 1, 1),
+        ("timed_out", 6.0, 3.0, 3, 0),
+    ]
+    gate.leave(READ, gate.try_enter(READ, 7.0) or (0.0, 0, 0), 8.0)
+    assert limit.told[6:] == [("sent", 7.0, 1)], "an ending that says nothing is not told"
+
+
+async def test_a_move_of_the_limit_is_told() -> None:
+    class Growing(Movable):
+        def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
+            self.value += 1
+
+    gate = Gate(Growing(4))
+    moves: list[tuple[int, int]] = []
+    gate.moved = lambda before, after: moves.append((before, after))
+    ticket = gate.try_enter(READ, 1.0)
+    assert ticket is not None
+    gate.leave(READ, ticket, 2.0, Ending.ANSWERED)
+    assert moves == [(4, 5)]
+
+
+@pytest.mark.parametrize("crowd", list(Lane))
+async def test_no_lane_starves_another(crowd: Lane) -> None:
+    callers = Callers(Gate(FixedLimit(7)))
+    for _ in range(500):
+        callers.come(crowd)
+    await settle()
+    others = [lane for lane in Lane if lane is not crowd]
+    for lane in others:
+        callers.come(lane)
+    await settle()
+    for _ in range(2):
+        callers.go()
+    await settle()
+    assert {lane for lane, _ in callers.entered[7:9]} == set(others)
+
+
+async def test_the_slots_of_busy_lanes_stand_in_the_proportion_of_their_shares() -> None:
+    callers = Callers(Gate(FixedLimit(14)))
+    for _ in range(300):
+        for lane in Lane:
+            callers.come(lane)
+    await settle()
+    chance = random.Random(1)
+    for _ in range(300):
+        callers.go(chance.randrange(len(callers.inside)))
+        await settle()
+    held = [sum(lane is each for each, _ in callers.inside) for lane in Lane]
+    assert held == [8, 4, 2]
+
+
+async def test_expelled_waiters_end_with_the_error_and_the_others_go_on_waiting() -> None:
+    gate = Gate(FixedLimit(1))
+    callers = Callers(gate)
+    callers.come()
+    await settle()
+    patient = asyncio.create_task(gate.enter(READ, clock()))
+    hurried = asyncio.create_task(gate.enter(READ, clock(), clock() + 5))
+    await settle()
+    gate.expel(lambda waiter: Throttled("no") if waiter.until < 1e9 else None)
+    await settle()
+    assert isinstance(hurried.exception(), Throttled)
+    assert (gate.waiting, gate.in_flight) == (1, 1)
+    callers.go()
+    await patient
+
+
+async def test_a_waiter_that_is_expelled_and_cancelled_at_once_takes_no_slot_with_it() -> None:
+    gate = Gate(FixedLimit(1))
+    callers = Callers(gate)
+    callers.come()
+    await settle()
+    waiter = asyncio.create_task(gate.enter(READ, clock()))
+    await settle()
+    gate.expel(lambda waiter: Throttled("no"))
+    waiter.cancel()
+    await asyncio.gather(waiter, return_exceptions=True)
+    callers.go()
+    assert (gate.in_flight, gate.waiting) == (0, 0)
+
+
+Step = Callable[[Callers, Movable], object]
+STEPS: st.SearchStrategy[tuple[str, int]] = st.tuples(
+    st.sampled_from(
+        ["come", "come", "come", "go", "go", "cancel", "cancel now", "limit", "hold", "time", "alone"]
+    ),
+    st.integers(0, 11),
+)
+
+
+@given(st.integers(1, 6), st.lists(STEPS, max_size=80))
+def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[tuple[str, int]]) -> None:
+    async def story() -> None:
+        limit = Movable(first_limit)
+        gate = Gate(limit)
+        callers = Callers(gate)
+        arrived: dict[Lane, list[int]] = {lane: [] for lane in Lane}
+        highest = first_limit
+
+        async def check() -> None:
+            await settle()
+            assert gate.in_flight == len(callers.inside)
+            assert gate.waiting == sum(not task.done() for task in callers.tasks)
+            free = gate.in_flight < (1 if gate.alone else limit.value) and clock() >= limit.not_before
+            assert not (gate.waiting and free), "somebody waits beside a free slot"
+            for lane in Lane:
+                got_in = [number for each, number in callers.entered if each is lane]
+                gone = {number for number in arrived[lane] if callers.tasks[number].cancelled()}
+                order = [number for number in arrived[lane] if number not in gone or number in got_in]
+                assert got_in == order[: len(got_in)], "somebody was overtaken in his lane"
+
+        for what, number in steps:
+            before = gate.in_flight
+            if what == "come":
+                lane = Lane(number % 3)
+                arrived[lane].append(len(callers.tasks))
+                callers.come(lane)
+            elif what == "go" and callers.inside:
+                callers.go(number % len(callers.inside))
+            elif what.startswith("cancel") and callers.tasks:
+                if what == "cancel now" and callers.inside:
+                    # In the very moment in which a slot is handed over.
+                    callers.go()
+                callers.tasks[-1 - number % len(callers.tasks)].cancel()
+            elif what == "limit":
+                limit.value = 1 + number
+                highest = max(highest, limit.value)
+                gate.set_alone(gate.alone, clock())
+            elif what == "hold":
+                limit.not_before = max(limit.not_before, clock() + number)
+            elif what == "time":
+                await asyncio.sleep(number)
+            elif what == "alone":
+                gate.set_alone(number % 2 == 1, clock())
+            await check()
+            most = max(before + 1, 1) if gate.alone else limit.value
+            assert gate.in_flight <= max(before, most), "more were let in than the limit says"
+        limit.not_before, limit.value, gate.alone = 0.0, max(1, limit.value), False
+        gate.set_alone(False, clock())
+        await settle()
+        while callers.inside:
+            callers.go()
+            await settle()
+        assert (gate.in_flight, gate.waiting) == (0, 0)
+
+    run(story())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -119,13 +419,14 @@ async def test_random_cancellations_never_break_the_limit_and_never_leak(seed: i
 
     async def caller() -> None:
         nonlocal worst
-        await gate.enter()
+        lane = chance.choice(list(Lane))
+        ticket = gate.try_enter(lane, clock()) or await gate.enter(lane, clock())
         try:
             worst = max(worst, gate.in_flight)
             for _ in range(chance.randrange(4)):
                 await asyncio.sleep(0)
         finally:
-            gate.leave()
+            gate.leave(lane, ticket, clock(), chance.choice(list(Ending)))
 
     tasks = [asyncio.create_task(caller()) for _ in range(1000)]
     for task in chance.sample(tasks, 500):

@@ -21,7 +21,6 @@ from support.wire import Answer, Play, Seen, Wire, http
 from aioseflow import (
     ApiError,
     AuthenticationError,
-    ConfigurationError,
     DecodeError,
     NotFound,
     OutcomeUnknown,
@@ -471,38 +470,3 @@ async def test_nested_captures_both_see_the_exchange(wire: Wire) -> None:
         await seflow.services.list()
     assert (len(outer), len(inner)) == (2, 1)
     assert (outer[0].call, outer[0].request, outer[0].status) == ("services.list", "GET /service", 200)
-
-
-class TestLife:
-    async def test_a_client_is_made_outside_a_loop_and_used_inside_its_block(self, wire: Wire) -> None:
-        wire.answer = SERVICES
-        seflow = await asyncio.to_thread(client, wire.url)
-        with pytest.raises(ConfigurationError, match="not open"):
-            await seflow.services.list()
-        async with seflow:
-            assert await seflow.services.list() == []
-            with pytest.raises(ConfigurationError, match="open already"):
-                async with seflow:
-                    pass
-        with pytest.raises(ConfigurationError, match="closed"):
-            await seflow.services.list()
-        await seflow.close()
-        assert len(wire.requests) == 1
-
-    async def test_a_lent_connector_is_used_and_left_open(self, wire: Wire) -> None:
-        wire.answer = SERVICES
-        async with aiohttp.TCPConnector() as connector:
-            for _ in range(2):
-                async with client(wire.url, connector=connector) as seflow:
-                    await seflow.services.list()
-                assert not connector.closed
-        assert wire.connections == 1
-
-    async def test_a_call_in_flight_at_the_close_ends_with_one_clear_error(self, wire: Wire) -> None:
-        wire.answer = Play(then="hang")
-        async with client(wire.url) as seflow:
-            call = asyncio.create_task(seflow.vms.stop(9, 4))
-            await wire.arrived(1)
-        with pytest.raises(SeFlowError) as caught:
-            await call
-        assert caught.value.may_have_acted

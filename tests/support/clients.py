@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aioseflow import RetryPolicy, SeFlow, SettlePolicy
@@ -19,7 +21,10 @@ def client(url: str, **options: Any) -> SeFlow:
     return SeFlow(USERNAME, PASSWORD, base_url=url, **{"retry": QUICK_RETRY, **options})
 
 
-def virtual_client(panel: Sandbox, **options: Any) -> SeFlow:
+@asynccontextmanager
+async def virtual_client(panel: Sandbox, **options: Any) -> AsyncIterator[SeFlow]:
     """A client of a sandbox in the same loop, which is on a virtual clock: the waits are the real ones."""
-    connector = SocketPairConnector(panel)
-    return SeFlow(panel.username, panel.password, base_url=panel.url, connector=connector, **options)
+    login = {"username": panel.username, "password": panel.password, "base_url": panel.url}
+    async with SocketPairConnector(panel) as connector:
+        async with SeFlow(**{**login, "connector": connector, **options}) as seflow:
+            yield seflow
