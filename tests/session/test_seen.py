@@ -1,0 +1,258 @@
+"""What an operator can see: stats, one logger for each event, hooks; and nothing where nobody looks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import statistics
+from typing import Any
+
+import pytest
+from support.clients import client, virtual_client
+from support.virtual import VIRTUAL
+from support.wire import Answer, Play, Wire, http
+
+from aioseflow import (
+    AdaptiveLimit,
+    Answered,
+    CircuitChanged,
+    Event,
+    FixedLimit,
+    LimitChanged,
+    OutcomeUnknown,
+    Refused,
+    Retried,
+    SeFlowError,
+    Sent,
+    Unknown,
+    Waiting,
+)
+from aioseflow.sandbox import Fault, Sandbox
+from aioseflow.session.events import Events
+from aioseflow.session.stats import Histogram
+
+
+def panel_of(*faults: Fault, **settings: Any) -> Sandbox:
+    return Sandbox(listen=False, port=80, services=1, vms_per_service=2, faults=faults, **settings)
+
+
+@VIRTUAL
+async def test_stats_count_what_the_panel_counted() -> None:
+    faults = [
+        Fault("throttle", seconds=5, times=2, path="/details"),
+        Fault("status", status=500, times=1, path="/balance"),
+        Fault("reset", path="/service/@id/vms/@vmid/reboot"),
+    ]
+    async with panel_of(*faults, service_time=0.25) as panel:
+        async with virtual_client(panel, limit=FixedLimit(3)) as seflow:
+            before = seflow.stats()
+            assert (before.calls, before.limit, before.latency) == (0, 1, {})
+            assert "until the panel answers" in before.limit_why
+            await seflow.services.list()
+            await seflow.account.details()
+            await seflow.billing.balance()
+            with pytest.raises(OutcomeUnknown):
+                await seflow.vms.reboot(33301, 4001)
+            stats = seflow.stats()
+        assert stats.attempts == len(panel.requests) == 7
+        assert (stats.calls, stats.retries, stats.refusals, stats.unknown) == (4, 3, 2, 1)
+        assert stats.waited == pytest.approx(10.5, abs=1.0)
+        assert (stats.in_flight, stats.waiting, stats.limit, stats.limit_why) == (0, 0, 3, "fixed")
+        assert stats.retry_budget == pytest.approx(91, abs=1)
+        assert (stats.circuit, stats.panel, stats.held) == ("closed", "up", 0.0)
+        assert stats.latency["services.list"].count == 1
+        assert stats.latency["services.list"].p50 == pytest.approx(0.25, rel=0.05)
+        assert "vms.reboot" not in stats.latency
+
+
+@VIRTUAL
+async def test_a_hold_that_the_panel_asked_for_is_shown() -> None:
+    async with panel_of(Fault("throttle", seconds=30, times=1)) as panel:
+        async with virtual_client(panel) as seflow:
+            call = asyncio.create_task(seflow.services.list())
+            await asyncio.sleep(10)
+            assert seflow.stats().held == pytest.approx(20)
+            call.cancel()
+
+
+def test_quantiles_are_near_the_true_ones() -> None:
+    chance = random.Random(1)
+    seconds = [chance.lognormvariate(-2, 1) for _ in range(5_000)]
+    histogram = Histogram()
+    for each in seconds:
+        histogram.add(each)
+    summary = histogram.summary()
+    assert (summary.count, summary.longest) == (5_000, max(seconds))
+    cuts = statistics.quantiles(seconds, n=100)
+    assert summary.p50 == pytest.approx(cuts[49], rel=0.06)
+    assert summary.p90 == pytest.approx(cuts[89], rel=0.06)
+    assert summary.p99 == pytest.approx(cuts[98], rel=0.06)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e-4, 3.7, 1e5])
+def test_one_duration_is_every_quantile(seconds: float) -> None:
+    histogram = Histogram()
+    histogram.add(seconds)
+    summary = histogram.summary()
+    assert summary.p50 == summary.p99 <= summary.longest == seconds
+
+
+@VIRTUAL
+async def test_hooks_get_each_event_in_its_order() -> None:
+    events: list[Event] = []
+    faults = [
+        Fault("throttle", seconds=5, times=1, path="/details"),
+        Fault("status", status=500, times=1, path="/details", name="again"),
+        Fault("close", path="/service/@id/vms/@vmid/reboot"),
+    ]
+    async with panel_of(*faults) as panel:
+        async with virtual_client(panel, hooks=[events.append], name="one") as seflow:
+            await seflow.account.details()
+            with pytest.raises(OutcomeUnknown):
+                await seflow.vms.reboot(33301, 4001)
+    told = [event for event in events if not isinstance(event, LimitChanged)]
+    assert [type(event) for event in told] == [
+        Sent, Refused, Waiting, Retried,
+        Sent, Answered, Waiting, Retried,
+        Sent, Answered,
+        Sent, Unknown,
+    ]  # fmt: skip
+    assert {event.account for event in told} == {"one"}
+    refused, waiting, retried = told[1:4]
+    assert isinstance(refused, Refused)
+    assert isinstance(waiting, Waiting)
+    assert isinstance(retried, Retried)
+    assert (refused.call, refused.request, refused.attempt) == ("account.details", "GET /details", 1)
+    assert (refused.status, refused.retry_after) == (401, 5)
+    assert waiting.reason == "told"
+    assert waiting.seconds is not None
+    assert 5 <= waiting.seconds <= 5.5
+    assert "did nothing" in retried.cause
+    assert isinstance(told[5], Answered)
+    assert told[5].status == 500
+    assert isinstance(told[6], Waiting)
+    assert told[6].reason == "backoff"
+    with pytest.raises(AttributeError):
+        refused.status = 200  # type: ignore[misc]
+
+
+@VIRTUAL
+async def test_the_limit_and_the_circuit_tell_that_they_moved() -> None:
+    events: list[Event] = []
+    async with panel_of() as panel:
+        async with virtual_client(panel, limit=AdaptiveLimit(32), hooks=[events.append]) as seflow:
+            await seflow.services.list()
+            panel.faults.add(Fault("status", status=429, times=3))
+            await asyncio.gather(*(seflow.services.list() for _ in range(16)))
+            panel.faults.add(hang := Fault("hang"))
+            view = seflow.with_options(timeout=1, retry=None)
+            await asyncio.gather(*(view.services.list() for _ in range(6)), return_exceptions=True)
+            panel.faults.remove(hang)
+            await view.services.list()
+            panel.faults.add(Fault("wronglogin"))
+            with pytest.raises(SeFlowError):
+                await view.services.list()
+            seflow.reset()
+    moved = [event for event in events if isinstance(event, LimitChanged)]
+    assert moved[0].before == 16
+    assert all(event.before != event.after for event in moved)
+    assert all(event.why for event in moved)
+    assert [event.state for event in events if isinstance(event, CircuitChanged)] == [
+        "down", "closed", "open", "closed",
+    ]  # fmt: skip
+    told = [event for event in events if isinstance(event, Waiting) and event.reason == "down"]
+    assert all(event.seconds is None for event in told)
+
+
+@VIRTUAL
+async def test_a_long_hold_is_told_to_whoever_comes_while_it_lasts() -> None:
+    events: list[Event] = []
+    async with panel_of(Fault("throttle", seconds=30, times=1)) as panel:
+        async with virtual_client(panel, hooks=[events.append]) as seflow:
+            first = asyncio.create_task(seflow.services.list())
+            await asyncio.sleep(10)
+            await seflow.account.details()
+            await first
+    [told] = [event for event in events if isinstance(event, Waiting) and event.call == "account.details"]
+    assert (told.reason, told.attempt) == ("told", 0)
+    assert told.seconds == pytest.approx(20)
+
+
+async def test_a_hook_that_fails_changes_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(event: Event) -> None:
+        raise ZeroDivisionError
+
+    async with Wire() as wire:
+        wire.answer = http('{"services": []}')
+        async with client(wire.url, hooks=[broken]) as seflow:
+            assert await seflow.services.list() == []
+    assert {record.name for record in caplog.records} == {"aioseflow.hooks"}
+
+
+async def test_each_event_has_a_logger_of_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="aioseflow")
+    async with Wire() as wire, client(wire.url) as seflow:
+        answers: list[Answer] = [http("", 429), http("oops", 500), http('{"services": []}')]
+        answers.append(Play(then="close"))
+        wire.answer = lambda seen: answers.pop(0)
+        await seflow.services.list()
+        with pytest.raises(OutcomeUnknown):
+            await seflow.vms.reboot(9, 4)
+    names = {record.name for record in caplog.records}
+    assert names >= {f"aioseflow.{name}" for name in ("sent", "refused", "waiting", "retried", "answered")}
+    [unknown] = [record for record in caplog.records if record.name == "aioseflow.unknown"]
+    assert unknown.levelno == logging.WARNING
+    assert unknown.getMessage().startswith(
+        "unknown account=main call=vms.reboot request=POST /service/9/vms/4/reboot attempt=1 sent_at="
+    )
+    assert isinstance(unknown.__dict__["event"], Unknown)
+
+
+async def test_an_event_that_nobody_wants_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sent", "answered", "waiting", "retried", "refused"):
+        logging.getLogger(f"aioseflow.{name}").setLevel(logging.ERROR)
+    made: list[str] = []
+    for kind in (Sent, Answered, Waiting, Retried, Refused, LimitChanged):
+        monkeypatch.setattr(kind, "__init__", lambda self, **facts: made.append(type(self).__name__))
+    try:
+        assert not Events("main", ()).wants(Sent)
+        async with Wire() as wire, client(wire.url) as seflow:
+            answers = [http("", 429), http('{"services": []}')]
+            wire.answer = lambda seen: answers.pop(0)
+            await seflow.services.list()
+    finally:
+        for name in ("sent", "answered", "waiting", "retried", "refused"):
+            logging.getLogger(f"aioseflow.{name}").setLevel(logging.NOTSET)
+    assert made == []
+
+
+@VIRTUAL
+async def test_what_one_client_learned_is_given_to_the_next() -> None:
+    async with panel_of(workers=6, queue=0, service_time=(0.02, 0.08), seed=3) as panel:
+        limit = AdaptiveLimit(32)
+        async with virtual_client(panel, limit=limit) as seflow:
+            await asyncio.gather(*(seflow.services.list() for _ in range(600)))
+        first = panel.count(status=429)
+        panel.clear_record()
+        async with virtual_client(panel, limit=AdaptiveLimit(32, state=limit.state())) as seflow:
+            await asyncio.gather(*(seflow.services.list() for _ in range(600)))
+        assert panel.count(status=429) < first / 2
+
+
+async def test_capture_shows_attempts_waits_and_headers_of_its_own_context() -> None:
+    async with Wire() as wire, client(wire.url) as seflow:
+        answers = [http("", 429, headers={"Retry-After": "0"}), http('{"services": []}')]
+        wire.answer = lambda seen: answers.pop(0) if answers else http('{"services": []}')
+
+        async def other() -> None:
+            await seflow.account.details()
+
+        with seflow.capture() as exchanges:
+            await seflow.services.list()
+        with pytest.raises(SeFlowError):
+            await other()
+    [exchange] = exchanges
+    assert (exchange.status, exchange.attempts, exchange.sent) == (200, 2, 2)
+    assert len(exchange.waits) == 1
+    assert exchange.headers["content-length"] == "16"
