@@ -20,6 +20,7 @@ import attrs
 from ..errors import ConfigurationError
 from ..policy import MAX_IN_FLIGHT, check_whole
 from .latency import SilentQueue
+from .noise import Noise
 from .pace import FASTEST, SLOWEST, Pace
 
 _START: Final = 16.0
@@ -29,6 +30,9 @@ _RAMP_STEP: Final = 0.25
 _RETREAT: Final = 0.06  # of the step, at the first refusal of an episode
 _PATIENCE: Final = 1.1  # slots' worth of successes in a row before the step doubles
 _KNOWN: Final = 0.75  # of the most that was ever taken: up to there, full speed
+_OUTAGE: Final = 0.6  # refused, and ...
+_SPENT: Final = 0.15  # ... of what was carried before: less would not help, it takes nothing at all
+_BACK: Final = 0.5  # of that, once it takes requests again
 _EPISODE_FLOOR: Final = 0.6
 _SHARE_OF_ONE: Final = 1 / 24
 _MOSTLY_REFUSED: Final = 0.4
@@ -49,11 +53,6 @@ class Limit(Protocol):
     @property
     def not_before(self) -> float:
         """Nobody sends earlier."""
-        ...
-
-    @property
-    def why(self) -> str:
-        """Why the limit last moved."""
         ...
 
     def sent(self, now: float, *, in_flight: int) -> None:
@@ -78,10 +77,6 @@ class Limit(Protocol):
 
     def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
         """No answer came in time."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """What was learned, fit for JSON."""
         ...
 
 
@@ -160,9 +155,9 @@ class AdaptiveLimit:
     """
 
     __slots__ = (
-        "_cut_at", "_episode", "_episode_size", "_held", "_latency", "_lost_share", "_pace", "_proven",
-        "_refill_gap", "_refill_until", "_refused_share", "_row", "_size", "_step", "_step_cap", "maximum",
-        "not_before", "value", "why",
+        "_carried", "_cut_at", "_episode", "_episode_size", "_held", "_latency", "_lost_share", "_noise",
+        "_outage_of", "_pace", "_proven", "_refill_gap", "_refill_until", "_refused_share", "_row", "_size",
+        "_step", "_step_cap", "maximum", "not_before", "value", "why",
     )  # fmt: skip
 
     def __init__(
@@ -179,12 +174,15 @@ class AdaptiveLimit:
         self.not_before = 0.0
         self.why = "start"
         self._latency = SilentQueue()
+        self._noise = Noise()
         self._pace = Pace(max_per_second)
         self._size = min(_START, float(maximum))
         self._step = self._step_cap = _FIRST_STEP
         self._row = 0  # successes since a refusal or since the step doubled
         self._refused_share = self._lost_share = 0.0  # of what was sent lately
         self._proven = 0.0  # the most that was ever taken
+        self._carried = 0.0  # the most that was in flight lately when something was taken
+        self._outage_of = 0.0  # what was carried before nothing was taken any more
         # An episode is what comes of one overload: refusals of requests sent before anything was cut.
         self._episode = self._cut_at = -math.inf
         self._episode_size = self._size
@@ -209,6 +207,7 @@ class AdaptiveLimit:
         """Count a request that goes out, and say in `not_before` when the next may."""
         self._refused_share *= 1 - _SHARE_OF_ONE
         self._lost_share *= 1 - _SHARE_OF_ONE
+        self._noise.sent(self._size)
         self._pace.sent(now)
         if now < self._refill_until:
             self._held = max(self._held, now + self._refill_gap)
@@ -222,6 +221,13 @@ class AdaptiveLimit:
         self.not_before = max(self._held, self._pace.following)
         size = self._latency.answered(now, sent_at, in_flight_then, self._size)
         self._row += 1
+        if in_flight_then > self._carried:
+            self._carried = float(in_flight_then)
+        else:
+            self._carried -= self._carried / 1024
+        if self._outage_of and self._row >= max(4.0, 2 * self._size):
+            self._move(max(self._size, _BACK * self._outage_of), "it takes requests again")
+            self._outage_of = 0.0
         if self._row * self._step >= _PATIENCE:
             self._row = 0
             known = self._size < _KNOWN * self._proven
@@ -259,6 +265,8 @@ class AdaptiveLimit:
             self.not_before = max(self._held, self._pace.following)
             self.why = "the pace was refused" if paced else "refusals follow a rate"
             return
+        if self._noise.forgives():
+            return
         if self._step > self._step_cap:
             self._proven = self._size
         if sent_at >= self._episode:
@@ -268,6 +276,11 @@ class AdaptiveLimit:
         self._latency.disturbed()
         cut = 1.0 if self._refused_share < _MOSTLY_REFUSED else max(1.0, _BITE * self._size)
         self._move(max(self._size - cut, _EPISODE_FLOOR * self._episode_size), "refused")
+        if self._refused_share > _OUTAGE and self._size <= max(1.0, _SPENT * self._carried):
+            self._outage_of, self._carried = self._carried, self._size
+        if self._noise.explains(self._size):
+            # Half of it was given up, and the refusals went on as before: they have another reason.
+            self._move(self._noise.high, "refusals do not follow the number in flight")
 
     def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
         """Count a request that was never answered: halved, once for all that were under way."""

@@ -14,13 +14,18 @@ from typing import Final
 
 import attrs
 
-SLOWEST: Final = 1 / 30  # requests a second while everything is refused
+SLOWEST: Final = 1 / 2  # requests a second while everything is refused: an outage ends unannounced
 FASTEST: Final = 10_000.0
 _CERTAIN: Final = 2.5  # suspicion at which a rate is taken for a fact
 _LEVELS: Final = 4
 _FIRST_STEP: Final = 0.01
 _OPENING_STEP: Final = 0.05
 _GUESS_STEP: Final = 0.4
+_UNCONFIRMED_STEP: Final = 0.25  # one refusal too many tells a rate from an outage that is over
+_FAR_BELOW: Final = 0.75  # of a pace that was kept: what is refused there is not refused for its sake
+_STRANGE: Final = 3
+_HOPELESS: Final = 0.15  # refused while a pace is kept: it is not what the provider counts
+_TRUST: Final = 48  # requests before that is said
 _LONGEST_STEP: Final = 0.20
 _OUTAGE: Final = 6  # refusals with no success between
 _SMOOTH: Final = 0.05
@@ -41,9 +46,34 @@ class Pace:
     """Requests a second, unknown (``rate is None``) until refusals can only be a rate's."""
 
     __slots__ = (
-        "_accepted", "_before", "_ceiling", "_crowd", "_crowds", "_faith", "_levels", "_marks", "_needed",
-        "_next", "_proof", "_quiet", "_refused_at", "_row", "_step", "_suspicion", "_trial", "_unbound",
-        "_usual", "_wait", "_waited", "most", "rate",
+        "_accepted",
+        "_before",
+        "_best",
+        "_ceiling",
+        "_certain",
+        "_crowd",
+        "_crowds",
+        "_faith",
+        "_kept",
+        "_levels",
+        "_marks",
+        "_needed",
+        "_next",
+        "_proof",
+        "_quiet",
+        "_refused_at",
+        "_refused_share",
+        "_row",
+        "_step",
+        "_strange",
+        "_suspicion",
+        "_trial",
+        "_unbound",
+        "_usual",
+        "_wait",
+        "_waited",
+        "most",
+        "rate",
     )  # fmt: skip
 
     def __init__(self, most: float | None = None, rate: float | None = None) -> None:
@@ -65,6 +95,11 @@ class Pace:
         self._ceiling, self._faith = math.inf, 1.0  # the pace that was last refused, and how often near there
         self._before = 0.0  # what got through a second before there was a pace
         self._trial: tuple[float, int] | None = None
+        self._certain = _CERTAIN
+        self._kept = 0  # requests since the pace was taken up
+        self._refused_share = 0.0  # of them, lately
+        self._best = 0.0  # the highest pace that was kept for a window without a refusal
+        self._strange = 0  # refusals far below it
         self._step = _FIRST_STEP
         self._quiet = 0  # answers since a refusal or since the pace changed
         # How many are in flight as a rule, and by how many deviations it was more when something was refused.
@@ -90,6 +125,8 @@ class Pace:
         pace = self.per_second
         if pace is None:
             return
+        self._kept += 1
+        self._refused_share *= 1 - 1 / 24
         gap = 1 / pace
         late = now - self._next
         if late > 0.5 * max(gap, 0.02):
@@ -120,8 +157,7 @@ class Pace:
             since, count = self._trial
             self._trial = None
             if count / max(sent_at - since, 1e-3) < 0.9 * self._before:
-                self._needed = min(200, 4 * self._needed)
-                return self._give_up()
+                return self._doubt()
         self._quiet += 1
         near = self._is_near(self.rate)
         # What one refusal costs decides how soon to dare the next; a ceiling that held is believed longer.
@@ -131,8 +167,11 @@ class Pace:
         guessed = self._wait > 0 and math.isinf(self._ceiling)
         if guessed:
             window, self._step = 4.0, _GUESS_STEP
+        elif math.isinf(self._ceiling):
+            window, self._step = 6.0, _UNCONFIRMED_STEP
         if self._quiet < window:
             return False
+        self._best = max(self._best, self.rate)
         unbound, self._unbound = self._unbound, 0
         quiet, self._quiet = self._quiet, 0
         if 2 * unbound > quiet:
@@ -158,9 +197,9 @@ class Pace:
         if sent_at < self._refused_at:
             return True  # one of those that were under way when the last refusal came
         # After a wait a crowd is nothing unusual.
-        if wait <= 0 and self._is_crowd(in_flight_then):
-            self._needed = min(200, 4 * self._needed)
-            self._give_up()
+        self._refused_share += 1 / 24
+        if wait <= 0 and (self._is_crowd(in_flight_then) or self._is_strange()):
+            self._doubt()
             return False
         self._cut(self.rate, now, sent_at, in_flight, wait)
         return True
@@ -199,6 +238,13 @@ class Pace:
     def _is_near(self, rate: float) -> bool:
         return 0.9 * self._ceiling < rate < 1.2 * self._ceiling
 
+    def _is_strange(self) -> bool:
+        """Whether refusals go on far below a pace that was kept: then they have another reason."""
+        if self.rate is not None and self._row == 0:
+            self._strange = self._strange + 1 if self.rate < _FAR_BELOW * self._best else 0
+        hopeless = self._kept >= _TRUST and self._refused_share > _HOPELESS and self._row < _OUTAGE
+        return hopeless or self._strange >= _STRANGE
+
     def _is_crowd(self, in_flight_then: int) -> bool:
         off = (in_flight_then - self._usual) / math.sqrt(max(1.0, self._usual))
         self._crowd += 0.125 * (min(3.0, off) - self._crowd)
@@ -217,7 +263,7 @@ class Pace:
             if size < _LEVELS + 1 and accepted >= 20 and accepted >= 6 * (refused + 1):
                 self._proof += 1
             self._levels[in_flight_then] = [0.98 * accepted, 0.98 * refused + 1]
-        return self._suspicion >= _CERTAIN or self._proof >= self._needed
+        return self._suspicion >= self._certain or self._proof >= self._needed
 
     def _mark(self, now: float, sent_at: float, in_flight: int, *, least: int = 0) -> None:
         here = _Mark(sent_at, now, self._accepted + in_flight)
@@ -246,12 +292,20 @@ class Pace:
         self._ceiling, self._faith = math.inf, 1.0
         self._crowd, self._crowds = 0.0, 0
         self._usual = float(max(1, in_flight))
-        self._trial = None if self._suspicion >= _CERTAIN else (now + wait, 0)
+        self._best, self._strange = 0.0, 0
+        self._kept, self._refused_share = 0, 0.0
+        self._trial = None if self._suspicion >= self._certain else (now + wait, 0)
         self._proof = 0
         self._refused_at = now
         self._wait = wait
         self._mark(now, sent_at, in_flight)
         self._waited = wait
+
+    def _doubt(self) -> bool:
+        """Give the pace up as a mistake, which takes more to be made again."""
+        self._needed = min(200, 4 * self._needed)
+        self._certain = min(40.0, 2 * self._certain)
+        return self._give_up()
 
     def _give_up(self) -> bool:
         self.rate = None

@@ -26,6 +26,8 @@ class Provider:
     workers_then: int = 0
     rate_then: float | None = None
     time_out: float = 30.0
+    flaky: float = 0.0  # refused for no reason
+    outage: tuple[int, int] = (0, 0)  # the requests that are refused whatever the load
 
 
 @attrs.define
@@ -48,6 +50,7 @@ def drive(limit: Limit, provider: Provider, requests: int, seed: int = 1) -> Out
     events: list[tuple[float, int, str, float, int]] = []
     ends: list[float] = []  # when each worker is free
     tokens, counted, now, in_flight, order, wake = float(provider.burst), 0.0, 0.0, 0, 0, -1.0
+    sent = 0
     while outcome.done < requests:
         while outcome.done + in_flight < requests and in_flight < limit.value:
             if now < limit.not_before:
@@ -67,6 +70,9 @@ def drive(limit: Limit, provider: Provider, requests: int, seed: int = 1) -> Out
                 tokens, counted = min(provider.burst, tokens + (now - counted) * rate), now
                 let_in = tokens >= 1 - 1e-9
                 tokens -= let_in
+            sent += 1
+            if random.random() < provider.flaky or provider.outage[0] < sent <= provider.outage[1]:
+                let_in = False
             what, at = "refused", now + 0.01
             if let_in:
                 work = provider.mean * math.exp(random.gauss(-0.125, 0.5))
