@@ -1,6 +1,6 @@
 """How near to the best fixed limit an adaptive one comes, on providers that differ in every way.
 
-    python -m benchmarks.overload [--quick] [--json FILE] [--seed 1] [--only rate]
+    python -m benchmarks.overload [--quick] [--json FILE] [--seed 1] [--only rate] [--sockets]
 
 *Goodput* is the time until 95 % are done with the best fixed limit that keeps refusals at or under 3 % (where
 the capacity drops: an oracle that switches with it), divided by the time with the algorithm; for a rate it is
@@ -25,6 +25,7 @@ from typing import Literal
 
 from aioseflow.session.limit import AdaptiveLimit, FixedLimit
 
+from . import sockets
 from .simulation import Limit, Provider, lognormal, run, three_kinds
 
 Says = Literal["nothing", "true", "whole"]
@@ -272,9 +273,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cells", action="store_true", help="print every cell of the adaptive limit")
     parser.add_argument("--alone", action="store_true", help="without the other algorithms")
+    parser.add_argument("--sockets", action="store_true", help="only on real sockets, fewer cells")
     parser.add_argument("--maximum", type=int, nargs="*", default=[512, 32])
     options = parser.parse_args(argv)
     written: list[dict[str, object]] = []
+    if options.sockets:
+        made = {
+            name: make for name, (make, _) in algorithms(32, alone=options.alone).items() if name != "none"
+        }
+        made |= {} if options.alone else {"none": lambda: FixedLimit(600)}
+        written = sockets.table(made, sockets.CELLS[::3] if options.quick else sockets.CELLS)
+        options.maximum = []
     groups = {name: group for name, group in cells(quick=options.quick).items() if options.only in name}
     for maximum in options.maximum:
         print(f"\nmaximum={maximum}, seed {options.seed}, N=3,000: mean / worst of the cells of a group")

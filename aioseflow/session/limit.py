@@ -29,6 +29,7 @@ _STEADY_STEP: Final = 0.013  # and so the share that is refused for the sake of 
 _RAMP_STEP: Final = 0.25
 _RETREAT: Final = 0.06  # of the step, at the first refusal of an episode
 _PATIENCE: Final = 1.1  # slots' worth of successes in a row before the step doubles
+_HEARD: Final = 3.3  # times that a refusal takes, until the last step's would have been heard of
 _KNOWN: Final = 0.75  # of the most that was ever taken: up to there, full speed
 _OUTAGE: Final = 0.6  # refused, and ...
 _SPENT: Final = 0.15  # ... of what was carried before: less would not help, it takes nothing at all
@@ -155,8 +156,8 @@ class AdaptiveLimit:
     """
 
     __slots__ = (
-        "_carried", "_cut_at", "_episode", "_episode_size", "_held", "_latency", "_lost_share", "_noise",
-        "_outage_of", "_pace", "_proven", "_refill_gap", "_refill_until", "_refused_share", "_row", "_size",
+        "_carried", "_cut_at", "_doubled_at", "_episode", "_episode_size", "_held", "_latency", "_lost_share", "_noise",
+        "_outage_of", "_pace", "_proven", "_refill_gap", "_refill_until", "_refusal_takes", "_refused_share", "_row", "_size",
         "_step", "_step_cap", "maximum", "not_before", "value", "why",
     )  # fmt: skip
 
@@ -180,6 +181,8 @@ class AdaptiveLimit:
         self._step = self._step_cap = _FIRST_STEP
         self._row = 0  # successes since a refusal or since the step doubled
         self._refused_share = self._lost_share = 0.0  # of what was sent lately
+        self._doubled_at = -math.inf  # when the step last did
+        self._refusal_takes = 0.0  # seconds
         self._proven = 0.0  # the most that was ever taken
         self._carried = 0.0  # the most that was in flight lately when something was taken
         self._outage_of = 0.0  # what was carried before nothing was taken any more
@@ -228,8 +231,8 @@ class AdaptiveLimit:
         if self._outage_of and self._row >= max(4.0, 2 * self._size):
             self._move(max(self._size, _BACK * self._outage_of), "it takes requests again")
             self._outage_of = 0.0
-        if self._row * self._step >= _PATIENCE:
-            self._row = 0
+        if self._row * self._step >= _PATIENCE and now >= self._doubled_at + _HEARD * self._refusal_takes:
+            self._row, self._doubled_at = 0, now
             known = self._size < _KNOWN * self._proven
             self._step = min(2 * self._step, 1.0 if known else self._step_cap)
         if self._step > self._step_cap and self._size >= _KNOWN * self._proven:
@@ -252,6 +255,7 @@ class AdaptiveLimit:
     ) -> None:
         """Count a refusal; ``retry_after`` holds everybody back."""
         self._refused_share += _SHARE_OF_ONE
+        self._refusal_takes += 0.25 * (now - sent_at - self._refusal_takes)
         told = _told(retry_after)
         if told:
             self._held = self.not_before = max(self.not_before, now + told)
