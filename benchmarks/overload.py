@@ -278,10 +278,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     written: list[dict[str, object]] = []
     if options.sockets:
-        made = {
-            name: make for name, (make, _) in algorithms(32, alone=options.alone).items() if name != "none"
-        }
-        made |= {} if options.alone else {"none": lambda: FixedLimit(600)}
+        made = {name: make for name, (make, _) in algorithms(32, alone=options.alone).items()}
+        if not options.alone:
+            made["none"] = lambda: FixedLimit(sockets.CALLERS)
         written = sockets.table(made, sockets.CELLS[::3] if options.quick else sockets.CELLS)
         options.maximum = []
     groups = {name: group for name, group in cells(quick=options.quick).items() if options.only in name}

@@ -156,9 +156,10 @@ class AdaptiveLimit:
     """
 
     __slots__ = (
-        "_carried", "_cut_at", "_doubled_at", "_episode", "_episode_size", "_held", "_latency", "_lost_share", "_noise",
-        "_outage_of", "_pace", "_proven", "_refill_gap", "_refill_until", "_refusal_takes", "_refused_share", "_row", "_size",
-        "_step", "_step_cap", "maximum", "not_before", "value", "why",
+        "_carried", "_cut_at", "_doubled_at", "_episode", "_episode_size", "_held", "_latency",
+        "_lost_share", "_noise", "_outage_of", "_pace", "_proven", "_refill_gap", "_refill_until",
+        "_refusal_takes", "_refused_share", "_row", "_size", "_step", "_step_cap", "maximum", "not_before",
+        "value", "why",
     )  # fmt: skip
 
     def __init__(
