@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,10 +14,14 @@ import aiohttp
 from aioseflow import (
     ALL,
     Accepted,
+    AdaptiveLimit,
+    Event,
     FixedLimit,
     Fleet,
+    Limit,
     Outcome,
     PowerState,
+    Refused,
     Report,
     RetryPolicy,
     Run,
@@ -25,6 +30,7 @@ from aioseflow import (
     SeFlowError,
     Service,
     SettlePolicy,
+    Stats,
     Status,
     Timeouts,
     UntrustedHtml,
@@ -50,6 +56,45 @@ async def clients(connector: aiohttp.BaseConnector) -> None:
         assert_type(seflow, SeFlow)
         await seflow.close()
     SeFlow("ops@example.com", "x", retry=None, allow_insecure=True)
+
+
+async def new_credentials() -> tuple[str, str] | None:
+    return "ops@example.com", "y"
+
+
+def watch(event: Event) -> None:
+    if isinstance(event, Refused):
+        assert_type(event.retry_after, float | None)
+
+
+async def manners(context: ssl.SSLContext) -> None:
+    seflow = SeFlow(
+        "ops@example.com",
+        "x",
+        limit=AdaptiveLimit(maximum=64, max_per_second=4.0),
+        timeouts=30,
+        deadline=120,
+        credentials=new_credentials,
+        hooks=[watch],
+        proxy=None,
+        ssl_context=context,
+    )
+    SeFlow("ops@example.com", "x", credentials=lambda: None, ca_file="ca.pem", proxy="http://proxy:3128")
+    quick = seflow.with_options(timeout=5, deadline=20, retry=None)
+    assert_type(quick, SeFlow)
+    seflow.with_options(timeout=Timeouts(read=5))
+    seflow.with_options(tries=5)  # type: ignore[call-arg]
+    seflow.reset(password="y")
+    stats = seflow.stats()
+    assert_type(stats, Stats)
+    assert_type(stats.latency["vms.stop"].p99, float)
+    with quick.capture() as exchanges:
+        await quick.vms.stop(9, 4)
+    assert_type(exchanges[0].waits, list[float])
+    learned = AdaptiveLimit()
+    AdaptiveLimit(state=learned.state())
+    limit: Limit = FixedLimit(4)
+    SeFlow("ops@example.com", "x", limit=limit)
 
 
 async def calls(seflow: SeFlow) -> None:
