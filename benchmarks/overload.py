@@ -23,10 +23,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from aioseflow.session.limit import AdaptiveLimit, FixedLimit
+from aioseflow import AdaptiveLimit, FixedLimit, Limit
 
 from . import sockets
-from .simulation import Limit, Provider, lognormal, run, three_kinds
+from .simulation import Provider, lognormal, run, three_kinds
 
 Says = Literal["nothing", "true", "whole"]
 

@@ -12,28 +12,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal
 
-
-class Limit(Protocol):
-    """What is driven."""
-
-    @property
-    def value(self) -> int: ...
-    @property
-    def not_before(self) -> float: ...
-    def sent(self, now: float, *, in_flight: int) -> None: ...
-    def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None: ...
-    def refused(
-        self,
-        now: float,
-        *,
-        sent_at: float,
-        in_flight_then: int,
-        in_flight: int,
-        retry_after: float | None = None,
-    ) -> None: ...
-    def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None: ...
+from aioseflow import Limit
 
 
 @dataclass(frozen=True, slots=True)
