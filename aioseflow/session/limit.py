@@ -32,6 +32,7 @@ _PATIENCE: Final = 1.1  # slots' worth of successes in a row before the step dou
 _HEARD: Final = 3.3  # times that a refusal takes, until the last step's would have been heard of
 _KNOWN: Final = 0.75  # of the most that was ever taken: up to there, full speed
 _FAR_BELOW: Final = 0.3  # of it: what fell so far comes back as far, as a rule
+_FEW: Final = 6.0
 _FASTER: Final = 4.0  # grows the step then, instead of twice
 _OUTAGE: Final = 0.6  # refused, and ...
 _SPENT: Final = 0.15  # ... of what was carried before: less would not help, it takes nothing at all
@@ -237,7 +238,8 @@ class AdaptiveLimit:
         if self._row * self._step >= _PATIENCE and now >= self._doubled_at + _HEARD * self._refusal_takes:
             self._row, self._doubled_at = 0, now
             known = self._size < _KNOWN * self._proven
-            faster = _FASTER if self._size < _FAR_BELOW * self._proven else 2.0
+            # A few at a time may be a rate's doing, and would be refused again.
+            faster = _FASTER if _FEW < self._size < _FAR_BELOW * self._proven else 2.0
             self._step = min(faster * self._step, 1.0 if known else self._step_cap)
         if self._step > self._step_cap and self._size >= _KNOWN * self._proven:
             self._step = self._step_cap
