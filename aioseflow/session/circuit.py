@@ -6,16 +6,14 @@ import inspect
 import logging
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from html import escape
-from json import dumps
 from typing import Final, TypeAlias
-from urllib.parse import quote, quote_plus
 
 import attrs
 
 from ..config import Credentials
 from ..errors import AuthenticationError, SeFlowError
-from ..secret import HIDDEN, Masked, Secret
+from ..secret import Masked, Secret
+from .scrub import Scrubber
 
 NewCredentials: TypeAlias = tuple[str, str | Secret] | None
 AskForCredentials: TypeAlias = Callable[[], NewCredentials | Awaitable[NewCredentials]]
@@ -34,10 +32,11 @@ class AuthCircuit:
     credentials: Credentials
     ask: AskForCredentials | None = None
     proven: bool = attrs.field(default=False, init=False)
+    scrub: Scrubber = attrs.field(factory=Scrubber, init=False, repr=False)
+    """Takes every password that this client had out of a panel's texts."""
     authorization: Masked = attrs.field(init=False, repr=False)
     _reason: SeFlowError | None = attrs.field(default=None, init=False)
     _asked: bool = attrs.field(default=False, init=False)
-    _shown: dict[str, None] = attrs.field(factory=dict, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._use(self.credentials)
@@ -46,9 +45,8 @@ class AuthCircuit:
         self.credentials = credentials
         pair = f"{credentials.username}:{credentials.password.reveal()}".encode()
         self.authorization = Masked(f"Basic {b64encode(pair).decode()}")
-        # The forms of every password of this client, the longest first: what contains another goes whole.
-        shown = dict.fromkeys((*self._shown, *_forms(credentials.password.reveal()), self.authorization[6:]))
-        self._shown = dict.fromkeys(sorted(filter(None, shown), key=len, reverse=True))
+        for secret in (credentials.password.reveal(), self.authorization.removeprefix("Basic ")):
+            self.scrub.add(secret)
 
     @property
     def is_open(self) -> bool:
@@ -103,10 +101,13 @@ class AuthCircuit:
         self._asked = True
         try:
             given = ask()
-            new = await given if inspect.isawaitable(given) else given
-            credentials = None if new is None else Credentials.check(*new)
-        except Exception:  # noqa: BLE001 - the caller gets the refusal, which is what he has to act on
-            _log.exception("the callback for new credentials failed; the circuit stays open")
+            credentials = _checked(await given if inspect.isawaitable(given) else given)
+        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which is what he has to act on
+            # Its type alone: texts and frames of the user's own may hold what he was about to give.
+            _log.error(
+                "the callback for new credentials failed with %s; the circuit stays open",
+                type(error).__name__,
+            )
             return False
         if credentials is None or credentials == self.credentials:
             return False
@@ -114,29 +115,6 @@ class AuthCircuit:
         self._use(credentials)
         return True
 
-    def scrub(self, text: str) -> str:
-        """A panel's text without our own passwords, which an error page may show again."""
-        for form in self._shown:
-            if form in text:
-                text = text.replace(form, HIDDEN)
-        return text
 
-
-def _forms(password: str) -> tuple[str, ...]:
-    """How a page, a log or a dump may write a password."""
-    data = password.encode()
-    return (
-        password,
-        quote(password, safe=""),
-        quote(password, safe="").lower(),
-        quote_plus(password),
-        dumps(password)[1:-1],
-        dumps(password, ensure_ascii=False)[1:-1],
-        dumps(password)[1:-1].replace("/", "\\/"),  # as PHP writes JSON
-        repr(password)[1:-1],
-        repr(data)[2:-1],
-        escape(password),
-        b64encode(data).decode(),
-        data.hex(),
-        data.hex().upper(),
-    )
+def _checked(new: NewCredentials) -> Credentials | None:
+    return None if new is None else Credentials.check(*new)

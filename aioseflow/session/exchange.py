@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -36,14 +36,15 @@ class Exchange:
     raw_headers: Mapping[str, str] = attrs.field(default=_NO_HEADERS, repr=False)
     waits: list[float] = attrs.Factory(list)
     queued: float = 0.0
+    _scrub: Callable[[str], str] = attrs.field(default=str, repr=False)
     _left: bool = attrs.field(default=False, init=False, repr=False)
     _reused: bool = attrs.field(default=False, init=False, repr=False)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Headers of the last answer: names in lower case, cookies left out."""
+        """Headers of the last answer: names in lower case, cookies left out, our own credentials masked."""
         lowered = ((name.lower(), value) for name, value in self.raw_headers.items())
-        return {name: value for name, value in lowered if name != "set-cookie"}
+        return {name: self._scrub(value) for name, value in lowered if name != "set-cookie"}
 
     @property
     def may_have_left(self) -> bool:
@@ -97,9 +98,9 @@ def capture() -> Iterator[list[Exchange]]:
         _capturing.reset(token)
 
 
-def begin_exchange(call: str, request: str) -> Exchange:
+def begin_exchange(call: str, request: str, scrub: Callable[[str], str] = str) -> Exchange:
     """Open the record of one call and show it to whoever is capturing."""
-    exchange = Exchange(call, request)
+    exchange = Exchange(call, request, scrub=scrub)
     for exchanges in _capturing.get():
         exchanges.append(exchange)
     return exchange

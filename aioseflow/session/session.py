@@ -96,7 +96,9 @@ class Session:
         sent. Raises any `SeFlowError`.
         """
         prepared = prepare(call, values)
-        exchange = begin_exchange(call.name, f"{call.method} {prepared.target}")
+        exchange = begin_exchange(
+            call.name, f"{call.method} {prepared.target}", self.shared.circuit.scrub.text
+        )
         identity = None if call.identity is None else str(values[call.identity])
         options = self._options
         lane = Lane.ACTION if call.changes else options.lane
@@ -318,13 +320,16 @@ class Session:
 
     def _located(self, error: SeFlowError, trip: _Trip[Any]) -> SeFlowError:
         """The error with the call that it belongs to, in its attributes and its message."""
-        call, exchange, scrub = trip.call.name, trip.exchange, self.shared.circuit.scrub
+        call, exchange, scrub = trip.call.name, trip.exchange, self.shared.circuit.scrub.text
         tried = f" (tried {exchange.attempts} times)" if exchange.attempts > 1 else ""
         prefix = "" if error.message.startswith(f"{call}: ") else f"{call}: "
         error.message = scrub(f"{prefix}{error.message}{tried}")
         error.args = (error.message,)
         error.excerpt = scrub(error.excerpt)
         error.codes = tuple(scrub(code) for code in error.codes)
+        if isinstance(error, DecodeError):
+            error.path = scrub(error.path)
+            error.payload = self.shared.circuit.scrub.value(error.payload)
         error.call = call
         error.request = exchange.request
         error.attempts = exchange.attempts
@@ -364,7 +369,7 @@ class Session:
             call=trip.call.name,
             request=trip.exchange.request,
             attempt=trip.exchange.attempts,
-            cause=self.shared.circuit.scrub(fault.error.message),
+            cause=self.shared.circuit.scrub.text(fault.error.message),
         )
 
     def _tell_waiting(self, trip: _Trip[Any], reason: str, seconds: float | None) -> None:
