@@ -32,7 +32,7 @@ from .fleet.account import Endable
 from .identifiers import Id
 from .models import ServiceMethod
 from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds
-from .secret import Secret
+from .secret import Masked, Secret
 from .session.call import READ, Call
 from .session.circuit import AskForCredentials
 from .session.connections import Connections
@@ -109,6 +109,10 @@ class SeFlow:
         application: str | None = None,
         allow_insecure: bool = False,
     ) -> None:
+        # From here on no frame of ours shows a secret, should somebody log a traceback with its locals.
+        password = password if isinstance(password, Secret) else Secret(password)
+        base_url = Masked(base_url) if isinstance(base_url, str) else base_url
+        proxy = Masked(proxy) if isinstance(proxy, str) else proxy
         url = check_base_url(base_url, allow_insecure=allow_insecure)
         if not isinstance(name, str) or not name.strip():
             raise ConfigurationError("the account's name is empty; leave it out or give a word")
@@ -158,7 +162,9 @@ class SeFlow:
         return cls(credentials.username, credentials.password, **options)
 
     def __repr__(self) -> str:
-        return f"<SeFlow {self.name!r}: {self._session!r}>"
+        # A traceback with locals may ask a client that could not be made.
+        made = vars(self)
+        return f"<SeFlow {made.get('name')!r}: {made.get('_session')!r}>"
 
     def with_options(
         self,
@@ -191,6 +197,8 @@ class SeFlow:
         The next request goes alone, until it is answered. Raises `ConfigurationError` for what HTTP Basic
         cannot carry.
         """
+        if password is not None and not isinstance(password, Secret):
+            password = Secret(password)
         shared = self._session.shared
         now = shared.circuit.credentials
         given = None

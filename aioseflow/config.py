@@ -43,30 +43,32 @@ class Credentials:
     def check(cls, username: str, password: str | Secret) -> Credentials:
         """Raises `ConfigurationError` for what HTTP Basic cannot carry."""
         text = password.reveal() if isinstance(password, Secret) else password
+        if not isinstance(text, str):
+            text = ""
+        # From here on no frame of ours shows it, should somebody log the traceback with its locals.
+        password, text = Secret(text), Masked(text)
         if not isinstance(username, str) or not username.strip():
             raise ConfigurationError("the user name is empty; give the e-mail address of the client area")
-        if not isinstance(text, str) or not text:
+        if not text:
             raise ConfigurationError("the password is empty; give the password of the client area")
         if ":" in username:
             raise ConfigurationError("a user name with a colon cannot be sent with HTTP Basic")
         for what, value in (("user name", username), ("password", text)):
             if any(ord(character) < 32 or ord(character) == 127 for character in value):
                 raise ConfigurationError(f"the {what} contains a control character (a line end, perhaps)")
-            try:
-                value.encode("utf-8")
-            except UnicodeEncodeError:
-                raise ConfigurationError(f"the {what} is not well-formed text") from None
-        return cls(username, Secret(text))
+            # No attempt to encode it: the exception would hold the text, and be our error's context.
+            if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+                raise ConfigurationError(f"the {what} is not well-formed text")
+        return cls(username, password)
 
     @classmethod
     def from_environment(cls) -> tuple[Credentials, str | None]:
         """From ``SEFLOW_USERNAME`` and ``SEFLOW_PASSWORD``, with ``SEFLOW_BASE_URL`` if it is set."""
-        environ = os.environ
-        missing = [name for name in ("SEFLOW_USERNAME", "SEFLOW_PASSWORD") if not environ.get(name)]
+        missing = [name for name in ("SEFLOW_USERNAME", "SEFLOW_PASSWORD") if not os.environ.get(name)]
         if missing:
             raise ConfigurationError(f"set {' and '.join(missing)} in the environment")
-        credentials = cls.check(environ["SEFLOW_USERNAME"], environ["SEFLOW_PASSWORD"])
-        return credentials, environ.get("SEFLOW_BASE_URL") or None
+        credentials = cls.check(os.environ["SEFLOW_USERNAME"], os.environ["SEFLOW_PASSWORD"])
+        return credentials, os.environ.get("SEFLOW_BASE_URL") or None
 
 
 def check_base_url(text: str, *, allow_insecure: bool) -> URL:
@@ -112,23 +114,35 @@ def find_proxy(proxy: str | Unset | None, url: URL) -> Proxy | None:
     if isinstance(proxy, Unset):
         # Cleartext goes to this machine or to a network of the user's own: no proxy was meant for that.
         proxy = getproxies_environment().get("https") if url.scheme == "https" else None
-        if not proxy or proxy_bypass(url.host or ""):
+        if not proxy or proxy_bypass(f"{url.host}:{url.port}"):
             return None
         where = "HTTPS_PROXY"
     if proxy is None:
         return None
-    try:
-        found = URL(proxy if "://" in proxy else f"http://{proxy}")
-        whole = found.scheme in {"http", "https"} and found.host and found.port
-    except (TypeError, ValueError):
-        whole = False
-    if not whole:
+    found = _read_proxy(proxy)
+    if found is None:
+        # It may hold a password, and this frame is in the traceback.
+        del proxy
         raise ConfigurationError(f"{where} must be an HTTP proxy's URL, such as http://proxy.example:3128")
+    return found
+
+
+def _read_proxy(text: str) -> Proxy | None:
+    try:
+        # yarl drops line ends and keeps blanks.
+        if not text.isprintable() or " " in text:
+            return None
+        url = URL(text if "://" in text else f"http://{text}")
+        whole = url.scheme in {"http", "https"} and url.host and url.port
+    except (AttributeError, TypeError, ValueError):
+        return None
+    if not whole:
+        return None
     authorization = None
-    if found.user is not None or found.password is not None:
-        pair = f"{found.user or ''}:{found.password or ''}".encode()
+    if url.user is not None or url.password is not None:
+        pair = f"{url.user or ''}:{url.password or ''}".encode()
         authorization = Masked(f"Basic {b64encode(pair).decode()}")
-    return Proxy(str(found.with_user(None).origin()), authorization)
+    return Proxy(str(url.with_user(None).origin()), authorization)
 
 
 def find_tls(
@@ -151,6 +165,11 @@ def find_tls(
             raise ConfigurationError(
                 "this ssl_context verifies nothing, so the password would go to whoever answers; "
                 "trust a private authority with ca_file="
+            )
+        if not ssl_context.check_hostname:
+            raise ConfigurationError(
+                "this ssl_context takes a certificate for any host name, so the password would go to "
+                "whoever has one; set check_hostname = True"
             )
         return ssl_context
     if url.scheme != "https":

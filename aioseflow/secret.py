@@ -15,6 +15,7 @@ _SECRET_KEY = re.compile(
     r"|pass$|pass_|key$|key_|^key|^auth|authcode|^epp|eppcode|^pin$|^otp|session"
 )
 _KNOWN_PLAIN = frozenset({"keyboard", "author", "authorid"})
+_KEY_END = 80
 _MAX_DEPTH = 64
 _EXCERPT_DEPTH = 8
 _EXCERPT_NODES = 1000
@@ -86,10 +87,16 @@ class Masked(str):
         return f"'{HIDDEN}'"
 
 
-@functools.lru_cache(maxsize=512)
 def is_secret_key(key: object) -> bool:
     """Whether a value under this key is to be kept out of sight (``rootpassword``, ``api_key``)."""
-    name = str(key).lower()
+    name = str(key)
+    # A hostile key may have megabytes, and the cache keeps what it is asked.
+    return _is_secret_name(name if len(name) <= 2 * _KEY_END else name[:_KEY_END] + name[-_KEY_END:])
+
+
+@functools.lru_cache(maxsize=512)
+def _is_secret_name(name: str) -> bool:
+    name = name.lower()
     return _SECRET_KEY.search(name) is not None and name not in _KNOWN_PLAIN
 
 

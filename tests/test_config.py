@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yarl
+from support.searching import Bag
 
 from aioseflow import ConfigurationError, Secret, SeFlow, Timeouts
+from aioseflow.config import UNSET, Credentials, find_proxy, find_tls
 
 URL = "https://panel.example/api"
 
@@ -128,3 +133,81 @@ def test_a_time_out_that_cannot_work_is_refused(bad: dict[str, Any]) -> None:
 def test_a_session_cannot_be_lent() -> None:
     with pytest.raises(TypeError, match="session"):
         SeFlow("u", "p", session=object())  # type: ignore[call-arg]
+
+
+def locals_of(failing: Callable[[], object]) -> Bag:
+    """What a traceback with locals shows of the frames below, which are ours."""
+    bag = Bag()
+    with pytest.raises(ConfigurationError) as caught:
+        failing()
+    trace = caught.value.__traceback__
+    while trace is not None and "aioseflow/" not in trace.tb_frame.f_code.co_filename:
+        trace = trace.tb_next
+    bag.error("the refusal", caught.value.with_traceback(trace))
+    return bag
+
+
+@pytest.mark.parametrize(
+    "username",
+    ["", " ", None, "u:v", "u\n", "\ud800"],
+    ids=["empty", "blank", "none", "colon", "end", "half"],
+)
+def test_no_frame_of_a_refusal_holds_the_password(username: Any) -> None:
+    bag = locals_of(lambda: Credentials.check(username, "correct-horse-battery"))
+    assert bag.betrays({"password": "correct-horse-battery"}) == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\0", "\x7f", "\ud800"])
+def test_no_frame_of_a_refused_password_holds_it(end: str) -> None:
+    bag = locals_of(lambda: Credentials.check("ops@example.com", "correct-horse-battery" + end))
+    assert bag.betrays({"password": "correct-horse-battery"}) == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"base_url": "ftp://x"}, {"name": ""}, {"limit": 0}, {"deadline": -1}, {"username": "u:v"}]
+)
+def test_no_frame_of_the_client_that_could_not_be_made_holds_the_password(options: dict[str, Any]) -> None:
+    given = {"username": "u", "base_url": URL, **options}
+    bag = locals_of(lambda: SeFlow(password="correct-horse-battery", **given))
+    assert bag.betrays({"password": "correct-horse-battery"}) == []
+
+
+def test_no_frame_of_a_refused_reset_holds_the_password() -> None:
+    seflow = SeFlow("u", "p", base_url=URL)
+    bag = locals_of(lambda: seflow.reset(password="correct-horse-battery\n"))
+    assert bag.betrays({"password": "correct-horse-battery"}) == []
+
+
+def test_no_frame_holds_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEFLOW_USERNAME", raising=False)
+    monkeypatch.setenv("SEFLOW_PASSWORD", "correct-horse-battery")
+    bag = locals_of(SeFlow.from_env)
+    assert bag.betrays({"password": "correct-horse-battery"}) == []
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+@pytest.mark.parametrize(
+    "url", ["socks5://u:{}@h:1", "http://u:{}@:1", "http://u:{}@h:99999", "http://u:{}@[::1"]
+)
+def test_no_frame_of_a_refused_proxy_holds_its_password(
+    way: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = url.format("correct-horse-battery")
+    monkeypatch.setenv("HTTPS_PROXY", whole)
+    given = whole if way == "argument" else UNSET
+    bag = locals_of(lambda: find_proxy(given, yarl.URL(URL)))
+    assert bag.betrays({"password": "correct-horse-battery"}) == []
+
+
+def test_no_proxy_may_name_the_port_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "panel.example:8443")
+    assert find_proxy(UNSET, yarl.URL("https://panel.example:8443/api")) is None
+    assert find_proxy(UNSET, yarl.URL("https://panel.example/api")) is not None
+
+
+def test_a_context_must_look_at_the_host_s_name() -> None:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    with pytest.raises(ConfigurationError, match="check_hostname"):
+        find_tls(yarl.URL(URL), ca_file=None, ssl_context=context)

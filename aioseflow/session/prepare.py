@@ -31,15 +31,20 @@ def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
     parameters = {name: value for name, value in values.items() if value is not None and name not in segments}
     if not parameters:
         return Prepared(path, None)
-    try:
-        encoded = urlencode([pair for name, value in parameters.items() for pair in _pairs(name, value)])
-    except UnicodeEncodeError:
-        raise InvalidArgument(
-            f"{call.name}: a value contains half a surrogate pair; give well-formed text"
-        ) from None
+    encoded = _encoded(parameters)
+    if encoded is None:
+        raise InvalidArgument(f"{call.name}: a value contains half a surrogate pair; give well-formed text")
     if call.method == "DELETE":
         return Prepared(f"{path}?{encoded}", None)
     return Prepared(path, encoded.encode("ascii"))
+
+
+def _encoded(parameters: Mapping[str, Any]) -> str | None:
+    try:
+        return urlencode([pair for name, value in parameters.items() for pair in _pairs(name, value)])
+    except UnicodeEncodeError:
+        # Raised outside of here: this exception holds the value.
+        return None
 
 
 def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:

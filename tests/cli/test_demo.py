@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -32,11 +31,8 @@ def panel(monkeypatch: pytest.MonkeyPatch) -> list[Sandbox]:
 
 
 def test_it_tells_the_truth_and_proves_it(run: Run, panel: list[Sandbox]) -> None:
-    began = time.monotonic()
     done = run("demo", "--services", "4")
-    took = time.monotonic() - began
     assert done.exit_code == 0, done.stdout
-    assert took < 15
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
 

@@ -1,0 +1,322 @@
+"""The proxy is found once, when the client is made; and no request goes anywhere but to the panel."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import tls
+from support.clients import PASSWORD, USERNAME, client
+from support.proxy import Proxy
+from support.wire import Wire, http
+
+from aioseflow import ConfigurationError, Event, InvalidArgument, Retried, SeFlow, TransportError
+
+OK = http('{"status": true, "services": []}')
+URL = "https://panel.example/api"
+NAMES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def dead() -> Iterator[str]:
+    """The URL of a proxy that nobody runs, on a port that is taken."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def secure(wire: Wire, **options: Any) -> SeFlow:
+    wire.answer = OK
+    return client(wire.url.replace("127.0.0.1", "localhost"), ssl_context=tls.client_context(), **options)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("scheme", ["http://", ""])
+async def test_https_proxy_is_used_for_https(name: str, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Wire(tls=tls.good()) as wire, Proxy() as proxy:
+        monkeypatch.setenv(name, scheme + proxy.url.removeprefix("http://"))
+        async with secure(wire) as seflow:
+            await seflow.services.list()
+        assert [(asked.method, asked.target) for asked in proxy.requests] == [
+            ("CONNECT", f"localhost:{wire.port}")
+        ]
+        assert "authorization" not in proxy.last.headers
+        assert "proxy-authorization" not in proxy.last.headers
+        assert wire.last.target == "/api/service"
+        assert "proxy-authorization" not in wire.last.headers
+
+
+@pytest.mark.parametrize(
+    ("names", "bypassed"),
+    [
+        ("localhost", True),
+        ("other.example, localhost", True),
+        ("*", True),
+        ("LOCALHOST", True),
+        (".other.example", False),
+        ("host", False),
+        ("ocalhost", False),
+        ("", False),
+    ],
+)
+async def test_no_proxy_is_respected(names: str, monkeypatch: pytest.MonkeyPatch, *, bypassed: bool) -> None:
+    async with Wire(tls=tls.good()) as wire, Proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", names)
+        async with secure(wire) as seflow:
+            await seflow.services.list()
+    assert len(proxy.requests) == (0 if bypassed else 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "bypassed"),
+    [
+        (".panel.example", True),
+        ("panel.example", True),
+        ("example", True),
+        ("a.panel.example", True),
+        ("b.panel.example", False),
+        ("nel.example", False),
+        ("panel.example.org", False),
+        ("a.panel.example:443", True),
+        ("a.panel.example:444", False),
+    ],
+)
+def test_no_proxy_names_hosts_their_parents_and_ports(
+    names: str, monkeypatch: pytest.MonkeyPatch, *, bypassed: bool
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", names)
+    seflow = SeFlow("u", "p", base_url="https://a.panel.example/api")
+    assert ("proxy" not in seflow._session.shared.connections.options) is bypassed
+
+
+async def test_the_argument_wins_over_the_environment(dead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Wire(tls=tls.good()) as wire, Proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", dead)
+        monkeypatch.setenv("NO_PROXY", "*")
+        async with secure(wire, proxy=proxy.url) as seflow:
+            await seflow.services.list()
+        assert len(proxy.requests) == 1
+
+
+async def test_none_is_no_proxy_whatever_the_environment_says(
+    dead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Wire(tls=tls.good()) as wire:
+        monkeypatch.setenv("HTTPS_PROXY", dead)
+        async with secure(wire, proxy=None) as seflow:
+            await seflow.services.list()
+        assert len(wire.requests) == 1
+
+
+async def test_other_variables_and_later_changes_of_the_environment_do_nothing(
+    dead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Wire(tls=tls.good()) as wire, Wire() as clear:
+        monkeypatch.setenv("HTTP_PROXY", dead)
+        monkeypatch.setenv("ALL_PROXY", dead)
+        clear.answer = OK
+        async with secure(wire) as seflow, client(clear.url) as in_the_clear:
+            monkeypatch.setenv("HTTPS_PROXY", dead)
+            await seflow.services.list()
+            await in_the_clear.services.list()
+        assert (len(wire.requests), len(clear.requests)) == (1, 1)
+
+
+async def test_a_proxy_found_at_the_start_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Wire(tls=tls.good()) as wire, Proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        seflow = secure(wire)
+        monkeypatch.delenv("HTTPS_PROXY")
+        monkeypatch.setenv("NO_PROXY", "*")
+        async with seflow:
+            await seflow.services.list()
+        assert len(proxy.requests) == 1
+
+
+async def test_a_given_proxy_is_used_for_cleartext_too() -> None:
+    async with Wire() as wire, Proxy() as proxy:
+        wire.answer = OK
+        login = proxy.url.replace("//", "//someone:p%40ss@")
+        async with client(wire.url, proxy=login) as seflow:
+            await seflow.services.list()
+        assert proxy.last.target == f"{wire.url}/service"
+        assert proxy.last.headers["proxy-authorization"] == b"Basic " + b64encode(b"someone:p@ss")
+        assert wire.last.headers["authorization"].startswith("Basic ")
+        assert "proxy-authorization" not in wire.last.headers
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+@pytest.mark.parametrize("password", ["s3cret-w0rd", "pä:ss/w@rd%+?#&", ""])
+async def test_credentials_of_a_proxy_are_sent_to_it_alone_and_never_shown(
+    way: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Wire(tls=tls.good()) as wire, Proxy() as proxy:
+        login = proxy.url.replace("//", f"//someone:{quote(password, safe='')}@")
+        monkeypatch.setenv("HTTPS_PROXY", login)
+        async with secure(wire, **({"proxy": login} if way == "argument" else {})) as seflow:
+            await seflow.services.list()
+            shown = repr([vars(seflow._session.shared.connections), seflow, seflow._session.shared])
+        expected = b"Basic " + b64encode(f"someone:{password}".encode())
+        assert proxy.last.headers["proxy-authorization"] == expected
+        assert "proxy-authorization" not in wire.last.headers
+        for hidden in (password, quote(password, safe=""), expected.decode()[6:]):
+            assert not hidden or hidden not in shown
+
+
+@pytest.mark.parametrize("name", ["services.list", "vms.stop", "vms.reboot"])
+@pytest.mark.parametrize("status", [407, 502, 403, 503])
+async def test_what_a_proxy_refuses_never_left_and_goes_again(status: int, name: str) -> None:
+    async with Wire(tls=tls.good()) as wire, Proxy(refuse=status) as proxy:
+        async with secure(wire, proxy=proxy.url) as seflow:
+            with pytest.raises(TransportError, match=f"proxy refused .HTTP {status}") as caught:
+                await _call(seflow, name)
+        assert type(caught.value) is TransportError
+        assert (caught.value.attempts, caught.value.may_have_acted) == (3, False)
+        assert len(proxy.requests) == 3
+        assert (wire.requests, wire.connections) == ([], 0)
+
+
+async def test_a_proxy_that_lets_through_again_is_enough() -> None:
+    def mended(event: Event) -> None:
+        if isinstance(event, Retried):
+            proxy.refuse = None
+
+    async with Wire(tls=tls.good()) as wire, Proxy(refuse=502) as proxy:
+        async with secure(wire, proxy=proxy.url, hooks=[mended]) as seflow:
+            assert (await seflow.vms.reboot(9, 4)).status is True
+        assert len(proxy.requests) == 2
+        assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["services.list", "vms.stop", "vms.reboot"])
+async def test_a_proxy_that_nobody_runs_never_left_and_goes_again(dead: str, name: str) -> None:
+    async with Wire(tls=tls.good()) as wire:
+        async with secure(wire, proxy=dead) as seflow:
+            with pytest.raises(TransportError, match="no connection") as caught:
+                await _call(seflow, name)
+        assert (caught.value.attempts, caught.value.may_have_acted) == (3, False)
+        assert wire.connections == 0
+
+
+@pytest.mark.parametrize("kind", [tls.expired, tls.wrong_name, tls.self_signed])
+async def test_the_panel_s_certificate_is_verified_through_a_proxy(kind: Any) -> None:
+    async with Wire(tls=kind()) as wire, Proxy() as proxy:
+        async with secure(wire, proxy=proxy.url) as seflow:
+            with pytest.raises(TransportError, match="certificate was refused") as caught:
+                await seflow.vms.reboot(9, 4)
+        assert (caught.value.attempts, wire.requests) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("socks5://proxy.example:1080", "ftp://proxy.example", "http://", "http://:3128", "://", ""),
+        *("http://proxy.example:99999", "http://proxy.example:port", "http://[::1", "   ", "http:///x", 7),
+        "http://pro\nxy.example:3128",
+        "socks5h://someone:s3cret@proxy.example:1080",
+    ],
+)
+def test_a_proxy_that_cannot_be_one_is_refused(bad: Any) -> None:
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        SeFlow("u", "p", base_url=URL, proxy=bad)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["socks5://someone:s3cret@proxy.example:1080", "http://", "http://[::1"])
+def test_a_proxy_of_the_environment_that_cannot_be_one_is_refused_by_its_variable(
+    bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", bad)
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
+        SeFlow("u", "p", base_url=URL)
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_netrc_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (".netrc", "_netrc"):
+        (tmp_path / name).write_text("machine localhost login stranger password other\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    async with Wire(tls=tls.good()) as wire:
+        async with secure(wire) as seflow:
+            await seflow.services.list()
+            await seflow.vms.reboot(9, 4)
+        ours = "Basic " + b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+        assert [seen.headers["authorization"] for seen in wire.requests] == [ours, ours]
+
+
+IDS = (
+    st.integers()
+    | st.text()
+    | st.sampled_from(
+        [
+            "../../x",
+            "..",
+            "%2e%2e",
+            "..%2f",
+            "a?b",
+            "a#b",
+            "a;b",
+            "@host",
+            "//host",
+            "http://host/",
+            "é",
+            "a b",
+            "\u202e",
+        ]
+    )
+)
+
+
+@settings(max_examples=150)
+@given(service_id=IDS, vm_id=IDS)
+def test_no_id_leaves_its_place_below_the_base_url(service_id: int | str, vm_id: int | str) -> None:
+    async def story() -> None:
+        async with Wire() as wire:
+            wire.answer = OK
+            async with client(wire.url, retry=None) as seflow:
+                try:
+                    await seflow.vms.stop(service_id, vm_id)
+                except InvalidArgument:
+                    assert wire.connections == 0
+                    return
+            (seen,) = wire.requests
+            assert seen.method == "POST"
+            assert seen.headers["host"] == f"127.0.0.1:{wire.port}"
+            segments = seen.target.split("/")
+            assert segments[:3] == ["", "api", "service"]
+            assert [unquote(segment, errors="strict") for segment in segments[3:]] == [
+                str(service_id),
+                "vms",
+                str(vm_id),
+                "stop",
+            ]
+            assert not set("?#;") & set(seen.target)
+
+    asyncio.run(story())
+
+
+async def _call(seflow: SeFlow, name: str) -> object:
+    if name == "services.list":
+        return await seflow.services.list()
+    if name == "vms.stop":
+        return await seflow.vms.stop(9, 4)
+    return await seflow.vms.reboot(9, 4)
