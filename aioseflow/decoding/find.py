@@ -118,7 +118,7 @@ def _pick(shape: Shape, value: Any, identity: str | None, path: list[str | int])
         several = list(enumerate(value))
     elif isinstance(value, dict) and shape.own and shape.is_keyed(value):
         # Only one that was asked for by its id may take it from its key: any other key is no id.
-        name = shape.named if identity is not None else lambda key, item: item
+        name = shape.named if identity is not None else shape.guarded
         several = [(key, name(key, item)) for key, item in value.items() if isinstance(item, dict)]
     if several:
         step, value = _choose(shape, several, identity, value)

@@ -93,8 +93,9 @@ class Shape:
 
     def named(self, key: str, item: Any) -> Any:
         """What stands under its id, with that id where it has none of its own."""
+        item = self.guarded(key, item)
         bare = _BARE_UNDER_KEY.get(self.cls)
-        if bare is not None and isinstance(item, str):
+        if bare is not None and isinstance(item, str) and not is_secret_key(key):
             item = {bare: item}
         if (
             not isinstance(item, dict)
@@ -106,6 +107,15 @@ class Shape:
         if self.own[0] == "ipaddress" and isinstance(address(key), str):
             return item  # keyed by something else than the address
         return {**item, self.own[0]: key}
+
+    def guarded(self, key: str, item: Any) -> Any:
+        """What stands under a key: where that looks like a secret's, all that the model does not know is one.
+
+        A host may be called ``keyserver``: its name and its addresses are none.
+        """
+        if not isinstance(item, dict) or not is_secret_key(key):
+            return item
+        return {name: value if name in self.known else _hidden(value) for name, value in item.items()}
 
     def read_many(self, value: Any) -> list[Any]:
         """The models of a list, of an object keyed by id, or of the only one where PHP left the list out."""
@@ -232,6 +242,13 @@ def _concealed(item: Any, *path: str) -> Any:
     except ValueError:
         pass
     raise Mismatch("at most 64 levels, one in another", item, *path)
+
+
+def _hidden(item: Any) -> Any:
+    try:
+        return conceal(item, secret=True)
+    except ValueError:
+        return item  # refused where it is kept, with the way there
 
 
 def _adapt_accepted(value: Object) -> Object:

@@ -6,7 +6,6 @@ body that cannot be the answer. A 5xx decides nothing about a change, whatever `
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from ..errors import (
     Throttled,
 )
 from ..policy import EXCERPT_CHARACTERS
-from ..secret import redact
+from ..secret import HIDDEN, is_secret_key, redact
 from .answer import Unparsed, is_blank, is_page, parse
 from .call import Call
 from .retry import Failure, Fault
@@ -40,10 +39,14 @@ _PERMISSION_CODE = "unauthorized"
 _EXCERPT_PARSED_BYTES = 65_536
 _CODES = 16
 _CODE_CHARACTERS = 200
+_LONGEST = 1e300
 _PHP_FALSE: frozenset[object] = frozenset({False, "0", "false", ""})  # False is also 0
-_SECRET_IN_TEXT = re.compile(
-    r"""(?i)(\w*(?:pass(?:word|wd|phrase)?|secret|token|authorization)\w*["']?\s*[:=>]+\s*)("[^"]*"?|'[^']*'?|[^\s,;&<]+)"""
-)
+_NUMBER = re.compile(r"[0-9]{1,300}(?:\.[0-9]{0,300})?")
+_KEY_IN_TEXT = re.compile(r"""[\w-]++(?=\s{0,8}+["'\]:=<>])""")
+# Nothing but ASCII: a password that was read as Latin-1 has such characters beyond it, and must still be
+# known by its text to the session, which masks it.
+_CONTROLS = {code: "?" for code in (*range(32), 127) if chr(code) not in "\n\t"}
+_USER_INFO = re.compile(r"//[^/@]*@")
 
 
 @attrs.frozen
@@ -119,8 +122,9 @@ def _refused(answer: _Answer) -> Fault:
         return Fault(Failure.POSTPONED if postponed else Failure.LOST, ServerError(message, **details))
     error: SeFlowError
     if 300 <= status < 400:
-        # Without the query, which may carry a token.
-        where = re.split(r"[?#]", answer.headers.get("location", "nowhere"), maxsplit=1)[0][:200]
+        # Without the query and the login, which may carry a token or a password.
+        where = re.split(r"[?#]", answer.headers.get("location", "nowhere"), maxsplit=1)[0]
+        where = _USER_INFO.sub("//", where)[:200].translate(_CONTROLS)
         error = ApiError(
             f"the panel redirected to {where} (HTTP {status}), which is never followed; check the base URL",
             **details,
@@ -184,7 +188,7 @@ def _check_accepted(answer: _Answer) -> None:
 def _is_false(value: Any) -> bool:
     if isinstance(value, str):
         value = value.strip().lower()
-    return isinstance(value, bool | int | str) and value in _PHP_FALSE
+    return isinstance(value, int | float | str) and value in _PHP_FALSE
 
 
 def _errors(payload: Any) -> list[tuple[str, float | None]]:
@@ -222,11 +226,13 @@ def _word(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    # float() would also read "1_0", other scripts' digits and a true.
+    if isinstance(value, str):
+        value = value.strip()
+        return float(value) if _NUMBER.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return number if 0 <= number < math.inf else None
+    return float(value) if 0 <= value < _LONGEST else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -253,7 +259,24 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 def excerpt(payload: Any, body: bytes) -> str:
     """The beginning of an answer, bounded, with whatever looks like a secret masked."""
     if payload is not None and len(body) <= _EXCERPT_PARSED_BYTES:
-        text = repr(redact(payload))
+        text = repr(_without_secrets(redact(payload)))
     else:
-        text = body[: 4 * EXCERPT_CHARACTERS].decode("utf-8", "replace")
-    return _SECRET_IN_TEXT.sub(r"\1***", text[: 2 * EXCERPT_CHARACTERS])[:EXCERPT_CHARACTERS]
+        text = _until_secret(body[: 4 * EXCERPT_CHARACTERS].decode("utf-8", "replace"))
+    return text[:EXCERPT_CHARACTERS].translate(_CONTROLS)
+
+
+def _without_secrets(shown: Any) -> Any:
+    if isinstance(shown, dict):
+        return {key: _without_secrets(item) for key, item in shown.items()}
+    if isinstance(shown, list):
+        return [_without_secrets(item) for item in shown]
+    return _until_secret(shown) if isinstance(shown, str) else shown
+
+
+def _until_secret(text: str) -> str:
+    """Text up to the first key of a secret: where it has no structure, no one can tell where a value ends
+    (an escaped quote, a list, a line of ``print_r``, the next cell of a table)."""
+    for match in _KEY_IN_TEXT.finditer(text):
+        if is_secret_key(match[0]):
+            return f"{text[: match.end()]} {HIDDEN}"
+    return text

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -178,3 +178,8 @@ def test_a_time_reads_back_as_it_was_written(value: datetime) -> None:
     written = value.replace(microsecond=0)
     found = php.stamp(written.isoformat(" "))
     assert found == (None if written.year < 1 else written)
+
+
+def test_the_applications_own_decimal_context_changes_no_time() -> None:
+    with localcontext(Context(prec=3)):
+        assert php.epoch("1437948000.25") == datetime(2015, 7, 26, 22, 0, 0, 250000, tzinfo=UTC)
