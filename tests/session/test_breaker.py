@@ -1,0 +1,85 @@
+"""Is the panel there, and what does a limit hear of how an attempt ended?"""
+
+from __future__ import annotations
+
+import pytest
+
+from aioseflow import ApiError, RequestTimeout, SeFlowError, ServerError, TransportError
+from aioseflow.session.breaker import Breaker, Ending, ending_of
+from aioseflow.session.retry import Failure, Fault
+
+ANSWERED, REFUSED, TIMED_OUT, DROPPED, NOTHING = Ending
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "ending"),
+    [
+        (Failure.NEVER_LEFT, TransportError("refused"), DROPPED),
+        (Failure.NEVER_LEFT, RequestTimeout("no connection"), TIMED_OUT),
+        (Failure.CERTIFICATE, TransportError("expired"), NOTHING),
+        (Failure.THROTTLED, SeFlowError("429", status=429), REFUSED),
+        (Failure.POSTPONED, ServerError("503", status=503), REFUSED),
+        (Failure.LOST, ServerError("503", status=503), REFUSED),
+        (Failure.LOST, ServerError("502", status=502), DROPPED),
+        (Failure.LOST, ServerError("504", status=504), DROPPED),
+        (Failure.LOST, ServerError("500", status=500), NOTHING),
+        (Failure.LOST, ServerError("a page", status=200), NOTHING),
+        (Failure.LOST, TransportError("reset"), DROPPED),
+        (Failure.LOST, RequestTimeout("no answer"), TIMED_OUT),
+        (Failure.UNREADABLE, SeFlowError("shape", status=200), ANSWERED),
+        (Failure.ANSWERED, ApiError("locked", status=200), ANSWERED),
+        (Failure.LOGIN, SeFlowError("wronglogin", status=401), NOTHING),
+    ],
+)
+def test_what_an_ending_says_of_the_panel(failure: Failure, error: SeFlowError, ending: Ending) -> None:
+    assert ending_of(Fault(failure, error)) is ending
+
+
+def test_an_answer_is_an_answer() -> None:
+    assert ending_of(None) is ANSWERED
+
+
+@pytest.mark.parametrize("ending", [DROPPED, TIMED_OUT])
+def test_it_opens_with_the_fifth_request_in_a_row_without_an_answer(ending: Ending) -> None:
+    breaker = Breaker()
+    for number in range(5):
+        assert not breaker.is_open
+        breaker.note(ending, 100.0 * number)
+    assert breaker.is_open
+
+
+@pytest.mark.parametrize("ending", [ANSWERED, REFUSED])
+def test_any_answer_closes_it(ending: Ending) -> None:
+    breaker = Breaker()
+    for number in range(9):
+        breaker.note(DROPPED, 100.0 * number)
+    breaker.note(ending, 1_000.0)
+    assert not breaker.is_open
+
+
+def test_what_says_nothing_neither_opens_nor_closes_it() -> None:
+    breaker = Breaker()
+    for number in range(4):
+        breaker.note(DROPPED, 100.0 * number)
+        breaker.note(NOTHING, 100.0 * number)
+    assert not breaker.is_open
+    breaker.note(DROPPED, 500.0)
+    breaker.note(NOTHING, 501.0)
+    assert breaker.is_open
+
+
+def test_one_broken_connection_says_nothing_to_the_limit_and_a_burst_of_them_refuses() -> None:
+    breaker = Breaker()
+    assert breaker.note(DROPPED, 1.0) is NOTHING
+    assert breaker.note(ANSWERED, 1.1) is ANSWERED
+    assert breaker.note(DROPPED, 1.2) is NOTHING
+    assert breaker.note(ANSWERED, 1.3) is ANSWERED
+    assert breaker.note(DROPPED, 1.9) is REFUSED
+    assert breaker.note(DROPPED, 9.0) is NOTHING
+
+
+def test_a_panel_that_is_down_teaches_the_limit_nothing() -> None:
+    breaker = Breaker()
+    for _ in range(4):
+        breaker.note(DROPPED, 1.0)
+    assert breaker.note(DROPPED, 1.0) is NOTHING
