@@ -6,6 +6,7 @@ import os
 import ssl
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -257,7 +258,7 @@ class SeFlow:
         # A limit of the user's own need not have a maximum.
         return max(limit.value, int(getattr(limit, "maximum", 0)))
 
-    @property
+    @cached_property
     def polls(self) -> VmsEndpoints:
         """``vms`` for reading back what is not finished yet: a lane of its own at the gate."""
         return VmsEndpoints(self._session.with_options(lane=Lane.POLL))

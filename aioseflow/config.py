@@ -6,7 +6,6 @@ import enum
 import ipaddress
 import os
 import ssl
-from base64 import b64encode
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies_environment, proxy_bypass
@@ -15,7 +14,7 @@ import attrs
 from yarl import URL
 
 from .errors import ConfigurationError
-from .secret import Masked, Secret
+from .secret import Masked, Secret, basic_authorization
 
 DEFAULT_BASE_URL: Final = "https://manage.seflow.it/api"
 
@@ -140,8 +139,7 @@ def _read_proxy(text: str) -> Proxy | None:
         return None
     authorization = None
     if url.user is not None or url.password is not None:
-        pair = f"{url.user or ''}:{url.password or ''}".encode()
-        authorization = Masked(f"Basic {b64encode(pair).decode()}")
+        authorization = basic_authorization(url.user or "", url.password or "")
     return Proxy(str(url.with_user(None).origin()), authorization)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hmac
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final, final
 
@@ -85,6 +86,11 @@ class Masked(str):
 
     def __repr__(self) -> str:
         return f"'{HIDDEN}'"
+
+
+def basic_authorization(username: str, password: str) -> Masked:
+    """The value of an ``Authorization`` header for HTTP Basic, in UTF-8."""
+    return Masked(f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}")
 
 
 def is_secret_key(key: object) -> bool:

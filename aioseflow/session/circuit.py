@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
@@ -12,7 +11,7 @@ import attrs
 
 from ..config import Credentials
 from ..errors import AuthenticationError, SeFlowError
-from ..secret import Masked, Secret
+from ..secret import Masked, Secret, basic_authorization
 from .scrub import Scrubber
 
 NewCredentials: TypeAlias = tuple[str, str | Secret] | None
@@ -43,8 +42,7 @@ class AuthCircuit:
 
     def _use(self, credentials: Credentials) -> None:
         self.credentials = credentials
-        pair = f"{credentials.username}:{credentials.password.reveal()}".encode()
-        self.authorization = Masked(f"Basic {b64encode(pair).decode()}")
+        self.authorization = basic_authorization(credentials.username, credentials.password.reveal())
         for secret in (credentials.password.reveal(), self.authorization.removeprefix("Basic ")):
             self.scrub.add(secret)
 

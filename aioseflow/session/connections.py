@@ -72,11 +72,6 @@ class Connections:
         if connector is not None and tls is not None:
             self.options["ssl"] = tls
 
-    @property
-    def is_open(self) -> bool:
-        """Whether requests can be made."""
-        return self._often is not None
-
     def open(self) -> None:
         """Make the pools, inside the loop that will use them; nothing is sent."""
         if self._lent is not None:

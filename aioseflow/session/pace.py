@@ -26,6 +26,7 @@ _FAR_BELOW: Final = 0.75  # of a pace that was kept: what is refused there is no
 _STRANGE: Final = 3
 _HOPELESS: Final = 0.15  # refused while a pace is kept: it is not what the provider counts
 _TRUST: Final = 48  # requests before that is said
+_SHARE_OF_ONE: Final = 1 / 24
 _LONGEST_STEP: Final = 0.20
 _OUTAGE: Final = 6  # refusals with no success between
 _SMOOTH: Final = 0.05
@@ -46,34 +47,10 @@ class Pace:
     """Requests a second, unknown (``rate is None``) until refusals can only be a rate's."""
 
     __slots__ = (
-        "_accepted",
-        "_before",
-        "_best",
-        "_ceiling",
-        "_certain",
-        "_crowd",
-        "_crowds",
-        "_faith",
-        "_kept",
-        "_levels",
-        "_marks",
-        "_needed",
-        "_next",
-        "_proof",
-        "_quiet",
-        "_refused_at",
-        "_refused_share",
-        "_row",
-        "_step",
-        "_strange",
-        "_suspicion",
-        "_trial",
-        "_unbound",
-        "_usual",
-        "_wait",
-        "_waited",
-        "most",
-        "rate",
+        "_accepted", "_before", "_best", "_ceiling", "_certain", "_crowd", "_crowds", "_faith", "_kept",
+        "_levels", "_marks", "_needed", "_next", "_proof", "_quiet", "_refused_at", "_refused_share",
+        "_row", "_step", "_strange", "_suspicion", "_trial", "_unbound", "_usual", "_wait", "_waited",
+        "most", "rate",
     )  # fmt: skip
 
     def __init__(self, most: float | None = None, rate: float | None = None) -> None:
@@ -126,7 +103,7 @@ class Pace:
         if pace is None:
             return
         self._kept += 1
-        self._refused_share *= 1 - 1 / 24
+        self._refused_share *= 1 - _SHARE_OF_ONE
         gap = 1 / pace
         late = now - self._next
         if late > 0.5 * max(gap, 0.02):
@@ -196,9 +173,9 @@ class Pace:
             return True
         if sent_at < self._refused_at:
             return True  # one of those that were under way when the last refusal came
+        self._refused_share += _SHARE_OF_ONE
         # After a wait a crowd is nothing unusual.
-        self._refused_share += 1 / 24
-        if wait <= 0 and (self._is_crowd(in_flight_then) or self._is_strange()):
+        if wait <= 0 and (self._is_crowd(in_flight_then) or self._is_strange(self.rate)):
             self._doubt()
             return False
         self._cut(self.rate, now, sent_at, in_flight, wait)
@@ -238,10 +215,10 @@ class Pace:
     def _is_near(self, rate: float) -> bool:
         return 0.9 * self._ceiling < rate < 1.2 * self._ceiling
 
-    def _is_strange(self) -> bool:
+    def _is_strange(self, rate: float) -> bool:
         """Whether refusals go on far below a pace that was kept: then they have another reason."""
-        if self.rate is not None and self._row == 0:
-            self._strange = self._strange + 1 if self.rate < _FAR_BELOW * self._best else 0
+        if self._row == 0:
+            self._strange = self._strange + 1 if rate < _FAR_BELOW * self._best else 0
         hopeless = self._kept >= _TRUST and self._refused_share > _HOPELESS and self._row < _OUTAGE
         return hopeless or self._strange >= _STRANGE
 

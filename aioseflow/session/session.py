@@ -19,7 +19,7 @@ from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
 from ..policy import RetryPolicy, Timeouts
 from .call import Call, Safety
 from .envelope import judge
-from .events import Answered, Refused, Retried, Sent, Unknown, Waiting
+from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange
 from .gate import Lane, Ticket
 from .prepare import Prepared, prepare
@@ -57,7 +57,6 @@ class _Trip(Generic[T]):
     exchange: Exchange
     lane: Lane
     until: float = math.inf
-    last: Fault | None = None
 
 
 class Session:
@@ -111,10 +110,10 @@ class Session:
             # The success path builds no retry object: tenacity alone would cost 65 µs.
             return await self._attempt(trip, loop)
         except Fault as fault:
-            trip.last = fault
+            first = fault
         except SeFlowError as error:
             raise self._located(error, trip)  # noqa: B904 - the same error, with its place
-        return await self._again(trip)
+        return await self._again(trip, first)
 
     async def _attempt(self, trip: _Trip[T], loop: asyncio.AbstractEventLoop) -> T:
         shared, call, gate = self.shared, trip.call, self.shared.gate
@@ -165,9 +164,9 @@ class Session:
             raise error
         held = gate.limit.not_before - began
         if held >= 1.0:
-            self._tell_waiting(trip, "told", held)
+            self._tell(trip, Waiting, reason="told", seconds=held)
         elif shared.breaker.is_open:
-            self._tell_waiting(trip, "down", None)
+            self._tell(trip, Waiting, reason="down", seconds=None)
         try:
             if until == math.inf:
                 return await gate.enter(trip.lane, began)
@@ -194,7 +193,7 @@ class Session:
         shared.counters.attempts += 1
         exchange.begin(now)
         if shared.events.wants(Sent):
-            shared.events.tell(Sent, call=call.name, request=exchange.request, attempt=exchange.attempts)
+            self._tell(trip, Sent)
         current_exchange.set(exchange)
         try:
             # This timer bounds what drips, too; whether anything had left when it rang, the exchange knows.
@@ -233,13 +232,13 @@ class Session:
             shared.connections.dropped()
         raise fault
 
-    async def _again(self, trip: _Trip[T]) -> T:
+    async def _again(self, trip: _Trip[T], first: Fault) -> T:
         """Everything after a first failure, which tenacity is shown as its own first attempt."""
         shared, exchange, policy = self.shared, trip.exchange, self._options.retry
         loop = asyncio.get_running_loop()
         began = loop.time()
         history = History()
-        pending, trip.last = trip.last, None
+        pending: Fault | None = first
         wait = 0.0
 
         async def attempt() -> T:
@@ -268,7 +267,9 @@ class Session:
             wait = decided
             exchange.waits.append(wait)
             shared.counters.waited += wait
-            self._tell_again(trip, fault, wait)
+            reason = "backoff" if fault.error.retry_after is None else "told"
+            self._tell(trip, Waiting, reason=reason, seconds=wait)
+            self._tell(trip, Retried, cause=shared.circuit.scrub.text(fault.error.message))
             return True
 
         try:
@@ -313,9 +314,7 @@ class Session:
         )
         outcome.__cause__ = error
         self.shared.counters.unknown += 1
-        self.shared.events.tell(
-            Unknown, call=call.name, request=exchange.request, attempt=exchange.attempts, sent_at=sent_at
-        )
+        self._tell(trip, Unknown, sent_at=sent_at)
         return outcome
 
     def _located(self, error: SeFlowError, trip: _Trip[Any]) -> SeFlowError:
@@ -352,32 +351,10 @@ class Session:
             about: Mapping[str, Any] = {"seconds": seconds}
             if throttled and fault is not None:
                 about = {"retry_after": fault.error.retry_after}
-            shared.events.tell(
-                kind,
-                call=trip.call.name,
-                request=exchange.request,
-                attempt=exchange.attempts,
-                status=status,
-                **about,
-            )
+            self._tell(trip, kind, status=status, **about)
 
-    def _tell_again(self, trip: _Trip[Any], fault: Fault, wait: float) -> None:
-        reason = "told" if fault.error.retry_after is not None else "backoff"
-        self._tell_waiting(trip, reason, wait)
+    def _tell(self, trip: _Trip[Any], kind: type[Event], **facts: Any) -> None:
+        exchange = trip.exchange
         self.shared.events.tell(
-            Retried,
-            call=trip.call.name,
-            request=trip.exchange.request,
-            attempt=trip.exchange.attempts,
-            cause=self.shared.circuit.scrub.text(fault.error.message),
-        )
-
-    def _tell_waiting(self, trip: _Trip[Any], reason: str, seconds: float | None) -> None:
-        self.shared.events.tell(
-            Waiting,
-            call=trip.call.name,
-            request=trip.exchange.request,
-            attempt=trip.exchange.attempts,
-            reason=reason,
-            seconds=seconds,
+            kind, call=trip.call.name, request=exchange.request, attempt=exchange.attempts, **facts
         )

@@ -23,7 +23,7 @@ from .stats import Counters, Stats
 
 _PROVES_LOGIN = frozenset({None, Failure.ANSWERED, Failure.UNREADABLE})
 _COSTS = frozenset({Failure.NEVER_LEFT, Failure.LOST, Failure.POSTPONED})
-_ANSWERED_TO = frozenset({None, Failure.ANSWERED, Failure.UNREADABLE, Failure.LOGIN})
+_ANSWERED_TO = _PROVES_LOGIN | {Failure.LOGIN}
 
 
 class Shared:
@@ -68,14 +68,10 @@ class Shared:
     async def open(self) -> None:
         """Make the connection pools; no request is sent."""
         loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            raise ConfigurationError("this client is open already; open it once, and share it between tasks")
         if self._loop is not None:
-            raise (
-                self._not_usable()
-                if self._loop is not loop
-                else ConfigurationError(
-                    "this client is open already; open it once, and share it between tasks"
-                )
-            )
+            raise self._not_usable()
         self.connections.open()
         self._loop, self._was_closed = loop, False
 
@@ -201,7 +197,8 @@ class Shared:
         if is_down:
             self.gate.expel(lambda waiter: self._is_down(waiter, now))
         if is_down is not was_down:
-            why = "no answer to five requests in a row" if is_down else "it answers again"
+            silent = f"no answer to {self.breaker.in_a_row} requests in a row"
+            why = silent if is_down else "it answers again"
             self.events.tell(CircuitChanged, state="down" if is_down else "closed", why=why)
         return failure is Failure.LOGIN
 

@@ -104,13 +104,10 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
             return _never_left(
                 f"no connection ({_reason(cause)}); check the base URL and that the panel is up"
             )
-        case aiohttp.ConnectionTimeoutError():
-            message = "no connection in time; nothing was sent"
-            return Fault(Failure.NEVER_LEFT, RequestTimeout(message))
         case aiohttp.ClientHttpProxyError():
             return _never_left(f"the proxy refused (HTTP {cause.status})")
         case TimeoutError():
-            if not exchange.may_have_left:
+            if isinstance(cause, aiohttp.ConnectionTimeoutError) or not exchange.may_have_left:
                 return Fault(Failure.NEVER_LEFT, RequestTimeout("no connection in time; nothing was sent"))
             return Fault(Failure.LOST, RequestTimeout("no complete answer in time"))
     if not exchange.may_have_left:

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
+
+from .listening import Listening
 
 HEAD_BYTES: Final = 16 * 1024
 CONNECT_SECONDS: Final = 5.0
@@ -26,7 +27,7 @@ class Asked:
     headers: dict[str, bytes]
 
 
-class Proxy:
+class Proxy(Listening):
     """`async with Proxy() as proxy:` and then `session.get(url, proxy=proxy.url)`.
 
     With `refuse` every request is answered with that status, and nothing is reached; it may be set at any
@@ -35,16 +36,9 @@ class Proxy:
     """
 
     def __init__(self, *, refuse: int | None = None) -> None:
+        super().__init__(head_bytes=HEAD_BYTES)
         self.refuse = refuse
         self.requests: list[Asked] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     @property
     def url(self) -> str:
@@ -54,35 +48,14 @@ class Proxy:
     def last(self) -> Asked:
         return self.requests[-1]
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_BYTES)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve the one request of a connection."""
         try:
             await self._one(reader, writer)
             writer.close()
             await writer.wait_closed()
-        except ConnectionError:
-            pass
-        except asyncio.CancelledError:
-            # The proxy's own end; asyncio would log a cancelled client callback as an error.
-            pass
         finally:
             writer.transport.abort()
-            self._tasks.discard(task)
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

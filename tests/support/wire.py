@@ -7,10 +7,11 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import attrs
+
+from .listening import Listening
 
 
 @attrs.frozen
@@ -49,23 +50,15 @@ def http(
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
-class Wire:
+class Wire(Listening):
     """``async with Wire() as wire:``; set ``wire.answer`` to a function of the request, or a constant."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._tls = tls
+        super().__init__(tls=tls)
         self._arrival = asyncio.Condition()
         self.answer: Callable[[Seen], Answer] | Answer = http("{}")
         self.requests: list[Seen] = []
         self.connections = 0
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     @property
     def url(self) -> str:
@@ -80,36 +73,12 @@ class Wire:
         async with self._arrival:
             await self._arrival.wait_for(lambda: len(self.requests) >= number)
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Play an answer to each request."""
         self.connections += 1
         connection = self.connections
-        try:
-            while await self._one(reader, writer, connection):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError):
+        while await self._one(reader, writer, connection):
             pass
-        except asyncio.CancelledError:
-            # The server's own end; asyncio would log a cancelled client callback as an error.
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
