@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
@@ -30,6 +30,9 @@ from .endpoints.vms import VmsEndpoints
 from .errors import ConfigurationError, SeFlowError
 from .fleet import Fleet
 from .fleet.account import Endable
+from .fleet.journal import Journal
+from .fleet.select import Exclude
+from .fleet.sitting import protection
 from .identifiers import Id
 from .models import ServiceMethod
 from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds
@@ -85,6 +88,10 @@ class SeFlow:
             ``keepalive_timeout`` then holds for reboots, too: 1 s keeps them off stale connections.
         application: name and version of the program, added to the user agent.
         allow_insecure: permit ``http://`` to a host that is not this machine.
+        journal: the file in which this client's fleet writes down its runs, so that one that was killed can
+            go on; made where it is missing. None, the default, writes no file.
+        protected: VMs that the fleet never touches without their being named: an expression, a predicate
+            ``(service, vm)`` or pairs of ids.
 
     Raises:
         ConfigurationError: for anything here that cannot work, before anything is sent.
@@ -109,6 +116,8 @@ class SeFlow:
         connector: aiohttp.BaseConnector | None = None,
         application: str | None = None,
         allow_insecure: bool = False,
+        journal: str | os.PathLike[str] | Journal | None = None,
+        protected: Exclude = (),
     ) -> None:
         # From here on no frame of ours shows a secret, should somebody log a traceback with its locals.
         password = password if isinstance(password, Secret) else Secret(password)
@@ -139,6 +148,9 @@ class SeFlow:
         self.name = name
         self._runs: dict[Endable, None] = {}
         self._is_view = False
+        self.protected = protected
+        self._journal = Journal(journal) if isinstance(journal, str | os.PathLike) else journal
+        protection(self)
         self._bind(Session(shared, Options(retry, _timeouts(timeouts), _deadline(deadline))))
 
     def _bind(self, session: Session) -> None:
@@ -149,7 +161,7 @@ class SeFlow:
         self.domains = DomainsEndpoints(session)
         self.services = ServicesEndpoints(session)
         self.vms = VmsEndpoints(session)
-        self.fleet = Fleet([self])
+        self.fleet = Fleet([self], journal=self._journal)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -189,7 +201,9 @@ class SeFlow:
             changed["retry"] = retry
         view = object.__new__(type(self))
         view.name, view._runs, view._is_view = self.name, self._runs, True
+        view.protected, view._journal = self.protected, self._journal
         view._bind(self._session.with_options(**changed))
+        view.fleet.share_runs_of(self.fleet)
         return view
 
     def reset(self, *, password: str | Secret | None = None, username: str | None = None) -> None:
@@ -262,6 +276,20 @@ class SeFlow:
     def polls(self) -> VmsEndpoints:
         """``vms`` for reading back what is not finished yet: a lane of its own at the gate."""
         return VmsEndpoints(self._session.with_options(lane=Lane.POLL))
+
+    @property
+    def held(self) -> float:
+        """For how many seconds nobody sends, because the provider asked for it or its pace demands it."""
+        return self._session.shared.held
+
+    def remembered(self) -> dict[str, Any]:
+        """What the limit has learned, if it is one that learns."""
+        limit = self._session.shared.gate.limit
+        return limit.state() if isinstance(limit, AdaptiveLimit) else {}
+
+    def remember(self, limit: Mapping[str, Any]) -> None:
+        """Start near a limit that an earlier session found, unless something was sent already."""
+        self._session.shared.remember(limit)
 
     async def has_vm_functions(self, service_id: Id) -> bool | None:
         """Whether a service offers VMs, from ``GET /service/@id/methods``; None if the panel does not say."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ..identifiers import Id
-from ..models import Accepted, Service, UntrustedHtml, Vm
+from ..models import Accepted, Disk, RdnsEntry, Service, UntrustedHtml, Vm
 
 
 class Services(Protocol):
@@ -16,14 +16,22 @@ class Services(Protocol):
 
     async def list(self) -> builtins.list[Service]: ...
 
+    async def rdns(self, id: Id) -> builtins.list[RdnsEntry]: ...  # noqa: A002 - the contract's name
 
-class Lists(Protocol):
-    """Reads the VMs of a service."""
+    async def set_rdns(self, id: Id, names: Mapping[Any, str]) -> Accepted: ...  # noqa: A002
+
+
+class Reads(Protocol):
+    """Reads VMs."""
 
     async def list(self, service_id: Id) -> builtins.list[Vm]: ...
 
+    async def get(self, service_id: Id, vm_id: Id) -> Vm: ...
 
-class Vms(Lists, Protocol):
+    async def disks(self, service_id: Id, vm_id: Id) -> builtins.list[Disk]: ...
+
+
+class Vms(Reads, Protocol):
     """``seflow.vms``, as far as a fleet uses it."""
 
     async def stop(self, service_id: Id, vm_id: Id) -> Accepted: ...
@@ -31,6 +39,22 @@ class Vms(Lists, Protocol):
     async def start(self, service_id: Id, vm_id: Id) -> Accepted: ...
 
     async def reboot(self, service_id: Id, vm_id: Id) -> Accepted: ...
+
+    async def destroy(self, service_id: Id, vm_id: Id) -> Accepted: ...
+
+    async def rebuild_network(self, service_id: Id, vm_id: Id) -> Accepted: ...
+
+    async def resize(
+        self,
+        service_id: Id,
+        vm_id: Id,
+        *,
+        memory: int | None = None,
+        cpu: int | None = None,
+        cpu_share: int | None = None,
+    ) -> Accepted: ...
+
+    async def resize_disk(self, service_id: Id, vm_id: Id, disk_id: Id, *, size: int) -> Accepted: ...
 
     async def usage(
         self, service_id: Id, vm_id: Id, kind: Literal["cpu", "net", "disk"]
@@ -43,6 +67,16 @@ class Sent(Protocol):
     @property
     def sent(self) -> int:
         """How many of its requests may have reached the server."""
+        ...
+
+    @property
+    def request(self) -> str:
+        """Method and path."""
+        ...
+
+    @property
+    def waits(self) -> Sequence[float]:
+        """Seconds that it waited before each repeat."""
         ...
 
 
@@ -68,8 +102,26 @@ class Account(Protocol):
         ...
 
     @property
-    def polls(self) -> Lists:
+    def polls(self) -> Reads:
         """`vms` for reading back what is not finished yet, in a lane of its own."""
+        ...
+
+    @property
+    def held(self) -> float:
+        """For how many seconds nobody sends, because the provider asked for it; 0 for none."""
+        ...
+
+    @property
+    def protected(self) -> Any:
+        """The VMs that are never touched without being named, as the client was given them."""
+        ...
+
+    def remembered(self) -> Mapping[str, Any]:
+        """What was learned of the provider's limit, fit for JSON; empty where there is nothing to learn."""
+        ...
+
+    def remember(self, limit: Mapping[str, Any]) -> None:
+        """Start near a limit that an earlier session found, unless something was sent already."""
         ...
 
     @property

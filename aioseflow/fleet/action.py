@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import attrs
 
-from ..models import PowerState, UntrustedHtml, Vm
+from ..errors import InvalidArgument
+from ..models import PowerState, Service, Vm
+from ..safety import Safety
 from .account import Account
 from .outcome import Status
 
@@ -19,101 +23,108 @@ class Skip:
     cause: str
 
 
+@runtime_checkable
 class Action(Protocol):
-    """One kind of thing done to each VM of a run."""
+    """One kind of thing done to each VM of a run; write a class of your own for what is not here.
+
+    Attributes:
+        name: the word for it in outcomes and reports.
+        safety: what may be repeated. READ changes nothing; IDEMPOTENT is sent again after a lost answer;
+            ONCE never is, and its VM is then ``unknown``.
+        settles: whether a later reading of the VM shows that it was done, by `done` or by `look`.
+        takes_down: whether the VM cannot be used meanwhile; ``ends_down`` whether it cannot afterwards.
+    """
 
     @property
-    def name(self) -> str:
-        """The word for it in outcomes and reports."""
-        ...
+    def name(self) -> str: ...
 
     @property
-    def changes(self) -> bool:
-        """Whether a lost answer leaves it open what became of the VM."""
-        ...
+    def safety(self) -> Safety: ...
 
     @property
-    def wanted(self) -> PowerState | None:
-        """The state that shows that it is done; None where no reading shows it."""
+    def settles(self) -> bool: ...
+
+    @property
+    def takes_down(self) -> bool: ...
+
+    @property
+    def ends_down(self) -> bool: ...
+
+    def skip(self, vm: Vm) -> Skip | None:
+        """Why this VM needs nothing, from what its service's list says of it; None if it needs it."""
         ...
 
-    def skip(self, vm: Vm) -> Skip | None:
-        """Why this VM needs nothing, or None."""
+    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+        """Send it. Raises `SeFlowError`; a `Skip` says that a look before sending found it needless.
+
+        Anything else is the outcome's ``value``, for READ.
+        """
         ...
 
-    async def perform(self, account: Account, service_id: str, vm_id: str) -> Any:
-        """Send it. Raises `SeFlowError`; the result is the outcome's ``value`` unless the action changes."""
+    def done(self, vm: Vm | None) -> bool | None:
+        """Whether a list shows it to be done; None where lists do not tell. ``vm`` is None if it is gone."""
+        ...
+
+    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+        """A reading of its own, where `done` says None; None if that does not tell either."""
         ...
 
 
-@attrs.frozen
-class Stop:
-    """Power off; done when the VM is read as stopped."""
-
-    name: ClassVar[str] = "stop"
-    changes: ClassVar[bool] = True
-    wanted: ClassVar[PowerState | None] = PowerState.STOPPED
-
-    def skip(self, vm: Vm) -> Skip | None:
-        return Skip(Status.UNCHANGED, "already_stopped") if vm.power is PowerState.STOPPED else None
-
-    async def perform(self, account: Account, service_id: str, vm_id: str) -> Any:
-        await account.vms.stop(service_id, vm_id)
+Steps: TypeAlias = tuple[Action, ...]
 
 
-@attrs.frozen
-class Start:
-    """Power on; done when the VM is read as running."""
-
-    name: ClassVar[str] = "start"
-    changes: ClassVar[bool] = True
-    wanted: ClassVar[PowerState | None] = PowerState.RUNNING
-
-    def skip(self, vm: Vm) -> Skip | None:
-        return Skip(Status.UNCHANGED, "already_running") if vm.power is PowerState.RUNNING else None
-
-    async def perform(self, account: Account, service_id: str, vm_id: str) -> Any:
-        await account.vms.start(service_id, vm_id)
-
-
-@attrs.frozen
-class Reboot:
-    """Reboot what runs; sent at most once, and no reading shows that it happened."""
-
-    name: ClassVar[str] = "reboot"
-    changes: ClassVar[bool] = True
-    wanted: ClassVar[PowerState | None] = None
-
-    def skip(self, vm: Vm) -> Skip | None:
-        return Skip(Status.NOT_ATTEMPTED, "not_running") if vm.power is PowerState.STOPPED else None
-
-    async def perform(self, account: Account, service_id: str, vm_id: str) -> Any:
-        await account.vms.reboot(service_id, vm_id)
-
-
-@attrs.frozen
-class UsageGraphs:
-    """A VM's three usage graphs, each a piece of untrusted HTML."""
-
-    cpu: UntrustedHtml
-    net: UntrustedHtml
-    disk: UntrustedHtml
-
-
-@attrs.frozen
-class Usage:
-    """Read the usage graphs; the outcome's ``value`` is `UsageGraphs`."""
-
-    name: ClassVar[str] = "usage"
-    changes: ClassVar[bool] = False
-    wanted: ClassVar[PowerState | None] = None
-
-    def skip(self, vm: Vm) -> Skip | None:
-        return None
-
-    async def perform(self, account: Account, service_id: str, vm_id: str) -> UsageGraphs:
-        return UsageGraphs(
-            cpu=await account.vms.usage(service_id, vm_id, "cpu"),
-            net=await account.vms.usage(service_id, vm_id, "net"),
-            disk=await account.vms.usage(service_id, vm_id, "disk"),
+def as_steps(action: Action | Sequence[Action]) -> Steps:
+    """One action or several in a row. Raises `InvalidArgument` for anything else, before anything is sent."""
+    steps = (action,) if _is_action(action) else tuple(action) if isinstance(action, list | tuple) else ()
+    if not steps or not all(_is_action(step) for step in steps):
+        raise InvalidArgument(
+            f"{action!r:.80} is no action; give Stop(), Start(), Reboot() … or a list of them"
         )
+    if len(steps) > 1:
+        reads = [step.name for step in steps if step.safety is Safety.READ]
+        if reads:
+            raise InvalidArgument(f"{reads[0]} only reads, and cannot be a step of a sequence")
+    return steps
+
+
+def _is_action(value: object) -> TypeGuard[Action]:
+    return isinstance(value, Action) and not isinstance(value, type)
+
+
+def name_of(steps: Steps) -> str:
+    """How a run's outcomes call what it does: ``"stop"``, ``"stop+resize+start"``."""
+    return "+".join(step.name for step in steps)
+
+
+def takes_down(steps: Steps) -> bool:
+    """Whether a VM cannot be used while this is done to it."""
+    return any(step.takes_down for step in steps)
+
+
+def ends_down(steps: Steps) -> bool:
+    """Whether a VM is off when all of it is done."""
+    last = [step.ends_down for step in steps if step.takes_down or step.done(_RUNNING) is True]
+    return bool(last) and last[-1]
+
+
+def held(vm: Vm) -> str | None:
+    """Why a VM cannot be acted on now, in a word."""
+    if vm.power is PowerState.TRANSITIONAL:
+        return "transitional"
+    return "locked" if vm.locked else None
+
+
+def is_down(vm: Vm) -> bool:
+    """Whether a VM cannot be used, whatever the reason; one of which nothing is known is not down."""
+    return vm.power is not PowerState.RUNNING and vm.power_word is not None
+
+
+def rebooted_since(vm: Vm, since: datetime, now: datetime) -> bool | None:
+    """Whether the VM's uptime shows that it was started after a moment; None where it has no such figure."""
+    if not isinstance(vm.uptime, int):
+        return None
+    asked = (now - since).total_seconds()
+    return vm.uptime < asked
+
+
+_RUNNING = Vm(id="0", power=PowerState.RUNNING)

@@ -4,135 +4,157 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Sequence
+from functools import partial
 
 import attrs
 
 from ..errors import SeFlowError
+from ..models import PowerState, Vm
 from ..policy import LONGEST_PAUSE_IN_TROUBLE, POSTPONED_AT_MOST, SettlePolicy
-from .account import Account
-from .action import Action
-from .discover import Discovery, Listed
+from ..safety import Safety
+from .account import Account, Sent
+from .action import Action, Skip
+from .availability import Availability
+from .intake import Intake
+from .journal import JournalError
 from .ledger import Ledger, Standing
 from .outcome import Status, cause_of
-from .select import Pair, Selection, Target
+from .schedule import Schedule
 from .settle import Settler, Verdict
 
 
 @attrs.define(eq=False)
-class Control:
-    """How a run is steered from outside."""
-
-    running: asyncio.Event = attrs.Factory(asyncio.Event)
-    draining: bool = False
-
-
-@attrs.define(eq=False)
 class Crew:
-    """Discovers, acts and settles for one account."""
+    """Acts and settles for one account."""
 
     account: Account
-    action: Action
-    selection: Selection
     policy: SettlePolicy | None
     ledger: Ledger
-    control: Control
-    discovery: Discovery = attrs.field(init=False)
-    _ready: deque[Target] = attrs.field(factory=deque, init=False)
-    _pulling: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    schedule: Schedule
+    intake: Intake
+    availability: Availability | None = None
+    settled_in: dict[str, list[float]] = attrs.field(factory=dict, init=False)
+    waited: float = attrs.field(default=0.0, init=False)
     _settler: Settler | None = attrs.field(default=None, init=False)
+    _tasks: asyncio.TaskGroup | None = attrs.field(default=None, init=False)
     _progress_at: float | None = attrs.field(default=None, init=False)
     _postponed: int = attrs.field(default=0, init=False)
+    _checks: asyncio.Semaphore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.discovery = Discovery(self.account, self.selection)
+        self._checks = asyncio.Semaphore(max(1, self.account.concurrency))
 
-    async def list_everything(self) -> tuple[list[Target], list[Pair]]:
-        """Read all lists before anything is done: the targets, which then wait for `work`, and all VMs."""
-        seen: list[Pair] = []
-        async with aclosing(self.discovery.lists()) as lists:
-            async for listed in lists:
-                seen += [(listed.service.id, vm.id) for vm in listed.vms]
-                self._take(listed)
-        return list(self._ready), seen
+    # -- work ---------------------------------------------------------------------------------------------
 
-    async def work(self, *, listed: bool) -> None:
-        """Act on every target until there is no more; ``listed`` says that `list_everything` was done."""
-        async with aclosing(self._lists(listed=listed)) as lists, asyncio.TaskGroup() as tasks:
-            if self.policy is not None and self.action.wanted is not None:
-                self._settler = Settler(self.account, self.action.wanted, self.policy, self._settled, tasks)
-            for _ in range(self.account.concurrency):
-                tasks.create_task(self._pull(lists))
+    def work(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Start the workers; they end when there is nothing left to do."""
+        self._tasks = tasks
+        policy = self.policy or SettlePolicy()
+        self._settler = Settler(self.account, policy, self._settled, self._read, tasks)
+        return [tasks.create_task(self._pull()) for _ in range(self.account.concurrency)]
 
-    def _lists(self, *, listed: bool) -> AsyncGenerator[Listed, None]:
-        return _nothing() if listed else self.discovery.lists()
+    async def _pull(self) -> None:
+        while (standing := await self.schedule.next(self.account.name)) is not None:
+            try:
+                await self._act(standing)
+            finally:
+                self.schedule.answered(standing)
 
-    def _take(self, listed: Listed) -> None:
-        service = listed.service
-        wanted = (vm for vm in listed.vms if self.selection.wants(service, vm))
-        targets = (Target(self.account.name, service, vm) for vm in wanted)
-        self._ready.extend([target for target in targets if self.ledger.select(target)])
-
-    async def _pull(self, lists: AsyncGenerator[Listed, None]) -> None:
-        while True:
-            await self.control.running.wait()
-            target = await self._next(lists)
-            # A pause may have come while the list was read.
-            await self.control.running.wait()
-            if target is None or self.control.draining:
-                return
-            await self._act(target)
-
-    async def _next(self, lists: AsyncGenerator[Listed, None]) -> Target | None:
-        async with self._pulling:
-            while not self._ready:
-                if self.control.draining:
-                    return None
-                listed = await anext(lists, None)
-                if listed is None:
-                    return None
-                self._take(listed)
-            return self._ready.popleft()
-
-    async def _act(self, target: Target) -> None:
-        skip = self.action.skip(target.vm)
-        if skip is not None:
-            verified = skip.status is Status.UNCHANGED
-            self.ledger.finish(target, skip.status, verified=verified, cause=skip.cause)
-            # A fleet that is already so must not hold the loop.
-            await asyncio.sleep(0)
+    async def _act(self, standing: Standing) -> None:
+        action, target = self.ledger.steps[standing.step], standing.target
+        if self.availability is not None and not await self._may_go_down(standing):
             return
-        self.ledger.begin(target)
+        if len(self.ledger.steps) > 1 and (skip := action.skip(target.vm)) is not None:
+            self._skipped(standing, skip)
+            return
+        changes = action.safety is not Safety.READ
+        self.ledger.begin(standing)
         error: SeFlowError | None = None
         value = None
         with self.account.capture() as exchanges:
             try:
-                value = await self.action.perform(self.account, target.service.id, target.vm.id)
+                if changes:
+                    await self.ledger.book.intend(standing)
+                value = await action.perform(self.account, target.service, target.vm)
+            except JournalError as broken:
+                self._not_written(standing, broken)
+                return
             except SeFlowError as reason:
                 # Its frames would cost more memory than all else that is kept of a VM.
                 error = reason.with_traceback(None)
             except asyncio.CancelledError:
-                sent = sum(exchange.sent for exchange in exchanges)
-                standing = self.ledger.sent(target, sent, self.ledger.standing(target).error)
-                unknown = self.action.changes and (sent or standing.may_have_acted)
-                status = Status.UNKNOWN if unknown else Status.NOT_ATTEMPTED
-                self.ledger.finish(target, status, cause="cancelled", error=standing.error)
+                self.ledger.sent(standing, _sent(exchanges), standing.error)
+                self._cancelled(standing, left=changes and _changing(exchanges))
                 raise
-        standing = self.ledger.sent(target, sum(exchange.sent for exchange in exchanges), error)
+        self.ledger.sent(standing, _sent(exchanges), error)
+        self.waited += sum(sum(exchange.waits) for exchange in exchanges)
         if error is not None and error.retry_budget_empty and self._has_patience(standing):
-            await self._postpone(target)
+            await self._postpone(standing)
             return
         self._progress_at = asyncio.get_running_loop().time()
         self._postponed = 0
-        if not self.action.changes and error is None:
-            self.ledger.finish(target, Status.UNCHANGED, verified=True, value=value)
-        elif error is None or standing.may_have_acted:
-            self._taken(target, error)
+        if error is not None and not (changes and standing.may_have_acted):
+            bad = error.attempts or standing.changed
+            status = Status.FAILED if bad else Status.NOT_ATTEMPTED
+            self.ledger.finish(standing, status, cause=cause_of(error), error=error)
+        elif isinstance(value, Skip):
+            self._skipped(standing, value)
+        elif not changes and not action.settles:
+            self.ledger.finish(standing, Status.UNCHANGED, verified=True, value=value)
         else:
-            status = Status.FAILED if error.attempts else Status.NOT_ATTEMPTED
-            self.ledger.finish(target, status, cause=cause_of(error), error=error)
+            self._taken(standing, action)
+
+    def _skipped(self, standing: Standing, skip: Skip) -> None:
+        """A step turned out to be needless, or impossible."""
+        if skip.status is Status.UNCHANGED:
+            self._step_done(standing, changed=False, verified=True, cause=skip.cause)
+        else:
+            status = Status.FAILED if standing.changed else skip.status
+            self.ledger.finish(standing, status, cause=skip.cause)
+
+    def _cancelled(self, standing: Standing, *, left: bool) -> None:
+        if left or standing.may_have_acted:
+            status = Status.UNKNOWN
+        else:
+            status = Status.FAILED if standing.changed else Status.NOT_ATTEMPTED
+        self.ledger.finish(standing, status, cause="cancelled", error=standing.error)
+
+    def _not_written(self, standing: Standing, broken: JournalError) -> None:
+        """The intent is not durable, so nothing was sent and nothing more will be."""
+        self.intake.fail(broken)
+        status = Status.UNKNOWN if standing.may_have_acted else Status.NOT_ATTEMPTED
+        self.ledger.finish(
+            standing,
+            Status.FAILED if standing.changed else status,
+            cause="journal_failed",
+            error=standing.error,
+        )
+
+    async def _may_go_down(self, standing: Standing) -> bool:
+        """Look once more, shortly before: machines may have gone down by themselves since the last list."""
+        if self.availability is None or standing.step or standing.postponed:
+            return True
+        name, service_id = standing.target.account, standing.target.service.id
+        now = asyncio.get_running_loop().time()
+        if self.availability.age(name, service_id, now) > (self.policy or SettlePolicy()).first_poll:
+            try:
+                self._read(service_id, await self.account.polls.list(service_id), now)
+            except SeFlowError:
+                # What cannot be read now is as it was read last.
+                pass
+            except asyncio.CancelledError:
+                self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="cancelled")
+                raise
+        if self.availability.holds(standing.target.key):
+            return True
+        self.schedule.put_back(standing)
+        return False
+
+    def _read(self, service_id: str, vms: list[Vm], asked_at: float) -> None:
+        if self.availability is not None:
+            self.availability.read(self.account.name, service_id, vms, asked_at)
+            self.schedule.kick()
 
     def _has_patience(self, standing: Standing) -> bool:
         """Whether a target may still go back into the queue while the panel is in trouble."""
@@ -143,10 +165,10 @@ class Crew:
             self._progress_at = now
         return now - self._progress_at < (self.policy or SettlePolicy()).patience
 
-    async def _postpone(self, target: Target) -> None:
+    async def _postpone(self, standing: Standing) -> None:
         """Back to the end of the queue, and a pause before this worker takes the next."""
-        self.ledger.postpone(target)
-        self._ready.append(target)
+        self.ledger.postpone(standing)
+        self.schedule.again(standing)
         self._postponed += 1
         pause = min(
             LONGEST_PAUSE_IN_TROUBLE, 0.5 * 2.0 ** min(10, self._postponed // self.account.concurrency)
@@ -154,28 +176,118 @@ class Crew:
         # Workers that failed together do not come back together.
         await asyncio.sleep(pause * (0.5 + 0.5 * random.random()))  # noqa: S311 - not a secret
 
-    def _taken(self, target: Target, error: SeFlowError | None) -> None:
-        """The panel accepted it, or may have acted without our seeing the answer (``error``)."""
-        if self._settler is not None:
-            self.ledger.settle(target)
-            self._settler.watch(target)
-        elif error is None:
-            self.ledger.finish(target, Status.CHANGED)
-        else:
-            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error)
+    # -- what became of it --------------------------------------------------------------------------------
 
-    def _settled(self, target: Target, verdict: Verdict) -> None:
-        error = self.ledger.standing(target).error
-        if verdict == "seen":
-            self.ledger.finish(target, Status.CHANGED, verified=True, error=error)
+    def _taken(self, standing: Standing, action: Action) -> None:
+        """The panel accepted it, or may have acted without our seeing the answer (`Standing.error`)."""
+        error = standing.error
+        is_last = standing.step == len(self.ledger.steps) - 1
+        standing.accepted = error is None
+        if action.settles and (self.policy is not None or not is_last):
+            self.watch(standing)
         elif error is not None:
-            self.ledger.finish(target, Status.UNKNOWN, cause=cause_of(error), error=error)
-        elif verdict == "not_seen":
-            self.ledger.finish(target, Status.FAILED, cause="not_settled")
+            self.ledger.finish(standing, Status.UNKNOWN, cause=cause_of(error), error=error)
+        elif self.waits_for_return and action.takes_down and not action.ends_down:
+            self.watch(standing)
         else:
-            self.ledger.finish(target, Status.UNKNOWN, cause="not_readable")
+            self._step_done(standing, changed=True, verified=False)
+
+    @property
+    def waits_for_return(self) -> bool:
+        """Whether it matters that a VM serves again, although that proves nothing else."""
+        rollout = self.schedule.rollout
+        return rollout.needs_everything() or rollout.healthy is not None or rollout.max_failures is not None
+
+    def watch(self, standing: Standing) -> None:
+        """Read it back until it is seen to be done."""
+        action, account, service = self.ledger.steps[standing.step], self.account, standing.target.service
+        self.ledger.settle(standing)
+        if self._settler is None:
+            raise RuntimeError("nobody works yet")
+        if action.settles:
+            self._settler.watch(standing, action.done, partial(action.look, account, service))
+        else:
+            self._settler.watch(standing, _serves, _cannot_tell)
+
+    def _settled(self, standing: Standing, verdict: Verdict, vm: Vm | None, seconds: float) -> None:
+        action, error = self.ledger.steps[standing.step], standing.error
+        if vm is not None:
+            standing.target = attrs.evolve(standing.target, vm=vm)
+        if verdict == "seen":
+            if error is None and action.settles:
+                self.settled_in.setdefault(action.name, []).append(seconds)
+            self._step_done(standing, changed=action.safety is not Safety.READ, verified=action.settles)
+        elif error is not None:
+            self.ledger.finish(standing, Status.UNKNOWN, cause=cause_of(error), error=error)
+        elif verdict == "not_seen":
+            self.ledger.finish(standing, Status.FAILED, cause="not_settled")
+        elif action.settles:
+            self.ledger.finish(standing, Status.UNKNOWN, cause="not_readable")
+        else:
+            self.ledger.finish(standing, Status.CHANGED, cause="not_readable")
+
+    def _step_done(
+        self, standing: Standing, *, changed: bool, verified: bool, cause: str | None = None
+    ) -> None:
+        standing.changed = standing.changed or changed
+        standing.verified = standing.verified and verified
+        if standing.step < len(self.ledger.steps) - 1:
+            self.ledger.advance(standing)
+            self.schedule.go_on(standing)
+        elif self.schedule.rollout.healthy is not None and standing.changed and self._tasks is not None:
+            self.ledger.settle(standing)
+            self._tasks.create_task(self._await_health(standing))
+        else:
+            self._done(standing, cause)
+
+    def _done(self, standing: Standing, cause: str | None = None) -> None:
+        status = Status.CHANGED if standing.changed else Status.UNCHANGED
+        self.ledger.finish(
+            standing,
+            status,
+            verified=standing.verified,
+            cause=None if standing.changed else cause,
+            error=standing.error,
+        )
+
+    async def _await_health(self, standing: Standing) -> None:
+        """Ask whether it serves again, until it does or the patience ends."""
+        policy = self.policy or SettlePolicy()
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + policy.patience, policy.first_poll
+        while not await self._is_healthy(standing):
+            if loop.time() + pause > until:
+                self.ledger.finish(standing, Status.FAILED, cause="unhealthy", error=standing.error)
+                return
+            await asyncio.sleep(pause)
+            pause = min(policy.longest_poll, pause * 1.5)
+        self._done(standing)
+
+    async def _is_healthy(self, standing: Standing) -> bool:
+        healthy = self.schedule.rollout.healthy
+        if healthy is None:
+            return True
+        try:
+            async with self._checks:
+                return bool(await healthy(standing.target.service, standing.target.vm))
+        except Exception:  # noqa: BLE001 - a check that breaks has not seen the VM healthy
+            return False
 
 
-async def _nothing() -> AsyncGenerator[Listed, None]:
-    return
-    yield
+def _sent(exchanges: Sequence[Sent]) -> int:
+    return sum(exchange.sent for exchange in exchanges)
+
+
+def _changing(exchanges: Sequence[Sent]) -> bool:
+    """Whether a request that is no mere reading may have left."""
+    return any(exchange.sent and not exchange.request.startswith("GET ") for exchange in exchanges)
+
+
+def _serves(vm: Vm | None) -> bool | None:
+    if vm is None:
+        return False
+    return None if vm.power is PowerState.UNKNOWN else vm.power is PowerState.RUNNING
+
+
+async def _cannot_tell(vm: Vm) -> bool | None:
+    return None

@@ -10,7 +10,8 @@ import attrs
 from ..errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ..models import Service, Vm
 from .account import Account
-from .outcome import Undiscovered, cause_of
+from .outcome import cause_of
+from .report import Undiscovered
 from .select import Selection
 
 _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
@@ -18,10 +19,11 @@ _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
 
 @attrs.frozen
 class Listed:
-    """A service and its VMs."""
+    """A service and its VMs; ``asked_at`` is the loop's time at which the list was asked for."""
 
     service: Service
     vms: list[Vm]
+    asked_at: float
 
 
 @attrs.define(eq=False)
@@ -29,7 +31,7 @@ class Discovery:
     """What was found out about one account while its lists were read."""
 
     account: Account
-    selection: Selection
+    selection: Selection | None  # None lists every service
     reading: bool = True
     error: SeFlowError | None = None
     services: set[str] = attrs.Factory(set)
@@ -52,7 +54,7 @@ class Discovery:
             self.reading = False
             return
         self.services = {service.id for service in services}
-        wanted = {service.id: service for service in services if self.selection.wants_service(service)}
+        wanted = {service.id: service for service in services if self._wants(service)}
         self.unlisted.update(wanted)
         readers = max(1, min(len(wanted), self.account.concurrency // 2))
         ready: asyncio.Queue[Listed | Exception | None] = asyncio.Queue(maxsize=readers)
@@ -76,16 +78,20 @@ class Discovery:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _wants(self, service: Service) -> bool:
+        return self.selection is None or self.selection.wants_service(self.account.name, service)
+
     async def _read(
         self, services: Iterable[Service], ready: asyncio.Queue[Listed | Exception | None]
     ) -> None:
         try:
             for service in services:
+                asked_at = asyncio.get_running_loop().time()
                 vms = await self._list(service)
                 if vms is None:
                     del self.unlisted[service.id]
                 else:
-                    await ready.put(Listed(service, vms))
+                    await ready.put(Listed(service, vms, asked_at))
         except Exception as error:  # noqa: BLE001 - handed to the consumer, who raises it
             await ready.put(error)
         else:

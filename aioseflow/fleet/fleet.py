@@ -2,33 +2,90 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final, TypedDict, Unpack
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, InvalidArgument
 from ..identifiers import Id
-from ..models import Service, Vm
+from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
 from .account import Account
-from .action import Action, Reboot, Start, Stop, Usage
+from .action import Action, as_steps
+from .archive import Archive
+from .book import Book
+from .changes import Destroy, Resize
 from .discover import Discovery
+from .health import HealthCheck
+from .history import History
+from .journal import Journal, RunInfo
+from .ledger import Ledger
+from .orders import Orders, policy_of, rollout_from, steps_of
+from .plan import Plan
+from .planning import make_plan
+from .power import Await, Reboot, Start, Stop
+from .reconcile import GRACE, Finding
+from .refusals import RunRefused
+from .report import Report
+from .rollout import Rollout, Share, Size
 from .run import Run
-from .select import ALL, Everything, Predicate, Where, select
+from .select import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, select
+from .sitting import Sitting, protection
+from .usage import Usage
 
-Exclude = Predicate | Iterable[tuple[Id | Service, Id | Vm]]
+_PLANS_KEPT: Final = 20
+
+
+class Selecting(TypedDict, total=False):
+    """Which VMs, beside ``where``: see `Fleet`."""
+
+    services: Iterable[Id] | Everything
+    vms: Iterable[Id] | Everything
+    exclude: Exclude
+    missing: Missing
+
+
+class Options(Selecting, total=False):
+    """How a run goes: see `Fleet`."""
+
+    rollout: Rollout | None
+    strict: bool
+    max_targets: Size | None
+    settle: SettlePolicy | None
+    run_id: str | None
+    note: str
+    requested_by: str
+
+
+class Waiting(Options, total=False):
+    """The same, for what may be waited for."""
+
+    wait: bool
 
 
 class Fleet:
     """Acts on every selected VM at once and says truthfully what became of each.
 
-    ``seflow.fleet`` is one account's; ``Fleet([client_a, client_b])`` is one fleet of several, each with its
-    own session. Selection, for every method: ``where`` is a predicate ``(service, vm)`` or pairs of ids,
-    ``services`` and ``vms`` are ids, ``exclude`` a predicate or pairs; a VM must satisfy all. What is left
-    out means everything; None or an empty selection is `InvalidArgument`. Ids that were named are all looked
-    up first, and one that does not exist ends the run before anything is sent.
+    ``seflow.fleet`` is one account's; ``Fleet([client_a, client_b], journal="runs.sqlite")`` is one fleet of
+    several, each with its own session.
+
+    Selection, for every method: ``where`` is an expression (``'power == "running" and memory >= 4096'``), a
+    predicate ``(service, vm)`` or pairs of ids; ``services`` and ``vms`` are ids; ``exclude`` takes the same
+    forms as ``where``. A VM must satisfy all. What is left out means everything; None or an empty selection
+    is `InvalidArgument`. Ids that were named are all looked up first, and one that does not exist ends the
+    run before anything is sent, unless ``missing="ignore"``. VMs that are ``protected`` by their client are
+    only touched where they are named.
+
+    Options of runs: ``rollout`` (a `Rollout`); ``strict`` refuses to begin where a service could not be
+    listed; ``max_targets`` (a number, or a percentage of the account's VMs) where too many are selected;
+    ``settle`` says how VMs are read back; ``run_id`` names the run, so that the same call made twice is one
+    run; ``note`` and ``requested_by`` are kept with it.
     """
 
-    def __init__(self, accounts: Sequence[Account]) -> None:
+    def __init__(
+        self, accounts: Sequence[Account], *, journal: str | os.PathLike[str] | Journal | None = None
+    ) -> None:
         self._accounts = tuple(accounts)
         if not self._accounts:
             raise ConfigurationError("a fleet needs at least one account")
@@ -38,83 +95,130 @@ class Fleet:
             raise ConfigurationError(
                 f"two accounts have the same name ({shown}); give each its own: SeFlow(name=…)"
             )
+        if journal is not None and not isinstance(journal, Journal):
+            journal = Journal(journal)
+        self._archive = Archive(journal)
+        self._history = History(self._accounts, self._archive)
+        self._planned: dict[str, Orders] = {}
 
-    def stop(
-        self,
-        where: Where = ALL,
-        *,
-        services: Iterable[Id] | Everything = ALL,
-        vms: Iterable[Id] | Everything = ALL,
-        exclude: Exclude = (),
-        wait: bool = True,
-        settle: SettlePolicy | None = None,
-    ) -> Run:
+    @property
+    def journal(self) -> Journal | None:
+        """Where its runs are written down."""
+        return self._archive.journal
+
+    def share_runs_of(self, other: Fleet) -> None:
+        """Know the runs of another fleet of the same accounts."""
+        self._archive = other._archive
+        self._history = History(self._accounts, self._archive)
+
+    # -- runs ---------------------------------------------------------------------------------------------
+
+    def stop(self, where: Where = ALL, **options: Unpack[Waiting]) -> Run:
         """Power off; a VM that is off already is ``unchanged`` and gets nothing.
 
-        With ``wait`` a VM is ``changed`` when it was read back as stopped (``verified``), without it as soon
-        as the panel accepted. ``settle`` says how often lists are read meanwhile.
+        With ``wait`` (the default) a VM is ``changed`` when it was read back as stopped (``verified``),
+        without it as soon as the panel accepted.
         """
-        return self._run(Stop(), where, services, vms, exclude, settle, wait=wait)
+        return self._begin(Stop(), where, options)
 
-    def start(
-        self,
-        where: Where = ALL,
-        *,
-        services: Iterable[Id] | Everything = ALL,
-        vms: Iterable[Id] | Everything = ALL,
-        exclude: Exclude = (),
-        wait: bool = True,
-        settle: SettlePolicy | None = None,
-    ) -> Run:
-        """Power on; a VM that runs already is ``unchanged``. Arguments as for `stop`."""
-        return self._run(Start(), where, services, vms, exclude, settle, wait=wait)
+    def start(self, where: Where = ALL, **options: Unpack[Waiting]) -> Run:
+        """Power on; a VM that runs already is ``unchanged``. ``wait`` as for `stop`."""
+        return self._begin(Start(), where, options)
 
-    def reboot(
-        self,
-        where: Where = ALL,
-        *,
-        services: Iterable[Id] | Everything = ALL,
-        vms: Iterable[Id] | Everything = ALL,
-        exclude: Exclude = (),
-    ) -> Run:
+    def reboot(self, where: Where = ALL, **options: Unpack[Options]) -> Run:
         """Reboot, at most once each; a VM that is off is ``not_attempted`` (``not_running``).
 
-        A reboot leaves no trace to read, so that ``changed`` means accepted (``verified`` is False), and a
-        lost answer is ``unknown``.
+        A reboot mostly leaves no trace to read, so that ``changed`` means accepted (``verified`` is False),
+        and a lost answer is ``unknown``. With a rollout a VM is finished when it is read as running again.
         """
-        return self._run(Reboot(), where, services, vms, exclude, None, wait=False)
+        return self._begin(Reboot(), where, options)
 
-    def usage(
+    def resize(
         self,
         where: Where = ALL,
         *,
-        services: Iterable[Id] | Everything = ALL,
-        vms: Iterable[Id] | Everything = ALL,
-        exclude: Exclude = (),
+        memory: int | None = None,
+        cpu: int | None = None,
+        cpu_share: int | None = None,
+        **options: Unpack[Waiting],
     ) -> Run:
+        """Give each VM memory (MB), cores or a CPU share (percent); one that has them is ``unchanged``."""
+        return self._begin(Resize(memory=memory, cpu=cpu, cpu_share=cpu_share), where, options)
+
+    def usage(self, where: Where = ALL, **options: Unpack[Options]) -> Run:
         """Read the CPU, network and disk graphs; each outcome's ``value`` is a `UsageGraphs`."""
-        return self._run(Usage(), where, services, vms, exclude, None, wait=False)
+        return self._begin(Usage(), where, options)
+
+    def wait(self, where: Where = ALL, *, power: PowerState | str, **options: Unpack[Options]) -> Run:
+        """Send nothing, and wait until every VM is read as ``"running"`` or ``"stopped"``.
+
+        A VM that is not, and of which nothing moves any more, is ``failed`` (``not_settled``).
+        """
+        return self._begin(Await(power), where, options)
+
+    def run(
+        self,
+        what: Plan | Action | Sequence[Action],
+        where: Where = ALL,
+        *,
+        refresh: bool = False,
+        action: Action | Sequence[Action] | None = None,
+        healthy: HealthCheck | None = None,
+        **options: Unpack[Waiting],
+    ) -> Run:
+        """Run a plan, an action, or a sequence whose steps each wait until the one before is *seen*.
+
+        A plan is refused where the VMs that it acts on have moved since (`StalePlan`); with ``refresh`` its
+        selection is made anew instead. `Destroy` runs only as a plan that was confirmed. ``action`` and
+        ``healthy`` give a plan that was read from JSON what JSON cannot hold.
+        """
+        if isinstance(what, Plan):
+            return self._follow(what, refresh=refresh, action=action, healthy=healthy, options=options)
+        steps = as_steps(what)
+        if any(step.name == Destroy.name for step in steps):
+            raise RunRefused(
+                "destroy is for good: make a plan, look at it, and run plan.confirm(count)",
+                reason="not_confirmed",
+            )
+        return self._begin(what, where, options)
+
+    async def plan(
+        self, what: Action | Sequence[Action], where: Where = ALL, **options: Unpack[Waiting]
+    ) -> Plan:
+        """List everything and say what `run` would do to each VM, and what may come of it; changes nothing.
+
+        Raises what the run would raise before it begins.
+        """
+        orders, _ = self._orders(what, where, options)
+        for account in self._accounts:
+            account.require_open()
+        sitting = Sitting(self._accounts, orders, Ledger(orders.steps, Book("", None)))
+        journal = self._archive.journal
+        known = {}
+        if journal is not None:
+            known = {account.name: await journal.learned(account.name) for account in self._accounts}
+        plan = await make_plan(self._accounts, orders, sitting, known)
+        self._planned[plan.digest] = orders
+        while len(self._planned) > _PLANS_KEPT:
+            del self._planned[next(iter(self._planned))]
+        return plan
 
     async def vms(
-        self,
-        where: Where = ALL,
-        *,
-        services: Iterable[Id] | Everything = ALL,
-        vms: Iterable[Id] | Everything = ALL,
-        exclude: Exclude = (),
+        self, where: Where = ALL, **selecting: Unpack[Selecting]
     ) -> AsyncIterator[tuple[Service, Vm]]:
         """Every selected VM with its service, as the lists come in.
 
         Raises the error of a list that could not be read, after everything that could be.
         """
-        selection = select(where, services=services, vms=vms, exclude=exclude)
+        selection = select(where, **selecting)
         errors: list[Exception] = []
         for account in self._accounts:
             account.require_open()
+            protected = protection(account)
             discovery = Discovery(account, selection)
             async for listed in discovery.lists():
                 for vm in listed.vms:
-                    if selection.wants(listed.service, vm):
+                    if selection.wants(account.name, listed.service, vm, protected):
                         yield listed.service, vm
             errors += [lost.error for lost in discovery.undiscovered if lost.error is not None]
         if len(errors) == 1:
@@ -122,9 +226,155 @@ class Fleet:
         if errors:
             raise ExceptionGroup("some services could not be listed", errors)
 
-    def _run(
-        self, action: Action, where: Any, services: Any, vms: Any, exclude: Any, settle: Any, *, wait: bool
+    # -- runs that were -----------------------------------------------------------------------------------
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        repeat_unknown: bool = False,
+        action: Action | Sequence[Action] | None = None,
+        healthy: HealthCheck | None = None,
+        where: Where | None = None,
     ) -> Run:
-        selection = select(where, services=services, vms=vms, exclude=exclude)
-        policy = (settle or SettlePolicy()) if wait else None
-        return Run(self._accounts, action, selection, policy)
+        """Go on with a run that did not come to its end; it keeps its id.
+
+        Everything undecided is read back before anything is sent. What must be sent at most once and may have
+        been is never sent again, unless ``repeat_unknown`` says so. Iterating yields what was not final; the
+        report covers all. ``action``, ``healthy`` and ``where`` give back what a journal cannot hold: an
+        action of your own, a health check, a predicate.
+
+        Raises:
+            RunNotFound: there is no such run. RunIsActive: somebody is at it.
+        """
+        return self._history.resume(
+            run_id, repeat_unknown=repeat_unknown, action=action, healthy=healthy, where=where
+        )
+
+    def retry(
+        self, run_id: str, *, failed: bool = True, not_attempted: bool = True, unknown: bool = False
+    ) -> Run:
+        """A new run, a child of an earlier one, for those of its VMs that ended so. Raises `RunNotFound`.
+
+        ``unknown`` repeats what may have been done, reboots too.
+        """
+        return self._history.retry(run_id, failed=failed, not_attempted=not_attempted, unknown=unknown)
+
+    def restore(self, run: Run | str, **options: Unpack[Waiting]) -> Run:
+        """The inverse of a stop: start exactly the VMs that this run stopped. Raises `RunNotFound`."""
+        run_id = run if isinstance(run, str) else run.id
+        keys = self._history.stopped_by(run_id)
+        wait = options.pop("wait", True)
+        checked, name = self._orders(Start(), keys or ALL, {**options, "wait": wait})
+        return self._history.child(run_id, checked, keys, run_id_given=name)
+
+    async def reconcile(self, run_id: str, *, grace: float = GRACE) -> list[Finding]:
+        """Read back every VM of a run whose answer was lost, and record what that decides.
+
+        Each is *done*, *not done* or *cannot tell*, with its evidence. "Not done" is said no earlier than
+        ``grace`` seconds after the request was sent. Nothing is sent again. Raises `RunNotFound`.
+        """
+        return await self._history.reconcile(run_id, grace=grace)
+
+    async def runs(self) -> list[RunInfo]:
+        """The runs that are known, the newest first: those in the journal, without one those in memory."""
+        return await self._history.runs()
+
+    async def report(self, run_id: str) -> Report:
+        """What is known of a run. Raises `RunNotFound`."""
+        return await self._history.report(run_id)
+
+    async def prune(self, *, before: datetime | None = None, keep: int | None = None) -> int:
+        """Forget runs that ended before a time, or all but the newest ``keep``; returns how many."""
+        if self._archive.journal is None:
+            raise ConfigurationError("there is no journal to prune; runs in memory go with their client")
+        return await self._archive.journal.prune(before=before, keep=keep)
+
+    # -- what they have in common -------------------------------------------------------------------------
+
+    def _begin(self, what: Action | Sequence[Action], where: Any, options: Waiting | Options) -> Run:
+        orders, run_id = self._orders(what, where, options)
+        return self._history.begin(orders, run_id)
+
+    def _orders(
+        self, what: Action | Sequence[Action], where: Any, options: Waiting | Options
+    ) -> tuple[Orders, str | None]:
+        """Check everything that can be checked before anything is sent. Raises `InvalidArgument`."""
+        given: dict[str, Any] = dict(options)
+        selection = select(
+            where, **{name: given.pop(name) for name in Selecting.__annotations__ if name in given}
+        )
+        wait, settle = given.pop("wait", True), given.pop("settle", None)
+        run_id, most = given.pop("run_id", None), given.pop("max_targets", None)
+        steps = as_steps(what)
+        unknown = set(given) - {"rollout", "strict", "note", "requested_by"}
+        if unknown:
+            raise InvalidArgument(f"a run has no option {min(unknown)!r:.40}; see Fleet for those it has")
+        for account in self._accounts:
+            protection(account)
+        orders = Orders(
+            steps=steps,
+            selection=selection,
+            policy=(settle or SettlePolicy()) if wait else None,
+            max_targets=None if most is None else Share.parse(most, "max_targets"),
+            **given,
+        )
+        return orders, run_id
+
+    def _follow(
+        self,
+        plan: Plan,
+        *,
+        refresh: bool,
+        action: Action | Sequence[Action] | None,
+        healthy: HealthCheck | None,
+        options: Waiting,
+    ) -> Run:
+        told = set(options) - {"run_id", "note", "requested_by"}
+        if told:
+            raise InvalidArgument(f"{min(told)} is part of the plan; give it to fleet.plan()")
+        destroys = any(name == Destroy.name for name in plan.action.split("+"))
+        if destroys and (refresh or plan.confirmed is None):
+            raise RunRefused(
+                f"this plan destroys {len(plan.targets)} VMs for good: look at it, then run "
+                f"plan.confirm({len(plan.targets)})",
+                reason="not_confirmed",
+            )
+        missing = set(plan.accounts) - {account.name for account in self._accounts}
+        if missing:
+            raise InvalidArgument(f"the plan is for account {min(missing)!r:.60}, which is not in this fleet")
+        made = self._planned.get(plan.digest)
+        document = plan.document
+        steps = as_steps(action) if action is not None else made.steps if made else steps_of(document)
+        rollout = _rollout_of(document, made, healthy)
+        keys = [vm.key for vm in plan.vms if vm.why_not not in ("excluded", "protected")]
+        if not keys and not refresh:
+            raise InvalidArgument("the plan is about no VM at all; there is nothing to run")
+        selection = _selection_of(document, made) if refresh else None
+        if selection is None:
+            named = Matcher(pairs=frozenset(), keys=frozenset(keys))
+            selection = Selection(named, None, None, Matcher(), "ignore")
+        orders = Orders(
+            steps=steps,
+            selection=selection,
+            policy=made.policy if made is not None else policy_of(document),
+            rollout=rollout,
+            strict=bool(document.get("strict", False)),
+            plan=None if refresh else plan,
+            note=options.get("note", ""),
+            requested_by=options.get("requested_by", ""),
+        )
+        return self._history.begin(orders, options.get("run_id"))
+
+
+def _rollout_of(document: Any, made: Orders | None, healthy: HealthCheck | None) -> Rollout | None:
+    if made is not None and healthy is None:
+        return made.rollout
+    return rollout_from(document, healthy)
+
+
+def _selection_of(document: Any, made: Orders | None) -> Selection | None:
+    if made is not None:
+        return made.selection
+    stored = document.get("selection")
+    return None if stored is None else Selection.from_document(stored)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
 from ..errors import SeFlowError
+from ..safety import Safety
+from .action import Steps, name_of
+from .book import Book
 from .discover import service_name
 from .outcome import Outcome, Status, TargetKey, cause_of
 from .select import Target
@@ -17,12 +20,28 @@ from .select import Target
 
 @attrs.define(eq=False)
 class Standing:
-    """A target between its selection and its outcome."""
+    """A target between its selection and its outcome.
+
+    Attributes:
+        number: its place in the run.
+        step: the step that it is at; ``sent`` what of it may have reached the panel: ``may_have_acted`` says
+            that an answer was lost, ``accepted`` that the panel took it.
+        changed: whether an earlier step changed it, ``verified`` whether all of them were seen.
+        begun: whether it takes a place of the window; ``idle`` whether nothing is under way for it.
+    """
 
     target: Target
+    number: int
+    step: int = 0
+    batch: int | None = None
     started_at: datetime | None = None
     in_flight: bool = False
     settling: bool = False
+    begun: bool = False
+    idle: bool = True
+    accepted: bool = False
+    changed: bool = False
+    verified: bool = True
     attempts: int = 0
     postponed: int = 0
     may_have_acted: bool = False
@@ -33,10 +52,13 @@ class Standing:
 class Ledger:
     """Targets come in by `select`, move on by `begin` and `settle`, and leave by `finish`."""
 
-    action: str
-    changes: bool
+    steps: Steps
+    book: Book
+    finished: Callable[[Standing, Outcome], None] = attrs.field(default=lambda standing, outcome: None)
     targets: dict[TargetKey, None] = attrs.Factory(dict)
     outcomes: list[Outcome] = attrs.Factory(list)
+    past: dict[TargetKey, Outcome] = attrs.Factory(dict)
+    ended_at: dict[TargetKey, int] = attrs.Factory(dict)  # the step at which a sequence ended early
     counts: dict[Status, int] = attrs.Factory(lambda: dict.fromkeys(Status, 0))
     in_flight: int = 0
     settling: int = 0
@@ -45,55 +67,85 @@ class Ledger:
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
 
     @property
+    def action(self) -> str:
+        """How outcomes call what is done."""
+        return name_of(self.steps)
+
+    @property
+    def open(self) -> Mapping[TargetKey, Standing]:
+        """The targets without an outcome."""
+        return self._open
+
+    @property
     def queued(self) -> int:
         """Targets that nothing was begun for."""
         return len(self._open) - self.in_flight - self.settling
 
-    def select(self, target: Target) -> bool:
-        """Take a target in; False if it is here already."""
-        key = target.key
-        if key in self.targets:
-            return False
-        self.targets[key] = None
-        self._open[key] = Standing(target)
-        return True
+    def select(self, targets: Iterable[Target]) -> list[Standing]:
+        """Take targets in; those that are here already are left out."""
+        new = []
+        for target in targets:
+            key = target.key
+            if key not in self.targets:
+                standing = self._open[key] = Standing(target, len(self.targets))
+                self.targets[key] = None
+                new.append(standing)
+        return new
 
-    def begin(self, target: Target) -> None:
+    def recall(self, outcomes: Iterable[Outcome]) -> None:
+        """What an earlier sitting of this run decided for good."""
+        for outcome in outcomes:
+            self.targets[outcome.key] = None
+            self.past[outcome.key] = outcome
+            self.counts[outcome.status] += 1
+
+    def reopen(self, standing: Standing) -> None:
+        """A target of an earlier sitting that is not decided."""
+        self.targets[standing.target.key] = None
+        self._open[standing.target.key] = standing
+
+    def begin(self, standing: Standing) -> None:
         """Something is about to be sent for it."""
-        standing = self._open[target.key]
         standing.started_at = standing.started_at or datetime.now(UTC)
         standing.in_flight = True
         self.in_flight += 1
 
-    def sent(self, target: Target, requests: int, error: SeFlowError | None) -> Standing:
+    def sent(self, standing: Standing, requests: int, error: SeFlowError | None) -> None:
         """So many requests went out for it, and this came of them."""
-        standing = self._open[target.key]
         standing.attempts += requests
         standing.error = error
         if error is not None and error.may_have_acted:
             standing.may_have_acted = True
-        return standing
 
-    def postpone(self, target: Target) -> None:
+    def postpone(self, standing: Standing) -> None:
         """It goes back into the queue, to be begun again."""
-        standing = self._open[target.key]
         standing.postponed += 1
         self._land(standing)
+        self.book.requeued(standing)
 
-    def settle(self, target: Target) -> None:
+    def settle(self, standing: Standing) -> None:
         """It was accepted, or its answer was lost, and is now watched."""
-        standing = self._open[target.key]
+        self.hold(standing)
+        self.book.accepted(standing)
+
+    def hold(self, standing: Standing) -> None:
+        """It is done and not yet fit to be called so."""
         self._land(standing)
         standing.settling = True
         self.settling += 1
 
-    def standing(self, target: Target) -> Standing:
-        """Where an open target stands."""
-        return self._open[target.key]
+    def advance(self, standing: Standing) -> None:
+        """A step is done, and the next one may begin."""
+        self._land(standing)
+        standing.step += 1
+        standing.postponed = 0
+        standing.accepted = standing.may_have_acted = False
+        standing.error = None
+        self.book.requeued(standing)
 
     def finish(
         self,
-        target: Target,
+        standing: Standing,
         status: Status,
         *,
         verified: bool = False,
@@ -102,11 +154,12 @@ class Ledger:
         error: SeFlowError | None = None,
     ) -> None:
         """Write the outcome and show it to whoever iterates."""
-        standing = self._open.pop(target.key)
-        if standing.settling:
-            self.settling -= 1
+        target = standing.target
+        del self._open[target.key]
         self._land(standing)
         now = datetime.now(UTC)
+        # Where a sequence ended before its end, the step says where.
+        named = len(self.steps) > 1 and status is not Status.CHANGED and status is not Status.UNCHANGED
         outcome = Outcome(
             account=target.account,
             service_id=target.service.id,
@@ -114,6 +167,7 @@ class Ledger:
             vm_id=target.vm.id,
             vm_label=target.vm.label or "",
             action=self.action,
+            step=self.steps[standing.step].name if named else None,
             status=status,
             verified=verified,
             value=value,
@@ -123,23 +177,54 @@ class Ledger:
             started_at=standing.started_at or now,
             finished_at=now,
         )
+        if named:
+            self.ended_at[target.key] = standing.step
         self.outcomes.append(outcome)
         self.counts[status] += 1
+        self.book.finished(standing, outcome)
         self._wake()
+        self.finished(standing, outcome)
 
-    def close(self, cause: str) -> None:
-        """Give every target that is still open the outcome that is true of it now."""
-        for standing in list(self._open.values()):
-            target, error = standing.target, standing.error
-            if standing.settling and error is None:
-                # Accepted by the panel; only the reading that would verify it did not come any more.
-                self.finish(target, Status.CHANGED, cause=cause)
-            elif standing.settling or standing.may_have_acted or (standing.in_flight and self.changes):
-                self.finish(target, Status.UNKNOWN, cause=cause, error=error)
-            elif error is not None and standing.attempts:
-                self.finish(target, Status.FAILED, cause=cause_of(error), error=error)
+    def correct(self, outcome: Outcome) -> None:
+        """Put an outcome in the place of the one that its VM has."""
+        if outcome.key in self.past:
+            before, self.past[outcome.key] = self.past[outcome.key], outcome
+        else:
+            place = next(n for n, old in enumerate(self.outcomes) if old.key == outcome.key)
+            before, self.outcomes[place] = self.outcomes[place], outcome
+        self.counts[before.status] -= 1
+        self.counts[outcome.status] += 1
+
+    def give_up(self, standing: Standing, cause: str) -> None:
+        """Give an open target the outcome that is true of it now."""
+        error = standing.error
+        action = self.steps[standing.step]
+        changes = action.safety is not Safety.READ
+        if standing.settling and changes and error is None:
+            # Accepted by the panel; only the reading that would verify it did not come any more.
+            if standing.step == len(self.steps) - 1:
+                self.finish(standing, Status.CHANGED, cause=cause)
             else:
-                self.finish(target, Status.NOT_ATTEMPTED, cause=cause, error=error)
+                self.finish(standing, Status.FAILED, cause=cause)
+        elif changes and (standing.settling or standing.may_have_acted or standing.in_flight):
+            self.finish(standing, Status.UNKNOWN, cause=cause, error=error)
+        elif error is not None and standing.attempts:
+            self.finish(standing, Status.FAILED, cause=cause_of(error), error=error)
+        elif standing.changed:
+            self.finish(standing, Status.FAILED, cause=cause, error=error)
+        else:
+            self.finish(standing, Status.NOT_ATTEMPTED, cause=cause, error=error)
+
+    async def close(self, cause: str) -> None:
+        """Give every target that is still open its outcome; there are no more after this."""
+        for done, standing in enumerate(list(self._open.values())):
+            self.give_up(standing, cause)
+            if done % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        self.end()
+
+    def end(self) -> None:
+        """There are no more outcomes after this."""
         self.closed = True
         self._wake()
 
@@ -160,9 +245,17 @@ class Ledger:
         if standing.in_flight:
             standing.in_flight = False
             self.in_flight -= 1
+        if standing.settling:
+            standing.settling = False
+            self.settling -= 1
 
     def _wake(self) -> None:
+        if not self._readers:
+            return
         readers, self._readers = self._readers, []
         for reader in readers:
             if not reader.done():
                 reader.set_result(None)
+
+
+_AT_ONCE = 200

@@ -1,13 +1,11 @@
-"""What became of each VM, and of a run."""
+"""What became of each VM, and where a run stands."""
 
 from __future__ import annotations
 
 import enum
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import attrs
@@ -79,21 +77,16 @@ class Outcome:
 
 
 @attrs.frozen(kw_only=True)
-class Undiscovered:
-    """A service (or a whole account, without ids) whose VMs could not be listed."""
-
-    account: str
-    service_id: str | None = None
-    service_name: str | None = None
-    error: SeFlowError | None = None
-    cause: str
-
-
-@attrs.frozen(kw_only=True)
 class Progress:
     """Where a run stands; ``sum(counts) + in_flight + settling + queued == targets`` at every moment.
 
     ``targets`` grows while services are still being listed (``discovering``).
+
+    Attributes:
+        held: the accounts that wait because their provider asked for it, each with the seconds still to go.
+        paused: whether `Run.pause` holds it.
+        stopping: why nothing new is begun any more (``"drained"``, ``"max_failures"`` …), None while it is.
+        batch, batches: which batch it is at, counted from 1, of how many; None without batches.
     """
 
     targets: int
@@ -103,83 +96,16 @@ class Progress:
     queued: int
     discovering: bool
     undiscovered: int
+    held: Mapping[str, float] = attrs.Factory(dict)
+    paused: bool = False
+    stopping: str | None = None
+    batch: int | None = None
+    batches: int | None = None
 
     @property
     def done(self) -> int:
         """VMs with an outcome."""
         return sum(self.counts.values())
-
-
-@attrs.frozen(kw_only=True)
-class Report:
-    """What a run did, so far or in the end: every target once.
-
-    ``targets`` are the keys of the selected VMs; while the run lasts some have no outcome yet. ``error`` is
-    what ``await run`` raises instead of giving the report, None otherwise.
-    """
-
-    run_id: str
-    action: str
-    targets: tuple[TargetKey, ...] = attrs.field(repr=False)
-    outcomes: tuple[Outcome, ...] = attrs.field(repr=False)
-    undiscovered: tuple[Undiscovered, ...] = ()
-    started_at: datetime
-    finished_at: datetime | None = None
-    error: BaseException | None = None
-
-    @cached_property
-    def counts(self) -> dict[Status, int]:
-        """How many VMs ended in each of the five statuses; all five are always there."""
-        counts = dict.fromkeys(Status, 0)
-        for outcome in self.outcomes:
-            counts[outcome.status] += 1
-        return counts
-
-    @property
-    def ok(self) -> bool:
-        """Whether the run is over and every VM was discovered and is as asked."""
-        bad = self.counts[Status.FAILED] + self.counts[Status.UNKNOWN] + self.counts[Status.NOT_ATTEMPTED]
-        over = self.finished_at is not None and self.error is None
-        return over and not bad and not self.undiscovered
-
-    @cached_property
-    def causes(self) -> dict[str, tuple[Outcome, ...]]:
-        """Outcomes by cause, the most frequent first; those without a cause are left out."""
-        groups: defaultdict[str, list[Outcome]] = defaultdict(list)
-        for outcome in self.outcomes:
-            if outcome.cause is not None:
-                groups[outcome.cause].append(outcome)
-        ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-        return {cause: tuple(outcomes) for cause, outcomes in ordered}
-
-    def raise_for_failures(self) -> None:
-        """Raise an `ExceptionGroup` of what keeps the report from being ok, if anything does."""
-        if self.ok:
-            return
-        bad = (Status.FAILED, Status.UNKNOWN, Status.NOT_ATTEMPTED)
-        errors: list[BaseException] = [
-            outcome.error
-            or SeFlowError(
-                f"{outcome.action} of VM {outcome.vm_id} of service {outcome.service_id}: "
-                f"{outcome.status} ({outcome.cause})"
-            )
-            for outcome in self.outcomes
-            if outcome.status in bad
-        ]
-        errors += [
-            lost.error or SeFlowError(f"service {lost.service_id} was not listed ({lost.cause})")
-            for lost in self.undiscovered
-        ]
-        if self.error is not None:
-            errors.append(self.error)
-        if self.finished_at is None:
-            errors.append(SeFlowError(f"run {self.run_id} is not over"))
-        raise BaseExceptionGroup(str(self), errors)
-
-    def __str__(self) -> str:
-        counted = ", ".join(f"{number} {status}" for status, number in self.counts.items())
-        missing = f", {len(self.undiscovered)} undiscovered" if self.undiscovered else ""
-        return f"{self.action} of {len(self.targets)} VMs ({self.run_id}): {counted}{missing}"
 
 
 _CAUSES: tuple[tuple[type[SeFlowError], str], ...] = (

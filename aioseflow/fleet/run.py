@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 import warnings
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from ..errors import InvalidArgument
-from ..policy import SettlePolicy
 from .account import Account
-from .action import Action
-from .crew import Control, Crew
+from .archive import Archive
+from .book import Book
+from .journal import Journal, JournalError, RunHeader, StoredRun
 from .ledger import Ledger
-from .outcome import Outcome, Progress, Report
-from .select import Selection, check_found
+from .memory import limits_from, notes_of, stored_of
+from .orders import Orders
+from .outcome import Outcome, Progress
+from .past import is_complete
+from .report import Report, Undiscovered
+from .rollout import check_limit
+from .sitting import Sitting
 
 
 class Run:
@@ -27,101 +32,158 @@ class Run:
     gives the `Report`; ``async for outcome in run`` every outcome from the first, in any number of loops,
     none of which slows the run or stops it by ending. ``async with run`` waits for its end, and cancels it
     if the block fails. Closing the client cancels it. One VM's failure never raises; `InvalidArgument` for
-    ids that do not exist and the error of the only account (or of all) that could not be listed do.
+    what is refused before anything is sent, the error of the only account (or of all) that could not be
+    listed, `JournalError` where nothing can be written down, and `RunIsActive` for a run that another process
+    is at do.
     """
 
     def __init__(
         self,
         accounts: tuple[Account, ...],
-        action: Action,
-        selection: Selection,
-        policy: SettlePolicy | None,
+        orders: Orders,
+        archive: Archive,
+        *,
+        run_id: str | None = None,
+        history: Callable[[], Any] | None = None,
+        repeat_unknown: bool = False,
     ) -> None:
-        self._id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         self._accounts = accounts
-        self._action = action
-        self._selection = selection
-        self._ledger = Ledger(action.name, action.changes)
-        self._control = Control()
-        self._control.running.set()
-        self._crews = [
-            Crew(account, action, selection, policy, self._ledger, self._control) for account in accounts
-        ]
+        self._orders = orders
+        self._archive = archive
+        self._history = history
+        self._repeat_unknown = repeat_unknown
+        self._book = Book(self.run_id, archive.journal)
+        self._ledger = Ledger(orders.steps, self._book)
+        self._sitting = Sitting(accounts, orders, self._ledger)
         self._created_at = datetime.now(UTC)
         self._finished_at: datetime | None = None
+        self._is_recorded = history is not None
+        self._is_leased = self._is_held = False
         self._cancelled = False
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
+        self._inner: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        archive.made(self)
 
     @property
     def id(self) -> str:
-        """The run's name, known at once."""
-        return self._id
+        """The run's name, known at once; with a journal the run is durable before it can be read."""
+        self._record()
+        return self.run_id
+
+    @property
+    def orders(self) -> Orders:
+        """What it is to do."""
+        return self._orders
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every target has its outcome."""
+        return self._ended.is_set()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has started and is not over."""
+        return self._task is not None and not self._ended.is_set()
 
     def __repr__(self) -> str:
-        done, targets = len(self._ledger.outcomes), len(self._ledger.targets)
-        return f"<Run {self._id}: {self._action.name}, {done} of {targets}>"
+        done, targets = len(self._ledger.outcomes) + len(self._ledger.past), len(self._ledger.targets)
+        return f"<Run {self.run_id}: {self._ledger.action}, {done} of {targets}>"
 
     @property
     def progress(self) -> Progress:
         """Where the run stands now."""
-        ledger = self._ledger
+        ledger, schedule, crews = self._ledger, self._sitting.schedule, self._sitting.crews
+        waits = {account.name: account.held for account in self._accounts}
         return Progress(
             targets=len(ledger.targets),
             counts=dict(ledger.counts),
             in_flight=ledger.in_flight,
             settling=ledger.settling,
             queued=ledger.queued,
-            discovering=self._finished_at is None and any(crew.discovery.reading for crew in self._crews),
-            undiscovered=sum(len(crew.discovery.undiscovered) for crew in self._crews),
+            discovering=self._finished_at is None and any(c.intake.discovery.reading for c in crews),
+            undiscovered=sum(len(crew.intake.discovery.undiscovered) for crew in crews),
+            held={name: seconds for name, seconds in waits.items() if seconds > 0 and self.is_live},
+            paused=schedule.paused,
+            stopping=schedule.stopping,
+            batch=schedule.batch + 1 if schedule.batch_sizes else None,
+            batches=len(schedule.batch_sizes) or None,
         )
 
     @property
     def report(self) -> Report:
         """What is known so far; after the end, the same as ``await run``."""
+        ledger = self._ledger
+        again = {outcome.key for outcome in ledger.outcomes} if ledger.past else ()
+        past = tuple(outcome for key, outcome in ledger.past.items() if key not in again)
         return Report(
-            run_id=self._id,
-            action=self._action.name,
-            targets=tuple(self._ledger.targets),
-            outcomes=tuple(self._ledger.outcomes),
-            undiscovered=tuple(lost for crew in self._crews for lost in crew.discovery.undiscovered),
+            run_id=self.run_id,
+            action=ledger.action,
+            targets=tuple(ledger.targets),
+            outcomes=past + tuple(ledger.outcomes),
+            undiscovered=self._undiscovered(),
             started_at=self._created_at,
             finished_at=self._finished_at,
             error=self._error,
+            parent=self._orders.parent,
+            note=self._orders.note,
+            requested_by=self._orders.requested_by,
+            resumed=int(self._history is not None),
+            missing_values=self._orders.selection.missing_values,
         )
 
+    def _undiscovered(self) -> tuple[Undiscovered, ...]:
+        return tuple(lost for crew in self._sitting.crews for lost in crew.intake.discovery.undiscovered)
+
+    @property
+    def limit(self) -> int | None:
+        """How many requests of this run may be in flight, None for as many as its accounts allow."""
+        return self._sitting.schedule.limit
+
+    @limit.setter
+    def limit(self, limit: int | None) -> None:
+        check_limit(limit)
+        self._sitting.schedule.limit = limit
+        if self.is_live:
+            self._sitting.schedule.kick()
+
     def start(self) -> Self:
-        """Begin, in the running loop; more than once does nothing more. Raises `ConfigurationError`."""
+        """Begin, in the running loop; more than once does nothing more.
+
+        Raises `ConfigurationError`, `JournalError` among it.
+        """
         if self._task is None:
             loop = asyncio.get_running_loop()
             for account in self._accounts:
                 account.require_open()
-            self._task = loop.create_task(self._work(), name=f"aioseflow run {self._id}")
-            self._task.add_done_callback(self._end)
+            self._record()
+            self._archive.started(self)
+            self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
+            self._task.add_done_callback(self._make_sure)
             for account in self._accounts:
                 account.adopt(self)
         return self
 
     def pause(self) -> None:
         """Start nothing new; what is in flight goes on."""
-        self._control.running.clear()
+        self._sitting.schedule.pause()
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        self._control.running.set()
+        self._sitting.schedule.unpause()
 
     def drain(self) -> None:
-        """Finish what is sent, start nothing more; the rest is ``not_attempted``."""
-        self._control.draining = True
-        self._control.running.set()
+        """Finish what was begun, start nothing more; the rest is ``not_attempted``."""
+        self._sitting.schedule.stop("drained")
 
     def cancel(self) -> None:
         """Stop now: what was sent without an answer is ``unknown``, what was not is ``not_attempted``."""
         if not self._cancelled:
             self._cancelled = True
-            if self._task is not None:
-                self._task.cancel()
+            if self._inner is not None:
+                self._inner.cancel()
 
     async def wait_closed(self) -> None:
         """Wait until every target has its outcome; raises nothing of the run's."""
@@ -157,7 +219,7 @@ class Run:
     def __del__(self) -> None:
         if getattr(self, "_task", self) is None and not self._cancelled:
             warnings.warn(
-                f"run {self._id} ({self._action.name}) was never started: await it or iterate it",
+                f"run {self.run_id} ({self._ledger.action}) was never started: await it or iterate it",
                 RuntimeWarning,
                 stacklevel=1,
                 source=self,
@@ -167,50 +229,157 @@ class Run:
         if self._error is not None:
             raise self._error
 
-    def _end(self, task: asyncio.Task[None]) -> None:
-        """The last word, whatever ended the run: a task may be cancelled before its first step."""
-        cause = "drained"
-        if task.cancelled():
-            # Cancelling a run is an ending like any other: its report says what was not done.
-            self._cancelled, cause = True, "cancelled"
-        elif (error := task.exception()) is not None:
-            self._error = _only(error)
-            cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
-        for crew in self._crews:
-            crew.discovery.give_up(cause)
-        self._finished_at = datetime.now(UTC)
-        self._ledger.close(cause)
-        for account in self._accounts:
-            account.release(self)
-        self._ended.set()
+    def correct(self, outcome: Outcome) -> None:
+        """What was learned later of a VM takes the place of its outcome."""
+        self._ledger.correct(outcome)
+
+    def stored(self) -> StoredRun:
+        """The run as a journal would give it back."""
+        return stored_of(self._header(), self._ledger, self.report, discovered=not self._undiscovered())
+
+    # -- its life -----------------------------------------------------------------------------------------
+
+    def _header(self) -> RunHeader:
+        return RunHeader(
+            run_id=self.run_id,
+            parent=self._orders.parent,
+            action=self._ledger.action,
+            accounts=tuple(account.name for account in self._accounts),
+            created_at=self._created_at,
+            document=self._orders.to_document(),
+            note=self._orders.note,
+            requested_by=self._orders.requested_by,
+        )
+
+    def _record(self) -> None:
+        """Make it durable that there is such a run; a file is written only where a journal was asked for."""
+        journal = self._archive.journal
+        if journal is not None and not self._is_recorded:
+            journal.create(self._header())
+            self._is_recorded = True
+
+    async def _supervise(self) -> None:
+        """Whatever ends the work, the last word is said."""
+        inner = self._inner = asyncio.get_running_loop().create_task(self._work())
+        if self._cancelled:
+            inner.cancel()
+        hurry = False
+        while not inner.done():
+            try:
+                await asyncio.wait([inner])
+            except asyncio.CancelledError:
+                # The loop is being closed: what is left is done without waiting.
+                hurry, self._cancelled = True, True
+                inner.cancel()
+        try:
+            await self._conclude(inner, hurry=hurry)
+        except asyncio.CancelledError:
+            self._say_last_word("cancelled")
+            raise
 
     async def _work(self) -> None:
-        if self._cancelled:
-            raise asyncio.CancelledError
-        explicit = self._selection.is_explicit
-        if explicit:
-            await self._look_up()
-        async with asyncio.TaskGroup() as tasks:
-            for crew in self._crews:
-                tasks.create_task(crew.work(listed=explicit))
-        errors = [crew.discovery.error for crew in self._crews]
-        if all(error is not None for error in errors):
-            # One account that answers makes a report; where none does there is nothing to report.
-            self._error = errors[0]
+        journal, history = self._archive.journal, None
+        if journal is not None:
+            journal.acquire()
+            self._is_leased = True
+        if self._history is not None:
+            history = await self._history()
+            self._created_at = history.info.started_at or history.info.header.created_at
+            if history.info.state == "ended" and is_complete(history, self._orders.steps):
+                self._sitting.recall(history)
+                self._finished_at = history.info.finished_at
+                return
+        if journal is not None:
+            journal.hold(self.run_id)
+            self._is_held = True
+            if self._history is not None:
+                # Until it was held, somebody else may have gone on with it.
+                history = await self._history()
+        if history is not None and not history.discovered and self._orders.selection_lost:
+            raise InvalidArgument(
+                f"run {self.run_id} was ended before all its VMs were known, and it chose them by a "
+                "predicate, which no file can hold: give it again with where=…"
+            )
+        whole = self._orders.needs_everything
+        if journal is not None:
+            await limits_from(journal, self._accounts)
+            others = [run for run in await journal.running() if run != self.run_id]
+            whole = whole or any(journal.is_held(run) for run in others)
+        await self._sitting.work(whole=whole, history=history, repeat_unknown=self._repeat_unknown)
 
-    async def _look_up(self) -> None:
-        """Find everything that was named before anything is sent."""
-        async with asyncio.TaskGroup() as tasks:
-            listings = [tasks.create_task(crew.list_everything()) for crew in self._crews]
-        discoveries = [crew.discovery for crew in self._crews]
-        asked = all(discovery.error is None for discovery in discoveries)
-        read = not any(discovery.undiscovered for discovery in discoveries)
-        check_found(
-            self._selection,
-            [target for listing in listings for target in listing.result()[0]],
-            services={service for each in discoveries for service in each.services} if asked else None,
-            vms={pair for listing in listings for pair in listing.result()[1]} if read else None,
-        )
+    async def _conclude(self, inner: asyncio.Task[None], *, hurry: bool) -> None:
+        cause = self._sitting.schedule.stopping or "drained"
+        if inner.cancelled():
+            # Cancelling a run is an ending like any other: its report says what was not done.
+            self._cancelled, cause = True, "cancelled"
+        elif (error := inner.exception()) is not None:
+            self._error = _only(error)
+            cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
+        else:
+            self._error = self._sitting.error or self._book.broken
+        if not hurry:
+            await self._ledger.close(cause)
+        self._close_up(cause)
+        if self._is_held and self._archive.journal is not None:
+            try:
+                await self._write_up(self._archive.journal, hurry=hurry)
+            except JournalError as error:
+                self._error = self._error or error
+        self._say_last_word(cause)
+
+    async def _write_up(self, journal: Journal, *, hurry: bool) -> None:
+        """Everything that was told is durable before the run says that it is over."""
+        if hurry:
+            journal.flush_now()
+            return
+        notes = await notes_of(journal, self._accounts, self._sitting, self._ledger, self._created_at)
+        for account, key, value in notes:
+            journal.learn(account, key, value)
+        await journal.flush()
+
+    def _close_up(self, cause: str) -> None:
+        """Nothing is open any more, and nothing will be."""
+        if self._finished_at is not None:
+            return  # or it was over before it began
+        for standing in list(self._ledger.open.values()):
+            self._ledger.give_up(standing, cause)
+        for crew in self._sitting.crews:
+            crew.intake.discovery.give_up(cause)
+        self._finished_at = datetime.now(UTC)
+        if self._is_held:
+            error = None if self._error is None else str(self._error)
+            self._book.ended(self._finished_at, error, self._undiscovered())
+
+    def _say_last_word(self, cause: str) -> None:
+        if self._ended.is_set():
+            return
+        self._close_up(cause)
+        self._ledger.end()
+        self._let_go()
+        for account in self._accounts:
+            account.release(self)
+        self._archive.ended(self)
+        self._ended.set()
+
+    def _let_go(self) -> None:
+        journal = self._archive.journal
+        if journal is None or not self._is_leased:
+            return
+        if self._is_held:
+            journal.unhold(self.run_id)
+        self._is_leased = self._is_held = False
+        try:
+            journal.release()
+        except JournalError as error:
+            self._error = self._error or error
+
+    def _make_sure(self, task: asyncio.Task[None]) -> None:
+        """A task may be cancelled before its first step, and then never say anything."""
+        if task.cancelled():
+            self._cancelled = True
+        elif (error := task.exception()) is not None:
+            self._error = self._error or error
+        self._say_last_word("cancelled" if task.cancelled() else "run_failed")
 
 
 def _only(error: BaseException) -> BaseException:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias, final
+from functools import cached_property
+from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 
 from ..errors import InvalidArgument
 from ..identifiers import Id, check_id
 from ..models import Service, Vm
+from .expression import Expression, compile_expression
 from .outcome import TargetKey
 
 
@@ -28,8 +30,12 @@ ALL: Final = Everything()
 
 Pair: TypeAlias = tuple[str, str]
 Predicate: TypeAlias = Callable[[Service, Vm], bool]
-Where: TypeAlias = Everything | Predicate | Iterable[tuple[Id | Service, Id | Vm]]
-"""A predicate of service and VM, pairs of service and VM ids (or the objects), or `ALL`."""
+Named: TypeAlias = Iterable[tuple[Id | Service, Id | Vm] | tuple[str, Id | Service, Id | Vm]]
+Where: TypeAlias = Everything | str | Predicate | Named
+"""A text (see `compile_expression`), a predicate of service and VM, pairs of service and VM ids (or the
+objects; an account's name may stand before them), or `ALL`."""
+Exclude: TypeAlias = str | Predicate | Named
+Missing: TypeAlias = Literal["error", "ignore"]
 
 
 @attrs.frozen
@@ -46,78 +52,199 @@ class Target:
 
 
 @attrs.frozen
+class Matcher:
+    """VMs by a condition or by name; of the forms one is set, or none for all."""
+
+    condition: Expression | Predicate | None = None
+    pairs: frozenset[Pair] | None = None
+    keys: frozenset[TargetKey] | None = None
+
+    @classmethod
+    def parse(cls, value: Any, what: str, *, empty: bool) -> Matcher:
+        """Check a ``where`` or ``exclude``. Raises `InvalidArgument`."""
+        if isinstance(value, str):
+            return cls(condition=compile_expression(value, what))
+        if callable(value):
+            return cls(condition=value)
+        pairs, keys = _names(value, what)
+        if not pairs and not keys and not empty:
+            raise InvalidArgument(f"{what} is empty, which never means everything; {_HINT}")
+        return cls(pairs=pairs, keys=keys)
+
+    @property
+    def names(self) -> bool:
+        """Whether it names VMs."""
+        return self.pairs is not None
+
+    def matches(self, account: str, service: Service, vm: Vm) -> bool:
+        """Whether it is about this VM; an exception of the user's predicate passes through."""
+        if isinstance(self.condition, Expression):
+            return self.condition(service, vm, account)
+        if self.condition is not None:
+            return bool(self.condition(service, vm))
+        return self.names_vm(account, service.id, vm.id)
+
+    def may_match(self, account: str, service: Service, vm: Vm) -> bool:
+        """Whether it is about this VM, or may be: a condition on a value that is missing may be met."""
+        if isinstance(self.condition, Expression):
+            return self.condition.decide(service, vm, account) is not False
+        return self.matches(account, service, vm)
+
+    def rules_out(self, account: str, service: Service) -> bool:
+        """Whether no VM of this service can match."""
+        if isinstance(self.condition, Expression):
+            return self.condition.rules_out(service, account)
+        return self.names and not self.names_service(account, service.id)
+
+    def names_vm(self, account: str, service_id: str, vm_id: str) -> bool:
+        """Whether this VM is named."""
+        return (service_id, vm_id) in (self.pairs or ()) or (account, service_id, vm_id) in (self.keys or ())
+
+    def names_service(self, account: str, service_id: str) -> bool:
+        """Whether a VM of this service is named."""
+        return service_id in self._services or (account, service_id) in self._services
+
+    @cached_property
+    def _services(self) -> set[str | Pair]:
+        named: set[str | Pair] = {service for service, _ in self.pairs or ()}
+        named.update((account, service) for account, service, _ in self.keys or ())
+        return named
+
+    def document(self) -> Any:
+        """Itself, fit for JSON; None for a predicate, which no file can hold."""
+        if isinstance(self.condition, Expression):
+            return self.condition.text
+        if self.condition is not None:
+            return None
+        return [list(pair) for pair in sorted(self.pairs or ())] + [
+            list(key) for key in sorted(self.keys or ())
+        ]
+
+
+@attrs.frozen
 class Selection:
     """The checked form of ``where``, ``services``, ``vms`` and ``exclude``: a VM must satisfy all."""
 
-    predicate: Predicate | None
-    pairs: frozenset[Pair] | None
+    where: Matcher | None
     services: frozenset[str] | None
     vms: frozenset[str] | None
-    excluded: Predicate | frozenset[Pair]
+    exclude: Matcher
+    missing: Missing = "error"
 
     @property
     def is_explicit(self) -> bool:
         """Whether ids were named, which must all exist before anything is sent."""
-        return self.pairs is not None or self.services is not None or self.vms is not None
+        return self._names or self.services is not None or self.vms is not None
 
-    def wants_service(self, service: Service) -> bool:
+    @property
+    def _names(self) -> bool:
+        return self.where is not None and self.where.names
+
+    @property
+    def missing_values(self) -> int:
+        """VMs for which a condition met a value that the panel does not give."""
+        matchers = (self.where, self.exclude)
+        conditions = [matcher.condition for matcher in matchers if matcher is not None]
+        return sum(condition.missing for condition in conditions if isinstance(condition, Expression))
+
+    def wants_service(self, account: str, service: Service) -> bool:
         """Whether the VMs of this service have to be listed."""
         if self.services is not None and service.id not in self.services:
             return False
-        return self.pairs is None or any(service.id == service_id for service_id, _ in self.pairs)
+        return self.where is None or not self.where.rules_out(account, service)
 
-    def wants(self, service: Service, vm: Vm) -> bool:
-        """Whether this VM is selected; an exception of the user's predicate passes through."""
-        pair = service.id, vm.id
-        if self.pairs is not None and pair not in self.pairs:
-            return False
+    def selects(self, account: str, service: Service, vm: Vm) -> bool:
+        """Whether ``where``, ``services`` and ``vms`` are about this VM, excluded or not."""
         if self.vms is not None and vm.id not in self.vms:
             return False
-        if self.predicate is not None and not self.predicate(service, vm):
-            return False
-        if callable(self.excluded):
-            return not self.excluded(service, vm)
-        return pair not in self.excluded
+        return self.where is None or self.where.matches(account, service, vm)
+
+    def leaves_out(self, account: str, service: Service, vm: Vm, protected: Matcher | None) -> str | None:
+        """Why a selected VM is no target: ``"excluded"`` or ``"protected"``; None if it is one."""
+        if self.exclude.may_match(account, service, vm):
+            return "excluded"
+        if protected is not None and not self._names_vm(account, service.id, vm.id):
+            return "protected" if protected.may_match(account, service, vm) else None
+        return None
+
+    def wants(self, account: str, service: Service, vm: Vm, protected: Matcher | None = None) -> bool:
+        """Whether this VM is a target."""
+        return self.selects(account, service, vm) and self.leaves_out(account, service, vm, protected) is None
+
+    def _names_vm(self, account: str, service_id: str, vm_id: str) -> bool:
+        named = self._names and self.where is not None and self.where.names_vm(account, service_id, vm_id)
+        return named or (self.vms is not None and vm_id in self.vms)
+
+    def to_document(self) -> dict[str, Any] | None:
+        """Itself, fit for JSON; None if a predicate is part of it."""
+        where = None if self.where is None else self.where.document()
+        exclude = self.exclude.document()
+        if exclude is None or (self.where is not None and where is None):
+            return None
+        return {
+            "where": where,
+            "services": None if self.services is None else sorted(self.services),
+            "vms": None if self.vms is None else sorted(self.vms),
+            "exclude": exclude,
+            "missing": self.missing,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Selection:
+        """The selection that `to_document` wrote."""
+        return select(
+            ALL if document["where"] is None else _written(document["where"]),
+            services=ALL if document["services"] is None else document["services"],
+            vms=ALL if document["vms"] is None else document["vms"],
+            exclude=_written(document["exclude"]),
+            missing=document["missing"],
+        )
 
 
 def select(
     where: Where,
     *,
-    services: Iterable[Id] | Everything,
-    vms: Iterable[Id] | Everything,
-    exclude: Predicate | Iterable[tuple[Id | Service, Id | Vm]],
+    services: Iterable[Id] | Everything = ALL,
+    vms: Iterable[Id] | Everything = ALL,
+    exclude: Exclude = (),
+    missing: Missing = "error",
 ) -> Selection:
     """Check a selection. Raises `InvalidArgument`; nothing has been sent then."""
-    predicate: Predicate | None = None
-    pairs: frozenset[Pair] | None = None
-    if callable(where):
-        predicate = where
-    elif not isinstance(where, Everything):
-        pairs = _pairs(where, "where")
-        if not pairs:
-            raise InvalidArgument(f"where is empty, which never means everything; {_HINT}")
+    if missing not in ("error", "ignore"):
+        raise InvalidArgument(f"missing is 'error' or 'ignore', not {missing!r:.40}")
     return Selection(
-        predicate=predicate,
-        pairs=pairs,
+        where=None if isinstance(where, Everything) else Matcher.parse(where, "where", empty=False),
         services=_ids(services, "services"),
         vms=_ids(vms, "vms"),
-        excluded=exclude if callable(exclude) else _pairs(exclude, "exclude"),
+        exclude=Matcher.parse(exclude, "exclude", empty=True),
+        missing=missing,
     )
 
 
-_HINT = "give a predicate (service, vm), pairs of ids [(service_id, vm_id)], or aioseflow.ALL"
+_HINT = "give an expression, a predicate (service, vm), pairs of ids [(service_id, vm_id)], or aioseflow.ALL"
+_PAIR, _KEY = 2, 3
 
 
-def _pairs(value: Any, what: str) -> frozenset[Pair]:
-    if value is None or isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+def _names(value: Any, what: str) -> tuple[frozenset[Pair], frozenset[TargetKey]]:
+    if value is None or isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
         raise InvalidArgument(f"{what}={value!r:.60} selects nothing that could be meant; {_HINT}")
-    pairs = set()
+    pairs, keys = set(), set()
     for item in value:
-        if not isinstance(item, tuple | list) or len(item) != 2:
+        if not isinstance(item, tuple | list) or len(item) not in (_PAIR, _KEY):
             raise InvalidArgument(f"{what} contains {item!r:.60}, which is not a pair; {_HINT}")
-        service, vm = item
-        pairs.add((_id(service, f"a service id in {what}"), _id(vm, f"a VM id in {what}")))
-    return frozenset(pairs)
+        *account, service, vm = item
+        pair = _id(service, f"a service id in {what}"), _id(vm, f"a VM id in {what}")
+        if not account:
+            pairs.add(pair)
+        elif isinstance(account[0], str):
+            keys.add((account[0], *pair))
+        else:
+            raise InvalidArgument(f"{what} contains {item!r:.60}, whose first part is no account's name")
+    return frozenset(pairs), frozenset(keys)
+
+
+def _written(value: Any) -> Any:
+    return value if isinstance(value, str) else [tuple(item) for item in value]
 
 
 def _ids(value: Any, what: str) -> frozenset[str] | None:
@@ -139,32 +266,50 @@ def _id(value: Any, what: str) -> str:
 
 def check_found(
     selection: Selection,
-    found: Iterable[Target],
+    found: Iterable[TargetKey],
     *,
     services: set[str] | None,
-    vms: set[Pair] | None,
+    vms: set[TargetKey] | None,
 ) -> None:
     """Raise `InvalidArgument` for ids that were named and do not exist, or that name two VMs.
 
-    ``found`` are the selected targets; ``services`` the ids of all services, and ``vms`` those of all VMs of
-    the services that were listed; None where some could not be read, and what is missing may be there.
+    ``found`` are the selected targets; ``services`` the ids of all services, and ``vms`` all VMs of the
+    services that were listed; None where some could not be read, and what is missing may be there.
     """
     places: dict[str, list[str]] = {}
-    for target in found:
-        places.setdefault(target.vm.id, []).append(f"service {target.service.id} of {target.account}")
+    for account, service_id, vm_id in found:
+        places.setdefault(vm_id, []).append(f"service {service_id} of {account}")
+    named = selection.where is not None and selection.where.names
     for vm_id in sorted(selection.vms or ()):
-        if len(places.get(vm_id, [])) > 1 and selection.pairs is None:
+        if len(places.get(vm_id, [])) > 1 and not named:
             shown = " and in ".join(sorted(places[vm_id]))
             raise InvalidArgument(f"VM {vm_id} is in {shown}; name it with where=[(service_id, vm_id)]")
+    if selection.missing == "ignore":
+        return
     missing: list[str] = []
     if services is not None:
         missing += [f"service {service}" for service in sorted((selection.services or set()) - services)]
     if vms is not None:
-        missing += [
-            f"VM {vm} of service {service}"
-            for service, vm in sorted((selection.pairs or set()) - vms)
-            if selection.services is None or service in selection.services
-        ]
-        missing += [f"VM {vm}" for vm in sorted((selection.vms or set()) - {vm for _, vm in vms})]
+        missing += _missing_vms(selection, vms)
     if missing:
-        raise InvalidArgument(f"not found, so nothing was sent: {', '.join(missing[:20])}")
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise InvalidArgument(
+            f'not found, so nothing was sent: {", ".join(missing[:_SHOWN])}{more}; missing="ignore" goes on'
+        )
+
+
+_SHOWN = 20
+
+
+def _missing_vms(selection: Selection, vms: set[TargetKey]) -> list[str]:
+    pairs = {(service, vm) for _, service, vm in vms}
+    where = selection.where or Matcher()
+    wanted = sorted((where.pairs or set()) - pairs) + [
+        (service, vm) for _, service, vm in sorted((where.keys or set()) - vms)
+    ]
+    named = [
+        f"VM {vm} of service {service}"
+        for service, vm in wanted
+        if selection.services is None or service in selection.services
+    ]
+    return named + [f"VM {vm}" for vm in sorted((selection.vms or set()) - {vm for _, vm in pairs})]

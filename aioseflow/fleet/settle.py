@@ -7,56 +7,70 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
 
 import attrs
 
 from ..errors import SeFlowError
-from ..models import PowerState, Vm
+from ..models import Vm
 from ..policy import SettlePolicy
 from .account import Account
-from .select import Target
+from .ledger import Standing
 
 Verdict: TypeAlias = Literal["seen", "not_seen", "not_readable"]
+Done: TypeAlias = Callable[[Vm | None], bool | None]
+Look: TypeAlias = Callable[[Vm], Awaitable[bool | None]]
+
+_LOOKS_AT_ONCE = 8
 
 
 @attrs.define(eq=False)
-class _Waiting:
-    target: Target
+class Waiting:
+    """A VM that is watched, what shows that it is done, and what was seen of it so far."""
+
+    standing: Standing
+    done: Done
+    look: Look
+    since: float
     sightings: int = 0
     was_read: bool = False
-    last: PowerState | None = None
+    last: tuple[object, ...] | None = None
 
 
 @attrs.define(eq=False)
 class _Service:
-    waiting: dict[str, _Waiting] = attrs.Factory(dict)
+    waiting: dict[str, Waiting] = attrs.Factory(dict)
     moved_at: float = 0.0
     restart: bool = False
 
 
 @attrs.define(eq=False)
 class Settler:
-    """Watches the VMs of one account until they are in the wanted state or nothing moves any more."""
+    """Watches the VMs of one account until they are as wanted or nothing moves any more.
+
+    ``report`` is told once of each VM: the verdict, the last reading and the seconds that it took;
+    ``readings`` of every list, with the loop's time at which it was asked for.
+    """
 
     account: Account
-    wanted: PowerState
     policy: SettlePolicy
-    report: Callable[[Target, Verdict], None]
+    report: Callable[[Standing, Verdict, Vm | None, float], None]
+    readings: Callable[[str, list[Vm], float], None]
     tasks: asyncio.TaskGroup
     _services: dict[str, _Service] = attrs.field(factory=dict, init=False)
     _random: random.Random = attrs.field(factory=random.Random, init=False)
 
-    def watch(self, target: Target) -> None:
-        """Wait for this VM; ``report`` is told once."""
-        service_id = target.service.id
-        service = self._services.get(service_id)
+    def watch(self, standing: Standing, done: Done, look: Look) -> None:
+        """Wait for this VM."""
+        target = standing.target
+        service = self._services.get(target.service.id)
+        now = asyncio.get_running_loop().time()
         if service is None:
-            service = self._services[service_id] = _Service()
-            self.tasks.create_task(self._poll(service_id, service))
-        service.waiting[target.vm.id] = _Waiting(target)
-        service.moved_at = asyncio.get_running_loop().time()
+            service = self._services[target.service.id] = _Service()
+            self.tasks.create_task(self._poll(target.service.id, service))
+        service.waiting[target.vm.id] = Waiting(standing, done, look, now)
+        service.moved_at = now
         service.restart = True
 
     async def _poll(self, service_id: str, service: _Service) -> None:
@@ -70,37 +84,59 @@ class Settler:
             else:
                 pause = min(self.policy.longest_poll, pause * 1.5)
             # Only those accepted before the list was asked for can be judged by it.
-            asked_for = list(service.waiting.values())
+            waiting, asked_at = list(service.waiting.values()), loop.time()
             try:
                 vms = await self.account.polls.list(service_id)
             except SeFlowError:
                 # A list that fails now may work in the next round; patience decides.
                 pass
             else:
-                self._judge(service, asked_for, {vm.id: vm for vm in vms}, loop.time())
+                self.readings(service_id, vms, asked_at)
+                await self._judge(service, waiting, {vm.id: vm for vm in vms})
             if loop.time() - service.moved_at >= self.policy.patience:
-                self._give_up(service)
+                self._give_up(service, loop.time())
         del self._services[service_id]
 
-    def _judge(self, service: _Service, asked_for: list[_Waiting], vms: dict[str, Vm], now: float) -> None:
+    async def _judge(self, service: _Service, asked_for: list[Waiting], vms: dict[str, Vm]) -> None:
+        untold = []
         for waiting in asked_for:
-            vm = vms.get(waiting.target.vm.id)
-            power = None if vm is None else vm.power
-            if not waiting.was_read or power is not waiting.last:
-                service.moved_at = now
-            waiting.was_read = True
-            waiting.last = power
-            if vm is None or power is not self.wanted:
-                waiting.sightings = 0
-                continue
-            waiting.sightings += 1
-            # A list may be stale just after a change: one sighting counts only if it says "not locked".
-            if waiting.sightings >= 2 or vm.locked is False:
-                del service.waiting[waiting.target.vm.id]
-                service.moved_at = now
-                self.report(waiting.target, "seen")
+            vm = vms.get(waiting.standing.target.vm.id)
+            done = waiting.done(vm)
+            if done is None and vm is not None:
+                untold.append((waiting, vm))
+            else:
+                self._see(service, waiting, vm, done)
+        for start in range(0, len(untold), _LOOKS_AT_ONCE):
+            some = untold[start : start + _LOOKS_AT_ONCE]
+            looked = await asyncio.gather(*(self._look(waiting, vm) for waiting, vm in some))
+            for (waiting, vm), done in zip(some, looked, strict=True):
+                self._see(service, waiting, vm, done)
 
-    def _give_up(self, service: _Service) -> None:
+    async def _look(self, waiting: Waiting, vm: Vm) -> bool | None:
+        try:
+            return await waiting.look(vm)
+        except SeFlowError:
+            return None
+
+    def _see(self, service: _Service, waiting: Waiting, vm: Vm | None, done: bool | None) -> None:
+        now = asyncio.get_running_loop().time()
+        seen = None if vm is None else (vm.power, vm.locked, done)
+        if done is not None and (not waiting.was_read or seen != waiting.last):
+            service.moved_at = now
+        waiting.was_read = waiting.was_read or done is not None
+        waiting.last = seen
+        if not done:
+            waiting.sightings = 0
+            return
+        waiting.sightings += 1
+        # A list may be stale just after a change: one sighting counts only if it says "not locked".
+        if waiting.sightings >= 2 or (vm is not None and vm.locked is False):
+            del service.waiting[waiting.standing.target.vm.id]
+            service.moved_at = now
+            self.report(waiting.standing, "seen", vm, now - waiting.since)
+
+    def _give_up(self, service: _Service, now: float) -> None:
         for waiting in list(service.waiting.values()):
-            del service.waiting[waiting.target.vm.id]
-            self.report(waiting.target, "not_seen" if waiting.was_read else "not_readable")
+            del service.waiting[waiting.standing.target.vm.id]
+            verdict: Verdict = "not_seen" if waiting.was_read else "not_readable"
+            self.report(waiting.standing, verdict, None, now - waiting.since)

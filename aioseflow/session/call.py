@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from typing import Generic, TypeVar
 
 import attrs
 
+from ..safety import Safety
+
 T = TypeVar("T")
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-class Safety(enum.Enum):
-    """What may be done when it is not known whether the server acted on a request."""
-
-    READ = "read"
-    """Changes nothing: may be repeated."""
-    IDEMPOTENT = "idempotent"
-    """Ends in the same state however often it is sent: may be repeated."""
-    ONCE = "once"
-    """Must reach the server at most once: a lost answer is `OutcomeUnknown`."""
 
 
 READ = Safety.READ

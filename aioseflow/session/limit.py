@@ -196,9 +196,9 @@ class AdaptiveLimit:
         self._held = 0.0  # by a wait that was asked for
         self._refill_until = -math.inf
         self._refill_gap = 0.0
-        if state:
-            self._restore(state)
         self.value = int(self._size)
+        if state:
+            self.recall(state)
 
     def state(self) -> dict[str, Any]:
         """What was learned, fit for JSON: give it to the next `AdaptiveLimit`."""
@@ -209,6 +209,11 @@ class AdaptiveLimit:
             "per_second": self._pace.rate,
             **self._latency.state(),
         }
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Start from another limit's `state`. Raises `ConfigurationError` if it makes no sense."""
+        self._restore(state)
+        self.value = int(self._size)
 
     def sent(self, now: float, *, in_flight: int) -> None:
         """Count a request that goes out, and say in `not_before` when the next may."""

@@ -10,7 +10,7 @@ import attrs
 
 from ..errors import SeFlowError
 from ..policy import RetryPolicy
-from .call import Safety
+from ..safety import Safety
 
 
 class Failure(enum.Enum):

@@ -17,7 +17,8 @@ from yarl import URL
 from ..decoding import decode
 from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
 from ..policy import RetryPolicy, Timeouts
-from .call import Call, Safety
+from ..safety import Safety
+from .call import Call
 from .envelope import judge
 from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange

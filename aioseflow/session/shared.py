@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from yarl import URL
 
@@ -17,7 +18,7 @@ from .circuit import AskForCredentials, AuthCircuit
 from .connections import Connections
 from .events import CircuitChanged, Events, Hook, LimitChanged
 from .gate import Gate, Lane, Ticket, Waiter
-from .limit import Limit
+from .limit import AdaptiveLimit, Limit
 from .retry import Failure, Fault
 from .stats import Counters, Stats
 
@@ -232,10 +233,20 @@ class Shared:
         # A limit of the user's own need not say why.
         return str(getattr(self.gate.limit, "why", ""))
 
+    @property
+    def held(self) -> float:
+        """For how many seconds nobody sends."""
+        return 0.0 if self._loop is None else max(0.0, self.gate.limit.not_before - self._loop.time())
+
+    def remember(self, state: Mapping[str, Any]) -> None:
+        """Let the limit start from what another one learned, unless something was sent already."""
+        limit = self.gate.limit
+        if isinstance(limit, AdaptiveLimit) and not self.counters.attempts:
+            limit.recall(state)
+
     def stats(self) -> Stats:
         """Where the account stands now."""
         counters, gate = self.counters, self.gate
-        held = 0.0 if self._loop is None else gate.limit.not_before - self._loop.time()
         return Stats(
             calls=counters.calls,
             attempts=counters.attempts,
@@ -248,7 +259,7 @@ class Shared:
             waiting=gate.waiting,
             limit=gate.size,
             limit_why="one at a time until the panel answers" if gate.alone else self._limit_why,
-            held=max(0.0, held),
+            held=self.held,
             retry_budget=self.budget.tokens,
             circuit="open" if self.circuit.is_open else "closed",
             panel="down" if self.breaker.is_open else "up",

@@ -261,7 +261,7 @@ def test_the_second_ctrl_c_cancels_and_what_was_sent_is_unknown(spawn: Spawn, pa
     sent = panel.count(method="POST")
     assert 0 < sent <= 32
     assert f"reboot: {sent} unknown, cancelled" in visible(written)
-    assert f"reboot: {120 - sent} not attempted, cancelled" in visible(written)
+    assert f"reboot: {120 - sent} not attempted, drained" in visible(written)
 
 
 def test_a_terminated_run_drains_and_tells_what_it_did(panels: Panels) -> None:

@@ -20,7 +20,7 @@ _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def _progress(targets: int = 10, **counts: int) -> Progress:
     outcomes = {status: counts.get(status.value, 0) for status in Status}
-    rest = {name: counts.get(name, 0) for name in ("in_flight", "settling", "undiscovered")}
+    rest: dict[str, Any] = {name: counts.get(name, 0) for name in ("in_flight", "settling", "undiscovered")}
     queued = targets - sum(outcomes.values()) - rest["in_flight"] - rest["settling"]
     return Progress(
         targets=targets, counts=outcomes, queued=queued, discovering=bool(counts.get("discovering")), **rest

@@ -65,7 +65,7 @@ async def test_duplicates_collapse(panel: Sandbox, seflow: SeFlow) -> None:
     assert panel.effect_count("stop") == 1
 
 
-@pytest.mark.parametrize("where", [None, "", [], (), set(), {}, {"9": "4"}, 'power == "running"', b"x", 7, ["94"], [("9",)], [("9", "4", "1")], [("9", "..")], [(None, "4")]])  # fmt: skip
+@pytest.mark.parametrize("where", [None, "", [], (), set(), {}, {"9": "4"}, " ", b"x", 7, ["94"], [("9",)], [("a", "9", "4", "1")], [(1, "9", "4")], [("9", "..")], [(None, "4")]])  # fmt: skip
 async def test_a_selection_that_came_out_empty_or_odd_is_never_everything(
     panel: Sandbox, seflow: SeFlow, where: Any
 ) -> None:

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import errno
 import selectors
 import socket
@@ -208,7 +209,10 @@ class SocketPairConnector(aiohttp.BaseConnector):
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        accepting = self._loop.create_task(self._loop.connect_accepted_socket(lambda: served, theirs))
+        # In a context of its own: the server's tasks inherit nothing from the client whose turn it is.
+        accepting = self._loop.create_task(
+            self._loop.connect_accepted_socket(lambda: served, theirs), context=contextvars.Context()
+        )
         self._accepting.add(accepting)
         accepting.add_done_callback(self._accepting.discard)
         try:
@@ -219,8 +223,12 @@ class SocketPairConnector(aiohttp.BaseConnector):
             ours.close()
             raise
         # The one way to use a socket of this family that all loops have.
-        _, protocol = await self._loop.create_unix_connection(self._factory, sock=ours)
+        _, protocol = await self._loop.create_unix_connection(lambda: self._client_end(served), sock=ours)
         return protocol
+
+    def _client_end(self, served: asyncio.BaseProtocol) -> ResponseHandler:
+        """Make our end of the connection whose other end is the server's protocol ``served``."""
+        return self._factory()
 
 
 def loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:

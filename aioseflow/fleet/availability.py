@@ -1,0 +1,88 @@
+"""How many VMs of a run's services are down at this moment, by our doing or by anybody's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import attrs
+
+from ..models import Vm
+from .action import is_down
+from .outcome import Outcome, Status, TargetKey
+
+
+@attrs.define(eq=False)
+class Availability:
+    """Counts what is down, and lets a VM be taken down only while that leaves at most ``allowed`` down.
+
+    A VM is down by our doing from `reserve` on, until a list that was asked for after its outcome shows it
+    running; others are down when the last list says so.
+    """
+
+    allowed: int
+    stays_down: bool
+    blocked: bool = False
+    changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _down: set[TargetKey] = attrs.field(factory=set, init=False)
+    _ours: dict[TargetKey, float | None] = attrs.field(factory=dict, init=False)
+    _read_at: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
+
+    @property
+    def count(self) -> int:
+        """VMs that are down now, as far as is known."""
+        return len(self._down) + sum(key not in self._down for key in self._ours)
+
+    def read(self, account: str, service_id: str, vms: Iterable[Vm], asked_at: float) -> None:
+        """A list of a service, asked for at a time of the loop's."""
+        place = (account, service_id)
+        self._read_at[place] = asked_at
+        for vm in vms:
+            key = (account, service_id, vm.id)
+            finished_at = self._ours.get(key)
+            if is_down(vm):
+                self._down.add(key)
+                continue
+            self._down.discard(key)
+            if finished_at is not None and finished_at <= asked_at:
+                del self._ours[key]
+        self.changed.set()
+
+    def age(self, account: str, service_id: str, now: float) -> float:
+        """Seconds since this service was last read."""
+        return now - self._read_at.get((account, service_id), float("-inf"))
+
+    def reserve(self, key: TargetKey) -> bool:
+        """Take a place for a VM that is to go down; False if too many are down."""
+        if key not in self._down and key not in self._ours and self.count >= self.allowed:
+            self.blocked = True
+            return False
+        self._ours[key] = None
+        return True
+
+    def holds(self, key: TargetKey) -> bool:
+        """Whether a reserved VM may still go down, after the lists were read anew; else it is released."""
+        if key in self._down or self.count <= self.allowed:
+            return True
+        del self._ours[key]
+        self.blocked = True
+        return False
+
+    def finished(self, outcome: Outcome) -> None:
+        """Our VM has its outcome; what it says decides from when on a list may say that it is up."""
+        key = outcome.key
+        if key not in self._ours:
+            return
+        is_so = outcome.status in (Status.CHANGED, Status.UNCHANGED)
+        if outcome.status is Status.NOT_ATTEMPTED or (is_so and outcome.verified and not self.stays_down):
+            del self._ours[key]
+        elif is_so and self.stays_down:
+            del self._ours[key]
+            self._down.add(key)
+        else:
+            self._ours[key] = asyncio.get_running_loop().time()
+        self.changed.set()
+
+    def waiting_for(self) -> set[tuple[str, str]]:
+        """The services of which a list might show that one is up again."""
+        return {key[:2] for key in (*self._down, *self._ours)}

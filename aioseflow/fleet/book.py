@@ -1,0 +1,127 @@
+"""What a run writes down: nothing, or every step of every target into a journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .discover import service_name
+from .journal import Journal, JournalError, StoredLoss, TargetRow
+from .outcome import Outcome
+from .report import Undiscovered
+
+if TYPE_CHECKING:
+    from .ledger import Standing
+
+
+@attrs.define(eq=False)
+class Book:
+    """One run's pages of a journal; without a journal it keeps nothing."""
+
+    run_id: str
+    journal: Journal | None
+    broken: JournalError | None = None
+
+    def _put(self, change: Callable[..., None], *arguments: Any, **details: Any) -> None:
+        """What cannot be written any more must not keep a VM from its outcome; the run says so at its end."""
+        try:
+            change(self.run_id, *arguments, **details)
+        except JournalError as error:
+            self.broken = self.broken or error
+
+    def selected(
+        self, standings: Sequence[Standing], *, live: bool = True
+    ) -> asyncio.Future[list[tuple[int, str]]] | None:
+        """Write down new targets; the future gives those that another run is at, by number and run."""
+        if self.journal is None:
+            return None
+        rows = [
+            TargetRow(
+                number=standing.number,
+                account=standing.target.account,
+                service_id=standing.target.service.id,
+                service_name=service_name(standing.target.service),
+                vm_id=standing.target.vm.id,
+                vm_label=standing.target.vm.label or "",
+                power=standing.target.vm.power.value,
+            )
+            for standing in standings
+        ]
+        return self.journal.selected(self.run_id, rows, live=live)
+
+    def is_held(self, run_id: str) -> bool:
+        """Whether another run's process lives."""
+        return self.journal is not None and self.journal.is_held(run_id)
+
+    def discovered(self) -> None:
+        """No targets will be added any more."""
+        if self.journal is not None:
+            self._put(self.journal.discovered)
+
+    async def intend(self, standing: Standing) -> None:
+        """Return when it is durable that a request for this target may leave. Raises `JournalError`."""
+        if self.journal is not None:
+            await self.journal.intend(self.run_id, standing.number, standing.step, datetime.now(UTC))
+
+    def accepted(self, standing: Standing) -> None:
+        """The answer is there, or lost; what became of it is still to be read."""
+        if self.journal is not None:
+            self._put(
+                self.journal.accepted,
+                standing.number,
+                attempts=standing.attempts,
+                may_have_acted=standing.may_have_acted,
+                error=standing.error,
+            )
+
+    def requeued(self, standing: Standing) -> None:
+        """It waits for its turn again."""
+        if self.journal is not None:
+            self._put(
+                self.journal.requeued,
+                standing.number,
+                step=standing.step,
+                attempts=standing.attempts,
+                may_have_acted=standing.may_have_acted,
+            )
+
+    def reopened(self, numbers: Sequence[int]) -> None:
+        """Targets that had an outcome wait again."""
+        if self.journal is not None and numbers:
+            self._put(self.journal.reopened, numbers)
+
+    def finished(self, standing: Standing, outcome: Outcome) -> None:
+        """It has its outcome."""
+        if self.journal is not None:
+            self._put(
+                self.journal.finished,
+                standing.number,
+                status=outcome.status.value,
+                verified=outcome.verified,
+                cause=outcome.cause,
+                step_name=outcome.step,
+                attempts=outcome.attempts,
+                may_have_acted=standing.may_have_acted,
+                error=outcome.error,
+                started_at=outcome.started_at,
+                finished_at=outcome.finished_at,
+            )
+
+    def ended(self, finished_at: datetime, error: str | None, lost: Sequence[Undiscovered]) -> None:
+        """The run is over."""
+        if self.journal is not None:
+            stored = [
+                StoredLoss(
+                    account=loss.account,
+                    service_id=loss.service_id,
+                    service_name=loss.service_name,
+                    cause=loss.cause,
+                    error=loss.error,
+                )
+                for loss in lost
+            ]
+            self._put(self.journal.ended, finished_at=finished_at, error=error, undiscovered=stored)

@@ -1,0 +1,211 @@
+"""Changes other than power: sizes, network, reverse DNS, and the end of a VM."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from string import Formatter
+from typing import Any, ClassVar
+
+import attrs
+
+from ..errors import InvalidArgument, NotFound
+from ..identifiers import Id, check_id
+from ..models import Service, Vm
+from ..safety import Safety
+from .account import Account
+from .action import Skip
+from .outcome import Status
+
+
+def _check_positive(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise InvalidArgument(f"{name} must be a whole number of at least 1, not {value!r:.40}")
+
+
+def _disk_id(value: Id) -> str:
+    return check_id(value, "disk_id")
+
+
+@attrs.frozen(kw_only=True)
+class Resize:
+    """Memory in MB, cores, CPU share in percent; at least one. Done when the VM is read so."""
+
+    memory: int | None = None
+    cpu: int | None = None
+    cpu_share: int | None = None
+    name: ClassVar[str] = "resize"
+    safety: ClassVar[Safety] = Safety.IDEMPOTENT
+    settles: ClassVar[bool] = True
+    takes_down: ClassVar[bool] = False
+    ends_down: ClassVar[bool] = False
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("memory", "cpu", "cpu_share"):
+            _check_positive(name, getattr(self, name))
+        if self.memory is None and self.cpu is None and self.cpu_share is None:
+            raise InvalidArgument(
+                "Resize needs at least one of memory (MB), cpu (cores), cpu_share (percent)"
+            )
+
+    def skip(self, vm: Vm) -> Skip | None:
+        return Skip(Status.UNCHANGED, "already_so") if self.done(vm) else None
+
+    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+        await account.vms.resize(
+            service.id, vm.id, memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share
+        )
+
+    def done(self, vm: Vm | None) -> bool | None:
+        if vm is None:
+            return False
+        pairs: list[tuple[int | None, int | Decimal | None]] = [
+            (self.memory, vm.memory),
+            (self.cpu, vm.cpus),
+            (self.cpu_share, vm.cpu_share),
+        ]
+        seen = [None if read is None else read == asked for asked, read in pairs if asked is not None]
+        return False if False in seen else None if None in seen else True
+
+    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+        return self.done(await account.polls.get(service.id, vm.id))
+
+
+@attrs.frozen(kw_only=True)
+class ResizeDisk:
+    """Give a disk a size, in GB; one that has it already is left alone. Done when it is read so."""
+
+    disk_id: str = attrs.field(converter=_disk_id)
+    size: int
+    name: ClassVar[str] = "resize_disk"
+    safety: ClassVar[Safety] = Safety.IDEMPOTENT
+    settles: ClassVar[bool] = True
+    takes_down: ClassVar[bool] = False
+    ends_down: ClassVar[bool] = False
+
+    def __attrs_post_init__(self) -> None:
+        _check_positive("size", self.size)
+
+    def skip(self, vm: Vm) -> Skip | None:
+        return None
+
+    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+        sizes = {disk.id: disk.size for disk in await account.vms.disks(service.id, vm.id)}
+        if self.disk_id not in sizes:
+            raise NotFound(f"VM {vm.id} has no disk {self.disk_id}; it has {', '.join(sizes) or 'none'}")
+        if sizes[self.disk_id] == self.size:
+            return Skip(Status.UNCHANGED, "already_so")
+        return await account.vms.resize_disk(service.id, vm.id, self.disk_id, size=self.size)
+
+    def done(self, vm: Vm | None) -> bool | None:
+        return None
+
+    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+        sizes = {disk.id: disk.size for disk in await account.polls.disks(service.id, vm.id)}
+        size = sizes.get(self.disk_id)
+        return None if size is None else size == self.size
+
+
+@attrs.frozen
+class RebuildNetwork:
+    """Write the network configuration anew; sent at most once, and no reading shows that it happened."""
+
+    name: ClassVar[str] = "rebuild_network"
+    safety: ClassVar[Safety] = Safety.ONCE
+    settles: ClassVar[bool] = False
+    takes_down: ClassVar[bool] = True
+    ends_down: ClassVar[bool] = False
+
+    def skip(self, vm: Vm) -> Skip | None:
+        return None
+
+    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+        await account.vms.rebuild_network(service.id, vm.id)
+
+    def done(self, vm: Vm | None) -> bool | None:
+        return None
+
+    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+        return None
+
+
+_NAME_FIELDS = frozenset({"id", "label", "service_id"})
+
+
+@attrs.frozen
+class SetRdns:
+    """Give each VM's first address a name, such as ``"{label}.example.com"``; done when it is read so.
+
+    ``{label}``, ``{id}`` and ``{service_id}`` are the VM's.
+    """
+
+    hostname: str
+    name: ClassVar[str] = "set_rdns"
+    safety: ClassVar[Safety] = Safety.IDEMPOTENT
+    settles: ClassVar[bool] = True
+    takes_down: ClassVar[bool] = False
+    ends_down: ClassVar[bool] = False
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            fields = {field for _, field, _, _ in Formatter().parse(self.hostname) if field is not None}
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument(f"hostname={self.hostname!r:.60} is no template: {error}") from None
+        if not self.hostname or fields - _NAME_FIELDS:
+            raise InvalidArgument(
+                f"hostname={self.hostname!r:.60} is empty, or uses more than "
+                "{label}, {id} and {service_id}"
+            )
+
+    def skip(self, vm: Vm) -> Skip | None:
+        return None if vm.ip_texts else Skip(Status.NOT_ATTEMPTED, "no_address")
+
+    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+        if await self.look(account, service, vm):
+            return Skip(Status.UNCHANGED, "already_so")
+        await account.services.set_rdns(service.id, {self._ip(vm): self._wanted(service, vm)})
+        return None
+
+    def done(self, vm: Vm | None) -> bool | None:
+        return None
+
+    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+        names = {
+            entry.ipaddress_text.strip(): entry.ptrcontent
+            for entry in await account.services.rdns(service.id)
+        }
+        name = names.get(self._ip(vm))
+        return (
+            None
+            if name is None
+            else name.rstrip(".").lower() == self._wanted(service, vm).rstrip(".").lower()
+        )
+
+    @staticmethod
+    def _ip(vm: Vm) -> str:
+        return vm.ip_texts[0].strip()
+
+    def _wanted(self, service: Service, vm: Vm) -> str:
+        return self.hostname.format(id=vm.id, label=vm.label or vm.id, service_id=service.id)
+
+
+@attrs.frozen
+class Destroy:
+    """Remove for good; runs only from a plan that was confirmed. Done when the VM is in no list any more."""
+
+    name: ClassVar[str] = "destroy"
+    safety: ClassVar[Safety] = Safety.IDEMPOTENT
+    settles: ClassVar[bool] = True
+    takes_down: ClassVar[bool] = True
+    ends_down: ClassVar[bool] = True
+
+    def skip(self, vm: Vm) -> Skip | None:
+        return None
+
+    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+        await account.vms.destroy(service.id, vm.id)
+
+    def done(self, vm: Vm | None) -> bool | None:
+        return vm is None
+
+    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+        return None

@@ -1,0 +1,122 @@
+"""Two runs side by side: who is better off, who worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from .names import clean, fold
+from .outcome import Outcome, Status, TargetKey
+from .page import NOT_AS_ASKED
+from .wrap import wrapped
+
+if TYPE_CHECKING:
+    from .report import Report
+
+_FOLDED: Final = 30
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """The same VMs in two runs, ``before`` and ``after``; falsy where nothing is different.
+
+    A VM without an outcome yet is in none of the lists. Good is ``changed`` and ``unchanged``, bad the rest.
+    """
+
+    before: Report = attrs.field(repr=False)
+    after: Report = attrs.field(repr=False)
+
+    @cached_property
+    def statuses(self) -> Mapping[TargetKey, tuple[Status, Status]]:
+        """Each VM that has an outcome in both: its status before and after."""
+        return {then.key: (then.status, now.status) for then, now in self._pairs}
+
+    @cached_property
+    def fixed(self) -> tuple[Outcome, ...]:
+        """Bad before and good now: the outcomes of now."""
+        return self._from(good_before=False, good_now=True)
+
+    @cached_property
+    def broken(self) -> tuple[Outcome, ...]:
+        """Good before and bad now: the outcomes of now."""
+        return self._from(good_before=True, good_now=False)
+
+    @cached_property
+    def still_bad(self) -> tuple[Outcome, ...]:
+        """Bad in both: the outcomes of now."""
+        return self._from(good_before=False, good_now=False)
+
+    @cached_property
+    def only_here(self) -> tuple[Outcome, ...]:
+        """Those that were no targets before."""
+        there = frozenset(self.before.targets)
+        return tuple(outcome for outcome in self.after.outcomes if outcome.key not in there)
+
+    @cached_property
+    def only_there(self) -> tuple[Outcome, ...]:
+        """Those that are no targets now: the outcomes of before."""
+        here = frozenset(self.after.targets)
+        return tuple(outcome for outcome in self.before.outcomes if outcome.key not in here)
+
+    @cached_property
+    def duration_ratio(self) -> float | None:
+        """The median of how many times longer VMs took now; None where two runs cannot be compared so.
+
+        Only VMs to which something was sent in both, and which are good in both, of runs of the same action.
+        """
+        if self.before.action != self.after.action:
+            return None
+        ratios = [
+            (now.finished_at - now.started_at) / (then.finished_at - then.started_at)
+            for then, now in self._pairs
+            if _is_good(then)
+            and _is_good(now)
+            and then.attempts
+            and now.attempts
+            and then.finished_at > then.started_at
+            and now.finished_at >= now.started_at
+        ]
+        return median(ratios) if ratios else None
+
+    @cached_property
+    def _pairs(self) -> tuple[tuple[Outcome, Outcome], ...]:
+        before = {outcome.key: outcome for outcome in self.before.outcomes}
+        return tuple(
+            (before[outcome.key], outcome) for outcome in self.after.outcomes if outcome.key in before
+        )
+
+    def _from(self, *, good_before: bool, good_now: bool) -> tuple[Outcome, ...]:
+        return tuple(
+            now for then, now in self._pairs if _is_good(then) is good_before and _is_good(now) is good_now
+        )
+
+    def __bool__(self) -> bool:
+        moved = any(then is not now for then, now in self.statuses.values())
+        return moved or bool(self.only_here) or bool(self.only_there)
+
+    def __str__(self) -> str:
+        before, after = self.before, self.after
+        lines = wrapped(f"run {clean(after.run_id)} against run {clean(before.run_id)}")
+        groups = (
+            ("fixed", self.fixed, after),
+            ("broken", self.broken, after),
+            ("still bad", self.still_bad, after),
+            ("only here", self.only_here, after),
+            ("only there", self.only_there, before),
+        )
+        lines.append("  " + ", ".join(f"{len(outcomes):,} {word}" for word, outcomes, _ in groups))
+        for word, outcomes, report in groups:
+            if outcomes:
+                names = fold(map(report.name_of, outcomes), most=_FOLDED)
+                lines += wrapped(f"{word}: {names}", first="  ", indent="    ")
+        if self.duration_ratio is not None:
+            lines.append(f"  a VM took {self.duration_ratio:.2f} times as long as before (median)")
+        return "\n".join(lines)
+
+
+def _is_good(outcome: Outcome) -> bool:
+    return outcome.status not in NOT_AS_ASKED

@@ -1,0 +1,156 @@
+r"""``where=`` as text: ``power == "running" and service.name =~ "web.*" and memory >= 4096``.
+
+The grammar is that of rule-engine (the extra ``where``), of which this is read:
+
+- **Fields**: those of `Vm` by their names (``power``, or ``vm.power``; ``usage.memory.percent``), those of
+  `Service` behind ``service.``, and ``account``, the account's name. Secrets are no fields. ``uptime`` is a
+  number, missing where the panel says it in words; ``ip`` a list of texts as the panel spells them.
+- **Literals**: ``"text"`` (``r"\d+"`` leaves backslashes alone), ``4096``, ``true``, ``false``, ``null``,
+  ``["4", "5"]``, ``d"2026-08-01"`` (midnight UTC, as the panel's dates are taken to be).
+- **Comparisons** ``== != < <= > >=``, ``in`` and ``not in`` (a list, or a part of a text), and regular
+  expressions: ``=~`` matches from the start of the text (not to its end), ``=~~`` anywhere; ``!~`` and
+  ``!~~`` are their opposites. Both sides are of one type: ``service.id == "9"``, never ``== 9``.
+- **Logic** ``and or not ( )``; numbers ``+ - * /``; ``field ?? value`` puts a value in a missing one's
+  place; ``ip[0]``; ``.length .is_empty`` of texts and lists, ``.as_lower .as_upper .to_int`` of texts.
+
+**Missing values**: a condition on a value that the panel did not send is neither true nor false. ``not``
+leaves it so; ``and`` and ``or`` are decided by their other side where that suffices. Where the whole stays
+undecided, the VM is not selected and is counted in `Expression.missing`: ``not locked`` and
+``memory != 4096`` do not select a VM without these. ``field == null`` asks whether a value is missing, and is
+always decided. A power state is never missing: where the panel says nothing it is ``"unknown"``.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any, Final
+
+import attrs
+
+from ..errors import ConfigurationError, InvalidArgument
+from ..models import Service, Vm
+from .fields import Read
+from .terms import EXAMPLE, Compiler, quoted
+
+LONGEST_TEXT: Final = 4000
+
+
+@attrs.define(eq=False)
+class Expression:
+    """A compiled text, to be called with a service and a VM.
+
+    Attributes:
+        text: as it was given.
+    """
+
+    text: str
+    _test: Read = attrs.field(repr=False)
+    _test_of_service: Read = attrs.field(repr=False)
+    _undecided: set[tuple[str, str, str]] = attrs.field(factory=set, init=False, repr=False)
+
+    def __call__(self, service: Service, vm: Vm, account: str = "") -> bool:
+        """Whether the VM is selected; False where a missing value leaves it undecided."""
+        return self.decide(service, vm, account) is True
+
+    def decide(self, service: Service, vm: Vm, account: str = "") -> bool | None:
+        """Whether it is true of the VM; None, and counted, where a missing value leaves it undecided."""
+        decided: bool | None = self._test(service, vm, account)
+        if decided is None:
+            self._undecided.add((account, service.id, vm.id))
+        return decided
+
+    def rules_out(self, service: Service, account: str = "") -> bool:
+        """Whether no VM of the service can be selected, so that they need not be listed."""
+        # This test reads nothing of the VM that is given.
+        return self._test_of_service(service, Vm(""), account) is False
+
+    @property
+    def missing(self) -> int:
+        """How many VMs so far a missing value left undecided, so that they were left out; each once."""
+        return len(self._undecided)
+
+
+def compile_expression(text: str, what: str = "where") -> Expression:
+    """Compile a text; ``what`` is the argument's name, for messages.
+
+    Raises:
+        InvalidArgument: no expression, a field that does not exist, types that cannot be compared, a bad
+            regular expression; it says where and what to write.
+        ConfigurationError: the package rule-engine is not installed.
+    """
+    if not isinstance(text, str):
+        raise InvalidArgument(f"{what} is {type(text).__name__}, not text; {EXAMPLE}")
+    if not text.strip():
+        raise InvalidArgument(
+            f"{what} is blank, which never means everything; leave it out or give aioseflow.ALL"
+        )
+    if len(text) > LONGEST_TEXT:
+        raise InvalidArgument(
+            f"{what} has {len(text):,} characters, {LONGEST_TEXT:,} at most; give pairs or a predicate"
+        )
+    try:
+        tree = _parse(text, what)
+        tests = [Compiler(what, vm_known).condition(tree).read for vm_known in (True, False)]
+    except RecursionError:
+        raise InvalidArgument(f'{what} is nested too deeply; lists are shorter: id in ["4", "5"]') from None
+    return Expression(text, *tests)
+
+
+# What the grammar has and a selection has no use for is refused before rule-engine evaluates constants: one
+# shift (1 << 9999999999) would take all memory. Texts and comments come first, to skip their inside.
+_TOKEN: Final = re.compile(
+    r"""[rsbdt]?(?P<quote>["'])(?:[^\\\n]|\\.)*?(?P=quote)|\#.*"""
+    r"""|(?P<huge>[0-9.]+[eE][+-]?[0-9]{3,})"""
+    r"""|(?P<refused>&&|\|\||\*\*|//|<<|>>|[&|^%{}:$;]|(?<!\?)\?(?!\?)|(?<![=!<>~])=(?![=~])"""
+    r"""|\b(?:AND|OR|NOT|IN|TRUE|FALSE|NULL|And|Or|Not|True|False|Null|None|for|if)\b)"""
+)
+_INSTEAD: Final = {"&&": "and", "||": "or", "=": "==", "None": "null", "{": '["4", "5"]', "}": '["4", "5"]'}
+
+
+def _parse(text: str, what: str) -> Any:
+    """The root of rule-engine's tree."""
+    for token in _TOKEN.finditer(text):
+        if token["huge"]:
+            raise InvalidArgument(
+                f"{what}: {token['huge']:.30} at character {token.start() + 1} is too long a number"
+            )
+        if word := token["refused"]:
+            lower = word.lower() if word.lower() != word else None
+            instead = _INSTEAD.get(word) or lower
+            hint = f"write {instead}" if instead else EXAMPLE
+            raise InvalidArgument(
+                f"{what}: {word} at character {token.start() + 1} cannot be used here; {hint}"
+            )
+    with warnings.catch_warnings():
+        # "\d" in a text means what it says, though Python would rather have it doubled.
+        warnings.simplefilter("ignore")
+        try:
+            import rule_engine  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise ConfigurationError(
+                f"{what} as text needs the package rule-engine: pip install 'aioseflow[where]'; "
+                "or give a predicate (service, vm)"
+            ) from error
+        try:
+            context = rule_engine.Context(default_timezone="utc")
+            return rule_engine.Rule(text, context=context).statement.expression
+        except rule_engine.errors.RegexSyntaxError as error:
+            raise InvalidArgument(
+                f"{what}: {quoted(error.value)} is no regular expression: {error.error}; "
+                'for example label =~ "db-[0-9]+"'
+            ) from None
+        except rule_engine.errors.RuleSyntaxError as error:
+            raise InvalidArgument(f"{what}: syntax error {_place(text, error.token)}; {EXAMPLE}") from None
+        except rule_engine.errors.EngineError as error:
+            value = getattr(error, "value", None)
+            shown = f" ({quoted(value)})" if isinstance(value, str) else ""
+            raise InvalidArgument(f"{what}: {error.message}{shown}; {EXAMPLE}") from None
+        except OverflowError as error:
+            raise InvalidArgument(f"{what}: {error}; {EXAMPLE}") from None
+
+
+def _place(text: str, token: Any) -> str:
+    if token is None:
+        return "at the end"
+    return f"at character {token.lexpos + 1}, near {text[token.lexpos : token.lexpos + 20]!r}"

@@ -1,0 +1,176 @@
+"""What a text expression can name: the fields of the models by type; and functions of values, missing too."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import functools
+import operator
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from ..models import Model, Service, Vm
+
+TEXT: Final = "a text"
+NUMBER: Final = "a number"
+BOOLEAN: Final = "true or false"
+TEXTS: Final = "a list of texts"
+DATE: Final = "a date"
+NULL: Final = "null"
+
+Read: TypeAlias = Callable[[Service, Vm, str], Any]
+"""A value of a VM of an account, None where it is missing; of a condition True, False or None (undecided)."""
+
+
+@attrs.frozen
+class Field:
+    """A field that can be named.
+
+    Attributes:
+        kind: one of the words above, as it is said in messages.
+        path: the attributes that lead to it, with dots between.
+        optional: whether it can be missing.
+        words: the enumeration of its texts, if it has one.
+    """
+
+    kind: str
+    path: str
+    optional: bool
+    words: type[enum.StrEnum] | None = None
+
+    @functools.cached_property
+    def read(self) -> Callable[[Model], Any]:
+        """Its plain value (text, number, boolean, tuple, aware datetime) in a model; None where missing."""
+        get, plain = operator.attrgetter(self.path), _PLAIN[self.kind]
+
+        def read(model: Model) -> Any:
+            try:
+                value = get(model)
+            except AttributeError:  # what it is a part of is missing
+                return None
+            return None if value is None else plain(value)
+
+        return read
+
+
+_known: Final[dict[type[Model], dict[str, Field]]] = {}
+
+
+def fields(model: type[Model]) -> dict[str, Field]:
+    """The fields of a model by name; those of a model within it have its name and a dot before theirs.
+
+    Secrets are none, nor is what has no type that could be compared.
+    """
+    if model not in _known:
+        _known[model] = dict(_fields(model))
+    return _known[model]
+
+
+def _fields(model: type[Model]) -> Iterator[tuple[str, Field]]:
+    hints = typing.get_type_hints(model)
+    for attribute in attrs.fields(model):
+        hint = hints[attribute.name]
+        union = set(typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,))
+        # The number of "int | str": the words in its place are no number, so that it is missing then.
+        one = min(union - {types.NoneType}, key=lambda kind: kind is str)
+        optional = len(union) > 1
+        one = typing.get_origin(one) or one
+        if issubclass(one, Model):
+            for name, inner in fields(one).items():
+                path = f"{attribute.name}.{inner.path}"
+                yield f"{attribute.alias}.{name}", attrs.evolve(inner, path=path, optional=True)
+        kind = next((kind for kind, of in _KINDS.items() if issubclass(one, of)), None)
+        if kind is not None:
+            words = one if issubclass(one, enum.StrEnum) else None
+            yield attribute.alias, Field(kind, attribute.name, optional, words)
+
+
+_KINDS: Final[dict[str, type | tuple[type, ...]]] = {
+    TEXT: str,
+    BOOLEAN: bool,
+    NUMBER: (int, float, Decimal),
+    TEXTS: tuple,
+    DATE: dt.date,
+}
+
+
+def _plain_number(value: Any) -> int | Decimal | None:
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return None if isinstance(value, Decimal) and value.is_nan() else value
+
+
+def _plain_date(value: Any) -> dt.datetime | None:
+    if not isinstance(value, dt.date):
+        return None
+    moment = value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time(), dt.UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+_PLAIN: Final[dict[str, Callable[[Any], Any]]] = {
+    TEXT: lambda value: str.__str__(value) if isinstance(value, str) else None,
+    NUMBER: _plain_number,
+    BOOLEAN: lambda value: value if isinstance(value, bool) else None,
+    TEXTS: lambda value: tuple(value) if isinstance(value, tuple | list) else None,
+    DATE: _plain_date,
+}
+
+
+def _whole_number(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,100}", text) else None
+
+
+ATTRIBUTES: Final[dict[tuple[str, str], tuple[str, Callable[[Any], Any]]]] = {
+    (TEXT, "as_lower"): (TEXT, str.lower),
+    (TEXT, "as_upper"): (TEXT, str.upper),
+    (TEXT, "length"): (NUMBER, len),
+    (TEXT, "is_empty"): (BOOLEAN, operator.not_),
+    (TEXT, "to_int"): (NUMBER, _whole_number),
+    (TEXTS, "length"): (NUMBER, len),
+    (TEXTS, "is_empty"): (BOOLEAN, operator.not_),
+}
+"""By type and name: the type and the function; a text that is no whole number has its ``to_int`` missing."""
+
+
+def applied(function: Callable[[Any], Any], read: Read) -> Read:
+    def apply(service: Service, vm: Vm, account: str) -> Any:
+        value = read(service, vm, account)
+        return None if value is None else function(value)
+
+    return apply
+
+
+def both(function: Callable[[Any, Any], Any], left: Read, right: Read) -> Read:
+    def apply(service: Service, vm: Vm, account: str) -> Any:
+        one = left(service, vm, account)
+        if one is None:
+            return None
+        other = right(service, vm, account)
+        return None if other is None else function(one, other)
+
+    return apply
+
+
+def decided(by: bool, tests: list[Read]) -> Read:
+    """``or`` is decided by one that is True, ``and`` by one that is False."""
+
+    def test(service: Service, vm: Vm, account: str) -> bool | None:
+        result: bool | None = not by
+        for one in tests:
+            value: bool | None = one(service, vm, account)
+            if value is by:
+                return by
+            if value is None:
+                result = None
+        return result
+
+    return test

@@ -1,0 +1,176 @@
+"""What one account brings into a run: its lists are read, and their VMs become targets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+
+import attrs
+
+from ..models import Vm
+from .account import Account
+from .action import Skip, Steps
+from .availability import Availability
+from .discover import Discovery, Listed
+from .journal import JournalError
+from .ledger import Ledger, Standing
+from .outcome import Status, TargetKey
+from .report import Undiscovered
+from .schedule import Schedule
+from .select import Matcher, Selection, Target
+
+_LISTS_AHEAD = 4  # times the account's concurrency: targets that may lie ready while lists are read
+
+
+@attrs.define(eq=False)
+class Intake:
+    """Discovers the targets of one account, writes them down, and offers those that need something."""
+
+    account: Account
+    selection: Selection
+    protected: Matcher | None
+    ledger: Ledger
+    schedule: Schedule
+    availability: Availability | None = None
+    count_all: bool = False  # list services that are not selected too, to know how many VMs there are
+    planned: dict[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
+    broken: JournalError | None = attrs.field(default=None, init=False)
+    refused: dict[str, list[TargetKey]] = attrs.field(factory=dict, init=False)
+    discovery: Discovery = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        wanted = None if self.count_all else self.selection
+        self.discovery = Discovery(self.account, wanted)
+
+    async def list_everything(self) -> tuple[list[Target], list[Listed]]:
+        """Read all lists before anything is done: the targets, and everything that was listed."""
+        found, seen = [], []
+        async with aclosing(self.discovery.lists()) as lists:
+            async for listed in lists:
+                seen.append(listed)
+                found += self._wanted(listed)
+        return found, seen
+
+    def _wanted(self, listed: Listed) -> list[Target]:
+        name, service = self.account.name, listed.service
+        if self.availability is not None:
+            self.availability.read(name, service.id, listed.vms, listed.asked_at)
+        if not self.selection.wants_service(name, service):
+            return []
+        return [
+            Target(name, service, vm)
+            for vm in listed.vms
+            if self.selection.wants(name, service, vm, self.protected)
+        ]
+
+    async def feed(self) -> None:
+        """Read the lists while the workers act on what they gave."""
+        name = self.account.name
+        # Which service has most to do is known only when all are; nothing else needs them all.
+        ahead = None if self.schedule.rollout.per_service else _LISTS_AHEAD * self.account.concurrency
+        try:
+            async with aclosing(self.discovery.lists()) as lists:
+                async for listed in lists:
+                    self.take(self._wanted(listed))
+                    if ahead is not None:
+                        await self.schedule.room(name, ahead)
+                    if self.schedule.stopping is not None:
+                        return
+        finally:
+            self.schedule.arrived(name)
+
+    def take(self, targets: Iterable[Target]) -> None:
+        """Take targets in; what needs nothing has its outcome at once, the rest may be begun."""
+        standings = self.ledger.select(targets)
+        self._write(standings, then=self._offer)
+
+    def _write(
+        self, standings: list[Standing], *, then: Callable[[list[Standing]], None], live: bool = True
+    ) -> None:
+        """Go on with targets once the journal knows that no other run is at them."""
+        writing = self.ledger.book.selected(standings, live=live) if standings else None
+        if writing is None:
+            then(standings)
+            return
+        self.schedule.expect(self.account.name)
+
+        def written(writing: asyncio.Future[list[tuple[int, str]]]) -> None:
+            try:
+                if writing.cancelled():
+                    return
+                error = writing.exception()
+                if isinstance(error, JournalError):
+                    self.fail(error)
+                elif error is None:
+                    then(self._without_conflicts(standings, writing.result()))
+            finally:
+                self.schedule.arrived(self.account.name)
+
+        writing.add_done_callback(written)
+
+    def _without_conflicts(self, standings: list[Standing], taken: list[tuple[int, str]]) -> list[Standing]:
+        """Leave out what a living run is at; what a dead one was at is written down after all."""
+        if not taken:
+            return standings
+        runs = dict(taken)
+        free = [standing for standing in standings if standing.number not in runs]
+        contested = [standing for standing in standings if standing.number in runs]
+        living = {run for run in set(runs.values()) if self.ledger.book.is_held(run)}
+
+        def resolve(contested: list[Standing]) -> None:
+            for standing in contested:
+                other = runs[standing.number]
+                if other in living:
+                    self.refused.setdefault(other, []).append(standing.target.key)
+                    self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="in_another_run")
+            self._offer([standing for standing in contested if runs[standing.number] not in living])
+
+        self._write(contested, then=resolve, live=False)
+        return free
+
+    def _offer(self, standings: list[Standing]) -> None:
+        self.schedule.add(self.needing(standings))
+
+    def needing(self, standings: Iterable[Standing]) -> list[Standing]:
+        """Those that something is to be sent for; the others get their outcome."""
+        left = []
+        for standing in standings:
+            why = self.planned.get(standing.target.key)
+            skip = skip_of(self.ledger.steps, standing.target.vm)
+            if skip is None and why:
+                skip = Skip(Status.NOT_ATTEMPTED, why)
+            if skip is None:
+                left.append(standing)
+            else:
+                self.ledger.finish(
+                    standing, skip.status, verified=skip.status is Status.UNCHANGED, cause=skip.cause
+                )
+        return left
+
+    def fail(self, broken: JournalError) -> None:
+        """The journal cannot be written any more: begin nothing new."""
+        self.broken = self.broken or broken
+        self.schedule.stop("journal_failed")
+
+
+def skip_of(steps: Steps, vm: Vm) -> Skip | None:
+    """Why nothing is sent to a VM, from its list; of a sequence, only if no step is needed."""
+    skips = [step.skip(vm) for step in steps]
+    first = skips[0]
+    if first is not None and first.status is not Status.UNCHANGED:
+        return first
+    needless = all(skip is not None and skip.status is Status.UNCHANGED for skip in skips)
+    return skips[-1] if needless else None
+
+
+async def listed_vms(account: Account, keys: frozenset[TargetKey], lost: list[Undiscovered]) -> list[Listed]:
+    """The lists of the services of some VMs; what cannot be listed goes to ``lost``."""
+    mine = frozenset(key for key in keys if key[0] == account.name)
+    if not mine:
+        return []
+    discovery = Discovery(account, Selection(Matcher(pairs=frozenset(), keys=mine), None, None, Matcher()))
+    async with aclosing(discovery.lists()) as lists:
+        found = [listed async for listed in lists]
+    lost += discovery.undiscovered
+    return found

@@ -1,0 +1,29 @@
+"""The durable record of runs: what was to be done to each VM, was about to be sent, and became of it."""
+
+from .faults import JournalError, RunIsActive, RunNotFound
+from .journal import Journal
+from .records import (
+    RunHeader,
+    RunInfo,
+    RunState,
+    Stage,
+    StoredLoss,
+    StoredRun,
+    StoredTarget,
+    TargetRow,
+)
+
+__all__ = [
+    "Journal",
+    "JournalError",
+    "RunHeader",
+    "RunInfo",
+    "RunIsActive",
+    "RunNotFound",
+    "RunState",
+    "Stage",
+    "StoredLoss",
+    "StoredRun",
+    "StoredTarget",
+    "TargetRow",
+]

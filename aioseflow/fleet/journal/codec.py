@@ -1,0 +1,90 @@
+"""How values are written into the journal: times, texts and errors, none of them with a secret."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ... import errors
+from ...errors import DecodeError, InvalidArgument, OutcomeUnknown, SeFlowError
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LONGEST_MESSAGE: Final = 4000
+
+# Neither excerpt nor payload: they are pieces of answers, for the screen and not for a file that is kept.
+_DETAILS: Final = ("call", "request", "status", "attempts", "retry_after", "may_have_acted")
+
+_CLASSES: Final[Mapping[str, type[SeFlowError]]] = {
+    name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SeFlowError)
+}
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since the epoch. Raises `InvalidArgument` for a time without zone."""
+    if at.tzinfo is None:
+        raise InvalidArgument(f"{at} has no time zone; give an aware UTC time")
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC time of so many microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def to_micros_or_none(at: datetime | None) -> int | None:
+    return None if at is None else to_micros(at)
+
+
+def from_micros_or_none(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+def text(value: str) -> str:
+    """The text as SQLite can hold it: half a surrogate pair, which JSON can smuggle in, becomes ``?``."""
+    if value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def to_json(value: Any, what: str) -> str:
+    """JSON. Raises `InvalidArgument` for what JSON does not know."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"{what} cannot be kept in a journal, which takes JSON only: {error}") from None
+
+
+def dump_error(error: SeFlowError | None) -> str | None:
+    """The error as JSON, without the answer that it quotes."""
+    if error is None:
+        return None
+    # An error of another module is kept as what it is one of, so that it is caught as such again.
+    name = next(kind.__name__ for kind in type(error).__mro__ if _CLASSES.get(kind.__name__) is kind)
+    document: dict[str, Any] = {"class": name, "message": str(error)[:_LONGEST_MESSAGE]}
+    document |= {key: value for key in _DETAILS if (value := getattr(error, key)) is not None}
+    if error.codes:
+        document["codes"] = list(error.codes)
+    if isinstance(error, OutcomeUnknown) and error.sent_at is not None:
+        document["sent_at"] = to_micros(error.sent_at)
+    if isinstance(error, DecodeError):
+        document["path"] = error.path
+    return json.dumps(document, separators=(",", ":"), default=str)
+
+
+def load_error(document: str | None) -> SeFlowError | None:
+    """The error again; a class that this version does not know becomes `SeFlowError`."""
+    if document is None:
+        return None
+    stored: dict[str, Any] = json.loads(document)
+    kind = _CLASSES.get(stored.get("class", ""), SeFlowError)
+    details: dict[str, Any] = {key: stored[key] for key in _DETAILS if key in stored}
+    details["codes"] = tuple(stored.get("codes", ()))
+    if issubclass(kind, OutcomeUnknown):
+        details["sent_at"] = from_micros_or_none(stored.get("sent_at"))
+    if issubclass(kind, DecodeError):
+        details["path"] = stored.get("path", "$")
+    return kind(stored.get("message", ""), **details)

@@ -1,0 +1,407 @@
+"""The journal of an application: what its runs were to do, did, and were about to do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+
+from ...errors import ConfigurationError, InvalidArgument, SeFlowError
+from . import codec, lock
+from .codec import text, to_micros, to_micros_or_none
+from .faults import JournalError, RunNotFound
+from .places import inode, named
+from .records import RunHeader, RunInfo, StoredLoss, StoredRun, TargetRow
+from .statements import Kind
+from .writer import Writer
+
+# sqlite3 and what builds on it is loaded when a journal is opened: `import aioseflow` stays light.
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from filelock import BaseFileLock
+
+    from .store import Store
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Journal:
+    """A file that says of every target of every run how far it has come; it survives kill -9 and power cuts.
+
+    The file is open while somebody holds a lease (`acquire`, `release`). What only marks progress is enqueued
+    and becomes durable within a few milliseconds, in its order; `intend` returns when it is. Once something
+    could not be made durable nothing is taken any more (`broken`). One loop at a time may use it.
+
+    Parameters:
+        path: the file; made when it is first opened, readable for its owner only. ``~`` is one's home.
+        linger: seconds for which a commit waits for company.
+
+    Raises:
+        ConfigurationError: the path can be no file's.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, linger: float = 0.003) -> None:
+        self.path = named(path)
+        if not (math.isfinite(linger) and linger >= 0):
+            raise InvalidArgument(f"linger={linger!r} is no time to wait; give seconds, 0 or more")
+        self._linger = linger
+        self._leases = 0
+        self._store: Store | None = None
+        self._writer: Writer | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._broken: JournalError | None = None
+        self._sound: tuple[int, int] | None = None
+        self._numbers: dict[str, int] = {}
+        self._held: dict[str, BaseFileLock] = {}
+
+    def __repr__(self) -> str:
+        return f"Journal({os.fspath(self.path)!r})"
+
+    @property
+    def broken(self) -> JournalError | None:
+        """Why nothing is recorded any more; None while all is well. To open it anew is a new beginning."""
+        return self._broken if self._writer is None else self._writer.broken
+
+    def acquire(self) -> None:
+        """Open the file, or keep it open. Raises `JournalError` where it cannot be used."""
+        if self._store is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            from .store import Store
+
+            place = self._place()
+            self._store = Store(place, trusted=self._sound is not None and self._sound == inode(place))
+            # To look for damage takes a while in a large file: once is enough.
+            self._sound = self._store.inode
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="aioseflow-journal")
+            self._writer = Writer(self._store, self._executor, self._linger)
+            self._broken = None
+        self._leases += 1
+
+    def release(self) -> None:
+        """Give a lease back; the last one makes everything durable and closes the file.
+
+        Raises `JournalError` if something could not be made durable and nobody has been told so.
+        """
+        if self._store is None or self._writer is None or self._executor is None:
+            raise ConfigurationError(f"{self!r} was released more often than it was acquired")
+        self._leases -= 1
+        if self._leases:
+            return
+        store, writer, executor = self._store, self._writer, self._executor
+        try:
+            if writer.broken is None:
+                writer.commit_now()
+            writer.raise_untold()
+        finally:
+            self._store = self._writer = self._executor = None
+            self._broken = writer.broken
+            self._numbers.clear()
+            executor.shutdown(wait=True)
+            store.close()
+
+    @contextlib.contextmanager
+    def _leased(self) -> Iterator[tuple[Store, Writer]]:
+        self.acquire()
+        try:
+            assert self._store is not None and self._writer is not None  # noqa: S101, PT018
+            yield self._store, self._writer
+        finally:
+            self.release()
+
+    def create(self, header: RunHeader) -> bool:
+        """Record a run, durably; False if there is one of that id already.
+
+        Raises `InvalidArgument` where its document is not JSON, and `JournalError`.
+        """
+        values = (
+            header.run_id,
+            None if header.parent is None else text(header.parent),
+            text(header.action),
+            codec.to_json(header.accounts, "the accounts"),
+            to_micros(header.created_at),
+            codec.to_json(header.document, "the document of a run"),
+            text(header.note),
+            text(header.requested_by),
+        )
+        with self._leased() as (_, writer):
+            return bool(writer.commit_now((Kind.CREATE, values, None)))
+
+    def hold(self, run_id: str) -> None:
+        """Become the one runner of this run; recorded, durably, as running here from now on.
+
+        The kernel frees it when this process dies. Raises `RunIsActive`, `RunNotFound` and `JournalError`.
+        """
+        from . import reading
+
+        with self._leased() as (store, writer):
+            if store.number_of(run_id) is None:
+                raise self._not_found(run_id)
+            held = None if run_id in self._held else lock.take(lock.place(self._place(), run_id))
+            if held is None:
+                raise reading.active(store, run_id)
+            try:
+                self._numbers[run_id] = self._record_holder(store, writer, run_id)
+            except BaseException:
+                held.release()
+                raise
+            self._held[run_id] = held
+
+    def _record_holder(self, store: Store, writer: Writer, run_id: str) -> int:
+        # Between the look and the lock it may have been pruned.
+        number = store.number_of(run_id)
+        if number is None:
+            raise self._not_found(run_id)
+        now = to_micros(datetime.now(UTC))
+        values = (os.getpid(), text(socket.gethostname()), now, now, number)
+        writer.commit_now((Kind.HOLD, values, None))
+        return number
+
+    def unhold(self, run_id: str) -> None:
+        """Let others take this run; nothing happens if it is not held here."""
+        held = self._held.pop(run_id, None)
+        if held is not None:
+            held.release()
+
+    def is_held(self, run_id: str) -> bool:
+        """Whether a living process, this one too, is running this run."""
+        return run_id in self._held or lock.is_taken(lock.place(self._place(), run_id))
+
+    # A run's progress, in the order in which it is told
+
+    def selected(
+        self, run_id: str, rows: Sequence[TargetRow], *, live: bool = True
+    ) -> asyncio.Future[list[tuple[int, str]]]:
+        """Record targets, except those that another run is not done with.
+
+        The result, when it is durable, names these: their numbers, each with the id of the other run, which
+        is recorded as running but may be dead. With ``live=False`` nothing is looked up.
+        """
+        number = self._number(run_id)
+        values = [
+            (
+                number,
+                row.number,
+                text(row.account),
+                text(row.service_id),
+                text(row.service_name),
+                text(row.vm_id),
+                text(row.vm_label),
+                str(row.power),
+            )
+            for row in rows
+        ]
+        future: asyncio.Future[list[tuple[int, str]]] = asyncio.get_running_loop().create_future()
+        self._open().put((Kind.SELECTED, (number, values, live), future))
+        return future
+
+    def discovered(self, run_id: str) -> None:
+        """Every target of the run is known now."""
+        self._open().put((Kind.DISCOVERED, (self._number(run_id),), None))
+
+    async def intend(self, run_id: str, number: int, step: int, at: datetime) -> None:
+        """Return when it is durable that a request for this target may be sent from now on.
+
+        Raises `JournalError`: then it is not, and nothing may be sent. Cancelled, it may be either; what is
+        told of the target afterwards replaces it.
+        """
+        future = asyncio.get_running_loop().create_future()
+        micros = to_micros(at)
+        self._open().put((Kind.INTEND, (step, micros, micros, self._number(run_id), number), future))
+        await future
+
+    def accepted(
+        self, run_id: str, number: int, *, attempts: int, may_have_acted: bool, error: SeFlowError | None
+    ) -> None:
+        """The answer is known, or lost; it remains to be read back what became of the target."""
+        values = (attempts, may_have_acted, codec.dump_error(error), self._number(run_id), number)
+        self._open().put((Kind.ACCEPTED, values, None))
+
+    def requeued(self, run_id: str, number: int, *, step: int, attempts: int, may_have_acted: bool) -> None:
+        """The target waits again: it was postponed, or its next step has come."""
+        run = self._number(run_id)
+        self._open().put((Kind.REQUEUED, (step, attempts, may_have_acted, may_have_acted, run, number), None))
+
+    def finished(
+        self,
+        run_id: str,
+        number: int,
+        *,
+        status: str,
+        verified: bool,
+        cause: str | None,
+        step_name: str | None,
+        attempts: int,
+        may_have_acted: bool,
+        error: SeFlowError | None,
+        started_at: datetime | None,
+        finished_at: datetime | None,
+    ) -> None:
+        """What became of the target is final."""
+        values = (
+            str(status),
+            verified,
+            None if cause is None else text(str(cause)),
+            None if step_name is None else text(str(step_name)),
+            attempts,
+            may_have_acted,
+            codec.dump_error(error),
+            to_micros_or_none(started_at),
+            to_micros_or_none(finished_at),
+            self._number(run_id),
+            number,
+        )
+        self._open().put((Kind.FINISHED, values, None))
+
+    def reopened(self, run_id: str, numbers: Sequence[int]) -> None:
+        """The targets wait again although they were final; what was sent for them stays known."""
+        run, writer = self._number(run_id), self._open()
+        for number in numbers:
+            writer.put((Kind.REOPENED, (run, number), None))
+
+    def ended(
+        self, run_id: str, *, finished_at: datetime, error: str | None, undiscovered: Sequence[StoredLoss]
+    ) -> None:
+        """The run is over; ``error`` is what it raised instead of giving a report."""
+        run = self._number(run_id)
+        losses = [
+            (
+                run,
+                number,
+                text(loss.account),
+                None if loss.service_id is None else text(loss.service_id),
+                None if loss.service_name is None else text(loss.service_name),
+                text(str(loss.cause)),
+                codec.dump_error(loss.error),
+            )
+            for number, loss in enumerate(undiscovered)
+        ]
+        what = None if error is None else text(error)
+        self._open().put((Kind.ENDED, (run, to_micros(finished_at), what, losses), None))
+
+    def learn(self, account: str, key: str, value: float) -> None:
+        """Remember a number of an account, in place of what was remembered by that key."""
+        if not math.isfinite(value):
+            raise InvalidArgument(f"{key}={value!r} is not a number to remember")
+        self._open().put((Kind.LEARN, (text(account), text(key), float(value)), None))
+
+    async def flush(self) -> None:
+        """Return when everything that was told so far is durable. Raises `JournalError`."""
+        await self._open().flush()
+
+    def flush_now(self) -> None:
+        """`flush` in this thread, for a loop that is about to end."""
+        self._open().commit_now()
+
+    # Reading; what was told before is read too
+
+    async def runs(self) -> list[RunInfo]:
+        """Every run, the newest first."""
+        from . import reading
+
+        with self._leased() as (store, _):
+            return await self._reading(reading.all_runs, store)
+
+    async def find(self, run_id: str) -> RunInfo | None:
+        """The run, or None."""
+        from . import reading
+
+        with self._leased() as (store, _):
+            return await self._reading(reading.one_run, store, run_id)
+
+    def look_up(self, run_id: str) -> RunInfo | None:
+        """The same at once, in this thread: one run is read in no time."""
+        from . import reading
+
+        with self._leased() as (store, writer):
+            if writer.broken is None:
+                writer.commit_now()
+            return reading.one_run(store, run_id)
+
+    async def running(self) -> list[str]:
+        """The ids of the runs that have begun and not ended; `is_held` says which of them live."""
+        from . import reading
+
+        with self._leased() as (store, _):
+            return await self._reading(reading.running, store)
+
+    async def read(self, run_id: str) -> StoredRun:
+        """The run with all its targets. Raises `RunNotFound`, which names ids that are near."""
+        from . import reading
+
+        with self._leased() as (store, _):
+            return await self._reading(reading.whole_run, store, run_id)
+
+    def read_now(self, run_id: str) -> StoredRun:
+        """The same at once, in this thread. Raises `RunNotFound`."""
+        from . import reading
+
+        with self._leased() as (store, writer):
+            if writer.broken is None:
+                writer.commit_now()
+            return reading.whole_run(store, run_id)
+
+    async def learned(self, account: str) -> dict[str, float]:
+        """What is remembered of an account, by its keys."""
+        from . import reading
+
+        with self._leased() as (store, _):
+            return await self._reading(reading.learned, store, account)
+
+    async def prune(self, *, before: datetime | None = None, keep: int | None = None) -> int:
+        """Delete ended runs and return how many: those that ended before a time, and are not among the newest
+        ``keep``. A run that is held stays.
+        """
+        from . import pruning
+
+        limit, spared = pruning.check(before, keep)
+        with self._leased() as (store, _):
+            deleted = 0
+            for run_id in await self._reading(pruning.prunable, store, limit, spared):
+                # One at a time: what is written meanwhile does not wait for all.
+                if await self._in_thread(pruning.prune, store, self._place(), run_id):
+                    self._numbers.pop(run_id, None)
+                    deleted += 1
+            return deleted
+
+    async def _reading(self, read: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        if self._writer is not None and self._writer.broken is None:
+            await self._writer.flush()
+        return await self._in_thread(read, *arguments)
+
+    async def _in_thread(self, do: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, do, *arguments)
+
+    def _open(self) -> Writer:
+        if self._writer is None:
+            raise ConfigurationError(f"{self!r} is not open; acquire() it for as long as it is written to")
+        return self._writer
+
+    def _number(self, run_id: str) -> int:
+        number = self._numbers.get(run_id)
+        if number is None:
+            self._open()
+            assert self._store is not None  # noqa: S101
+            number = self._store.number_of(run_id)
+            if number is None:
+                raise self._not_found(run_id)
+            self._numbers[run_id] = number
+        return number
+
+    def _place(self) -> Path:
+        # SQLite follows links: its files, and our locks, are beside what the name leads to.
+        return Path(os.path.realpath(self.path))
+
+    def _not_found(self, run_id: str) -> RunNotFound:
+        from . import reading
+
+        assert self._store is not None  # noqa: S101
+        return reading.not_found(self._store, run_id)

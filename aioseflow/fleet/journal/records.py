@@ -1,0 +1,118 @@
+"""What a journal holds, as plain data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from ...errors import InvalidArgument, SeFlowError
+
+RunState: TypeAlias = Literal["created", "running", "ended"]
+"""``running`` is also what a run stays whose process was killed; `Journal.is_held` tells the two apart."""
+Stage: TypeAlias = Literal["queued", "open", "accepted", "done"]
+
+_LONGEST_ID = 200
+
+
+def _check_run_id(instance: RunHeader, attribute: attrs.Attribute[str], value: str) -> None:
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= _LONGEST_ID:
+        raise InvalidArgument(
+            f"run_id={value!r:.60} cannot name a run; give 1 to {_LONGEST_ID} printable characters"
+        )
+
+
+def _check_aware(instance: Any, attribute: attrs.Attribute[datetime], value: datetime) -> None:
+    if value.tzinfo is None:
+        raise InvalidArgument(f"{attribute.name}={value} has no time zone; give an aware UTC time")
+
+
+@attrs.frozen(kw_only=True)
+class RunHeader:
+    """What is known of a run before it starts; `document` is JSON-able and says how to rebuild it."""
+
+    run_id: str = attrs.field(validator=_check_run_id)
+    parent: str | None = None
+    action: str
+    accounts: tuple[str, ...]
+    created_at: datetime = attrs.field(validator=_check_aware)
+    document: dict[str, Any]
+    note: str = ""
+    requested_by: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class StoredLoss:
+    """A service (or a whole account, without ids) whose VMs could not be listed."""
+
+    account: str
+    service_id: str | None = None
+    service_name: str | None = None
+    cause: str
+    error: SeFlowError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RunInfo:
+    """A run as a list of runs shows it.
+
+    ``counts`` holds the targets that have a final status, by its word. ``pid`` and ``host`` are of the
+    process that held it last; ``started_at`` and ``finished_at`` of its first start and its last end.
+    """
+
+    header: RunHeader
+    state: RunState
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    targets: int = 0
+    counts: dict[str, int] = attrs.Factory(dict)
+    undiscovered: tuple[StoredLoss, ...] = ()
+    error: str | None = None
+    pid: int | None = None
+    host: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TargetRow:
+    """A selected VM; ``number`` is its place in the run, ``power`` what was read at its selection."""
+
+    number: int
+    account: str
+    service_id: str
+    service_name: str
+    vm_id: str
+    vm_label: str
+    power: str
+
+
+@attrs.frozen(kw_only=True)
+class StoredTarget:
+    """How far a VM of a run has come.
+
+    ``stage`` is ``open`` from the moment before its request may leave until the answer is known, ``accepted``
+    while it is read back, ``done`` when its ``status`` is final. ``sent_at`` is of its last intent.
+    """
+
+    row: TargetRow
+    stage: Stage = "queued"
+    step: int = 0
+    attempts: int = 0
+    may_have_acted: bool = False
+    status: str | None = None
+    verified: bool = False
+    cause: str | None = None
+    step_name: str | None = None
+    error: SeFlowError | None = None
+    sent_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StoredRun:
+    """All that the journal knows of a run; ``discovered`` says that no further targets were to come."""
+
+    info: RunInfo
+    discovered: bool
+    targets: list[StoredTarget]

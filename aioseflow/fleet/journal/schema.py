@@ -1,0 +1,99 @@
+"""The tables of a journal, version by version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+Migration: TypeAlias = Callable[[sqlite3.Connection], None]
+
+APPLICATION_ID: Final = int.from_bytes(b"aios", "big")
+"""SQLite's mark, in the file's header, of what program a file belongs to."""
+
+# A run's number is never used again (AUTOINCREMENT), so that nothing written late can get into another run.
+# Once it has ended, `targets` and `counts` say what its targets add up to; NULL until then.
+# Times are microseconds since the epoch. Stages: 0 queued, 1 open, 2 accepted, 3 done.
+_VERSION_1: Final = (
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL UNIQUE,
+        parent TEXT,
+        action TEXT NOT NULL,
+        accounts TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        note TEXT NOT NULL,
+        requested_by TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'created',
+        started_at INTEGER,
+        finished_at INTEGER,
+        discovered INTEGER NOT NULL DEFAULT 0,
+        error TEXT,
+        pid INTEGER,
+        host TEXT,
+        held_at INTEGER,
+        targets INTEGER,
+        counts TEXT
+    )
+    """,
+    "CREATE INDEX runs_by_state ON runs (state)",
+    """
+    CREATE TABLE targets (
+        run INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        account TEXT NOT NULL,
+        service_id TEXT NOT NULL,
+        service_name TEXT NOT NULL,
+        vm_id TEXT NOT NULL,
+        vm_label TEXT NOT NULL,
+        power TEXT NOT NULL,
+        stage INTEGER NOT NULL DEFAULT 0,
+        step INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        may_have_acted INTEGER NOT NULL DEFAULT 0,
+        status TEXT,
+        verified INTEGER NOT NULL DEFAULT 0,
+        cause TEXT,
+        step_name TEXT,
+        error TEXT,
+        sent_at INTEGER,
+        started_at INTEGER,
+        finished_at INTEGER,
+        PRIMARY KEY (run, number)
+    ) WITHOUT ROWID
+    """,
+    # The run first: what is looked for is a VM in the few runs that are running.
+    "CREATE UNIQUE INDEX targets_by_vm ON targets (run, account, service_id, vm_id)",
+    """
+    CREATE TABLE losses (
+        run INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        account TEXT NOT NULL,
+        service_id TEXT,
+        service_name TEXT,
+        cause TEXT NOT NULL,
+        error TEXT,
+        PRIMARY KEY (run, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE learned (
+        account TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value REAL NOT NULL,
+        PRIMARY KEY (account, key)
+    ) WITHOUT ROWID
+    """,
+)
+
+
+def _to_version_1(connection: sqlite3.Connection) -> None:
+    for statement in _VERSION_1:
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1,)
+"""The one at place n makes version n + 1 out of version n, inside a transaction that is not its own; version
+0 is an empty file."""

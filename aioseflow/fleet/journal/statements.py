@@ -1,0 +1,91 @@
+"""The changes that a journal takes, each with its SQL.
+
+A change is a tuple ``(kind, parameters, future)``; the future, if there is one, is told its result.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+
+class Kind(enum.IntEnum):
+    """What a change is."""
+
+    INTEND = enum.auto()
+    ACCEPTED = enum.auto()
+    REQUEUED = enum.auto()
+    FINISHED = enum.auto()
+    REOPENED = enum.auto()
+    DISCOVERED = enum.auto()
+    CREATE = enum.auto()
+    HOLD = enum.auto()
+    SELECTED = enum.auto()
+    ENDED = enum.auto()
+    LEARN = enum.auto()
+    MARK = enum.auto()
+    """Changes nothing: whoever waits for it knows that all before it is durable."""
+
+
+# The future is Any: one that is told a list of conflicts, a bool or nothing.
+Op: TypeAlias = tuple[Kind, tuple[Any, ...], Any]
+
+ONE_ROW: Final[Mapping[Kind, str]] = {
+    Kind.INTEND: (
+        "UPDATE targets SET stage = 1, step = ?, sent_at = ?, started_at = coalesce(started_at, ?) "
+        "WHERE run = ? AND number = ?"
+    ),
+    Kind.ACCEPTED: (
+        "UPDATE targets SET stage = 2, attempts = ?, may_have_acted = ?, error = ? "
+        "WHERE run = ? AND number = ?"
+    ),
+    # An error is kept as long as it is the reason why a lost answer is suspected.
+    Kind.REQUEUED: (
+        "UPDATE targets SET stage = 0, step = ?, attempts = ?, may_have_acted = ?, "
+        "error = CASE WHEN ? THEN error END WHERE run = ? AND number = ?"
+    ),
+    Kind.FINISHED: (
+        "UPDATE targets SET stage = 3, status = ?, verified = ?, cause = ?, step_name = ?, attempts = ?, "
+        "may_have_acted = ?, error = ?, started_at = ?, finished_at = ? WHERE run = ? AND number = ?"
+    ),
+    Kind.REOPENED: (
+        "UPDATE targets SET stage = 0, status = NULL, verified = 0, cause = NULL, step_name = NULL, "
+        "finished_at = NULL WHERE run = ? AND number = ?"
+    ),
+    Kind.DISCOVERED: "UPDATE runs SET discovered = 1 WHERE id = ?",
+    Kind.HOLD: (
+        "UPDATE runs SET state = 'running', pid = ?, host = ?, held_at = ?, "
+        "started_at = coalesce(started_at, ?), finished_at = NULL, error = NULL, targets = NULL, "
+        "counts = NULL WHERE id = ?"
+    ),
+    Kind.LEARN: (
+        "INSERT INTO learned (account, key, value) VALUES (?, ?, ?) "
+        "ON CONFLICT (account, key) DO UPDATE SET value = excluded.value"
+    ),
+}
+"""Each of these changes exactly one row, or it was asked of something that is not there."""
+
+CREATE: Final = (
+    "INSERT INTO runs (run_id, parent, action, accounts, created_at, document, note, requested_by) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
+)
+INSERT_TARGET: Final = (
+    "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+OTHER_RUNNING: Final = "SELECT id, run_id FROM runs WHERE state = 'running' AND id != ? ORDER BY id"
+OPEN_ELSEWHERE: Final = (
+    "SELECT 1 FROM targets WHERE run = ? AND account = ? AND service_id = ? AND vm_id = ? AND stage != 3"
+)
+FORGET_LOSSES: Final = "DELETE FROM losses WHERE run = ?"
+FORGET: Final = ("DELETE FROM targets WHERE run = ?", FORGET_LOSSES, "DELETE FROM runs WHERE id = ?")
+INSERT_LOSS: Final = (
+    "INSERT INTO losses (run, number, account, service_id, service_name, cause, error) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+COUNT: Final = "SELECT status, count(*) FROM targets WHERE run = ? AND stage = 3 GROUP BY status"
+COUNT_ALL: Final = "SELECT count(*) FROM targets WHERE run = ?"
+END: Final = (
+    "UPDATE runs SET state = 'ended', finished_at = ?, error = ?, targets = ?, counts = ? WHERE id = ?"
+)

@@ -1,0 +1,151 @@
+"""What a fleet learns of its provider, and a run of this process as a journal would keep it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import attrs
+
+from .account import Account
+from .journal import Journal, RunHeader, RunInfo, StoredLoss, StoredRun, StoredTarget, TargetRow
+from .ledger import Ledger
+from .outcome import Outcome, Status
+from .report import Report
+from .sitting import Sitting
+
+_LIMIT: Final = "limit."
+_NEW: Final = 0.3  # weight of the last run in what is remembered
+_FEW: Final = 5  # VMs that a rate is taken from
+
+
+async def limits_from(journal: Journal, accounts: Sequence[Account]) -> None:
+    """Let each account start near the limit that an earlier run found."""
+    for account in accounts:
+        known = await journal.learned(account.name)
+        limit: dict[str, Any] = {
+            key.removeprefix(_LIMIT): value for key, value in known.items() if key.startswith(_LIMIT)
+        }
+        if limit:
+            account.remember(limit)
+
+
+async def notes_of(
+    journal: Journal, accounts: Sequence[Account], sitting: Sitting, ledger: Ledger, began: datetime
+) -> list[tuple[str, str, float]]:
+    """What a run learned: limits, how long settling took, VMs a second, waits for the throttle."""
+    notes: list[tuple[str, str, float]] = []
+    seconds = max(1e-3, (datetime.now(UTC) - began).total_seconds())
+    for account, crew in zip(accounts, sitting.crews, strict=True):
+        known = await journal.learned(account.name)
+        notes += [
+            (account.name, _LIMIT + key, float(value))
+            for key, value in account.remembered().items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        ]
+        fresh = {f"settle.{action}": sum(times) / len(times) for action, times in crew.settled_in.items()}
+        for action, times in crew.settled_in.items():
+            notes.append((account.name, f"settled.{action}", known.get(f"settled.{action}", 0) + len(times)))
+        mine = [
+            outcome for outcome in ledger.outcomes if outcome.account == account.name and outcome.attempts
+        ]
+        if len(mine) >= _FEW:
+            fresh[f"rate.{ledger.action}"] = len(mine) / seconds
+            fresh[f"waited.{ledger.action}"] = crew.waited / len(mine)
+            total = known.get(f"runs.{ledger.action}", 0) + 1
+            notes.append((account.name, f"runs.{ledger.action}", total))
+        for key, value in fresh.items():
+            before = known.get(key, value)
+            notes.append((account.name, key, before + _NEW * (value - before)))
+    return notes
+
+
+@attrs.frozen
+class Expectation:
+    """What earlier runs say about a run to come: seconds, and in words what that is based on."""
+
+    seconds: float | None
+    basis: str
+
+
+def expect(known: Mapping[str, Mapping[str, float]], action: str, counts: Mapping[str, int]) -> Expectation:
+    """How long an action takes on so many VMs of each account, by what was learned of the accounts."""
+    needed = {account: count for account, count in counts.items() if count}
+    if not needed:
+        return Expectation(0.0, "nothing to do")
+    times, runs = [], 0.0
+    for account, count in needed.items():
+        learned = known.get(account, {})
+        rate = learned.get(f"rate.{action}")
+        if not rate:
+            return Expectation(None, f"no {action} of {account} was measured yet")
+        runs += learned.get(f"runs.{action}", 1)
+        times.append(count / rate + learned.get(f"settle.{action}", 0.0))
+    settle = [known[account].get(f"settle.{action}") for account in needed]
+    seen = [value for value in settle if value is not None]
+    waits = f", {max(seen):.1f} s to settle" if seen else ""
+    slowest = min(known[account][f"rate.{action}"] for account in needed)
+    return Expectation(
+        max(times), f"{runs:.0f} earlier {action} run{'s'[: runs != 1]}: {slowest:.1f} VMs/s{waits}"
+    )
+
+
+def stored_of(header: RunHeader, ledger: Ledger, report: Report, *, discovered: bool) -> StoredRun:
+    """A run of this process in the form of a journal's."""
+    numbers = {key: number for number, key in enumerate(ledger.targets)}
+    outcomes = {outcome.key: outcome for outcome in report.outcomes}
+    targets = [_stored(ledger, outcome, numbers[key]) for key, outcome in outcomes.items()]
+    return StoredRun(
+        info=RunInfo(
+            header=header,
+            state="ended" if report.finished_at is not None else "running",
+            started_at=report.started_at,
+            finished_at=report.finished_at,
+            targets=len(ledger.targets),
+            counts={status.value: count for status, count in report.counts.items()},
+            undiscovered=tuple(
+                StoredLoss(
+                    account=lost.account,
+                    service_id=lost.service_id,
+                    service_name=lost.service_name,
+                    cause=lost.cause,
+                    error=lost.error,
+                )
+                for lost in report.undiscovered
+            ),
+            error=None if report.error is None else str(report.error),
+        ),
+        discovered=discovered,
+        targets=sorted(targets, key=lambda target: target.row.number),
+    )
+
+
+def _stored(ledger: Ledger, outcome: Outcome, number: int) -> StoredTarget:
+    names = [step.name for step in ledger.steps]
+    step = ledger.ended_at.get(outcome.key, names.index(outcome.step) if outcome.step in names else 0)
+    error = outcome.error
+    return StoredTarget(
+        row=TargetRow(
+            number=number,
+            account=outcome.account,
+            service_id=outcome.service_id,
+            service_name=outcome.service_name,
+            vm_id=outcome.vm_id,
+            vm_label=outcome.vm_label,
+            power="unknown",
+        ),
+        stage="done",
+        step=step,
+        attempts=outcome.attempts,
+        may_have_acted=outcome.status is Status.UNKNOWN or (error is not None and error.may_have_acted),
+        status=outcome.status.value,
+        verified=outcome.verified,
+        cause=outcome.cause,
+        step_name=outcome.step,
+        error=error,
+        sent_at=outcome.started_at if outcome.attempts else None,
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at,
+    )

@@ -1,0 +1,123 @@
+"""What a run is to do, all of it checked before it begins, and how a journal keeps it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from ..errors import InvalidArgument
+from ..policy import SettlePolicy
+from .action import Action, Steps, name_of
+from .changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
+from .health import HealthCheck
+from .plan import Plan
+from .power import Await, Reboot, Start, Stop
+from .rollout import Rollout, Share
+from .select import Selection
+from .usage import Usage
+
+_KINDS: Final[Mapping[str, Callable[..., Action]]] = {
+    kind.name: kind
+    for kind in (Stop, Start, Reboot, Resize, ResizeDisk, RebuildNetwork, SetRdns, Destroy, Usage, Await)
+}
+
+
+@attrs.frozen(kw_only=True)
+class Orders:
+    """What a run is to do.
+
+    ``policy`` is None where nothing is waited for; ``plan`` what it follows; ``rollout`` None where it was
+    given none; ``selection_lost`` says that the selection was a predicate, which no journal holds.
+    """
+
+    steps: Steps
+    selection: Selection
+    policy: SettlePolicy | None
+    rollout: Rollout | None = None
+    strict: bool = False
+    max_targets: Share | None = None
+    plan: Plan | None = None
+    selection_lost: bool = False
+    parent: str | None = None
+    note: str = ""
+    requested_by: str = ""
+
+    @property
+    def action(self) -> str:
+        """The word for it in reports."""
+        return name_of(self.steps)
+
+    @property
+    def needs_everything(self) -> bool:
+        """Whether all targets must be known before the first is acted on."""
+        return (
+            self.selection.is_explicit
+            or self.strict
+            or self.max_targets is not None
+            or self.plan is not None
+            or (self.rollout is not None and self.rollout.needs_everything())
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """Itself, fit for JSON, as far as JSON can hold it."""
+        rollout, policy = self.rollout, self.policy
+        return {
+            "steps": [_step_document(step) for step in self.steps],
+            "selection": self.selection.to_document(),
+            "settle": None if policy is None else attrs.asdict(policy),
+            "rollout": None if rollout is None else rollout.to_document(),
+            "healthy": rollout is not None and rollout.healthy is not None,
+            "strict": self.strict,
+        }
+
+
+def steps_of(document: Mapping[str, Any]) -> Steps:
+    """The actions that a document names. Raises `InvalidArgument` for one of the user's own."""
+    return tuple(_step_of(step) for step in document["steps"])
+
+
+def policy_of(document: Mapping[str, Any]) -> SettlePolicy | None:
+    """How long it is waited, by a document."""
+    settle = document["settle"]
+    return None if settle is None else SettlePolicy(**settle)
+
+
+def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Rollout | None:
+    """The rollout of a document. Raises `InvalidArgument` where it had a health check and none is given."""
+    stored = document["rollout"]
+    if document.get("healthy") and healthy is None:
+        raise InvalidArgument(
+            "this run asks a health check, which no file can hold: give it again with healthy=…"
+        )
+    if stored is None:
+        return None
+    rollout = Rollout.from_document(stored)
+    return rollout if healthy is None else attrs.evolve(rollout, healthy=healthy)
+
+
+def _step_document(step: Action) -> dict[str, Any]:
+    kind = _KINDS.get(step.name)
+    if kind is None or type(step) is not kind:
+        return {"name": step.name, "own": True}
+    fields = attrs.asdict(step)  # type: ignore[arg-type]  # all of ours are attrs classes
+    return {"name": step.name, **{key: value for key, value in fields.items() if value is not None}}
+
+
+def _step_of(document: Mapping[str, Any]) -> Action:
+    fields = dict(document)
+    name = fields.pop("name", None)
+    kind = _KINDS.get(str(name))
+    if kind is None or fields.pop("own", False):
+        near = difflib.get_close_matches(str(name), _KINDS, n=1)
+        hint = f"; did you mean {near[0]}" if near and kind is None else ""
+        raise InvalidArgument(f"{name!r:.60} is an action of your own: give it again with action=…{hint}")
+    return kind(**fields)
+
+
+def same_work(stored: Mapping[str, Any], orders: Orders) -> bool:
+    """Whether a stored document asks for the same as these orders."""
+    mine = orders.to_document()
+    return all(stored.get(key) == mine[key] for key in ("steps", "selection"))

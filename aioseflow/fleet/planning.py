@@ -1,0 +1,158 @@
+"""Making a plan: everything is listed, and for each VM it is said what would be done or why nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import attrs
+
+from ..models import Service, Vm
+from ..safety import Safety
+from .account import Account
+from .action import Skip, ends_down, held, is_down, takes_down
+from .discover import Listed
+from .intake import skip_of
+from .memory import expect
+from .orders import Orders
+from .plan import Plan, PlannedVm
+from .rollout import Rollout, interleave, worst_down
+from .sitting import Sitting
+
+_POLLS_EXPECTED = 3  # lists of a service until its VMs have settled
+_CALLS = {"usage": 3}
+
+
+@attrs.frozen
+class _Found:
+    account: str
+    service: Service
+    vm: Vm
+    why_not: str | None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.account, self.service.id
+
+
+async def make_plan(
+    accounts: tuple[Account, ...], orders: Orders, sitting: Sitting, known: Mapping[str, Mapping[str, float]]
+) -> Plan:
+    """List everything and say what a run would do. Raises what the run would raise before it begins."""
+    async with asyncio.TaskGroup() as tasks:
+        listings = [tasks.create_task(crew.intake.list_everything()) for crew in sitting.crews]
+    seen: list[tuple[str, Listed]] = []
+    targets = []
+    for crew, task in zip(sitting.crews, listings, strict=True):
+        found, listed = task.result()
+        targets += found
+        seen += [(crew.account.name, each) for each in listed]
+    sitting.check(targets, seen)
+    entries = [entry for name, listed in seen for entry in _entries(orders, sitting, name, listed)]
+    acting = list(_in_order(entry for entry in entries if entry.why_not is None))
+    rollout = orders.rollout or Rollout(same_cause=None)
+    batched = rollout.canary is not None or rollout.batches is not None
+    batches = rollout.sizes(len(acting)) if batched else ()
+    numbers: list[int | None] = [number for number, size in enumerate(batches, 1) for _ in range(size)]
+    numbers = numbers or [None for _ in acting]
+    counts = Counter(entry.account for entry in acting)
+    expectation = expect(known, orders.action, {account.name: counts[account.name] for account in accounts})
+    services = {entry.place for entry in acting}
+    settles = orders.policy is not None and any(step.settles for step in orders.steps)
+    calls = sum(_CALLS.get(step.name, 1) for step in orders.steps) * len(acting)
+    calls += len(accounts) + len(seen) + (_POLLS_EXPECTED * len(services) if settles else 0)
+    vms = [
+        PlannedVm.of(entry.account, entry.service, entry.vm, do=orders.action, batch=number)
+        for entry, number in zip(acting, numbers, strict=True)
+    ]
+    vms += [
+        PlannedVm.of(entry.account, entry.service, entry.vm, why_not=entry.why_not)
+        for entry in entries
+        if entry.why_not is not None
+    ]
+    lost = [loss for crew in sitting.crews for loss in crew.intake.discovery.undiscovered]
+    return Plan(
+        action=orders.action,
+        document=orders.to_document(),
+        created_at=datetime.now(UTC),
+        accounts=tuple(account.name for account in accounts),
+        vms=tuple(vms),
+        batches=batches,
+        undiscovered=tuple(
+            f"service {loss.service_id} ({loss.account}): {loss.cause}"
+            if loss.service_id is not None
+            else f"account {loss.account}: {loss.cause}"
+            for loss in lost
+        ),
+        missing_values=orders.selection.missing_values,
+        worst_down=_worst_down(orders, rollout, sitting, seen, acting, numbers),
+        worst_failures=_worst_failures(rollout, sitting, len(acting)),
+        calls=calls,
+        seconds=expectation.seconds,
+        basis=expectation.basis,
+    )
+
+
+def _entries(orders: Orders, sitting: Sitting, account: str, listed: Listed) -> Iterable[_Found]:
+    selection, service = orders.selection, listed.service
+    if not selection.wants_service(account, service):
+        return
+    protected = next(crew.intake.protected for crew in sitting.crews if crew.account.name == account)
+    changes = any(step.safety is not Safety.READ for step in orders.steps)
+    for vm in listed.vms:
+        if not selection.selects(account, service, vm):
+            continue
+        why = selection.leaves_out(account, service, vm, protected)
+        if why is None:
+            skip: Skip | None = skip_of(orders.steps, vm)
+            why = skip.cause if skip is not None else held(vm) if changes else None
+        yield _Found(account, service, vm, why)
+
+
+def _in_order(entries: Iterable[_Found]) -> Iterable[_Found]:
+    lanes: dict[tuple[str, str], list[_Found]] = {}
+    for entry in entries:
+        lanes.setdefault(entry.place, []).append(entry)
+    order = list(interleave({place: len(lane) for place, lane in lanes.items()}))
+    turns = {place: iter(lane) for place, lane in lanes.items()}
+    return (next(turns[place]) for place in order)
+
+
+def _worst_down(
+    orders: Orders,
+    rollout: Rollout,
+    sitting: Sitting,
+    seen: list[tuple[str, Listed]],
+    acting: list[_Found],
+    numbers: list[int | None],
+) -> dict[str, int]:
+    """By service, the most of its VMs that are down at once, those that are down already among them."""
+    down = {(account, listed.service.id): sum(is_down(vm) for vm in listed.vms) for account, listed in seen}
+    shares: dict[tuple[str, str], Counter[int]] = {}
+    if takes_down(orders.steps):
+        for entry, number in zip(acting, numbers, strict=True):
+            if not is_down(entry.vm):
+                shares.setdefault(entry.place, Counter())[number or 0] += 1
+    places = {entry.place for entry in acting}
+    seen_up = all(step.settles for step in orders.steps if step.takes_down) and orders.policy is not None
+    return {
+        "/".join(place): worst_down(
+            [shares[place][number] for number in sorted(shares[place])] if place in shares else [],
+            down=down.get(place, 0),
+            stays_down=ends_down(orders.steps),
+            seen=seen_up or sitting.waits_for_return,
+            window=sitting.schedule.window,
+            failures=rollout.failures_allowed(len(acting)),
+            max_unavailable=rollout.unavailable_allowed(len(acting)),
+        )
+        for place in sorted(places)
+    }
+
+
+def _worst_failures(rollout: Rollout, sitting: Sitting, total: int) -> int | None:
+    allowed = rollout.failures_allowed(total)
+    if allowed is None:
+        return None
+    return min(total, allowed + (sitting.schedule.window or total))

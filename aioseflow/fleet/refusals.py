@@ -1,0 +1,27 @@
+"""Why a run does not begin."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from ..errors import InvalidArgument
+
+Reason: TypeAlias = Literal["max_targets", "undiscovered", "in_another_run", "not_confirmed", "other_run"]
+
+
+class RunRefused(InvalidArgument):
+    """A guard kept a run from beginning: nothing was changed.
+
+    Attributes:
+        reason: ``"max_targets"`` (it selects too many), ``"undiscovered"`` (``strict``, and something could
+            not be listed), ``"in_another_run"`` (a living run is at some of its VMs), ``"not_confirmed"`` (a
+            plan that destroys), ``"other_run"`` (the ``run_id`` belongs to a run that does something else).
+        run_id: the other run, where there is one.
+    """
+
+    def __init__(
+        self, message: str, *, reason: Reason = "max_targets", run_id: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.reason = reason
+        self.run_id = run_id

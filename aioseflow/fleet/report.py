@@ -1,0 +1,302 @@
+"""What a run did, and how it is told."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from heapq import nlargest
+from typing import Any, Final
+
+import attrs
+
+from ..errors import SeFlowError
+from .compare import Comparison
+from .document import document_of
+from .names import clean, fold
+from .outcome import Outcome, Status, TargetKey
+from .page import NOT_AS_ASKED, page_of
+
+_TAKES_DOWN: Final = frozenset({"stop", "reboot", "destroy", "rebuild_network"})
+_UP_AFTERWARDS: Final = {
+    "stop": False,
+    "destroy": False,
+    "start": True,
+    "reboot": True,
+    "rebuild_network": True,
+}
+_LONGEST_LABEL: Final = 48
+_FOLDED: Final = 30
+
+
+@attrs.frozen(kw_only=True)
+class Undiscovered:
+    """A service (or a whole account, without ids) whose VMs could not be listed."""
+
+    account: str
+    service_id: str | None = None
+    service_name: str | None = None
+    error: SeFlowError | None = None
+    cause: str
+
+
+@attrs.frozen(kw_only=True)
+class Downtime:
+    """How long the run knows a VM to have been off or unusable, in seconds: from its begin to its end there.
+
+    ``open_ended``: the run left it down, so that it is down for longer. Not ``certain``: it is unknown
+    whether it went down at all. One that was down before is not told apart.
+    """
+
+    key: TargetKey
+    label: str
+    seconds: float
+    open_ended: bool
+    certain: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class ServiceSummary:
+    """One service in a run: all five counts, and the seconds from its first begin to its last end."""
+
+    name: str
+    counts: Mapping[Status, int]
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class CauseGroup:
+    """The VMs that have one status for one cause; ``names`` and ``example`` are one line each, and bounded.
+
+    ``example`` is the message of one VM's error, empty where none has one.
+    """
+
+    cause: str
+    status: Status
+    count: int
+    names: str
+    example: str
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """What a run did, so far or in the end: every target once.
+
+    ``targets`` are the keys of the selected VMs; while the run lasts some have no outcome yet. ``error`` is
+    what ``await run`` raises instead of giving the report, None otherwise. ``parent`` is the run that this
+    one retries; ``resumed`` counts how often it was taken up again; ``missing_values`` the VMs for which a
+    condition met a value that the panel did not give. All figures are computed when first asked for.
+    """
+
+    run_id: str
+    action: str
+    targets: tuple[TargetKey, ...] = attrs.field(repr=False)
+    outcomes: tuple[Outcome, ...] = attrs.field(repr=False)
+    undiscovered: tuple[Undiscovered, ...] = ()
+    started_at: datetime
+    finished_at: datetime | None = None
+    error: BaseException | None = None
+    parent: str | None = None
+    note: str = ""
+    requested_by: str = ""
+    resumed: int = 0
+    missing_values: int = 0
+
+    @cached_property
+    def counts(self) -> dict[Status, int]:
+        """How many VMs ended in each of the five statuses; all five are always there."""
+        counts = dict.fromkeys(Status, 0)
+        for outcome in self.outcomes:
+            counts[outcome.status] += 1
+        return counts
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run is over and every VM was discovered and is as asked."""
+        bad = any(self.counts[status] for status in NOT_AS_ASKED)
+        over = self.finished_at is not None and self.error is None
+        return over and not bad and not self.undiscovered
+
+    @property
+    def matched_nothing(self) -> bool:
+        """Whether the run is over and the selection matched no VM, though every VM could be listed."""
+        over = self.finished_at is not None and self.error is None
+        return over and not self.targets and not self.undiscovered
+
+    @cached_property
+    def causes(self) -> dict[str, tuple[Outcome, ...]]:
+        """Outcomes by cause, the most frequent first; those without a cause are left out."""
+        groups: defaultdict[str, list[Outcome]] = defaultdict(list)
+        for outcome in self.outcomes:
+            if outcome.cause is not None:
+                groups[outcome.cause].append(outcome)
+        ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+        return {cause: tuple(outcomes) for cause, outcomes in ordered}
+
+    @cached_property
+    def grouped(self) -> tuple[CauseGroup, ...]:
+        """Outcomes that have a cause (or should have one) by status and cause, the most frequent first."""
+        groups: defaultdict[tuple[str, Status], list[Outcome]] = defaultdict(list)
+        for outcome in self.outcomes:
+            if outcome.cause is not None or outcome.status in NOT_AS_ASKED:
+                groups[outcome.cause or "unexplained", outcome.status].append(outcome)
+        order = list(Status)
+        ordered = sorted(
+            groups.items(), key=lambda item: (-len(item[1]), order.index(item[0][1]), item[0][0])
+        )
+        return tuple(
+            CauseGroup(
+                cause=cause,
+                status=status,
+                count=len(outcomes),
+                names=fold(map(self.name_of, outcomes), most=_FOLDED),
+                example=next((clean(str(one.error)) for one in outcomes if one.error is not None), ""),
+            )
+            for (cause, status), outcomes in ordered
+        )
+
+    @cached_property
+    def downtimes(self) -> tuple[Downtime, ...]:
+        """Who was down for how long because of this run, the longest first."""
+        found = []
+        for outcome in self.outcomes:
+            taken = _taken_down(outcome)
+            if taken is not None:
+                certain, open_ended = taken
+                found.append(
+                    Downtime(
+                        key=outcome.key,
+                        label=self.name_of(outcome),
+                        seconds=seconds_of(outcome),
+                        open_ended=open_ended,
+                        certain=certain,
+                    )
+                )
+        return tuple(sorted(found, key=lambda down: (-down.seconds, down.key)))
+
+    @cached_property
+    def per_service(self) -> Mapping[tuple[str, str], ServiceSummary]:
+        """A summary for each account and service id of which a VM has an outcome."""
+        services: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
+        for outcome in self.outcomes:
+            services[outcome.account, outcome.service_id].append(outcome)
+        return {key: _service_summary(outcomes) for key, outcomes in services.items()}
+
+    def longest(self, n: int = 10) -> tuple[Outcome, ...]:
+        """The outcomes that took longest, the longest first."""
+        return tuple(nlargest(n, self.outcomes, key=seconds_of))
+
+    @cached_property
+    def _shared_labels(self) -> frozenset[str]:
+        counted = Counter(outcome.vm_label for outcome in self.outcomes)
+        return frozenset(label for label, number in counted.items() if number > 1)
+
+    @cached_property
+    def _several_accounts(self) -> bool:
+        return any(outcome.account != self.outcomes[0].account for outcome in self.outcomes)
+
+    def name_of(self, outcome: Outcome) -> str:
+        """A VM's label, with its ids where it has none, a very long one, or one that another VM has too.
+
+        The label is the panel's text, as it came.
+        """
+        label = outcome.vm_label
+        if label and len(label) <= _LONGEST_LABEL and label not in self._shared_labels:
+            return label
+        place = f"{outcome.service_id}/{outcome.vm_id}"
+        if self._several_accounts:
+            place = f"{outcome.account}:{place}"
+        if len(label) > _LONGEST_LABEL:
+            label = label[: _LONGEST_LABEL - 1] + "…"
+        return f"{label}({place})" if label else place
+
+    def compare(self, other: Report) -> Comparison:
+        """What is different from another run, usually an earlier one: ``other`` is before, this is after."""
+        return Comparison(before=other, after=self)
+
+    def to_document(self, *, values: bool = False) -> dict[str, Any]:
+        """The report as plain data for JSON; its names stay, and ``version`` grows if they must change.
+
+        Args:
+            values: whether outcomes have their ``value`` (of megabytes, perhaps), where it has a JSON form.
+        """
+        return document_of(self, values=values)
+
+    def to_json(self, *, values: bool = False) -> str:
+        """`to_document` as one line of JSON in ASCII."""
+        return json.dumps(self.to_document(values=values)).replace("\x7f", "\\u007f")
+
+    def summary(self) -> str:
+        """The report as a page of plain text for people, at most 100 columns wide."""
+        return page_of(self)
+
+    def raise_for_failures(self) -> None:
+        """Raise an `ExceptionGroup` of what keeps the report from being ok, if anything does."""
+        if self.ok:
+            return
+        errors: list[BaseException] = [
+            outcome.error
+            or SeFlowError(
+                f"{outcome.action} of VM {outcome.vm_id} of service {outcome.service_id}: "
+                f"{outcome.status} ({outcome.cause})"
+            )
+            for outcome in self.outcomes
+            if outcome.status in NOT_AS_ASKED
+        ]
+        errors += [
+            lost.error or SeFlowError(f"service {lost.service_id} was not listed ({lost.cause})")
+            for lost in self.undiscovered
+        ]
+        if self.error is not None:
+            errors.append(self.error)
+        if self.finished_at is None:
+            errors.append(SeFlowError(f"run {self.run_id} is not over"))
+        raise BaseExceptionGroup(str(self), errors)
+
+    def __str__(self) -> str:
+        counted = ", ".join(f"{number} {status}" for status, number in self.counts.items())
+        missing = f", {len(self.undiscovered)} undiscovered" if self.undiscovered else ""
+        return f"{self.action} of {len(self.targets)} VMs ({self.run_id}): {counted}{missing}"
+
+
+def seconds_of(outcome: Outcome) -> float:
+    """How long a VM took."""
+    return max(0.0, (outcome.finished_at - outcome.started_at).total_seconds())
+
+
+def _service_summary(outcomes: list[Outcome]) -> ServiceSummary:
+    counts = dict.fromkeys(Status, 0)
+    for outcome in outcomes:
+        counts[outcome.status] += 1
+    first = min(outcome.started_at for outcome in outcomes)
+    last = max(outcome.finished_at for outcome in outcomes)
+    return ServiceSummary(
+        name=outcomes[0].service_name, counts=counts, seconds=max(0.0, (last - first).total_seconds())
+    )
+
+
+def _taken_down(outcome: Outcome) -> tuple[bool, bool] | None:
+    """Whether it is certain that the run took the VM down, and whether it left it so; None if it did not."""
+    if outcome.status is Status.UNCHANGED:
+        return None
+    done = outcome.action.split("+")
+    doubtful: str | None = None
+    if outcome.status is not Status.CHANGED:
+        # The steps before the one it ended in were seen to be done.
+        at = done.index(outcome.step) if outcome.step in done else 0
+        # One that was interrupted in a sequence, without a refusal, was accepted and not read back.
+        accepted = outcome.error is None and outcome.cause != "not_settled"
+        if outcome.status is Status.UNKNOWN or (outcome.status is Status.FAILED and accepted):
+            doubtful = done[at]
+        done = done[:at]
+    certain = any(step in _TAKES_DOWN for step in done)
+    if not certain and doubtful not in _TAKES_DOWN:
+        return None
+    up = True
+    for step in done:
+        up = _UP_AFTERWARDS.get(step, up)
+    if doubtful is not None and not _UP_AFTERWARDS.get(doubtful, True):
+        up = False
+    return certain, not up

@@ -1,0 +1,175 @@
+"""Going on with a run: everything that is not decided is read back before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from ..errors import OutcomeUnknown
+from ..models import Service, Vm
+from ..safety import Safety
+from .action import held
+from .crew import Crew
+from .intake import listed_vms
+from .journal import StoredRun, StoredTarget
+from .ledger import Ledger, Standing
+from .orders import Orders
+from .outcome import Status, TargetKey, cause_of
+from .past import INTERRUPTED, TakeUp, key_of, outcome_of, take_up
+from .reconcile import judge
+from .schedule import Schedule
+from .select import Target
+
+
+@attrs.define(eq=False)
+class Resuming:
+    """Takes up the targets of an earlier sitting."""
+
+    crews: Sequence[Crew]
+    orders: Orders
+    ledger: Ledger
+    schedule: Schedule
+    repeat_unknown: bool
+    _queue: list[Standing] = attrs.field(factory=list, init=False)
+    _watch: list[Standing] = attrs.field(factory=list, init=False)
+
+    async def read_back(self, history: StoredRun) -> None:
+        """Decide on every target, with one list of each service that has an undecided one."""
+        steps, action = self.orders.steps, self.orders.action
+        now = datetime.now(UTC)
+        undecided: list[tuple[StoredTarget, TakeUp]] = []
+        for stored in history.targets:
+            kind = take_up(stored, steps)
+            if kind == "final":
+                self.ledger.recall([outcome_of(stored, action, now)])
+            else:
+                undecided.append((stored, kind))
+        standings = [self._standing(stored) for stored, _ in undecided]
+        for standing in standings:
+            self.ledger.reopen(standing)
+        self.ledger.book.reopened([stored.row.number for stored, _ in undecided if stored.stage == "done"])
+        keys = frozenset(key_of(stored) for stored, _ in undecided)
+        vms: dict[TargetKey, tuple[Service, Vm]] = {}
+        read: set[tuple[str, str]] = set()
+        for crew in self.crews:
+            for listed in await listed_vms(crew.account, keys, crew.intake.discovery.undiscovered):
+                name, service = crew.account.name, listed.service
+                read.add((name, service.id))
+                vms.update({(name, service.id, vm.id): (service, vm) for vm in listed.vms})
+                if crew.availability is not None:
+                    crew.availability.read(name, service.id, listed.vms, listed.asked_at)
+        for standing, (stored, kind) in zip(standings, undecided, strict=True):
+            key = standing.target.key
+            if key in vms:
+                service, vm = vms[key]
+                standing.target = Target(key[0], service, vm)
+                self._decide(standing, stored, kind)
+            else:
+                self._without_reading(standing, stored, kind, listed=key[:2] in read)
+
+    def take_up(self) -> None:
+        """Go on with what was decided to go on, now that there are workers."""
+        crews = {crew.account.name: crew for crew in self.crews}
+        for standing in self._watch:
+            standing.idle = False
+            crews[standing.target.account].watch(standing)
+        needing = [
+            standing
+            for standing in self._queue
+            if standing.may_have_acted
+            or standing.step
+            or crews[standing.target.account].intake.needing([standing])
+        ]
+        if self.schedule.rollout.canary is not None or self.schedule.rollout.batches is not None:
+            self.schedule.add_batches(needing)
+        else:
+            self.schedule.total = len(needing)
+            self.schedule.add(needing)
+
+    def _standing(self, stored: StoredTarget) -> Standing:
+        row = stored.row
+        target = Target(
+            row.account,
+            Service(id=row.service_id, name=row.service_name or None),
+            Vm(id=row.vm_id, label=row.vm_label or None),
+        )
+        return Standing(
+            target,
+            row.number,
+            step=min(stored.step, len(self.orders.steps) - 1),
+            started_at=stored.started_at,
+            changed=stored.step > 0 and stored.attempts > 0,
+            attempts=stored.attempts,
+            may_have_acted=stored.may_have_acted,
+            error=stored.error,
+        )
+
+    def _decide(self, standing: Standing, stored: StoredTarget, kind: TakeUp) -> None:
+        action, vm = self.orders.steps[standing.step], standing.target.vm
+        if kind == "begin":
+            standing.error = None
+            self._queue.append(standing)
+        elif kind == "read":
+            standing.error = None
+            standing.accepted = True
+            if action.settles or action.takes_down:
+                self._watch.append(standing)
+            else:
+                self.ledger.finish(standing, Status.CHANGED)
+        elif action.safety is Safety.ONCE and not self.repeat_unknown:
+            self._ask_once(standing, stored)
+        else:
+            standing.may_have_acted = True
+            done = action.done(vm)
+            if action.settles and (done or held(vm) is not None):
+                standing.error = stored.error or _lost(standing, stored)
+                self._watch.append(standing)
+            else:
+                # Ends in the same state however often it is sent, or the operator says so.
+                standing.error = None
+                self._queue.append(standing)
+
+    def _ask_once(self, standing: Standing, stored: StoredTarget) -> None:
+        action, vm = self.orders.steps[standing.step], standing.target.vm
+        now = datetime.now(UTC)
+        verdict, _ = judge(action, vm, action.done(vm), sent_at=stored.sent_at, read_at=now)
+        error = stored.error or _lost(standing, stored)
+        if verdict == "done" and standing.step == len(self.orders.steps) - 1:
+            self.ledger.finish(standing, Status.CHANGED, verified=True, error=error)
+        elif verdict == "not_done":
+            self.ledger.finish(standing, Status.FAILED, cause="not_done", error=error)
+        else:
+            self.ledger.finish(standing, Status.UNKNOWN, cause=stored.cause or INTERRUPTED, error=error)
+
+    def _without_reading(
+        self, standing: Standing, stored: StoredTarget, kind: TakeUp, *, listed: bool
+    ) -> None:
+        action = self.orders.steps[standing.step]
+        cause = "not_found" if listed else "not_listed"
+        if listed and kind != "begin" and action.settles and action.done(None):
+            self.ledger.finish(standing, Status.CHANGED, verified=True)
+        elif kind == "begin":
+            self.ledger.finish(
+                standing, Status.FAILED if standing.changed else Status.NOT_ATTEMPTED, cause=cause
+            )
+        elif kind == "read" and not listed:
+            self.ledger.finish(standing, Status.CHANGED, cause=cause)
+        else:
+            error = stored.error or _lost(standing, stored)
+            self.ledger.finish(
+                standing, Status.UNKNOWN, cause=cause if listed else cause_of(error), error=error
+            )
+
+
+def _lost(standing: Standing, stored: StoredTarget) -> OutcomeUnknown:
+    """The error of a request whose sender was killed."""
+    target, at = standing.target, stored.sent_at
+    when = f" at {at:%H:%M:%S} UTC" if at is not None else ""
+    return OutcomeUnknown(
+        f"the run ended after a request for VM {target.vm.id} of service {target.service.id} was about to be "
+        f"sent{when}, and no answer was seen: whether the panel acted is not known",
+        sent_at=at,
+        attempts=stored.attempts,
+    )

@@ -1,0 +1,391 @@
+"""Who is next: which target of which service may be begun now, and when nothing new may be.
+
+Workers ask `next` and are handed a target when there is one. Of an account's services the one with most
+targets left comes first, ties in turn. Whatever may open the way (an answer, an outcome, a new list) calls
+`kick`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from ..errors import ApiError, PermissionDenied
+from .availability import Availability
+from .lanes import Lane, Line, in_order
+from .ledger import Ledger, Standing
+from .outcome import Outcome, Status
+from .rollout import Rollout
+
+_BAD = frozenset({Status.FAILED, Status.UNKNOWN})
+_AT_ONCE = 200
+
+
+@attrs.define(eq=False)
+class Schedule:
+    """Hands out the targets of one run, under its rollout."""
+
+    ledger: Ledger
+    rollout: Rollout
+    accounts: Sequence[str]
+    window: int | None
+    availability: Availability | None = None
+    limit: int | None = None
+    paused: bool = False
+    stopping: str | None = None
+    in_flight: int = 0
+    unfinished: int = 0
+    failures: int = 0
+    total: int | None = None
+    batch: int = 0
+    batch_sizes: tuple[int, ...] = ()
+    batch_failures: int = 0
+    stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _batch_left: int = attrs.field(default=0, init=False)
+    _batches: deque[list[Standing]] = attrs.field(factory=deque, init=False)
+    _lines: dict[str, Line] = attrs.field(init=False)
+    _turn: int = attrs.field(default=0, init=False)
+    _entries: int = attrs.field(default=0, init=False)
+    _deadline_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _progress_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _pause_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _moved_at: float = attrs.field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._lines = {account: Line() for account in self.accounts}
+        self.ledger.finished = self._finished
+
+    # -- what comes in ------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """The run begins now: its deadlines count from here."""
+        loop = asyncio.get_running_loop()
+        self._moved_at = loop.time()
+        if self.rollout.deadline is not None:
+            self._deadline_timer = loop.call_later(self.rollout.deadline, self.stop, "deadline")
+        if self.rollout.progress_deadline is not None:
+            self._watch_progress(self.rollout.progress_deadline)
+
+    def shut(self) -> None:
+        """Forget the timers."""
+        for timer in (self._deadline_timer, self._progress_timer, self._pause_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def expect(self, account: str) -> None:
+        """More targets of this account are still to come, until `arrived` is called as often."""
+        self._lines[account].expected += 1
+
+    def arrived(self, account: str) -> None:
+        """All that was expected once is there."""
+        self._lines[account].expected -= 1
+        self.kick()
+
+    def add(self, standings: Iterable[Standing]) -> None:
+        """These may be begun."""
+        for standing in standings:
+            if self.stopping is not None:
+                self.ledger.give_up(standing, self.stopping)
+                continue
+            line = self._lines[standing.target.account]
+            lane = self._lane_of(line, standing)
+            if lane.stopped:
+                self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="same_cause")
+                continue
+            lane.waiting.append(standing)
+            line.ready += 1
+            self._offer(line, lane)
+        self.kick()
+
+    def add_batches(self, standings: Sequence[Standing]) -> None:
+        """All that there is to act on, to be begun batch by batch."""
+        self.total = len(standings)
+        self.batch_sizes = self.rollout.sizes(len(standings))
+        ordered = iter(in_order(standings))
+        for number, size in enumerate(self.batch_sizes):
+            batch = [next(ordered) for _ in range(size)]
+            for standing in batch:
+                standing.batch = number
+            self._batches.append(batch)
+        self._next_batch()
+
+    async def room(self, account: str, most: int) -> None:
+        """Wait until fewer than so many targets of the account lie ready, or nothing new may be begun."""
+        line = self._lines[account]
+        while line.ready >= most and self.stopping is None:
+            line.room.clear()
+            await line.room.wait()
+
+    def go_on(self, standing: Standing) -> None:
+        """A target's next step may be made."""
+        self._lines[standing.target.account].steps.append(standing)
+        self.kick()
+
+    def again(self, standing: Standing) -> None:
+        """A target goes to the end of the queue."""
+        if self.stopping is not None:
+            self.ledger.give_up(standing, self.stopping)
+        else:
+            standing.idle = True
+            self._lines[standing.target.account].again.append(standing)
+        self.kick()
+
+    def put_back(self, standing: Standing) -> None:
+        """It could not be begun after all."""
+        standing.begun = False
+        self.unfinished -= 1
+        if self.stopping is not None:
+            self.ledger.give_up(standing, self.stopping)
+            return
+        line = self._lines[standing.target.account]
+        lane = self._lane_of(line, standing)
+        standing.idle = True
+        lane.waiting.appendleft(standing)
+        line.ready += 1
+        self._offer(line, lane)
+
+    def answered(self, standing: Standing) -> None:
+        """A worker is done with it, for now or for good."""
+        line = self._lines[standing.target.account]
+        lane = self._lane_of(line, standing)
+        self.in_flight -= 1
+        lane.in_flight -= 1
+        if not lane.entry:
+            self._offer(line, lane)
+        self.kick()
+
+    # -- who is next --------------------------------------------------------------------------------------
+
+    async def next(self, account: str) -> Standing | None:
+        """The next target to act on; None when there will be none any more."""
+        line = self._lines[account]
+        if not line.workers and (standing := self._take(line)) is not None:
+            return standing
+        if self._is_over():
+            return None
+        turn: asyncio.Future[Standing | None] = asyncio.get_running_loop().create_future()
+        line.workers.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and (given := turn.result()) is not None:
+                # Handed over in the very moment of the cancellation: nobody has begun it.
+                self._return(given)
+            raise
+
+    def kick(self) -> None:
+        """Something changed: hand out what may be begun now."""
+        for line in self._lines.values():
+            while line.workers:
+                if line.workers[0].done():
+                    line.workers.popleft()
+                    continue
+                standing = self._take(line)
+                if standing is None:
+                    break
+                line.workers.popleft().set_result(standing)
+        if self._is_over():
+            for line in self._lines.values():
+                for worker in line.workers:
+                    if not worker.done():
+                        worker.set_result(None)
+                line.workers.clear()
+
+    def _is_over(self) -> bool:
+        return not self.ledger.open and not any(line.expected for line in self._lines.values())
+
+    def _take(self, line: Line) -> Standing | None:
+        if self.paused or (self.limit is not None and self.in_flight >= self.limit):
+            return None
+        standing = self._next_step(line)
+        if standing is None and self.stopping is None:
+            standing = self._begin(line)
+            if standing is None and line.again and not self._is_full(self._lane_of(line, line.again[0])):
+                standing = line.again.popleft()
+        if standing is not None:
+            standing.idle = False
+            self.in_flight += 1
+            self._lane_of(line, standing).in_flight += 1
+        return standing
+
+    def _next_step(self, line: Line) -> Standing | None:
+        # What was begun is finished, whatever stops the rest.
+        if not line.steps:
+            return None
+        return None if self._is_full(self._lane_of(line, line.steps[0])) else line.steps.popleft()
+
+    def _begin(self, line: Line) -> Standing | None:
+        if self.window is not None and self.unfinished >= self.window:
+            return None
+        lane = self._next_lane(line)
+        if lane is None:
+            return None
+        standing = lane.waiting[0]
+        if self.availability is not None and not self.availability.reserve(standing.target.key):
+            self._offer(line, lane)
+            return None
+        lane.waiting.popleft()
+        line.ready -= 1
+        line.room.set()
+        self._turn += 1
+        lane.last_turn = self._turn
+        if self.rollout.per_service is None or lane.in_flight + 1 < self.rollout.per_service:
+            self._offer(line, lane)
+        standing.begun = True
+        self.unfinished += 1
+        return standing
+
+    def _next_lane(self, line: Line) -> Lane | None:
+        while line.heap:
+            *_, entry, lane = heapq.heappop(line.heap)
+            if entry != lane.entry:
+                continue  # its count has changed since
+            lane.entry = 0
+            if lane.waiting and not self._is_full(lane):
+                return lane
+        return None
+
+    def _offer(self, line: Line, lane: Lane) -> None:
+        """Put a service in the heap, by how much it has left."""
+        if not lane.waiting or self._is_full(lane):
+            return
+        self._entries += 1
+        lane.entry = self._entries
+        heapq.heappush(line.heap, (-len(lane.waiting), lane.last_turn, lane.place, lane.entry, lane))
+
+    def _is_full(self, lane: Lane) -> bool:
+        return self.rollout.per_service is not None and lane.in_flight >= self.rollout.per_service
+
+    @staticmethod
+    def _lane_of(line: Line, standing: Standing) -> Lane:
+        service_id = standing.target.service.id
+        lane = line.lanes.get(service_id)
+        if lane is None:
+            lane = line.lanes[service_id] = Lane(len(line.lanes))
+        return lane
+
+    def _return(self, standing: Standing) -> None:
+        self.in_flight -= 1
+        line = self._lines[standing.target.account]
+        self._lane_of(line, standing).in_flight -= 1
+
+    # -- what stops it ------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Hand out nothing."""
+        if self.stopping is None:
+            self.paused = True
+
+    def unpause(self) -> None:
+        """Hand out again."""
+        self.paused = False
+        self.kick()
+
+    def stop(self, cause: str) -> None:
+        """Begin nothing new; what was begun is finished. The first cause counts."""
+        if self.stopping is None:
+            self.stopping = cause
+            self.paused = False
+            self.stopped.set()
+            for line in self._lines.values():
+                line.room.set()
+            self.kick()
+
+    async def sweep(self) -> None:
+        """Once stopped, give those their outcome that were not begun."""
+        await self.stopped.wait()
+        cause = self.stopping or "drained"
+        left = [standing for standing in self.ledger.open.values() if standing.idle]
+        for done, standing in enumerate(left):
+            if standing.target.key in self.ledger.open:
+                self.ledger.give_up(standing, cause)
+            if done % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        for line in self._lines.values():
+            line.again.clear()
+        self.kick()
+
+    def _watch_progress(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self.paused:
+            self._moved_at = loop.time()
+        left = self._moved_at + seconds - loop.time()
+        if left <= 0:
+            self.stop("no_progress")
+        elif self.stopping is None:
+            self._progress_timer = loop.call_later(left, self._watch_progress, seconds)
+
+    # -- how it went --------------------------------------------------------------------------------------
+
+    def _finished(self, standing: Standing, outcome: Outcome) -> None:
+        self._moved_at = asyncio.get_running_loop().time()
+        if standing.begun:
+            standing.begun = False
+            self.unfinished -= 1
+        if self.availability is not None:
+            self.availability.finished(outcome)
+        bad = outcome.status in _BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
+        if bad:
+            self.failures += 1
+        self._judge_service(standing, outcome, bad=bad)
+        if standing.batch is not None and standing.batch == self.batch:
+            self._batch_left -= 1
+            self.batch_failures += bad
+        self._judge_run(bad=bad)
+        if standing.batch is not None and not self._batch_left and self.stopping is None:
+            self._end_batch()
+        self.kick()
+
+    def _judge_run(self, *, bad: bool) -> None:
+        if not bad or self.stopping is not None:
+            return
+        total = self.total if self.total is not None else len(self.ledger.targets)
+        too_many = self.rollout.is_too_many(self.failures, total)
+        if self.batch_sizes:
+            size = self.batch_sizes[min(self.batch, len(self.batch_sizes) - 1)]
+            too_many = too_many or self.rollout.is_too_many(self.batch_failures, size)
+        if too_many:
+            self.stop("max_failures")
+
+    def _judge_service(self, standing: Standing, outcome: Outcome, *, bad: bool) -> None:
+        most = self.rollout.same_cause
+        if most is None or outcome.status is Status.NOT_ATTEMPTED:
+            return
+        lane = self._lane_of(self._lines[standing.target.account], standing)
+        refused = bad and isinstance(outcome.error, ApiError | PermissionDenied)
+        if not refused or outcome.cause != lane.cause:
+            lane.cause, lane.same = outcome.cause if refused else None, 0
+        if refused:
+            lane.same += 1
+            if lane.same >= most and not lane.stopped:
+                self._stop_service(standing, lane)
+
+    def _stop_service(self, standing: Standing, lane: Lane) -> None:
+        lane.stopped = True
+        line = self._lines[standing.target.account]
+        line.ready -= len(lane.waiting)
+        line.room.set()
+        left, lane.waiting = lane.waiting, deque()
+        # Those of later batches follow when their turn comes.
+        for other in left:
+            self.ledger.finish(other, Status.NOT_ATTEMPTED, cause="same_cause")
+
+    def _end_batch(self) -> None:
+        pause = self.rollout.pause_between
+        if self._batches and pause:
+            self._pause_timer = asyncio.get_running_loop().call_later(pause, self._next_batch)
+        else:
+            self._next_batch()
+
+    def _next_batch(self) -> None:
+        while self._batches and self.stopping is None:
+            batch = self._batches.popleft()
+            if batch:
+                self.batch = batch[0].batch or 0
+                self._batch_left, self.batch_failures = len(batch), 0
+                self.add(batch)
+                return

@@ -1,0 +1,277 @@
+"""One sitting of a run: from its first list to its last outcome, or to whatever ends it before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import attrs
+
+from ..errors import InvalidArgument, SeFlowError
+from ..policy import SettlePolicy
+from .account import Account
+from .action import ends_down, takes_down
+from .availability import Availability
+from .crew import Crew
+from .discover import Listed
+from .intake import Intake
+from .journal import StoredRun
+from .ledger import Ledger, Standing
+from .orders import Orders
+from .outcome import TargetKey
+from .past import outcome_of
+from .refusals import RunRefused
+from .resuming import Resuming
+from .rollout import Rollout
+from .schedule import Schedule
+from .select import Matcher, Target, check_found
+
+_NO_ROLLOUT: Final = Rollout(same_cause=None)
+_AT_ONCE: Final = 500
+
+
+@attrs.define(eq=False)
+class Sitting:
+    """Brings the parts of a run together, and works until every target has its outcome."""
+
+    accounts: tuple[Account, ...]
+    orders: Orders
+    ledger: Ledger
+    schedule: Schedule = attrs.field(init=False)
+    availability: Availability | None = attrs.field(default=None, init=False)
+    crews: list[Crew] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        orders, rollout = self.orders, self.orders.rollout or _NO_ROLLOUT
+        concurrency = sum(account.concurrency for account in self.accounts)
+        window = rollout.window
+        if window is None and (rollout.max_failures is not None or rollout.healthy is not None):
+            # What is not finished may fail yet: without a bound a threshold would stop nothing.
+            window = concurrency
+        if rollout.max_unavailable is not None and takes_down(orders.steps):
+            self.availability = Availability(allowed=1, stays_down=ends_down(orders.steps))
+        names = [account.name for account in self.accounts]
+        self.schedule = Schedule(self.ledger, rollout, names, window, self.availability)
+        planned = {} if orders.plan is None else {vm.key: vm.why_not for vm in orders.plan.vms if vm.why_not}
+        self.crews = [
+            Crew(
+                account,
+                orders.policy,
+                self.ledger,
+                self.schedule,
+                Intake(
+                    account,
+                    orders.selection,
+                    protection(account),
+                    self.ledger,
+                    self.schedule,
+                    self.availability,
+                    count_all=orders.max_targets is not None and orders.max_targets.fraction is not None,
+                    planned=planned,
+                ),
+                self.availability,
+            )
+            for account in self.accounts
+        ]
+
+    @property
+    def waits_for_return(self) -> bool:
+        """Whether a VM that was down for a while is finished only when it serves again."""
+        return any(crew.waits_for_return for crew in self.crews)
+
+    @property
+    def error(self) -> SeFlowError | None:
+        """What kept every account from being listed, or the journal from being written."""
+        broken = [crew.intake.broken for crew in self.crews if crew.intake.broken is not None]
+        if broken:
+            return broken[0]
+        errors = [crew.intake.discovery.error for crew in self.crews]
+        # One account that answers makes a report; where none does there is nothing to report.
+        return errors[0] if all(error is not None for error in errors) else None
+
+    def recall(self, history: StoredRun) -> None:
+        """Take over a run that is over."""
+        now = datetime.now(UTC)
+        self.ledger.recall(outcome_of(target, self.orders.action, now) for target in history.targets)
+        for crew in self.crews:
+            crew.intake.discovery.reading = False
+
+    async def work(self, *, whole: bool, history: StoredRun | None, repeat_unknown: bool) -> None:
+        """Do all of it. Raises `InvalidArgument` for what is refused before anything is changed."""
+        self.schedule.open()
+        for account in self.accounts:
+            # Until everything that is to come was offered.
+            self.schedule.expect(account.name)
+        if history is not None:
+            resuming = Resuming(self.crews, self.orders, self.ledger, self.schedule, repeat_unknown)
+            await resuming.read_back(history)
+            if history.discovered:
+                for crew in self.crews:
+                    crew.intake.discovery.reading = False
+        # What could not be listed may be listed now.
+        complete = history is not None and history.discovered and not history.info.undiscovered
+        if whole and not complete:
+            await self._take_everything()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [tasks.create_task(self.schedule.sweep())]
+                if self.availability is not None:
+                    helpers.append(tasks.create_task(self._watch_availability(self.availability)))
+                workers = [worker for crew in self.crews for worker in crew.work(tasks)]
+                if history is not None:
+                    resuming.take_up()
+                if not whole and not complete:
+                    for crew in self.crews:
+                        self.schedule.expect(crew.account.name)
+                    feeding = [tasks.create_task(crew.intake.feed()) for crew in self.crews]
+                    helpers.append(tasks.create_task(self._note_discovered(feeding)))
+                for account in self.accounts:
+                    self.schedule.arrived(account.name)
+                await asyncio.wait(workers)
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            self.schedule.shut()
+
+    async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
+        await asyncio.wait(feeding)
+        if self.schedule.stopping is None:
+            self.ledger.book.discovered()
+
+    # -- everything before anything -----------------------------------------------------------------------
+
+    async def _take_everything(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            listings = [tasks.create_task(crew.intake.list_everything()) for crew in self.crews]
+        found = [target for listing in listings for target in listing.result()[0]]
+        seen = [
+            (crew.account.name, listed)
+            for crew, task in zip(self.crews, listings, strict=True)
+            for listed in task.result()[1]
+        ]
+        self.check(found, seen)
+        standings = self.ledger.select(found)
+        for start in range(0, len(standings), _AT_ONCE):
+            await self._write(standings[start : start + _AT_ONCE])
+        self.ledger.book.discovered()
+        self.offer(standings)
+
+    def offer(self, standings: Sequence[Standing]) -> None:
+        """Let targets be begun, in batches where there are any."""
+        intakes = {crew.account.name: crew.intake for crew in self.crews}
+        if self.availability is not None:
+            allowed = self.schedule.rollout.unavailable_allowed(len(standings))
+            self.availability.allowed = allowed or 1
+        needing = [standing for standing in standings if intakes[standing.target.account].needing([standing])]
+        if self.schedule.rollout.canary is not None or self.schedule.rollout.batches is not None:
+            self.schedule.add_batches(needing)
+        else:
+            self.schedule.total = len(needing)
+            self.schedule.add(needing)
+
+    def check(self, found: list[Target], seen: list[tuple[str, Listed]]) -> None:
+        """Raise `InvalidArgument` for what keeps the run from beginning, now that everything was listed."""
+        vms = [(account, listed.service.id, vm.id) for account, listed in seen for vm in listed.vms]
+        discoveries = [crew.intake.discovery for crew in self.crews]
+        asked = all(discovery.error is None for discovery in discoveries)
+        lost = [loss for discovery in discoveries for loss in discovery.undiscovered]
+        if self.orders.strict and lost:
+            names = ", ".join(
+                f"service {loss.service_id}" if loss.service_id else loss.account for loss in lost[:5]
+            )
+            raise RunRefused(
+                f"strict: {len(lost)} could not be listed ({names}: {lost[0].cause}), so nothing was sent",
+                reason="undiscovered",
+            )
+        plan = self.orders.plan
+        if plan is not None:
+            listed = {(account, each.service.id, vm.id): vm for account, each in seen for vm in each.vms}
+            plan.check_current(listed)
+        else:
+            check_found(
+                self.orders.selection,
+                [target.key for target in found],
+                services={service for each in discoveries for service in each.services} if asked else None,
+                vms=None if lost else set(vms),
+            )
+        self._check_count(found, vms)
+
+    def _check_count(self, found: list[Target], vms: list[TargetKey]) -> None:
+        most = self.orders.max_targets
+        if most is None:
+            return
+        for account in self.accounts if most.fraction is not None else (None,):
+            mine = [target for target in found if account is None or target.account == account.name]
+            all_vms = [key for key in vms if account is None or key[0] == account.name]
+            if len(mine) > most.limit(len(all_vms)):
+                of = "" if account is None else f" of the {len(all_vms)} of account {account.name}"
+                allowed = most.count if most.fraction is None else f"{float(most.fraction * 100):g}%"
+                raise RunRefused(
+                    f"{len(mine)} VMs are selected{of}, and max_targets allows {allowed}: nothing was sent",
+                    reason="max_targets",
+                )
+
+    async def _write(self, standings: Sequence[Standing]) -> None:
+        """Write targets down; refuse those that a living run is at."""
+        book = self.ledger.book
+        writing = book.selected(standings) if standings else None
+        taken = {} if writing is None else dict(await writing)
+        if not taken:
+            return
+        living = sorted(run for run in set(taken.values()) if book.is_held(run))
+        if living:
+            mine = [standing.target for standing in standings if taken.get(standing.number) == living[0]]
+            raise RunRefused(
+                f"run {living[0]} is at {len(mine)} of these VMs, such as VM {mine[0].vm.id} of service "
+                f"{mine[0].service.id}: nothing was sent. Wait for it, or exclude them",
+                reason="in_another_run",
+                run_id=living[0],
+            )
+        again = book.selected([each for each in standings if each.number in taken], live=False)
+        if again is not None:
+            await again
+
+    # -- while it goes on ---------------------------------------------------------------------------------
+
+    async def _watch_availability(self, availability: Availability) -> None:
+        """While too many are down, look which are up again; give up when nothing moves."""
+        policy = self.orders.policy or SettlePolicy()
+        accounts = {account.name: account for account in self.accounts}
+        loop = asyncio.get_running_loop()
+        pause, moved_at, count = policy.first_poll, loop.time(), -1
+        while self.schedule.stopping is None:
+            await asyncio.sleep(pause)
+            if not availability.blocked or self.schedule.paused:
+                pause, moved_at = policy.first_poll, loop.time()
+                continue
+            availability.blocked = False
+            for account, service_id in sorted(availability.waiting_for()):
+                now = loop.time()
+                if availability.age(account, service_id, now) < policy.first_poll:
+                    continue
+                try:
+                    vms = await accounts[account].polls.list(service_id)
+                except SeFlowError:
+                    continue  # as it was read last
+                availability.read(account, service_id, vms, now)
+            self.schedule.kick()
+            now, before, count = loop.time(), count, len(self.ledger.outcomes)
+            if count != before or self.ledger.in_flight or self.ledger.settling or not availability.blocked:
+                moved_at, pause = now, policy.first_poll
+            elif now - moved_at >= policy.patience:
+                self.schedule.stop("max_unavailable")
+            else:
+                pause = min(policy.longest_poll, pause * 1.5)
+
+
+def protection(account: Account) -> Matcher | None:
+    """The VMs of an account that must not be touched without being named. Raises `InvalidArgument`."""
+    protected = account.protected
+    if not callable(protected) and not protected:
+        return None
+    try:
+        return Matcher.parse(protected, "protected", empty=True)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"account {account.name}: {error}") from None

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.journals import header, opened
+
+from aioseflow.fleet.journal import JournalError
+from aioseflow.fleet.journal.schema import APPLICATION_ID, MIGRATIONS
+from aioseflow.fleet.journal.store import Store
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A journal of a version 0 that never was, with one run in it."""
+    path = tmp_path / "runs.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("CREATE TABLE old (name TEXT)")
+        connection.execute("INSERT INTO old VALUES ('kept')")
+        connection.commit()
+        connection.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+def tables(path: Path) -> tuple[int, list[str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        return version, [name for (name,) in names if not name.startswith("sqlite_")]
+
+
+def rename(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE old RENAME TO renamed")
+
+
+def add_table(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE added AS SELECT name FROM renamed")
+
+
+def fail(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE half (a)")
+    connection.execute("INSERT INTO nowhere VALUES (1)")
+
+
+def test_an_old_journal_is_brought_up_to_date(old: Path) -> None:
+    Store(old, migrations=(rename,)).close()
+    assert tables(old) == (1, ["renamed"])
+
+
+def test_a_journal_that_missed_a_version_gets_each_step_once(old: Path) -> None:
+    Store(old, migrations=(rename, add_table)).close()
+    Store(old, migrations=(rename, add_table)).close()
+    assert tables(old) == (2, ["added", "renamed"])
+
+
+def test_a_step_that_fails_leaves_the_old_file_as_it_was(old: Path) -> None:
+    before = old.read_bytes()
+    with pytest.raises(JournalError, match=r"could not be brought to version 2 and stays as it was.*nowhere"):
+        Store(old, migrations=(rename, fail))
+    assert old.read_bytes() == before
+    assert tables(old) == (0, ["old"])
+
+
+def test_a_journal_of_today_goes_on_into_the_next_version(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    with opened(path) as journal:
+        journal.create(header())
+
+    def next_version(connection: sqlite3.Connection) -> None:
+        connection.execute("ALTER TABLE runs ADD COLUMN ticket TEXT")
+
+    store = Store(path, migrations=(*MIGRATIONS, next_version))
+    with closing(store):
+        assert store.number_of("run-1") == 1
+    assert tables(path)[0] == 2
+    with pytest.raises(JournalError, match="newer aioseflow"), opened(path):
+        pass

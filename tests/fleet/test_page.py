@@ -1,0 +1,217 @@
+"""A report as a page for people."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.reports import HOSTILE, LOST, a_report, an_outcome, failed
+
+from aioseflow import (
+    ApiError,
+    AuthenticationError,
+    InvalidArgument,
+    Outcome,
+    OutcomeUnknown,
+    Report,
+    SeFlowError,
+    Status,
+    Undiscovered,
+)
+from aioseflow.fleet.page import duration
+from aioseflow.fleet.wrap import cells, wrapped
+
+
+def test_the_page_says_what_happened_to_whom_why_and_what_to_do() -> None:
+    report = a_report(
+        *(an_outcome(number, took=number, verified=number > 21) for number in range(20, 26)),
+        *failed([*range(1, 15), 17], error=ApiError("the VM is locked by a task")),
+        an_outcome(50, Status.UNKNOWN, 90, cause="lost_answer", error=OutcomeUnknown("the answer was lost")),
+        *(an_outcome(number, Status.NOT_ATTEMPTED, cause="drained") for number in range(60, 64)),
+        undiscovered=(LOST,),
+        parent="r0",
+        note="before the power cut",
+        requested_by="alice",
+        resumed=1,
+        missing_values=3,
+    )
+    assert report.summary().splitlines() == [
+        "stop of 26 VMs: 20 NOT as asked",
+        "run r1, 2026-01-01 03:00:00 UTC to 2026-01-01 03:04:09 UTC, 4 min 09 s",
+        "requested by alice; retry of run r0; resumed 1 time",
+        "note: before the power cut",
+        "6 changed, 0 unchanged, 15 failed, 1 unknown, 4 not attempted",
+        "2 of the changed were accepted by the panel and not read back",
+        "for 3 VMs a condition met a value that the panel did not give: no match",
+        "",
+        "unknown, lost_answer: 1 VM",
+        "    web50",
+        "    the answer was lost",
+        "",
+        "failed, vm_locked: 15 VMs",
+        "    web[01-14,17]",
+        "    e.g. the VM is locked by a task",
+        "",
+        "not attempted, drained: 4 VMs",
+        "    web[60-63]",
+        "",
+        "not listed, so that their VMs are in none of the counts:",
+        "    service 8 (Old) of main: timeout: no answer",
+        "",
+        "down because of the run: 7 VMs, 6 of them still down at its end; the longest:",
+        "    web50: 1 min 30 s, may be down",
+        "    web25: 25.0 s, still down",
+        "    web24: 24.0 s, still down",
+        "    web23: 23.0 s, still down",
+        "    web22: 22.0 s, still down",
+        "",
+        "what to do now:",
+        "  - fleet.reconcile('r1') reads back what became of the 1 unknown; it only reads",
+        "  - fleet.resume('r1') goes on with the 4 that were not attempted",
+        "  - fleet.retry('r1') tries the 15 failed again, once the cause is gone",
+        "  - run it again for the services that were not listed, once they can be",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("report", "headline", "steps"),
+    [
+        (a_report(an_outcome(verified=True)), "stop of 1 VM: all as asked", ["nothing is left to do"]),
+        (
+            a_report(),
+            "stop of 0 VMs: the selection matched nothing, and nothing was sent",
+            ["fleet.vms() shows"],
+        ),
+        (
+            a_report(over=False, targets=(("main", "9", "1"),)),
+            "stop of 1 VM: not over, 1 without an outcome yet",
+            ["fleet.resume('r1')"],
+        ),
+        (
+            a_report(an_outcome(1, Status.NOT_ATTEMPTED, cause="not_running"), action="reboot"),
+            "reboot of 1 VM: 1 NOT as asked",
+            ["nothing that would help can be repeated"],
+        ),
+        (
+            a_report(an_outcome(1, Status.NOT_ATTEMPTED, cause="locked")),
+            "stop of 1 VM: 1 NOT as asked",
+            ["fleet.retry('r1') tries the 1 held by the panel again"],
+        ),
+        (
+            a_report(an_outcome(1, Status.NOT_ATTEMPTED, cause="authentication")),
+            "stop of 1 VM: 1 NOT as asked",
+            ["password right first", "fleet.resume('r1')"],
+        ),
+        (
+            a_report(
+                undiscovered=(
+                    Undiscovered(account="a", cause="authentication", error=AuthenticationError("wrong")),
+                )
+            ),
+            "stop of 0 VMs: all that were found are as asked, but not all could be listed",
+            ["password right first", "not listed"],
+        ),
+        (
+            a_report(
+                an_outcome(1, Status.NOT_ATTEMPTED, cause="invalid_selection"),
+                error=InvalidArgument("VM 7 not found"),
+            ),
+            "stop of 1 VM: the run failed: InvalidArgument: VM 7 not found",
+            ["put right what the error says"],
+        ),
+        (
+            a_report(an_outcome(1, Status.NOT_ATTEMPTED, cause="run_failed"), error=MemoryError()),
+            "stop of 1 VM: the run failed: MemoryError",
+            ["fleet.resume('r1')"],
+        ),
+    ],
+)
+def test_the_page_advises_only_what_makes_sense(report: Report, headline: str, steps: list[str]) -> None:
+    lines = report.summary().splitlines()
+    assert lines[0] == headline
+    at = next((at for at, line in enumerate(lines) if line == "what to do now:"), len(lines) - 2)
+    advice = lines[at + 1 :]
+    assert len(advice) == len(steps)
+    assert all(step in line for step, line in zip(steps, advice, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (an_outcome(1, Status.CHANGED, 7, action="reboot"), "    web01: 7.0 s"),
+        (
+            an_outcome(1, Status.UNKNOWN, 7, action="reboot", cause="lost_answer"),
+            "    web01: 7.0 s, may have been down",
+        ),
+        (an_outcome(1, Status.UNKNOWN, 7, cause="lost_answer"), "    web01: 7.0 s, may be down"),
+        (an_outcome(1, Status.CHANGED, 7), "    web01: 7.0 s, still down"),
+    ],
+)
+def test_the_page_says_how_sure_it_is_of_who_was_down(outcome: Outcome, line: str) -> None:
+    assert line in a_report(outcome, action=outcome.action).summary().splitlines()
+
+
+def test_the_page_is_bounded_and_printable_whatever_the_panel_and_people_wrote() -> None:
+    outcomes = [
+        an_outcome(
+            number,
+            Status.FAILED if number % 3 else Status.UNKNOWN,
+            vm_label=f"{HOSTILE}{number}" if number % 2 else "東" * 40 + str(number),
+            cause=f"{HOSTILE}{number % 40}",
+            error=ApiError("x" * 5000 + HOSTILE),
+            account=HOSTILE,
+        )
+        for number in range(400)
+    ]
+    lost = Undiscovered(account=HOSTILE, service_id="8" * 500, service_name=HOSTILE, cause=HOSTILE)
+    report = a_report(
+        *outcomes,
+        run_id=f"id-{'x' * 150}{HOSTILE}",
+        action=HOSTILE,
+        undiscovered=(lost,) * 30,
+        note=HOSTILE * 100,
+        requested_by=HOSTILE * 100,
+        parent=HOSTILE,
+        error=SeFlowError(HOSTILE * 100),
+    )
+    before = a_report(*failed([1], account=HOSTILE, vm_label=HOSTILE), run_id=HOSTILE)
+    for page in (report.summary(), str(report.compare(before))):
+        lines = page.splitlines()
+        assert len(lines) < 400
+        assert all(line.isprintable() and cells(line) <= 100 for line in lines)
+    assert "and 20 more" in report.summary()
+    assert "more causes, of" in report.summary()
+
+
+def test_the_unknown_are_never_cut_off_by_many_other_causes() -> None:
+    outcomes = [
+        *failed(range(30), "a"),
+        *(failed([number], f"cause_{number}")[0] for number in range(30, 60)),
+    ]
+    report = a_report(*outcomes, an_outcome(70, Status.UNKNOWN, cause="z"))
+    assert "unknown, z: 1 VM" in report.summary()
+    assert "and 20 more causes, of 20 VMs" in report.summary()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-1, "0.0 s"),
+        (0.04, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (249, "4 min 09 s"),
+        (3599.6, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+@given(st.text(alphabet="ab 東é[],", max_size=200), st.integers(12, 40))
+def test_wrapping_keeps_every_character_and_the_width(text: str, width: int) -> None:
+    lines = wrapped(text, first="- ", indent="    ", width=width)
+    assert all(cells(line) <= width for line in lines)
+    assert lines[0].startswith("- ")
+    assert "".join("".join(lines)[2:].split()) == "".join(text.split())
