@@ -76,6 +76,10 @@ class Crew:
             try:
                 if changes:
                     await self.ledger.book.intend(standing)
+                    if self.schedule.stopping is not None and not (standing.attempts or standing.step):
+                        # It may have been stopped while the intent was made durable: nothing new is begun.
+                        self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause=self.schedule.stopping)
+                        return
                 value = await action.perform(self.account, target.service, target.vm)
             except JournalError as broken:
                 self._not_written(standing, broken)

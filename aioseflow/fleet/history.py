@@ -15,6 +15,8 @@ from ..safety import Safety
 from .account import Account
 from .action import Action, Steps, as_steps
 from .archive import Archive
+from .changes import Destroy
+from .discover import Discovery
 from .health import HealthCheck
 from .intake import listed_vms
 from .journal import Journal, RunHeader, RunInfo, RunIsActive, RunNotFound, StoredRun, StoredTarget
@@ -118,6 +120,12 @@ class History:
         keys = [outcome.key for outcome in _outcomes(stored) if outcome.status in wanted]
         known = self.archive.find(run_id)
         header = stored.info.header
+        if Destroy.name in header.action.split("+"):
+            raise RunRefused(
+                f"run {run_id} destroys: make a plan for what is left of it, and confirm that",
+                reason="not_confirmed",
+                run_id=run_id,
+            )
         orders = known.orders if known is not None else self._orders_of(header, None, None, None)
         return self.child(run_id, orders, keys)
 
@@ -233,7 +241,7 @@ class History:
         keys = frozenset(key_of(target) for target in targets)
         seen: dict[TargetKey, tuple[Service, Vm | None]] = {}
         for account in self.accounts:
-            for listed in await listed_vms(account, keys, []):
+            for listed in await listed_vms(account, keys, Discovery(account, None)):
                 vms = {vm.id: vm for vm in listed.vms}
                 for key in keys:
                     if key[:2] == (account.name, listed.service.id):

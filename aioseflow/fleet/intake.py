@@ -16,7 +16,6 @@ from .discover import Discovery, Listed
 from .journal import JournalError
 from .ledger import Ledger, Standing
 from .outcome import Status, TargetKey
-from .report import Undiscovered
 from .schedule import Schedule
 from .select import Matcher, Selection, Target
 
@@ -164,13 +163,14 @@ def skip_of(steps: Steps, vm: Vm) -> Skip | None:
     return skips[-1] if needless else None
 
 
-async def listed_vms(account: Account, keys: frozenset[TargetKey], lost: list[Undiscovered]) -> list[Listed]:
-    """The lists of the services of some VMs; what cannot be listed goes to ``lost``."""
+async def listed_vms(account: Account, keys: frozenset[TargetKey], told: Discovery) -> list[Listed]:
+    """The lists of the services of some VMs; what cannot be listed goes to ``told``."""
     mine = frozenset(key for key in keys if key[0] == account.name)
     if not mine:
         return []
     discovery = Discovery(account, Selection(Matcher(pairs=frozenset(), keys=mine), None, None, Matcher()))
     async with aclosing(discovery.lists()) as lists:
         found = [listed async for listed in lists]
-    lost += discovery.undiscovered
+    told.undiscovered += discovery.undiscovered
+    told.error = told.error or discovery.error
     return found

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from ..safety import Safety
 from .action import Steps
-from .journal import StoredRun, StoredTarget
+from .journal import StoredLoss, StoredRun, StoredTarget
 from .outcome import Outcome, Status, TargetKey
 from .report import Report, Undiscovered
 
@@ -100,6 +100,17 @@ def _left(stored: StoredTarget, action: str) -> Status:
     return Status.FAILED if stored.step and stored.attempts else Status.NOT_ATTEMPTED
 
 
+def undiscovered_of(loss: StoredLoss) -> Undiscovered:
+    """What is kept of a service that could not be listed."""
+    return Undiscovered(
+        account=loss.account,
+        service_id=loss.service_id,
+        service_name=loss.service_name,
+        error=loss.error,
+        cause=loss.cause,
+    )
+
+
 def report_of(stored: StoredRun, *, alive: bool) -> Report:
     """What is kept of a run, as a report; ``alive`` says that some process is still at it."""
     info = stored.info
@@ -107,16 +118,7 @@ def report_of(stored: StoredRun, *, alive: bool) -> Report:
     now = datetime.now(UTC)
     targets = [target for target in stored.targets if target.stage == "done" or not alive]
     outcomes = [outcome_of(target, header.action, now) for target in targets]
-    lost = [
-        Undiscovered(
-            account=loss.account,
-            service_id=loss.service_id,
-            service_name=loss.service_name,
-            error=loss.error,
-            cause=loss.cause,
-        )
-        for loss in info.undiscovered
-    ]
+    lost = [undiscovered_of(loss) for loss in info.undiscovered]
     if not stored.discovered and info.state != "ended" and not alive:
         lost += [Undiscovered(account=account, cause=INTERRUPTED) for account in header.accounts]
     ended = info.state == "ended" or not alive

@@ -101,7 +101,7 @@ class Await:
     ends_down: ClassVar[bool] = False
 
     def skip(self, vm: Vm) -> Skip | None:
-        return None
+        return Skip(Status.UNCHANGED, "already_so") if vm.power is self.power else None
 
     async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
         return None

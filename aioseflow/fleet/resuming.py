@@ -54,7 +54,7 @@ class Resuming:
         vms: dict[TargetKey, tuple[Service, Vm]] = {}
         read: set[tuple[str, str]] = set()
         for crew in self.crews:
-            for listed in await listed_vms(crew.account, keys, crew.intake.discovery.undiscovered):
+            for listed in await listed_vms(crew.account, keys, crew.intake.discovery):
                 name, service = crew.account.name, listed.service
                 read.add((name, service.id))
                 vms.update({(name, service.id, vm.id): (service, vm) for vm in listed.vms})

@@ -21,7 +21,7 @@ from .journal import StoredRun
 from .ledger import Ledger, Standing
 from .orders import Orders
 from .outcome import TargetKey
-from .past import outcome_of
+from .past import outcome_of, undiscovered_of
 from .refusals import RunRefused
 from .resuming import Resuming
 from .rollout import Rollout
@@ -107,11 +107,7 @@ class Sitting:
         if history is not None:
             resuming = Resuming(self.crews, self.orders, self.ledger, self.schedule, repeat_unknown)
             await resuming.read_back(history)
-            if history.discovered:
-                for crew in self.crews:
-                    crew.intake.discovery.reading = False
-        # What could not be listed may be listed now.
-        complete = history is not None and history.discovered and not history.info.undiscovered
+        complete = history is not None and self._is_complete(history)
         if whole and not complete:
             await self._take_everything()
         try:
@@ -134,6 +130,19 @@ class Sitting:
                     helper.cancel()
         finally:
             self.schedule.shut()
+
+    def _is_complete(self, history: StoredRun) -> bool:
+        """Whether an earlier sitting knew all targets; what could not be listed then may be listed now."""
+        lost = history.info.undiscovered
+        if not history.discovered or (lost and not self.orders.selection_lost):
+            return False
+        for crew in self.crews:
+            discovery = crew.intake.discovery
+            discovery.reading = False
+            discovery.undiscovered += [
+                undiscovered_of(loss) for loss in lost if loss.account == crew.account.name
+            ]
+        return True
 
     async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(feeding)
