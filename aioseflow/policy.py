@@ -18,6 +18,7 @@ BURST: Final = 3  # connections refused or dropped within a second: an overload,
 BURST_SECONDS: Final = 1.0
 POSTPONED_AT_MOST: Final = 3  # times that a fleet's target goes back into the queue while calls fail
 LONGEST_PAUSE_IN_TROUBLE: Final = 8.0  # seconds; of a fleet's worker, between calls that cannot be repeated
+UNFINISHED_PER_REQUEST: Final = 4  # VMs of a run with a threshold that may be begun and not yet settled
 LANE_SHARES: Final = (4, 2, 1)  # actions, reads, settle polls
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 EXCERPT_CHARACTERS: Final = 300

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import attrs
 
@@ -70,6 +71,8 @@ class Action(Protocol):
         ...
 
 
+_NAME: Final = re.compile(r"[A-Za-z][\w.-]{0,63}")
+
 Steps: TypeAlias = tuple[Action, ...]
 
 
@@ -80,6 +83,11 @@ def as_steps(action: Action | Sequence[Action]) -> Steps:
         raise InvalidArgument(
             f"{action!r:.80} is no action; give Stop(), Start(), Reboot() … or a list of them"
         )
+    for step in steps:
+        if not isinstance(step.safety, Safety) or not isinstance(step.name, str) or not _NAME.fullmatch(step.name):
+            raise InvalidArgument(
+                f"{step!r:.80}: an action's safety is one of Safety, and its name a word such as 'snapshot'"
+            )
     if len(steps) > 1:
         reads = [step.name for step in steps if step.safety is Safety.READ]
         if reads:

@@ -26,6 +26,11 @@ class Book:
     journal: Journal | None
     broken: JournalError | None = None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is written down."""
+        return self.journal is not None
+
     def _put(self, change: Callable[..., None], *arguments: Any, **details: Any) -> None:
         """What cannot be written any more must not keep a VM from its outcome; the run says so at its end."""
         try:

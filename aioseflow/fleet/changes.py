@@ -147,10 +147,11 @@ class SetRdns:
 
     def __attrs_post_init__(self) -> None:
         try:
-            fields = {field for _, field, _, _ in Formatter().parse(self.hostname) if field is not None}
+            parts = [part for part in Formatter().parse(self.hostname) if part[1] is not None]
         except (TypeError, ValueError) as error:
             raise InvalidArgument(f"hostname={self.hostname!r:.60} is no template: {error}") from None
-        if not self.hostname or fields - _NAME_FIELDS:
+        plain = all(field in _NAME_FIELDS and not (spec or how) for _, field, spec, how in parts)
+        if not self.hostname or not plain:
             raise InvalidArgument(
                 f"hostname={self.hostname!r:.60} is empty, or uses more than "
                 "{label}, {id} and {service_id}"

@@ -52,7 +52,11 @@ class Crew:
         self._tasks = tasks
         policy = self.policy or SettlePolicy()
         self._settler = Settler(self.account, policy, self._settled, self._read, tasks)
-        return [tasks.create_task(self._pull()) for _ in range(self.account.concurrency)]
+        workers = self.account.concurrency
+        if self.ledger.book.keeps:
+            # Some wait for their intent to be durable, while as many as may be are in flight.
+            workers += (workers + 1) // 2
+        return [tasks.create_task(self._pull()) for _ in range(workers)]
 
     async def _pull(self) -> None:
         while (standing := await self.schedule.next(self.account.name)) is not None:

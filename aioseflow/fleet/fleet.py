@@ -12,7 +12,7 @@ from ..identifiers import Id
 from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
 from .account import Account
-from .action import Action, as_steps
+from .action import Action, as_steps, name_of
 from .archive import Archive
 from .book import Book
 from .changes import Destroy, Resize
@@ -21,7 +21,7 @@ from .health import HealthCheck
 from .history import History
 from .journal import Journal, RunInfo
 from .ledger import Ledger
-from .orders import Orders, policy_of, rollout_from, steps_of
+from .orders import Orders, guard_of, policy_of, rollout_from, steps_of
 from .plan import Plan
 from .planning import make_plan
 from .power import Await, Reboot, Start, Stop
@@ -99,7 +99,7 @@ class Fleet:
             journal = Journal(journal)
         self._archive = Archive(journal)
         self._history = History(self._accounts, self._archive)
-        self._planned: dict[str, Orders] = {}
+        self._planned: dict[tuple[str, datetime], Orders] = {}
 
     @property
     def journal(self) -> Journal | None:
@@ -173,7 +173,13 @@ class Fleet:
         ``healthy`` give a plan that was read from JSON what JSON cannot hold.
         """
         if isinstance(what, Plan):
+            if where is not ALL:
+                raise InvalidArgument("where is part of the plan; give it to fleet.plan()")
             return self._follow(what, refresh=refresh, action=action, healthy=healthy, options=options)
+        if refresh or action is not None or healthy is not None:
+            raise InvalidArgument(
+                "refresh=, action= and healthy= are for plans; a health check of a run is Rollout(healthy=…)"
+            )
         steps = as_steps(what)
         if any(step.name == Destroy.name for step in steps):
             raise RunRefused(
@@ -198,7 +204,7 @@ class Fleet:
         if journal is not None:
             known = {account.name: await journal.learned(account.name) for account in self._accounts}
         plan = await make_plan(self._accounts, orders, sitting, known)
-        self._planned[plan.digest] = orders
+        self._planned[plan.digest, plan.created_at] = orders
         while len(self._planned) > _PLANS_KEPT:
             del self._planned[next(iter(self._planned))]
         return plan
@@ -343,15 +349,18 @@ class Fleet:
         missing = set(plan.accounts) - {account.name for account in self._accounts}
         if missing:
             raise InvalidArgument(f"the plan is for account {min(missing)!r:.60}, which is not in this fleet")
-        made = self._planned.get(plan.digest)
+        made = self._planned.get((plan.digest, plan.created_at))
         document = plan.document
         steps = as_steps(action) if action is not None else made.steps if made else steps_of(document)
+        if name_of(steps) != plan.action:
+            raise InvalidArgument(f"the plan is to {plan.action}, and action= gives {name_of(steps)}")
         rollout = _rollout_of(document, made, healthy)
         keys = [vm.key for vm in plan.vms if vm.why_not not in ("excluded", "protected")]
         if not keys and not refresh:
             raise InvalidArgument("the plan is about no VM at all; there is nothing to run")
-        selection = _selection_of(document, made) if refresh else None
-        if selection is None:
+        if refresh:
+            selection = _selection_of(document, made)
+        else:
             named = Matcher(pairs=frozenset(), keys=frozenset(keys))
             selection = Selection(named, None, None, Matcher(), "ignore")
         orders = Orders(
@@ -360,6 +369,7 @@ class Fleet:
             policy=made.policy if made is not None else policy_of(document),
             rollout=rollout,
             strict=bool(document.get("strict", False)),
+            max_targets=guard_of(document) if refresh else None,
             plan=None if refresh else plan,
             note=options.get("note", ""),
             requested_by=options.get("requested_by", ""),
@@ -368,13 +378,17 @@ class Fleet:
 
 
 def _rollout_of(document: Any, made: Orders | None, healthy: HealthCheck | None) -> Rollout | None:
+    if healthy is not None and not document.get("healthy"):
+        raise InvalidArgument("the plan asks no health check; give it to fleet.plan() as Rollout(healthy=…)")
     if made is not None and healthy is None:
         return made.rollout
     return rollout_from(document, healthy)
 
 
-def _selection_of(document: Any, made: Orders | None) -> Selection | None:
+def _selection_of(document: Any, made: Orders | None) -> Selection:
     if made is not None:
         return made.selection
     stored = document.get("selection")
-    return None if stored is None else Selection.from_document(stored)
+    if stored is None:
+        raise InvalidArgument("the plan chose its VMs by a predicate, which no file can hold: plan again")
+    return Selection.from_document(stored)

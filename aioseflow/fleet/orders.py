@@ -71,6 +71,7 @@ class Orders:
             "rollout": None if rollout is None else rollout.to_document(),
             "healthy": rollout is not None and rollout.healthy is not None,
             "strict": self.strict,
+            "max_targets": None if self.max_targets is None else self.max_targets.to_size(),
         }
 
 
@@ -83,6 +84,12 @@ def policy_of(document: Mapping[str, Any]) -> SettlePolicy | None:
     """How long it is waited, by a document."""
     settle = document["settle"]
     return None if settle is None else SettlePolicy(**settle)
+
+
+def guard_of(document: Mapping[str, Any]) -> Share | None:
+    """The ``max_targets`` of a document."""
+    most = document.get("max_targets")
+    return None if most is None else Share.parse(most, "max_targets")
 
 
 def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Rollout | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 from functools import cached_property
 from types import NoneType
@@ -249,21 +249,28 @@ class Plan:
                 "look at the plan again, then confirm the number that it shows"
             )
 
-    def check_current(self, current: Mapping[TargetKey, Vm]) -> None:
-        """Compare the VMs that something is done to with a later reading of them; one not in it is gone.
+    def check_current(
+        self, current: Mapping[TargetKey, Vm], unlisted: Set[tuple[str, str | None]] = frozenset()
+    ) -> None:
+        """Compare the VMs that something is done to, or is needless for, with a later reading of them.
+
+        One that is not in it is gone, unless its service, or its account (with None), is ``unlisted``.
 
         Raises:
             StalePlan: some have changed.
         """
         moved = []
-        for planned in self.targets:
+        for planned in self.vms:
             vm = current.get(planned.key)
             now = None if vm is None else observe(vm)
-            if now == planned.observed:
+            if now == planned.observed or (planned.do is None and not _rests_on(planned, vm)):
                 continue
             account = f" of {planned.account}" if len(self.accounts) > 1 else ""
             place = f"VM {planned.vm_id} of service {planned.service_id}{account}"
-            moved.append(f"{place}: {_moves(planned.observed, now)}")
+            if {(planned.account, planned.service_id), (planned.account, None)} & unlisted:
+                moved.append(f"{place}: could not be listed")
+            else:
+                moved.append(f"{place}: {_moves(planned.observed, now)}")
         if moved:
             shown = "; ".join(moved[:3]) + ("; …" if len(moved) > 3 else "")
             count = "1 VM is" if len(moved) == 1 else f"{len(moved)} VMs are"
@@ -384,6 +391,13 @@ def _frozen(value: Any) -> Any:
 
 def _no_plan(why: str) -> InvalidArgument:
     return InvalidArgument(f"this cannot be used as a plan: {why}; make it anew with fleet.plan()")
+
+
+def _rests_on(planned: PlannedVm, vm: Vm | None) -> bool:
+    """Whether nothing is done to a VM because of a state that it is not in any more."""
+    if vm is None or planned.why_not in ("excluded", "protected", "locked", "transitional"):
+        return False
+    return vm.power.value != planned.power or planned.why_not == "already_so"
 
 
 def _moves(before: str, now: str | None) -> str:

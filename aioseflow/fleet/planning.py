@@ -50,7 +50,9 @@ async def make_plan(
         targets += found
         seen += [(crew.account.name, each) for each in listed]
     sitting.check(targets, seen)
-    entries = [entry for name, listed in seen for entry in _entries(orders, sitting, name, listed)]
+    found_entries = (entry for name, listed in seen for entry in _entries(orders, sitting, name, listed))
+    # What a panel lists twice is one VM.
+    entries = list({(*entry.place, entry.vm.id): entry for entry in found_entries}.values())
     acting = list(_in_order(entry for entry in entries if entry.why_not is None))
     rollout = orders.rollout or Rollout(same_cause=None)
     batched = rollout.canary is not None or rollout.batches is not None

@@ -10,6 +10,7 @@ import heapq
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
@@ -59,6 +60,13 @@ class Share:
         if value < least:
             raise InvalidArgument(f"{name}={value!r} is too small; give at least {least}")
         return cls(count=value)
+
+    def to_size(self) -> Size:
+        """What `parse` makes the same of."""
+        if self.fraction is None:
+            return self.count or 0
+        percent = Decimal(self.fraction.numerator) * 100 / self.fraction.denominator
+        return f"{percent:f}%"
 
     def limit(self, total: int) -> Fraction | int:
         """The exact number of VMs that it means of ``total``, which need not be whole."""
@@ -132,7 +140,8 @@ class Rollout:
         canary: the first batch; a percentage is rounded down, at least 1 VM.
         batches: what follows, as Ansible's ``serial``: each is one batch's own size (a percentage of *all*
             targets, rounded down, at least 1 VM); the last one repeats until all targets are covered.
-        window: VMs that may be begun and not yet finished (settled and healthy) at once.
+        window: VMs that may be begun and not yet finished (settled and healthy) at once; None is no limit,
+            but with ``max_failures`` or ``healthy`` four times as many as the accounts' requests in flight.
         max_failures: of the run and of each batch: nothing new starts once failures *exceed* it; 0 means
             that the first failure stops. ``failed`` and ``unknown`` count. A percentage is not rounded.
         max_unavailable: VMs of the run's services that may be down at once, those down for other reasons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, final
@@ -64,6 +65,8 @@ class Matcher:
         """Check a ``where`` or ``exclude``. Raises `InvalidArgument`."""
         if isinstance(value, str):
             return cls(condition=compile_expression(value, what))
+        if inspect.iscoroutinefunction(value):
+            raise InvalidArgument(f"{what} is a coroutine function; a predicate is a plain function (service, vm)")
         if callable(value):
             return cls(condition=value)
         pairs, keys = _names(value, what)

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from ..errors import InvalidArgument, SeFlowError
-from ..policy import SettlePolicy
+from ..policy import UNFINISHED_PER_REQUEST, SettlePolicy
 from .account import Account
 from .action import ends_down, takes_down
 from .availability import Availability
@@ -49,7 +49,7 @@ class Sitting:
         window = rollout.window
         if window is None and (rollout.max_failures is not None or rollout.healthy is not None):
             # What is not finished may fail yet: without a bound a threshold would stop nothing.
-            window = concurrency
+            window = UNFINISHED_PER_REQUEST * concurrency
         if rollout.max_unavailable is not None and takes_down(orders.steps):
             self.availability = Availability(allowed=1, stays_down=ends_down(orders.steps))
         names = [account.name for account in self.accounts]
@@ -161,6 +161,10 @@ class Sitting:
             for listed in task.result()[1]
         ]
         self.check(found, seen)
+        if self.orders.plan is not None:
+            # Lists come in any order, and batches are made of the order.
+            places = {vm.key: place for place, vm in enumerate(self.orders.plan.vms)}
+            found.sort(key=lambda target: places[target.key])
         standings = self.ledger.select(found)
         for start in range(0, len(standings), _AT_ONCE):
             await self._write(standings[start : start + _AT_ONCE])
@@ -197,7 +201,8 @@ class Sitting:
         plan = self.orders.plan
         if plan is not None:
             listed = {(account, each.service.id, vm.id): vm for account, each in seen for vm in each.vms}
-            plan.check_current(listed)
+            if any(discovery.error is None for discovery in discoveries):
+                plan.check_current(listed, {(loss.account, loss.service_id) for loss in lost})
         else:
             check_found(
                 self.orders.selection,

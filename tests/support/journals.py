@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from aioseflow.fleet.journal import Journal, RunHeader, TargetRow
+from aioseflow.fleet.journal import Journal, RunHeader, StoredRun, TargetRow
+from aioseflow.fleet.journal.store import Store
 
 RUN = "run-1"
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -90,3 +93,50 @@ def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
             yield child
         finally:
             child.kill()
+
+
+async def select(journal: Journal, count: int) -> None:
+    """Make so many targets of the run, whatever the journal's linger is."""
+    selected = journal.selected(RUN, rows(count))
+    journal.flush_now()
+    assert await selected == []
+
+
+def store_of(journal: Journal) -> Store:
+    """What an open journal writes to."""
+    assert journal._store is not None
+    return journal._store
+
+
+def survivors(path: Path, number: int) -> StoredRun:
+    """What is in the file if the power fails now."""
+    copy = path.with_name(f"copy-{number}.sqlite")
+    for end in ("", "-wal"):
+        copy.with_name(copy.name + end).write_bytes(path.with_name(path.name + end).read_bytes())
+    return asyncio.run(Journal(copy).read(RUN))
+
+
+def done(run: StoredRun) -> list[int]:
+    """The numbers of the targets that are done."""
+    return [target.row.number for target in run.targets if target.stage == "done"]
+
+
+class Slow(Store):
+    """A store whose commits wait to be let through."""
+
+    gate: threading.Event
+    entered: threading.Event
+
+    def apply(self, ops: Any) -> list[Any]:
+        self.entered.set()
+        assert self.gate.wait(30)
+        return super().apply(ops)
+
+
+def slow(journal: Journal) -> Slow:
+    """Make the commits of a journal wait for `Slow.gate`."""
+    store = store_of(journal)
+    store.__class__ = Slow
+    assert isinstance(store, Slow)
+    store.gate, store.entered = threading.Event(), threading.Event()
+    return store

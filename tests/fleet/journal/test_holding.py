@@ -54,11 +54,6 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs.sqlite"
-
-
-@pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
     with opened(path) as journal:
         yield journal
@@ -205,3 +200,26 @@ def test_a_lock_that_cannot_be_made_is_said_so(path: Path) -> None:
     lock.folder(path).write_text("in the way", encoding="utf-8")
     with pytest.raises(JournalError, match="cannot be locked"):
         Journal(path).acquire()
+
+
+async def test_processes_that_open_a_new_journal_at_once_have_one_and_the_same(path: Path) -> None:
+    code = (
+        f"import sys\nsys.path.insert(0, {str(TESTS)!r})\nfrom support.journals import *\n"
+        "print('ready', flush=True)\nsys.stdin.readline()\n"
+        "Journal(sys.argv[1]).create(header(sys.argv[2]))\n"
+    )
+    with (
+        process(code, path, "a") as first,
+        process(code, path, "b") as second,
+        process(code, path, "c") as third,
+    ):
+        children = (first, second, third)
+        for child in children:
+            assert child.stdout is not None
+            child.stdout.readline()
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        assert [child.wait(30) for child in children] == [0, 0, 0]
+    assert sorted(run.header.run_id for run in await Journal(path).runs()) == ["a", "b", "c"]

@@ -20,11 +20,6 @@ from aioseflow.fleet.journal.store import Store
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs.sqlite"
-
-
-@pytest.fixture
 def generous_umask() -> Iterator[None]:
     before = os.umask(0)
     yield

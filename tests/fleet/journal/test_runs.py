@@ -19,11 +19,6 @@ from aioseflow.fleet.journal import (
 pytestmark = VIRTUAL
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs.sqlite"
-
-
 def names(folder: Path) -> list[str]:
     return [file.name for file in folder.iterdir()]
 
