@@ -84,7 +84,11 @@ def as_steps(action: Action | Sequence[Action]) -> Steps:
             f"{action!r:.80} is no action; give Stop(), Start(), Reboot() … or a list of them"
         )
     for step in steps:
-        if not isinstance(step.safety, Safety) or not isinstance(step.name, str) or not _NAME.fullmatch(step.name):
+        if (
+            not isinstance(step.safety, Safety)
+            or not isinstance(step.name, str)
+            or not _NAME.fullmatch(step.name)
+        ):
             raise InvalidArgument(
                 f"{step!r:.80}: an action's safety is one of Safety, and its name a word such as 'snapshot'"
             )
@@ -113,6 +117,9 @@ def ends_down(steps: Steps) -> bool:
     """Whether a VM is off when all of it is done."""
     last = [step.ends_down for step in steps if step.takes_down or step.done(_RUNNING) is True]
     return bool(last) and last[-1]
+
+
+HELD: Final = frozenset({"transitional", "locked"})
 
 
 def held(vm: Vm) -> str | None:

@@ -10,7 +10,7 @@ import attrs
 
 from ..models import Vm
 from .account import Account
-from .action import Skip, Steps
+from .action import HELD, Skip, Steps
 from .availability import Availability
 from .discover import Discovery, Listed
 from .journal import JournalError
@@ -138,7 +138,8 @@ class Intake:
             why = self.planned.get(standing.target.key)
             skip = skip_of(self.ledger.steps, standing.target.vm)
             if skip is None and why:
-                skip = Skip(Status.NOT_ATTEMPTED, why)
+                # What was left alone for its state has moved since, and was not planned to be acted on.
+                skip = Skip(Status.NOT_ATTEMPTED, why if why in HELD else "moved")
             if skip is None:
                 left.append(standing)
             else:

@@ -18,7 +18,7 @@ from ..errors import InvalidArgument
 from ..models import Service, Vm
 from .discover import service_name
 from .outcome import TargetKey
-from .plan_page import page, printable
+from .plan_page import moves, page, printable
 
 _FORMAT: Final = "aioseflow plan"
 _VERSION: Final = 1
@@ -270,7 +270,7 @@ class Plan:
             if {(planned.account, planned.service_id), (planned.account, None)} & unlisted:
                 moved.append(f"{place}: could not be listed")
             else:
-                moved.append(f"{place}: {_moves(planned.observed, now)}")
+                moved.append(f"{place}: {moves(planned.observed, now)}")
         if moved:
             shown = "; ".join(moved[:3]) + ("; …" if len(moved) > 3 else "")
             count = "1 VM is" if len(moved) == 1 else f"{len(moved)} VMs are"
@@ -394,18 +394,9 @@ def _no_plan(why: str) -> InvalidArgument:
 
 
 def _rests_on(planned: PlannedVm, vm: Vm | None) -> bool:
-    """Whether nothing is done to a VM because of a state that it is not in any more."""
+    """Whether nothing is done to a VM because of something that is no longer so of it."""
     if vm is None or planned.why_not in ("excluded", "protected", "locked", "transitional"):
         return False
-    return vm.power.value != planned.power or planned.why_not == "already_so"
-
-
-def _moves(before: str, now: str | None) -> str:
-    """The parts of two observations that differ."""
-    if now is None:
-        return "is gone"
-    was, has = before.split(", "), now.split(", ")
-    if len(was) != len(has):
-        return f"was {before}, is {now}"
-    pairs = [(old, new) for old, new in zip(was, has, strict=True) if old != new]
-    return f"was {', '.join(old for old, _ in pairs)}, is {', '.join(new for _, new in pairs)}"
+    if planned.why_not == "already_so":
+        return planned.observed.split(", ")[2:] != observe(vm).split(", ")[2:]
+    return vm.power.value != planned.power

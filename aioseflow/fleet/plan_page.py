@@ -167,3 +167,14 @@ def _duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600:,} h {whole % 3600 // 60:02} min"
+
+
+def moves(before: str, now: str | None) -> str:
+    """The parts of two observations that differ."""
+    if now is None:
+        return "is gone"
+    was, has = before.split(", "), now.split(", ")
+    if len(was) != len(has):
+        return f"was {before}, is {now}"
+    pairs = [(old, new) for old, new in zip(was, has, strict=True) if old != new]
+    return f"was {', '.join(old for old, _ in pairs)}, is {', '.join(new for _, new in pairs)}"

@@ -66,7 +66,9 @@ class Matcher:
         if isinstance(value, str):
             return cls(condition=compile_expression(value, what))
         if inspect.iscoroutinefunction(value):
-            raise InvalidArgument(f"{what} is a coroutine function; a predicate is a plain function (service, vm)")
+            raise InvalidArgument(
+                f"{what} is a coroutine function; a predicate is a plain function (service, vm)"
+            )
         if callable(value):
             return cls(condition=value)
         pairs, keys = _names(value, what)

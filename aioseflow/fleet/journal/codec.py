@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ... import errors
 from ...errors import DecodeError, InvalidArgument, OutcomeUnknown, SeFlowError
+from .records import StoredLoss, TargetRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -88,3 +89,30 @@ def load_error(document: str | None) -> SeFlowError | None:
     if issubclass(kind, DecodeError):
         details["path"] = stored.get("path", "$")
     return kind(stored.get("message", ""), **details)
+
+
+def target_values(run: int, row: TargetRow) -> tuple[Any, ...]:
+    """A target as `statements.INSERT_TARGET` takes it."""
+    return (
+        run,
+        row.number,
+        text(row.account),
+        text(row.service_id),
+        text(row.service_name),
+        text(row.vm_id),
+        text(row.vm_label),
+        str(row.power),
+    )
+
+
+def loss_values(run: int, number: int, loss: StoredLoss) -> tuple[Any, ...]:
+    """A loss as `statements.INSERT_LOSS` takes it."""
+    return (
+        run,
+        number,
+        text(loss.account),
+        None if loss.service_id is None else text(loss.service_id),
+        None if loss.service_name is None else text(loss.service_name),
+        text(str(loss.cause)),
+        dump_error(loss.error),
+    )

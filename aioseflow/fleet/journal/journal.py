@@ -186,19 +186,7 @@ class Journal:
         is recorded as running but may be dead. With ``live=False`` nothing is looked up.
         """
         number = self._number(run_id)
-        values = [
-            (
-                number,
-                row.number,
-                text(row.account),
-                text(row.service_id),
-                text(row.service_name),
-                text(row.vm_id),
-                text(row.vm_label),
-                str(row.power),
-            )
-            for row in rows
-        ]
+        values = [codec.target_values(number, row) for row in rows]
         future: asyncio.Future[list[tuple[int, str]]] = asyncio.get_running_loop().create_future()
         self._open().put((Kind.SELECTED, (number, values, live), future))
         return future
@@ -272,18 +260,7 @@ class Journal:
     ) -> None:
         """The run is over; ``error`` is what it raised instead of giving a report."""
         run = self._number(run_id)
-        losses = [
-            (
-                run,
-                number,
-                text(loss.account),
-                None if loss.service_id is None else text(loss.service_id),
-                None if loss.service_name is None else text(loss.service_name),
-                text(str(loss.cause)),
-                codec.dump_error(loss.error),
-            )
-            for number, loss in enumerate(undiscovered)
-        ]
+        losses = [codec.loss_values(run, number, loss) for number, loss in enumerate(undiscovered)]
         what = None if error is None else text(error)
         self._open().put((Kind.ENDED, (run, to_micros(finished_at), what, losses), None))
 

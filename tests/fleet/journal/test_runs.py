@@ -165,6 +165,9 @@ async def test_a_run_can_be_looked_up_without_waiting(path: Path) -> None:
         assert (looked_up.targets, looked_up.counts) == (3, {"changed": 1})
         assert looked_up == await journal.find(RUN)
         assert journal.look_up("another") is None
+        assert journal.read_now(RUN) == await journal.read(RUN)
+        with pytest.raises(RunNotFound):
+            journal.read_now("another")
         journal.unhold(RUN)
 
 
