@@ -12,10 +12,10 @@ from importlib.util import find_spec
 def main() -> None:
     """Run the command line and exit with its code; the codes are those of `ending.Ending`."""
     try:
-        missing = [name for name in ("typer", "rich") if find_spec(name) is None]
+        missing = [name for name in ("typer", "rich", "platformdirs") if find_spec(name) is None]
         if missing:
             sys.stderr.write(
-                f"aioseflow: the command line needs {' and '.join(missing)}: pip install 'aioseflow[cli]'\n"
+                f"aioseflow: the command line needs {', '.join(missing)}: pip install 'aioseflow[cli]'\n"
             )
             sys.exit(1)
         from .app import app

@@ -12,7 +12,7 @@ from ..errors import (
     OutcomeUnknown,
     SeFlowError,
 )
-from ..fleet import Report, Status
+from ..fleet import JournalError, Report, RunIsActive, RunRefused, StalePlan, Status
 
 
 class Ending(enum.IntEnum):
@@ -43,6 +43,9 @@ def of_error(error: BaseException) -> Ending:
             return error.ending
         case AuthenticationError() | AddressNotAllowed():
             return Ending.AUTHENTICATION
+        case JournalError() | RunIsActive() | RunRefused() | StalePlan():
+            # It was asked rightly: it is the disk, the fleet or another run that is not so.
+            return Ending.ERROR
         case InvalidArgument() | ConfigurationError():
             return Ending.USAGE
         case OutcomeUnknown():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from datetime import UTC, datetime
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import attrs
 
 from ..fleet import Progress, Run, Status
-from .terminal import is_terminal, say
+from .terminal import is_terminal, say, shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,6 +30,17 @@ _STYLES = {
 _ACTION = 8
 _NARROWEST_BAR = 8
 _WIDEST_BAR = 60
+_HELD_NAMED = 2
+# Less is the pace that was agreed, and would only flicker.
+_WORTH_TELLING = 0.5
+_REASONS = {
+    "drained": "interrupted",
+    "deadline": "its deadline is over",
+    "no_progress": "nothing moves any more",
+    "max_failures": "more failed than max_failures allows",
+    "max_unavailable": "too many VMs are down",
+    "journal_failed": "the journal cannot be written",
+}
 
 
 class View(Protocol):
@@ -93,7 +106,9 @@ class Lines:
 
     def draw(self) -> None:
         if self._current is not None:
-            self.note(f"{self._current.action}: {standing(self._current.run.progress)}")
+            progress = self._current.run.progress
+            words = [standing(progress), *circumstances(progress)]
+            self.note(f"{self._current.action}: {'; '.join(words)}")
 
     def end(self) -> None:
         self.draw()
@@ -153,16 +168,20 @@ class Picture:
         console = self._live.console
         full, empty = ("#", ".") if console.options.ascii_only else ("━", "─")
         rows = []
-        for shown in self._shown:
-            progress = shown.run.progress
-            figures = f" {progress.done:>6}/{progress.targets:<6} {shown.took:5.1f} s"
+        for each in self._shown:
+            progress = each.run.progress
+            figures = f" {progress.done:>6}/{progress.targets:<6} {each.took:5.1f} s"
             width = console.width - _ACTION - len(figures) - 1
-            row = Text(f"{shown.action:<{_ACTION}}")
+            row = Text(f"{each.action:<{_ACTION}}")
             row.append_text(bar(progress, max(_NARROWEST_BAR, min(_WIDEST_BAR, width)), full, empty))
             row.append(figures)
             rows.append(row)
         if self._shown:
-            rows.append(Text(f"{'':{_ACTION}}{standing(self._shown[-1].run.progress, figures=False)}", "dim"))
+            progress = self._shown[-1].run.progress
+            rows.append(Text(f"{'':{_ACTION}}{standing(progress, figures=False)}", "dim"))
+            # On a row of its own: what is worth knowing is not what a narrow terminal cuts off.
+            if words := circumstances(progress):
+                rows.append(Text(f"{'':{_ACTION}}{'; '.join(words)}", "yellow"))
         for row in rows:
             row.truncate(console.width - 1, overflow="ellipsis")
         return Group(*rows)
@@ -205,3 +224,20 @@ def standing(progress: Progress, *, figures: bool = True) -> str:
     if progress.discovering:
         parts.append("still listing")
     return ", ".join(parts)
+
+
+def circumstances(progress: Progress) -> list[str]:
+    """What else there is to know: why it stops, that it is paused, its batch, for which provider it waits."""
+    words = []
+    if progress.stopping is not None:
+        words.append(f"stopping: {_REASONS.get(progress.stopping, progress.stopping.replace('_', ' '))}")
+    if progress.paused:
+        words.append("paused")
+    if progress.batch is not None and progress.batches is not None:
+        words.append(f"batch {progress.batch} of {progress.batches}")
+    held = {name: seconds for name, seconds in progress.held.items() if seconds >= _WORTH_TELLING}
+    for name, seconds in islice(held.items(), _HELD_NAMED):
+        words.append(f"waiting {math.ceil(seconds)} s for the provider of {shown(name)}")
+    if len(held) > _HELD_NAMED:
+        words.append(f"{len(held) - _HELD_NAMED} more accounts wait")
+    return words

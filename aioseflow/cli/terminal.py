@@ -103,8 +103,14 @@ def require_answerable(what: str, *, yes: bool) -> None:
 
 def confirm(facts: str, question: str) -> None:
     """Say what it is about, ask, and raise `Refusal` unless the answer is yes."""
-    for line in folded(facts, columns()):
-        say(line)
+    width = columns()
+    for line in facts.splitlines():
+        if cells(line) <= width:
+            say(line)
+            continue
+        text = line.lstrip()
+        for part in folded(text, width, len(line) - len(text)):
+            say(part)
     # Not input(): that writes its prompt to stdout, which may be a file of data.
     try:
         sys.stderr.write(f"{question} [y/N] ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import attrs
 
 from .discover import service_name
 from .journal import Journal, JournalError, StoredLoss, TargetRow
-from .outcome import Outcome
+from .outcome import Outcome, TargetKey
 from .report import Undiscovered
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Book:
     run_id: str
     journal: Journal | None
     broken: JournalError | None = None
+    dead: Set[str] = frozenset()  # runs that say they go on, and whose process is gone
 
     @property
     def keeps(self) -> bool:
@@ -38,9 +39,7 @@ class Book:
         except JournalError as error:
             self.broken = self.broken or error
 
-    def selected(
-        self, standings: Sequence[Standing], *, live: bool = True
-    ) -> asyncio.Future[list[tuple[int, str]]] | None:
+    def selected(self, standings: Sequence[Standing]) -> asyncio.Future[list[tuple[int, str]]] | None:
         """Write down new targets; the future gives those that another run is at, by number and run."""
         if self.journal is None:
             return None
@@ -56,11 +55,13 @@ class Book:
             )
             for standing in standings
         ]
-        return self.journal.selected(self.run_id, rows, live=live)
+        return self.journal.selected(self.run_id, rows, dead=self.dead)
 
-    def is_held(self, run_id: str) -> bool:
-        """Whether another run's process lives."""
-        return self.journal is not None and self.journal.is_held(run_id)
+    async def open_elsewhere(self) -> dict[TargetKey, str]:
+        """The VMs that other living runs are at, with the run."""
+        if self.journal is None:
+            return {}
+        return await self.journal.open_elsewhere(self.run_id, self.dead)
 
     def discovered(self) -> None:
         """No targets will be added any more."""

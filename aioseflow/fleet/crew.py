@@ -204,7 +204,8 @@ class Crew:
     def waits_for_return(self) -> bool:
         """Whether it matters that a VM serves again, although that proves nothing else."""
         rollout = self.schedule.rollout
-        return rollout.needs_everything() or rollout.healthy is not None or rollout.max_failures is not None
+        named = (rollout.window, rollout.healthy, rollout.max_failures)
+        return rollout.needs_everything() or any(each is not None for each in named)
 
     def watch(self, standing: Standing) -> None:
         """Read it back until it is seen to be done."""
@@ -276,7 +277,7 @@ class Crew:
         if healthy is None:
             return True
         try:
-            async with self._checks:
+            async with self._checks, asyncio.timeout((self.policy or SettlePolicy()).patience):
                 return bool(await healthy(standing.target.service, standing.target.vm))
         except Exception:  # noqa: BLE001 - a check that breaks has not seen the VM healthy
             return False

@@ -16,7 +16,6 @@ from .action import Action, as_steps, name_of
 from .archive import Archive
 from .book import Book
 from .changes import Destroy, Resize
-from .discover import Discovery
 from .health import HealthCheck
 from .history import History
 from .journal import Journal, RunInfo
@@ -25,6 +24,7 @@ from .orders import Orders, guard_of, policy_of, rollout_from, steps_of
 from .plan import Plan
 from .planning import make_plan
 from .power import Await, Reboot, Start, Stop
+from .reading import selected_vms
 from .reconcile import GRACE, Finding
 from .refusals import RunRefused
 from .report import Report
@@ -209,28 +209,13 @@ class Fleet:
             del self._planned[next(iter(self._planned))]
         return plan
 
-    async def vms(
-        self, where: Where = ALL, **selecting: Unpack[Selecting]
-    ) -> AsyncIterator[tuple[Service, Vm]]:
-        """Every selected VM with its service, as the lists come in.
+    def vms(self, where: Where = ALL, **selecting: Unpack[Selecting]) -> AsyncIterator[tuple[Service, Vm]]:
+        """Every selected VM with its service, as the lists come in; a bad selection is refused at once.
 
-        Raises the error of a list that could not be read, after everything that could be.
+        Raises, after everything that could be read, the error of a list that could not be, or
+        `InvalidArgument` for ids that were named and do not exist.
         """
-        selection = select(where, **selecting)
-        errors: list[Exception] = []
-        for account in self._accounts:
-            account.require_open()
-            protected = protection(account)
-            discovery = Discovery(account, selection)
-            async for listed in discovery.lists():
-                for vm in listed.vms:
-                    if selection.wants(account.name, listed.service, vm, protected):
-                        yield listed.service, vm
-            errors += [lost.error for lost in discovery.undiscovered if lost.error is not None]
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise ExceptionGroup("some services could not be listed", errors)
+        return selected_vms(self._accounts, select(where, **selecting))
 
     # -- runs that were -----------------------------------------------------------------------------------
 

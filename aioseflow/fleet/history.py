@@ -93,8 +93,8 @@ class History:
                 )
         header = self._header(run_id)
         if header is None:
-            self.archive.get(run_id)
-            raise RunNotFound(f"there is no run {run_id!r:.60} in {self.archive.journal!r}")
+            # It names those that were perhaps meant.
+            header = self._journal(run_id).read_now(run_id).info.header
         orders = self._orders_of(header, action, healthy, where)
         return Run(
             self._accounts_of(header),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 
 import attrs
@@ -35,7 +35,6 @@ class Intake:
     count_all: bool = False  # list services that are not selected too, to know how many VMs there are
     planned: dict[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
     broken: JournalError | None = attrs.field(default=None, init=False)
-    refused: dict[str, list[TargetKey]] = attrs.field(factory=dict, init=False)
     discovery: Discovery = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -82,51 +81,33 @@ class Intake:
     def take(self, targets: Iterable[Target]) -> None:
         """Take targets in; what needs nothing has its outcome at once, the rest may be begun."""
         standings = self.ledger.select(targets)
-        self._write(standings, then=self._offer)
+        self._write(standings)
 
-    def _write(
-        self, standings: list[Standing], *, then: Callable[[list[Standing]], None], live: bool = True
-    ) -> None:
-        """Go on with targets once the journal knows that no other run is at them."""
-        writing = self.ledger.book.selected(standings, live=live) if standings else None
+    def _write(self, standings: list[Standing]) -> None:
+        """Offer targets once the journal knows that no other run is at them."""
+        writing = self.ledger.book.selected(standings) if standings else None
         if writing is None:
-            then(standings)
+            self._offer(standings)
             return
         self.schedule.expect(self.account.name)
 
         def written(writing: asyncio.Future[list[tuple[int, str]]]) -> None:
-            try:
-                if writing.cancelled():
-                    return
+            if not writing.cancelled():
                 error = writing.exception()
                 if isinstance(error, JournalError):
                     self.fail(error)
                 elif error is None:
-                    then(self._without_conflicts(standings, writing.result()))
-            finally:
-                self.schedule.arrived(self.account.name)
+                    self._offer(self._without_contested(standings, dict(writing.result())))
+            self.schedule.arrived(self.account.name)
 
         writing.add_done_callback(written)
 
-    def _without_conflicts(self, standings: list[Standing], taken: list[tuple[int, str]]) -> list[Standing]:
-        """Leave out what a living run is at; what a dead one was at is written down after all."""
-        if not taken:
-            return standings
-        runs = dict(taken)
-        free = [standing for standing in standings if standing.number not in runs]
-        contested = [standing for standing in standings if standing.number in runs]
-        living = {run for run in set(runs.values()) if self.ledger.book.is_held(run)}
-
-        def resolve(contested: list[Standing]) -> None:
-            for standing in contested:
-                other = runs[standing.number]
-                if other in living:
-                    self.refused.setdefault(other, []).append(standing.target.key)
-                    self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="in_another_run")
-            self._offer([standing for standing in contested if runs[standing.number] not in living])
-
-        self._write(contested, then=resolve, live=False)
-        return free
+    def _without_contested(self, standings: list[Standing], taken: dict[int, str]) -> list[Standing]:
+        """Leave out what another run is at."""
+        for standing in standings if taken else ():
+            if standing.number in taken and standing.target.key in self.ledger.open:
+                self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="in_another_run")
+        return [standing for standing in standings if standing.target.key in self.ledger.open]
 
     def _offer(self, standings: list[Standing]) -> None:
         self.schedule.add(self.needing(standings))

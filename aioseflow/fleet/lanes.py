@@ -18,6 +18,7 @@ class Lane:
 
     place: int
     waiting: deque[Standing] = attrs.Factory(deque)
+    steps: deque[Standing] = attrs.Factory(deque)  # begun, to go on, and the service has its number in flight
     in_flight: int = 0
     last_turn: int = -1
     entry: int = 0  # number of its valid entry in the heap, 0 for none

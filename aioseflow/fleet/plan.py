@@ -267,10 +267,8 @@ class Plan:
                 continue
             account = f" of {planned.account}" if len(self.accounts) > 1 else ""
             place = f"VM {planned.vm_id} of service {planned.service_id}{account}"
-            if {(planned.account, planned.service_id), (planned.account, None)} & unlisted:
-                moved.append(f"{place}: could not be listed")
-            else:
-                moved.append(f"{place}: {moves(planned.observed, now)}")
+            unread = {(planned.account, planned.service_id), (planned.account, None)} & unlisted
+            moved.append(f"{place}: {'could not be listed' if unread else moves(planned.observed, now)}")
         if moved:
             shown = "; ".join(moved[:3]) + ("; …" if len(moved) > 3 else "")
             count = "1 VM is" if len(moved) == 1 else f"{len(moved)} VMs are"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from ..errors import InvalidArgument
+from .outcome import TargetKey
 
 Reason: TypeAlias = Literal["max_targets", "undiscovered", "in_another_run", "not_confirmed", "other_run"]
 
@@ -25,3 +27,17 @@ class RunRefused(InvalidArgument):
         super().__init__(message, **details)
         self.reason = reason
         self.run_id = run_id
+
+
+def refuse_contested(taken: Mapping[TargetKey, str]) -> None:
+    """Raise `RunRefused` if other runs, by VM, are at some of the VMs."""
+    if not taken:
+        return
+    first = min(taken.values())
+    mine = [key for key, run in taken.items() if run == first]
+    raise RunRefused(
+        f"run {first} is at {len(mine)} of these VMs, such as VM {mine[0][2]} of service {mine[0][1]}: "
+        "nothing was sent. Wait for it, or exclude them",
+        reason="in_another_run",
+        run_id=first,
+    )

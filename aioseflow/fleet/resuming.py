@@ -19,6 +19,7 @@ from .orders import Orders
 from .outcome import Status, TargetKey, cause_of
 from .past import INTERRUPTED, TakeUp, key_of, outcome_of, take_up
 from .reconcile import judge
+from .refusals import refuse_contested
 from .schedule import Schedule
 from .select import Target
 
@@ -46,6 +47,9 @@ class Resuming:
                 self.ledger.recall([outcome_of(stored, action, now)])
             else:
                 undecided.append((stored, kind))
+        if (elsewhere := await self.ledger.book.open_elsewhere()) and undecided:
+            mine = {key_of(stored) for stored, _ in undecided}
+            refuse_contested({key: run for key, run in elsewhere.items() if key in mine})
         standings = [self._standing(stored) for stored, _ in undecided]
         for standing in standings:
             self.ledger.reopen(standing)

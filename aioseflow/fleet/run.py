@@ -20,6 +20,7 @@ from .memory import limits_from, notes_of, stored_of
 from .orders import Orders
 from .outcome import Outcome, Progress
 from .past import is_complete
+from .refusals import RunRefused
 from .report import Report, Undiscovered
 from .rollout import check_limit
 from .sitting import Sitting
@@ -204,6 +205,8 @@ class Run:
         self.start()
         async for outcome in self._ledger.follow():
             yield outcome
+        # Whoever saw the last outcome may ask for the run's report, or go on with it.
+        await self.wait_closed()
         self._raise_error()
 
     async def __aenter__(self) -> Self:
@@ -304,7 +307,9 @@ class Run:
         if journal is not None:
             await limits_from(journal, self._accounts)
             others = [run for run in await journal.running() if run != self.run_id]
-            whole = whole or any(journal.is_held(run) for run in others)
+            self._book.dead = frozenset(run for run in others if not journal.is_held(run))
+            # Beside another run nothing is begun before it is known that both are not at the same VM.
+            whole = whole or len(self._book.dead) < len(others)
         await self._sitting.work(whole=whole, history=history, repeat_unknown=self._repeat_unknown)
 
     async def _conclude(self, inner: asyncio.Task[None], *, hurry: bool) -> None:
@@ -315,6 +320,7 @@ class Run:
         elif (error := inner.exception()) is not None:
             self._error = _only(error)
             cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
+            cause = self._error.reason if isinstance(self._error, RunRefused) else cause
         else:
             self._error = self._sitting.error or self._book.broken
         if not hurry:

@@ -154,6 +154,8 @@ class Schedule:
         lane = self._lane_of(line, standing)
         self.in_flight -= 1
         lane.in_flight -= 1
+        if lane.steps:
+            line.steps.appendleft(lane.steps.popleft())
         if not lane.entry:
             self._offer(line, lane)
         self.kick()
@@ -214,9 +216,13 @@ class Schedule:
 
     def _next_step(self, line: Line) -> Standing | None:
         # What was begun is finished, whatever stops the rest.
-        if not line.steps:
-            return None
-        return None if self._is_full(self._lane_of(line, line.steps[0])) else line.steps.popleft()
+        while line.steps:
+            standing = line.steps.popleft()
+            lane = self._lane_of(line, standing)
+            if not self._is_full(lane):
+                return standing
+            lane.steps.append(standing)  # until `answered`: other services' steps do not wait for it
+        return None
 
     def _begin(self, line: Line) -> Standing | None:
         if self.window is not None and self.unfinished >= self.window:
@@ -282,6 +288,8 @@ class Schedule:
 
     def unpause(self) -> None:
         """Hand out again."""
+        if self.paused and self._progress_timer is not None:
+            self._moved_at = asyncio.get_running_loop().time()
         self.paused = False
         self.kick()
 
@@ -311,7 +319,7 @@ class Schedule:
 
     def _watch_progress(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        if self.paused:
+        if self.paused or (self._batches and not self._batch_left):  # by wish, of `pause` or `pause_between`
             self._moved_at = loop.time()
         left = self._moved_at + seconds - loop.time()
         if left <= 0:
@@ -385,6 +393,7 @@ class Schedule:
         while self._batches and self.stopping is None:
             batch = self._batches.popleft()
             if batch:
+                self._moved_at = asyncio.get_running_loop().time()
                 self.batch = batch[0].batch or 0
                 self._batch_left, self.batch_failures = len(batch), 0
                 self.add(batch)

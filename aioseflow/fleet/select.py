@@ -86,7 +86,12 @@ class Matcher:
         if isinstance(self.condition, Expression):
             return self.condition(service, vm, account)
         if self.condition is not None:
-            return bool(self.condition(service, vm))
+            verdict = self.condition(service, vm)
+            if inspect.iscoroutine(verdict):
+                # It would be true of every VM.
+                verdict.close()
+                raise InvalidArgument("the predicate gave a coroutine; it is a plain function (service, vm)")
+            return bool(verdict)
         return self.names_vm(account, service.id, vm.id)
 
     def may_match(self, account: str, service: Service, vm: Vm) -> bool:
@@ -282,9 +287,17 @@ def check_found(
     services that were listed; None where some could not be read, and what is missing may be there.
     """
     places: dict[str, list[str]] = {}
+    accounts: dict[Pair, set[str]] = {}
     for account, service_id, vm_id in found:
         places.setdefault(vm_id, []).append(f"service {service_id} of {account}")
+        accounts.setdefault((service_id, vm_id), set()).add(account)
     named = selection.where is not None and selection.where.names
+    for service_id, vm_id in sorted((selection.where and selection.where.pairs) or ()):
+        if len(names := sorted(accounts.get((service_id, vm_id), ()))) > 1:
+            raise InvalidArgument(
+                f"VM {vm_id} of service {service_id} is in the accounts {' and '.join(names)}; "
+                "name it with where=[(account, service_id, vm_id)]"
+            )
     for vm_id in sorted(selection.vms or ()):
         if len(places.get(vm_id, [])) > 1 and not named:
             shown = " and in ".join(sorted(places[vm_id]))
@@ -309,12 +322,11 @@ _SHOWN = 20
 def _missing_vms(selection: Selection, vms: set[TargetKey]) -> list[str]:
     pairs = {(service, vm) for _, service, vm in vms}
     where = selection.where or Matcher()
-    wanted = sorted((where.pairs or set()) - pairs) + [
-        (service, vm) for _, service, vm in sorted((where.keys or set()) - vms)
-    ]
+    wanted = [(service, vm, "") for service, vm in sorted((where.pairs or set()) - pairs)]
+    wanted += [(key[1], key[2], f" of account {key[0]}") for key in sorted((where.keys or set()) - vms)]
     named = [
-        f"VM {vm} of service {service}"
-        for service, vm in wanted
+        f"VM {vm} of service {service}{of}"
+        for service, vm, of in wanted
         if selection.services is None or service in selection.services
     ]
     return named + [f"VM {vm}" for vm in sorted((selection.vms or set()) - {vm for _, vm in pairs})]

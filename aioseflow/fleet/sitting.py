@@ -22,7 +22,7 @@ from .ledger import Ledger, Standing
 from .orders import Orders
 from .outcome import TargetKey
 from .past import outcome_of, undiscovered_of
-from .refusals import RunRefused
+from .refusals import RunRefused, refuse_contested
 from .resuming import Resuming
 from .rollout import Rollout
 from .schedule import Schedule
@@ -166,8 +166,7 @@ class Sitting:
             places = {vm.key: place for place, vm in enumerate(self.orders.plan.vms)}
             found.sort(key=lambda target: places[target.key])
         standings = self.ledger.select(found)
-        for start in range(0, len(standings), _AT_ONCE):
-            await self._write(standings[start : start + _AT_ONCE])
+        await self._write(standings)
         self.ledger.book.discovered()
         self.offer(standings)
 
@@ -228,24 +227,22 @@ class Sitting:
                 )
 
     async def _write(self, standings: Sequence[Standing]) -> None:
-        """Write targets down; refuse those that a living run is at."""
+        """Write targets down; refuse those that another run is at."""
         book = self.ledger.book
-        writing = book.selected(standings) if standings else None
-        taken = {} if writing is None else dict(await writing)
-        if not taken:
-            return
-        living = sorted(run for run in set(taken.values()) if book.is_held(run))
-        if living:
-            mine = [standing.target for standing in standings if taken.get(standing.number) == living[0]]
-            raise RunRefused(
-                f"run {living[0]} is at {len(mine)} of these VMs, such as VM {mine[0].vm.id} of service "
-                f"{mine[0].service.id}: nothing was sent. Wait for it, or exclude them",
-                reason="in_another_run",
-                run_id=living[0],
-            )
-        again = book.selected([each for each in standings if each.number in taken], live=False)
-        if again is not None:
-            await again
+        # All in one go: a target that is known here must be known there, whatever comes in between.
+        writing = [
+            book.selected(standings[start : start + _AT_ONCE]) for start in range(0, len(standings), _AT_ONCE)
+        ]
+        taken: dict[int, str] = {}
+        for each in writing:
+            taken |= dict(await each) if each is not None else {}
+        refuse_contested(
+            {
+                standing.target.key: taken[standing.number]
+                for standing in standings
+                if standing.number in taken
+            }
+        )
 
     # -- while it goes on ---------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,11 +38,16 @@ async def _demo(services: int, vms: int, seed: int) -> int:
     from .panel import RETRY, described, troubled_panel
     from .stages import stages_of
 
-    async with troubled_panel(services, vms, seed) as panel:
-        say(described(panel))
-        async with SeFlow(panel.username, panel.password, base_url=panel.url, retry=RETRY) as seflow:
-            with steered(view()) as wheel:
-                stages = [stage async for stage in stages_of(seflow, panel, wheel)]
+    # Like every run of the command line these are kept in a journal, but nobody will go on with them.
+    with tempfile.TemporaryDirectory(prefix="aioseflow-demo-") as directory:
+        journal = Path(directory) / "runs.sqlite"
+        async with troubled_panel(services, vms, seed) as panel:
+            say(described(panel))
+            async with SeFlow(
+                panel.username, panel.password, base_url=panel.url, retry=RETRY, journal=journal
+            ) as seflow:
+                with steered(view()) as wheel:
+                    stages = [stage async for stage in stages_of(seflow, panel, wheel)]
     return _told(stages, panel, interrupted=wheel.interrupted)
 
 

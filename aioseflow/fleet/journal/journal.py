@@ -7,7 +7,7 @@ import contextlib
 import math
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
@@ -178,17 +178,17 @@ class Journal:
     # A run's progress, in the order in which it is told
 
     def selected(
-        self, run_id: str, rows: Sequence[TargetRow], *, live: bool = True
+        self, run_id: str, rows: Sequence[TargetRow], *, dead: Set[str] = frozenset()
     ) -> asyncio.Future[list[tuple[int, str]]]:
-        """Record targets, except those that another run is not done with.
+        """Record targets; those that another running run is not done with are recorded as not attempted.
 
-        The result, when it is durable, names these: their numbers, each with the id of the other run, which
-        is recorded as running but may be dead. With ``live=False`` nothing is looked up.
+        The result, when it is durable, names these: their numbers, each with the id of the other run. Runs
+        that are known to be ``dead`` keep nothing from others.
         """
         number = self._number(run_id)
         values = [codec.target_values(number, row) for row in rows]
         future: asyncio.Future[list[tuple[int, str]]] = asyncio.get_running_loop().create_future()
-        self._open().put((Kind.SELECTED, (number, values, live), future))
+        self._open().put((Kind.SELECTED, (number, values, dead), future))
         return future
 
     def discovered(self, run_id: str) -> None:
@@ -309,6 +309,13 @@ class Journal:
 
         with self._leased() as (store, _):
             return await self._reading(reading.running, store)
+
+    async def open_elsewhere(self, run_id: str, dead: Set[str]) -> dict[tuple[str, str, str], str]:
+        """The VMs, by account, service and VM id, that other running runs are not done with, with the run."""
+        from . import reading
+
+        with self._leased() as (store, _):
+            return await self._reading(reading.open_elsewhere, store, run_id, dead)
 
     async def read(self, run_id: str) -> StoredRun:
         """The run with all its targets. Raises `RunNotFound`, which names ids that are near."""

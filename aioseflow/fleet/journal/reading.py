@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sqlite3
+from collections.abc import Set
 from contextlib import closing
 from typing import Any, Final
 
@@ -64,6 +65,17 @@ def whole_run(store: Store, run_id: str) -> StoredRun:
         info = _info(connection, row)
         rows = connection.execute(_TARGETS, (row[0],)).fetchall()
     return StoredRun(info=info, discovered=bool(row[12]), targets=[_target(row) for row in rows])
+
+
+def open_elsewhere(store: Store, run_id: str, dead: Set[str]) -> dict[tuple[str, str, str], str]:
+    """What other running runs are not done with."""
+    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
+        rows = connection.execute(
+            "SELECT account, service_id, vm_id, run_id FROM targets JOIN runs ON runs.id = targets.run "
+            "WHERE state = 'running' AND run_id != ? AND stage != 3",
+            (run_id,),
+        )
+        return {(row[0], row[1], row[2]): row[3] for row in rows if row[3] not in dead}
 
 
 def learned(store: Store, account: str) -> dict[str, float]:

@@ -74,6 +74,10 @@ INSERT_TARGET: Final = (
     "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+INSERT_CONTESTED: Final = (
+    "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power, "
+    "stage, status, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 3, 'not_attempted', 'in_another_run')"
+)
 OTHER_RUNNING: Final = "SELECT id, run_id FROM runs WHERE state = 'running' AND id != ? ORDER BY id"
 OPEN_ELSEWHERE: Final = (
     "SELECT 1 FROM targets WHERE run = ? AND account = ? AND service_id = ? AND vm_id = ? AND stage != 3"

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from .statements import (
     END,
     FORGET,
     FORGET_LOSSES,
+    INSERT_CONTESTED,
     INSERT_LOSS,
     INSERT_TARGET,
     ONE_ROW,
@@ -137,17 +138,17 @@ class Store:
     def _create(self, *values: Any) -> bool:
         return self._connection.execute(CREATE, values).rowcount == 1
 
-    def _selected(self, run: int, rows: Sequence[tuple[Any, ...]], live: bool) -> list[tuple[int, str]]:
+    def _selected(self, run: int, rows: Sequence[tuple[Any, ...]], dead: Set[str]) -> list[tuple[int, str]]:
         conflicts: dict[int, str] = {}
-        others = self._connection.execute(OTHER_RUNNING, (run,)).fetchall() if live else []
-        for other, run_id in others:
-            for row in rows:
+        for other, run_id in self._connection.execute(OTHER_RUNNING, (run,)).fetchall():
+            for row in rows if run_id not in dead else ():
                 if row[1] not in conflicts:
                     key = (other, row[2], row[3], row[5])
                     if self._connection.execute(OPEN_ELSEWHERE, key).fetchone() is not None:
                         conflicts[row[1]] = run_id
         fresh = [row for row in rows if row[1] not in conflicts] if conflicts else rows
         self._connection.executemany(INSERT_TARGET, fresh)
+        self._connection.executemany(INSERT_CONTESTED, [row for row in rows if row[1] in conflicts])
         return sorted(conflicts.items())
 
     def _ended(

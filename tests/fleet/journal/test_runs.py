@@ -210,11 +210,20 @@ async def test_what_another_run_is_not_done_with_is_not_selected_again(path: Pat
         conflicts = await journal.selected("second", rows(7))
         assert conflicts == [(0, "first"), (2, "first"), (3, "first"), (4, "first")]
         taken = (await journal.read("second")).targets
-        assert [each.row.number for each in taken] == [1, 5, 6]
-        # The first was found dead: the second takes what it has.
-        assert await journal.selected("second", [rows(7)[4]], live=False) == []
+        assert [each.row.number for each in taken if each.stage == "queued"] == [1, 5, 6]
+        contested = [each for each in taken if each.stage == "done"]
+        assert [(each.row.number, each.status, each.cause) for each in contested] == [
+            (number, "not_attempted", "in_another_run") for number in (0, 2, 3, 4)
+        ]
         assert (await target(journal, 4, "second")).row == rows(7)[4]
-        for run_id in ("first", "second"):
+        elsewhere = await journal.open_elsewhere("second", frozenset())
+        assert set(elsewhere.values()) == {"first"}
+        assert len(elsewhere) == 4
+        # The first is known to be dead: the third takes what it has.
+        begin(journal, "third")
+        assert await journal.selected("third", rows(3), dead={"first", "second"}) == []
+        assert await journal.open_elsewhere("third", {"first", "second"}) == {}
+        for run_id in ("first", "second", "third"):
             journal.unhold(run_id)
 
 
@@ -253,7 +262,7 @@ async def fill(journal: Journal) -> None:
         journal.create(header(run_id, created_at=later(number)))
         if number < 6:
             journal.hold(run_id)
-            await journal.selected(run_id, rows(2), live=False)
+            await journal.selected(run_id, rows(2), dead=set(map(str, range(7))))
             journal.unhold(run_id)
         if number < 5:
             loss = StoredLoss(account="main", cause="refused")

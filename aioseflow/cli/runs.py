@@ -1,0 +1,112 @@
+"""`aioseflow fleet runs`: what the journal knows of earlier runs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import attrs
+
+from ..fleet import Journal, RunInfo, Status
+from . import account
+from .acting import Output
+from .ending import Ending
+from .table import Column, Table, print_lines
+from .terminal import cells, columns, emit, folded, is_terminal, say, shown
+
+_HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
+_LONGEST_ID = 200
+
+
+@attrs.frozen
+class Listed:
+    """A run and its state: ``running``, ``ended``, or ``interrupted`` where no living process has it."""
+
+    info: RunInfo
+    state: str
+
+
+def runs(output: Output) -> int:
+    """Write the runs to stdout, the newest first."""
+    kept = account.journal()
+    # A look makes no file.
+    listed = asyncio.run(_listed(kept)) if kept.path.exists() else []
+    if output is Output.JSON:
+        from .jsonable import dumps
+
+        emit(dumps([_document(run) for run in listed]))
+    elif listed:
+        print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))
+    else:
+        say(f"There are no runs in {shown(str(kept.path), _LONGEST_ID)}.")
+    return Ending.OK
+
+
+async def _listed(kept: Journal) -> list[Listed]:
+    return [Listed(info, _state(info, kept)) for info in await kept.runs()]
+
+
+def _state(info: RunInfo, kept: Journal) -> str:
+    if info.state == "ended":
+        return "ended"
+    return "running" if kept.is_held(info.header.run_id) else "interrupted"
+
+
+def _lines(listed: list[Listed], width: int) -> list[str]:
+    """A line for each run; the counts are on one of their own where they would not fit."""
+    rows = [
+        [
+            shown(info.header.run_id, _LONGEST_ID),
+            f"{info.header.created_at:%Y-%m-%d %H:%M}",
+            shown(info.header.action),
+            run.state,
+            str(info.targets),
+        ]
+        for run in listed
+        for info in [run.info]
+    ]
+    head, *texts = Table(_HEAD, rows).lines()
+    whole = [f"{text}  {_counts(run)}".rstrip() for text, run in zip(texts, listed, strict=True)]
+    if all(cells(line) <= width for line in whole):
+        return [head, *whole]
+    lines = [head]
+    for text, run in zip(texts, listed, strict=True):
+        lines += [text, *folded(_counts(run), width, 4)]
+    return lines
+
+
+def _counts(run: Listed) -> str:
+    """What became of the VMs, in the order of the five words, then what is still open."""
+    info = run.info
+    parts = [
+        f"{info.counts[status]} {status.replace('_', ' ')}" for status in Status if info.counts.get(status)
+    ]
+    if left := info.targets - sum(info.counts.values()):
+        parts.append(f"{left} open")
+    if info.undiscovered:
+        parts.append(f"{len(info.undiscovered)} not listed")
+    return ", ".join(parts)
+
+
+def _document(run: Listed) -> dict[str, Any]:
+    info, header = run.info, run.info.header
+    return {
+        "run_id": header.run_id,
+        "parent": header.parent,
+        "accounts": header.accounts,
+        "action": header.action,
+        "state": run.state,
+        "created_at": header.created_at,
+        "started_at": info.started_at,
+        "finished_at": info.finished_at,
+        "targets": info.targets,
+        "counts": {status.value: info.counts.get(status, 0) for status in Status},
+        "undiscovered": [
+            {"account": loss.account, "service_id": loss.service_id, "cause": loss.cause}
+            for loss in info.undiscovered
+        ],
+        "error": info.error,
+        "note": header.note,
+        "requested_by": header.requested_by,
+    }
