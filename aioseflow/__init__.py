@@ -62,6 +62,7 @@ from .fleet import (
     Undiscovered,
     Usage,
     UsageGraphs,
+    Where,
     http_check,
     tcp_check,
 )
@@ -114,6 +115,7 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "SeFlow",
     "Fleet",
     "ALL",
+    "Where",
     "Run",
     "Report",
     "Outcome",

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigurationError, InvalidArgument
 from ..fleet import StalePlan, Status
 from ..fleet.past import is_complete
+from ..fleet.plan_page import page
 from ..safety import Safety
 from . import account
 from .ending import Ending, Refusal, of_report
-from .terminal import columns, confirm, emit, folded, require_answerable, say, shown
+from .terminal import columns, confirm, emit, require_answerable, say, shown
 
 if TYPE_CHECKING:
     from ..fleet import Action, Fleet, Journal, Plan, Report, Run
@@ -40,7 +41,7 @@ def change(action: Action, chosen: Chosen, *, yes: bool, wait: bool, output: Out
     plan = asyncio.run(_plan(action, options, kept))
     _require_something(plan)
     # Outside of a loop: one that waits for the keyboard would not see Ctrl-C.
-    confirm(str(plan), "Go on?")
+    confirm(page(plan, columns()), "Go on?")
     return act(lambda fleet: fleet.run(plan, note=chosen.note), output, kept=kept, plan=plan)
 
 
@@ -97,18 +98,7 @@ async def _act(make: Callable[[Fleet], Run], output: Output, kept: Journal, plan
         await _tell_how_to_go_on(run, kept)
     if wheel.interrupted:
         return Ending.INTERRUPTED
-    return _of_planned(plan, report) if plan is not None else of_report(report)
-
-
-def _of_planned(plan: Plan, report: Report) -> Ending:
-    """What a plan could not list it does not act on; a run of it alone would be silent about that."""
-    if not plan.undiscovered or report.undiscovered:
-        return of_report(report)
-    for lost in plan.undiscovered:
-        text = f"{report.action}: not listed for the plan, so in none of the counts: {shown(lost, 200)}"
-        for line in folded(text, columns(), 4, ""):
-            say(line)
-    return Ending.UNKNOWN
+    return of_report(report)
 
 
 def _stale(error: StalePlan) -> Refusal:

@@ -119,7 +119,7 @@ def resume(
     yes: NeverAsked = False,
     output: Form = Output.TABLE,
 ) -> int:
-    """Go on with a run that was interrupted; what was confirmed is not asked again.
+    """Go on with an interrupted run; it was confirmed when it began.
 
     Whatever is undecided is read back before anything is sent, and no reboot is repeated unless
     --repeat-unknown says so.
@@ -129,7 +129,7 @@ def resume(
 
 @app.command()
 def runs(output: Form = Output.TABLE) -> int:
-    """List the runs in the journal, the newest first: running, ended or interrupted."""
+    """List the runs of the journal, the newest first."""
     from .runs import runs
 
     return runs(output)

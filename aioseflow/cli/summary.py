@@ -18,6 +18,7 @@ _IN_OTHER_WORDS = {
     "not_running": "It is off, and only what runs is rebooted.",
     "drained": "Nothing was sent: the run was interrupted.",
     "cancelled": "The run was stopped before there was an answer.",
+    "in_another_run": "Another run is at it; fleet runs lists them.",
 }
 
 _HEAD = (
@@ -94,6 +95,8 @@ def _place_in_line(outcome: Outcome) -> tuple[int, str, int, str]:
 def _explained(cause: str, outcomes: Sequence[Outcome]) -> str:
     error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
     if error is None:
+        if cause == "cancelled" and outcomes[0].status is Status.NOT_ATTEMPTED:
+            return "Nothing was sent: the run was stopped."
         return _IN_OTHER_WORDS.get(cause, "")
     return ("e.g. " if len(outcomes) > 1 else "") + shown(str(error), _ERROR)
 

@@ -99,6 +99,14 @@ def as_steps(action: Action | Sequence[Action]) -> Steps:
     return steps
 
 
+def steps_again(action: Action | Sequence[Action], name: str) -> Steps:
+    """Steps given again for what was to do ``name``. Raises `InvalidArgument` where they do another thing."""
+    steps = as_steps(action)
+    if name_of(steps) != name:
+        raise InvalidArgument(f"action= is {name_of(steps)}, and what is run again was to {name}")
+    return steps
+
+
 def _is_action(value: object) -> TypeGuard[Action]:
     return isinstance(value, Action) and not isinstance(value, type)
 

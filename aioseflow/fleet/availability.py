@@ -27,6 +27,7 @@ class Availability:
     _down: set[TargetKey] = attrs.field(factory=set, init=False)
     _ours: dict[TargetKey, float | None] = attrs.field(factory=dict, init=False)
     _read_at: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
+    _listed: dict[tuple[str, str], set[TargetKey]] = attrs.field(factory=dict, init=False)
 
     @property
     def count(self) -> int:
@@ -37,11 +38,15 @@ class Availability:
         """A list of a service, asked for at a time of the loop's."""
         place = (account, service_id)
         self._read_at[place] = asked_at
+        # What is in the list no more is not down either, but gone.
+        self._down -= self._listed.pop(place, set())
+        down = self._listed[place] = set()
         for vm in vms:
             key = (account, service_id, vm.id)
             finished_at = self._ours.get(key)
             if is_down(vm):
                 self._down.add(key)
+                down.add(key)
                 continue
             self._down.discard(key)
             if finished_at is not None and finished_at <= asked_at:
@@ -82,6 +87,11 @@ class Availability:
         else:
             self._ours[key] = asyncio.get_running_loop().time()
         self.changed.set()
+
+    def read_before(self, moment: float) -> list[tuple[str, str]]:
+        """The services whose last list is older than a time of the loop's, the oldest first."""
+        old = [(read_at, place) for place, read_at in self._read_at.items() if read_at <= moment]
+        return [place for _, place in sorted(old)]
 
     def waiting_for(self) -> set[tuple[str, str]]:
         """The services of which a list might show that one is up again."""

@@ -111,7 +111,7 @@ class Book:
                 cause=outcome.cause,
                 step_name=outcome.step,
                 attempts=outcome.attempts,
-                may_have_acted=standing.may_have_acted,
+                may_have_acted=standing.may_have_acted or standing.accepted,
                 error=outcome.error,
                 started_at=outcome.started_at,
                 finished_at=outcome.finished_at,

@@ -131,10 +131,10 @@ class Crew:
     def _not_written(self, standing: Standing, broken: JournalError) -> None:
         """The intent is not durable, so nothing was sent and nothing more will be."""
         self.intake.fail(broken)
-        status = Status.UNKNOWN if standing.may_have_acted else Status.NOT_ATTEMPTED
+        status = Status.FAILED if standing.changed else Status.NOT_ATTEMPTED
         self.ledger.finish(
             standing,
-            Status.FAILED if standing.changed else status,
+            Status.UNKNOWN if standing.may_have_acted else status,
             cause="journal_failed",
             error=standing.error,
         )
@@ -195,7 +195,7 @@ class Crew:
             self.watch(standing)
         elif error is not None:
             self.ledger.finish(standing, Status.UNKNOWN, cause=cause_of(error), error=error)
-        elif self.waits_for_return and action.takes_down and not action.ends_down:
+        elif (self.waits_for_return or not is_last) and action.takes_down and not action.ends_down:
             self.watch(standing)
         else:
             self._step_done(standing, changed=True, verified=False)

@@ -28,7 +28,10 @@ class Listed:
 
 @attrs.define(eq=False)
 class Discovery:
-    """What was found out about one account while its lists were read."""
+    """What was found out about one account while its lists were read.
+
+    With ``count_all`` the other services are listed too; one of these that cannot be listed is no loss.
+    """
 
     account: Account
     selection: Selection | None  # None lists every service
@@ -37,6 +40,7 @@ class Discovery:
     services: set[str] = attrs.Factory(set)
     unlisted: dict[str, Service] = attrs.Factory(dict)
     undiscovered: list[Undiscovered] = attrs.Factory(list)
+    count_all: bool = False
 
     async def lists(self) -> AsyncGenerator[Listed, None]:
         """Each selected service with its VMs, in the order in which the panel answers.
@@ -54,7 +58,7 @@ class Discovery:
             self.reading = False
             return
         self.services = {service.id for service in services}
-        wanted = {service.id: service for service in services if self._wants(service)}
+        wanted = {service.id: service for service in services if self.count_all or self._wants(service)}
         self.unlisted.update(wanted)
         readers = max(1, min(len(wanted), self.account.concurrency // 2))
         ready: asyncio.Queue[Listed | Exception | None] = asyncio.Queue(maxsize=readers)
@@ -103,7 +107,8 @@ class Discovery:
         except SeFlowError as error:
             if await self._has_no_vms(service, error):
                 return None
-            self.undiscovered.append(self._lost(service, error, cause_of(error)))
+            if self._wants(service):
+                self.undiscovered.append(self._lost(service, error, cause_of(error)))
             return None
 
     async def _has_no_vms(self, service: Service, error: SeFlowError) -> bool:
@@ -120,7 +125,8 @@ class Discovery:
         """Record what was not listed because the run ended first."""
         if self.reading and not self.services:
             self.undiscovered.append(Undiscovered(account=self.account.name, cause=cause))
-        self.undiscovered += [self._lost(service, None, cause) for service in self.unlisted.values()]
+        unlisted = filter(self._wants, self.unlisted.values())
+        self.undiscovered += [self._lost(service, None, cause) for service in unlisted]
         self.unlisted.clear()
 
     def _lost(self, service: Service, error: SeFlowError | None, cause: str) -> Undiscovered:

@@ -12,7 +12,7 @@ from ..identifiers import Id
 from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
 from .account import Account
-from .action import Action, as_steps, name_of
+from .action import Action, as_steps, steps_again
 from .archive import Archive
 from .book import Book
 from .changes import Destroy, Resize
@@ -21,6 +21,7 @@ from .history import History
 from .journal import Journal, RunInfo
 from .ledger import Ledger
 from .orders import Orders, guard_of, policy_of, rollout_from, steps_of
+from .outcome import Status
 from .plan import Plan
 from .planning import make_plan
 from .power import Await, Reboot, Start, Stop
@@ -243,13 +244,22 @@ class Fleet:
         )
 
     def retry(
-        self, run_id: str, *, failed: bool = True, not_attempted: bool = True, unknown: bool = False
+        self,
+        run_id: str,
+        *,
+        failed: bool = True,
+        not_attempted: bool = True,
+        unknown: bool = False,
+        action: Action | Sequence[Action] | None = None,
+        healthy: HealthCheck | None = None,
     ) -> Run:
         """A new run, a child of an earlier one, for those of its VMs that ended so. Raises `RunNotFound`.
 
-        ``unknown`` repeats what may have been done, reboots too.
+        ``unknown`` repeats what may have been done, reboots too. ``action`` and ``healthy`` give back what a
+        journal cannot hold, as for `resume`.
         """
-        return self._history.retry(run_id, failed=failed, not_attempted=not_attempted, unknown=unknown)
+        chosen = {Status.FAILED: failed, Status.NOT_ATTEMPTED: not_attempted, Status.UNKNOWN: unknown}
+        return self._history.retry(run_id, chosen, action=action, healthy=healthy)
 
     def restore(self, run: Run | str, **options: Unpack[Waiting]) -> Run:
         """The inverse of a stop: start exactly the VMs that this run stopped. Raises `RunNotFound`."""
@@ -259,13 +269,16 @@ class Fleet:
         checked, name = self._orders(Start(), keys or ALL, {**options, "wait": wait})
         return self._history.child(run_id, checked, keys, run_id_given=name)
 
-    async def reconcile(self, run_id: str, *, grace: float = GRACE) -> list[Finding]:
+    async def reconcile(
+        self, run_id: str, *, grace: float = GRACE, action: Action | Sequence[Action] | None = None
+    ) -> list[Finding]:
         """Read back every VM of a run whose answer was lost, and record what that decides.
 
         Each is *done*, *not done* or *cannot tell*, with its evidence. "Not done" is said no earlier than
-        ``grace`` seconds after the request was sent. Nothing is sent again. Raises `RunNotFound`.
+        ``grace`` seconds after the request was sent. Nothing is sent again. ``action`` gives back one of your
+        own, which a journal cannot hold. Raises `RunNotFound`.
         """
-        return await self._history.reconcile(run_id, grace=grace)
+        return await self._history.reconcile(run_id, grace=grace, action=action)
 
     async def runs(self) -> list[RunInfo]:
         """The runs that are known, the newest first: those in the journal, without one those in memory."""
@@ -336,9 +349,13 @@ class Fleet:
             raise InvalidArgument(f"the plan is for account {min(missing)!r:.60}, which is not in this fleet")
         made = self._planned.get((plan.digest, plan.created_at))
         document = plan.document
-        steps = as_steps(action) if action is not None else made.steps if made else steps_of(document)
-        if name_of(steps) != plan.action:
-            raise InvalidArgument(f"the plan is to {plan.action}, and action= gives {name_of(steps)}")
+        steps = (
+            steps_again(action, plan.action)
+            if action is not None
+            else made.steps
+            if made
+            else steps_of(document)
+        )
         rollout = _rollout_of(document, made, healthy)
         keys = [vm.key for vm in plan.vms if vm.why_not not in ("excluded", "protected")]
         if not keys and not refresh:

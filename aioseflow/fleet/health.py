@@ -23,7 +23,7 @@ from ..errors import InvalidArgument
 from ..models import Service, Vm
 
 HealthCheck: TypeAlias = Callable[[Service, Vm], Awaitable[bool]]
-"""Whether the VM is healthy; what it raises goes through to the run."""
+"""Whether the VM is healthy; a check that raises, or never answers, has not seen it so."""
 
 AddressOf: TypeAlias = Callable[[Service, Vm], str]
 """The address or host name under which a VM is asked; ``""`` where it has none."""

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
 from ..errors import InvalidArgument, SeFlowError
-from ..models import Service, Vm
-from ..safety import Safety
+from ..models import PowerState, Service, Vm
 from .account import Account
-from .action import Action, Steps, as_steps
+from .action import Action, Steps, steps_again
 from .archive import Archive
 from .changes import Destroy
 from .discover import Discovery
 from .health import HealthCheck
 from .intake import listed_vms
-from .journal import Journal, RunHeader, RunInfo, RunIsActive, RunNotFound, StoredRun, StoredTarget
-from .orders import Orders, policy_of, rollout_from, same_work, steps_of
+from .journal import (
+    Journal,
+    RunHeader,
+    RunInfo,
+    RunIsActive,
+    RunNotFound,
+    StoredLoss,
+    StoredRun,
+    StoredTarget,
+    check_run_id,
+)
+from .orders import Orders, guard_of, policy_of, rollout_from, same_work, steps_of
 from .outcome import Outcome, Status, TargetKey
 from .past import INTERRUPTED, key_of, outcome_of, report_of
-from .reconcile import Finding, evidence_of, judge
+from .reconcile import Finding, decided, evidence_of, judge, record
 from .refusals import RunRefused
 from .report import Report
 from .run import Run
@@ -43,6 +52,7 @@ class History:
         """A new run, or the one that has this id already and does the same."""
         if run_id is None:
             return Run(self.accounts, orders, self.archive)
+        check_run_id(run_id)
         known = self.archive.find(run_id)
         if known is not None:
             self._require_same(run_id, known.orders.to_document(), orders)
@@ -50,7 +60,8 @@ class History:
         header = self._header(run_id)
         if header is None:
             return Run(self.accounts, orders, self.archive, run_id=run_id)
-        self._require_same(run_id, header.document, orders)
+        mine = {account.name for account in self.accounts}
+        self._require_same(run_id, header.document if mine == set(header.accounts) else {}, orders)
         return Run(
             self._accounts_of(header), orders, self.archive, run_id=run_id, history=self._loader(run_id)
         )
@@ -80,9 +91,9 @@ class History:
                 raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
             if self.archive.journal is None:
                 stored = known.stored()
-                orders = (
-                    known.orders if action is None else attrs.evolve(known.orders, steps=as_steps(action))
-                )
+                orders = known.orders
+                if action is not None:
+                    orders = attrs.evolve(orders, steps=steps_again(action, orders.action))
                 return Run(
                     self._accounts_of(stored.info.header),
                     orders,
@@ -105,19 +116,17 @@ class History:
             repeat_unknown=repeat_unknown,
         )
 
-    def retry(self, run_id: str, *, failed: bool, not_attempted: bool, unknown: bool) -> Run:
+    def retry(
+        self,
+        run_id: str,
+        chosen: Mapping[Status, bool],
+        *,
+        action: Action | Sequence[Action] | None,
+        healthy: HealthCheck | None,
+    ) -> Run:
         """A new run for the VMs of an earlier one that ended so."""
         stored = self._stored_now(run_id)
-        wanted = {
-            status
-            for status, yes in (
-                (Status.FAILED, failed),
-                (Status.NOT_ATTEMPTED, not_attempted),
-                (Status.UNKNOWN, unknown),
-            )
-            if yes
-        }
-        keys = [outcome.key for outcome in _outcomes(stored) if outcome.status in wanted]
+        keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
         known = self.archive.find(run_id)
         header = stored.info.header
         if Destroy.name in header.action.split("+"):
@@ -126,7 +135,7 @@ class History:
                 reason="not_confirmed",
                 run_id=run_id,
             )
-        orders = known.orders if known is not None else self._orders_of(header, None, None, None)
+        orders = known.orders if known is not None else self._orders_of(header, action, healthy, None)
         return self.child(run_id, orders, keys)
 
     def stopped_by(self, run_id: str) -> list[TargetKey]:
@@ -141,7 +150,8 @@ class History:
             done = len(names) if outcome.status is Status.CHANGED else target.step
             changed = outcome.status is Status.CHANGED or target.step > 0
             last = [name for name in names[:done] if name in ("stop", "start")][-1:]
-            if changed and last == ["stop"]:
+            # What was off already was not stopped by the run.
+            if changed and last == ["stop"] and target.row.power != PowerState.STOPPED:
                 found.append(outcome.key)
         return found
 
@@ -179,7 +189,9 @@ class History:
         stored = await journal.read(run_id)
         return report_of(stored, alive=stored.info.state != "ended" and journal.is_held(run_id))
 
-    async def reconcile(self, run_id: str, *, grace: float) -> list[Finding]:
+    async def reconcile(
+        self, run_id: str, *, grace: float, action: Action | Sequence[Action] | None
+    ) -> list[Finding]:
         """Read back what is unknown."""
         known = self.archive.find(run_id)
         if known is not None and not known.is_over:
@@ -189,27 +201,27 @@ class History:
             stored = run.stored()
             findings = await self._findings(stored, run.orders.steps, grace)
             for target, finding in findings:
-                if (outcome := _decided(target, finding, stored)) is not None:
+                if (outcome := decided(target, finding, stored)) is not None:
                     run.correct(outcome)
             return [finding for _, finding in findings]
         journal = self._journal(run_id)
         stored = await journal.read(run_id)
-        steps = steps_of(stored.info.header.document)
+        header = stored.info.header
+        steps = steps_of(header.document) if action is None else steps_again(action, header.action)
         journal.acquire()
         try:
             journal.hold(run_id)
             try:
                 findings = await self._findings(stored, steps, grace)
                 for target, finding in findings:
-                    if (outcome := _decided(target, finding, stored)) is not None:
-                        _write(journal, run_id, target, outcome)
-                info = stored.info
-                journal.ended(
-                    run_id,
-                    finished_at=info.finished_at or datetime.now(UTC),
-                    error=info.error,
-                    undiscovered=info.undiscovered,
-                )
+                    if (outcome := decided(target, finding, stored)) is not None:
+                        record(journal, run_id, target, outcome)
+                info, lost = stored.info, stored.info.undiscovered
+                if info.state != "ended" and not stored.discovered:
+                    # The run ends here, and what it had not listed stays unlisted.
+                    lost += tuple(StoredLoss(account=each, cause=INTERRUPTED) for each in header.accounts)
+                finished_at = info.finished_at or datetime.now(UTC)
+                journal.ended(run_id, finished_at=finished_at, error=info.error, undiscovered=lost)
                 await journal.flush()
             finally:
                 journal.unhold(run_id)
@@ -278,7 +290,7 @@ class History:
 
     async def _done(self, target: StoredTarget, step: Action, service: Service, vm: Vm | None) -> bool | None:
         done = step.done(vm)
-        if done is not None or vm is None or step.safety is Safety.ONCE:
+        if done is not None or vm is None or not step.settles:
             return done
         account = next(account for account in self.accounts if account.name == target.row.account)
         try:
@@ -335,14 +347,19 @@ class History:
             selection = select(where)
         elif stored is not None:
             selection = Selection.from_document(stored)
+        lost = "" if selection is not None else _PREDICATE_LOST
+        if document.get("planned"):
+            # It has begun nothing before it knew them all, and without its plan nothing guards them.
+            lost = _PLAN_LOST
         return Orders(
-            steps=as_steps(action) if action is not None else steps_of(document),
+            steps=steps_of(document) if action is None else steps_again(action, header.action),
             # Where it is lost, only a run that knew all its targets can go on.
             selection=selection or select([("0", "0")]),
-            selection_lost=selection is None,
+            selection_lost=lost,
             policy=policy_of(document),
             rollout=rollout_from(document, healthy),
             strict=document["strict"],
+            max_targets=guard_of(document),
             parent=header.parent,
             note=header.note,
             requested_by=header.requested_by,
@@ -350,6 +367,8 @@ class History:
 
 
 _BETWEEN_LOOKS = 2.0  # seconds
+_PREDICATE_LOST = "it chose them by a predicate, which no file can hold: give it again with where=…"
+_PLAN_LOST = "it followed a plan: run that again, under the same run_id"
 
 
 def _given(stored: StoredRun) -> Any:
@@ -362,32 +381,3 @@ def _given(stored: StoredRun) -> Any:
 def _outcomes(stored: StoredRun) -> list[Outcome]:
     now = datetime.now(UTC)
     return [outcome_of(target, stored.info.header.action, now) for target in stored.targets]
-
-
-def _decided(target: StoredTarget, finding: Finding, stored: StoredRun) -> Outcome | None:
-    """The outcome that a finding decides; None where it decides none."""
-    names = stored.info.header.action.split("+")
-    outcome = outcome_of(target, stored.info.header.action, datetime.now(UTC))
-    if finding.verdict == "not_done":
-        return attrs.evolve(outcome, status=Status.FAILED, cause="not_done", verified=True)
-    if finding.verdict == "done" and target.step >= len(names) - 1:
-        return attrs.evolve(outcome, status=Status.CHANGED, cause=None, verified=True, step=None)
-    if target.stage != "done":
-        return attrs.evolve(outcome, cause=INTERRUPTED)
-    return None
-
-
-def _write(journal: Journal, run_id: str, target: StoredTarget, outcome: Outcome) -> None:
-    journal.finished(
-        run_id,
-        target.row.number,
-        status=outcome.status.value,
-        verified=outcome.verified,
-        cause=outcome.cause,
-        step_name=outcome.step,
-        attempts=outcome.attempts,
-        may_have_acted=target.may_have_acted or target.stage == "open",
-        error=outcome.error,
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 
 import attrs
@@ -33,13 +33,12 @@ class Intake:
     schedule: Schedule
     availability: Availability | None = None
     count_all: bool = False  # list services that are not selected too, to know how many VMs there are
-    planned: dict[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
+    planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
     broken: JournalError | None = attrs.field(default=None, init=False)
     discovery: Discovery = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        wanted = None if self.count_all else self.selection
-        self.discovery = Discovery(self.account, wanted)
+        self.discovery = Discovery(self.account, self.selection, count_all=self.count_all)
 
     async def list_everything(self) -> tuple[list[Target], list[Listed]]:
         """Read all lists before anything is done: the targets, and everything that was listed."""

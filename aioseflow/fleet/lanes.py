@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import inf
 
 import attrs
 
@@ -36,6 +37,8 @@ class Line:
     steps: deque[Standing] = attrs.Factory(deque)  # begun, and to go on
     again: deque[Standing] = attrs.Factory(deque)  # begun, and postponed
     workers: deque[asyncio.Future[Standing | None]] = attrs.Factory(deque)
+    window: float = inf
+    unfinished: int = 0  # begun, and without an outcome
     expected: int = 0  # sources of more targets
     ready: int = 0
     room: asyncio.Event = attrs.Factory(asyncio.Event)

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from ..errors import SeFlowError
+from ..models import PowerState
 from ..safety import Safety
 from .action import Steps, name_of
 from .book import Book
@@ -59,6 +60,8 @@ class Ledger:
     outcomes: list[Outcome] = attrs.Factory(list)
     past: dict[TargetKey, Outcome] = attrs.Factory(dict)
     ended_at: dict[TargetKey, int] = attrs.Factory(dict)  # the step at which a sequence ended early
+    taken: set[TargetKey] = attrs.Factory(set)  # of these, those where the panel had accepted that step
+    off_before: set[TargetKey] = attrs.Factory(set)  # those that were off when a sequence began
     counts: dict[Status, int] = attrs.Factory(lambda: dict.fromkeys(Status, 0))
     in_flight: int = 0
     settling: int = 0
@@ -90,6 +93,8 @@ class Ledger:
                 standing = self._open[key] = Standing(target, len(self.targets))
                 self.targets[key] = None
                 new.append(standing)
+                if len(self.steps) > 1 and target.vm.power is PowerState.STOPPED:
+                    self.off_before.add(key)
         return new
 
     def recall(self, outcomes: Iterable[Outcome]) -> None:
@@ -179,6 +184,8 @@ class Ledger:
         )
         if named:
             self.ended_at[target.key] = standing.step
+            if standing.accepted:
+                self.taken.add(target.key)
         self.outcomes.append(outcome)
         self.counts[status] += 1
         self.book.finished(standing, outcome)
@@ -200,7 +207,7 @@ class Ledger:
         error = standing.error
         action = self.steps[standing.step]
         changes = action.safety is not Safety.READ
-        if standing.settling and changes and error is None:
+        if (standing.settling or standing.accepted) and changes and error is None:
             # Accepted by the panel; only the reading that would verify it did not come any more.
             if standing.step == len(self.steps) - 1:
                 self.finish(standing, Status.CHANGED, cause=cause)

@@ -134,12 +134,14 @@ def _stored(ledger: Ledger, outcome: Outcome, number: int) -> StoredTarget:
             service_name=outcome.service_name,
             vm_id=outcome.vm_id,
             vm_label=outcome.vm_label,
-            power="unknown",
+            power="stopped" if outcome.key in ledger.off_before else "unknown",
         ),
         stage="done",
         step=step,
         attempts=outcome.attempts,
-        may_have_acted=outcome.status is Status.UNKNOWN or (error is not None and error.may_have_acted),
+        may_have_acted=outcome.status is Status.UNKNOWN
+        or outcome.key in ledger.taken
+        or (error is not None and error.may_have_acted),
         status=outcome.status.value,
         verified=outcome.verified,
         cause=outcome.cause,

@@ -13,8 +13,10 @@ from ..policy import SettlePolicy
 from .action import Action, Steps, name_of
 from .changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
 from .health import HealthCheck
+from .outcome import TargetKey
 from .plan import Plan
 from .power import Await, Reboot, Start, Stop
+from .report import Undiscovered
 from .rollout import Rollout, Share
 from .select import Selection
 from .usage import Usage
@@ -30,7 +32,7 @@ class Orders:
     """What a run is to do.
 
     ``policy`` is None where nothing is waited for; ``plan`` what it follows; ``rollout`` None where it was
-    given none; ``selection_lost`` says that the selection was a predicate, which no journal holds.
+    given none; ``selection_lost`` says why a journal could not give the selection back.
     """
 
     steps: Steps
@@ -40,7 +42,7 @@ class Orders:
     strict: bool = False
     max_targets: Share | None = None
     plan: Plan | None = None
-    selection_lost: bool = False
+    selection_lost: str = ""
     parent: str | None = None
     note: str = ""
     requested_by: str = ""
@@ -71,6 +73,7 @@ class Orders:
             "rollout": None if rollout is None else rollout.to_document(),
             "healthy": rollout is not None and rollout.healthy is not None,
             "strict": self.strict,
+            "planned": self.plan is not None,
             "max_targets": None if self.max_targets is None else self.max_targets.to_size(),
         }
 
@@ -103,6 +106,31 @@ def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Ro
         return None
     rollout = Rollout.from_document(stored)
     return rollout if healthy is None else attrs.evolve(rollout, healthy=healthy)
+
+
+def left_alone_in(document: Mapping[str, Any]) -> dict[TargetKey, str]:
+    """The VMs for which a plan does nothing, by a document."""
+    return {(account, service, vm): why for account, service, vm, why in document.get("left_alone", ())}
+
+
+def lost_in(document: Mapping[str, Any]) -> tuple[Undiscovered, ...]:
+    """What could not be listed for a plan, by a document."""
+    return tuple(
+        Undiscovered(account=account, service_id=service, cause=cause)
+        for account, service, cause in document.get("lost", ())
+    )
+
+
+def lost_of(plan: Plan) -> tuple[Undiscovered, ...]:
+    """What could not be listed for a plan."""
+    found = []
+    for line in plan.undiscovered:
+        place, _, cause = line.rpartition(": ")
+        account, _, service_id = place.rpartition("/")
+        found.append(
+            Undiscovered(account=account, service_id=None if service_id == "*" else service_id, cause=cause)
+        )
+    return tuple(found)
 
 
 def _step_document(step: Action) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _FOR_LATER: Final = frozenset(
     {
         INTERRUPTED,
         *("cancelled", "drained", "deadline", "no_progress", "max_failures", "max_unavailable", "same_cause"),
-        *("journal_failed", "run_failed", "in_another_run", "not_found"),
+        *("journal_failed", "run_failed", "in_another_run", "not_found", "not_listed"),
     }
 )
 
@@ -48,8 +48,10 @@ def take_up(stored: StoredTarget, steps: Steps) -> TakeUp:
     if unread:
         return "read" if action.settles else "final"
     if stored.status == Status.FAILED:
-        # A sequence that was interrupted between two steps, not one that was refused.
-        return "begin" if stored.cause in _FOR_LATER and stored.error is None else "final"
+        if stored.cause not in _FOR_LATER or stored.error is not None:
+            return "final"
+        # A sequence that was broken off while a step that had been accepted was read back, or between two.
+        return "read" if stored.may_have_acted else "begin"
     if stored.status == Status.NOT_ATTEMPTED:
         return "begin" if stored.cause in _FOR_LATER or stored.error is not None else "final"
     return "final"
@@ -57,7 +59,9 @@ def take_up(stored: StoredTarget, steps: Steps) -> TakeUp:
 
 def is_complete(stored: StoredRun, steps: Steps) -> bool:
     """Whether there is nothing left to go on with."""
-    if not stored.discovered or stored.info.undiscovered:
+    # What was not listed for a plan is not listed by going on with it either.
+    planned = stored.info.header.document.get("planned", False)
+    if not stored.discovered or (stored.info.undiscovered and not planned):
         return False
     return all(take_up(target, steps) == "final" for target in stored.targets)
 

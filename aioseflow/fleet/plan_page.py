@@ -1,4 +1,4 @@
-"""A plan as a page of text for people: at most 100 columns, and nothing in it steers a terminal."""
+"""A plan as a page of text for people: no wider than asked, and nothing in it steers a terminal."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 _WIDTH: Final = 100
+_NARROWEST: Final = 60
 _SERVICES: Final = 30
 """Services, those with most to do first, that get a row of their own."""
 _LABEL: Final = 30
@@ -27,15 +28,16 @@ def printable(line: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in line)
 
 
-def page(plan: Plan) -> str:
-    """The text of ``str(plan)``."""
+def page(plan: Plan, width: int = _WIDTH) -> str:
+    """The text of ``str(plan)``, in at most so many columns (at least 60)."""
+    width = max(_NARROWEST, width)
     lines = [_title(plan), f"made {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, digest {plan.digest[:12]}"]
     if plan.confirmed is not None:
         lines.append(f"confirmed for {_vms(plan.confirmed)}")
     if plan.vms:
-        lines += ["", *_table(plan)]
-    lines += ["", *_expected(plan)]
-    idle = [*_idle(plan)]
+        lines += ["", *_table(plan, width)]
+    lines += ["", *_expected(plan, width)]
+    idle = [*_idle(plan, width)]
     if idle:
         lines += ["", f"nothing is done to {_vms(len(plan.vms) - len(plan.targets))}:", *idle]
     if plan.undiscovered:
@@ -43,7 +45,7 @@ def page(plan: Plan) -> str:
         lines += [f"  {line}" for line in plan.undiscovered[:_LINES]]
         if len(plan.undiscovered) > _LINES:
             lines.append(f"  and {len(plan.undiscovered) - _LINES:,} more")
-    return "\n".join(_cut(printable(line), _WIDTH) for line in lines)
+    return "\n".join(_cut(printable(line), width) for line in lines)
 
 
 def _title(plan: Plan) -> str:
@@ -55,13 +57,13 @@ def _title(plan: Plan) -> str:
     )
 
 
-def _table(plan: Plan) -> Iterator[str]:
+def _table(plan: Plan, width: int) -> Iterator[str]:
     counts = plan.counts_per_service
     totals: Counter[str] = Counter()
     for service in counts.values():
         totals.update(service)
     words = [word for word, _ in totals.most_common() if word != "do"]
-    room = _WIDTH - _LABEL - 4 * 2 - sum(map(len, ("other", "worst down"))) - 2 * len(f"{len(plan.vms):,}")
+    room = width - _LABEL - 4 * 2 - sum(map(len, ("other", "worst down"))) - 2 * len(f"{len(plan.vms):,}")
     shown: list[str] = []
     for word in words:
         room -= 2 + max(len(_column(word)), len(f"{totals[word]:,}"))
@@ -95,29 +97,31 @@ def _table(plan: Plan) -> Iterator[str]:
         rows.append(cells(f"and {len(order) - _SERVICES:,} more services", others, f"<= {worst:,}"))
     if len(order) > 1:
         rows.append(cells("all", totals, ""))
-    yield from _aligned(rows)
+    yield from _aligned(rows, width)
     if has_worst:
-        yield "worst down: the most VMs of the service down at once, those down already included"
+        yield from _wrapped(
+            "worst down: the most VMs of the service down at once, those down already included", width
+        )
 
 
 def _column(word: str) -> str:
     return _cut(word.replace("_", " "), 16)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _aligned(rows: Sequence[Sequence[str]], most: int) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    widths[0] = min(widths[0], _WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1))
+    widths[0] = min(widths[0], most - sum(widths[1:]) - 2 * (len(widths) - 1))
     for label, *figures in rows:
         cells = [f"{figure:>{width}}" for figure, width in zip(figures, widths[1:], strict=True)]
         yield "  ".join([_cut(label, widths[0]).ljust(widths[0]), *cells]).rstrip()
 
 
-def _expected(plan: Plan) -> Iterator[str]:
+def _expected(plan: Plan, width: int) -> Iterator[str]:
     if plan.batches:
         groups = ((size, sum(1 for _ in group)) for size, group in groupby(plan.batches))
         sizes = ", ".join(f"{size:,}" if times == 1 else f"{times:,} x {size:,}" for size, times in groups)
         number = len(plan.batches)
-        yield from _wrapped(f"{number:,} batch{'' if number == 1 else 'es'}: {sizes}")
+        yield from _wrapped(f"{number:,} batch{'' if number == 1 else 'es'}: {sizes}", width)
     if plan.worst_failures is None:
         yield "failures: no threshold, so that all may fail"
     else:
@@ -126,28 +130,30 @@ def _expected(plan: Plan) -> Iterator[str]:
     duration = "of unknown duration" if plan.seconds is None else f"about {_duration(plan.seconds)}"
     yield from _wrapped(
         f"expected: {plan.calls:,} API call{'' if plan.calls == 1 else 's'}, {duration}"
-        + (f" ({plan.basis})" if plan.basis else "")
+        + (f" ({plan.basis})" if plan.basis else ""),
+        width,
     )
     if plan.missing_values:
-        yield (
+        yield from _wrapped(
             f"a condition met a missing value at {_vms(plan.missing_values)}; "
-            "a comparison with one counts as false"
+            "a comparison with one counts as false",
+            width,
         )
 
 
-def _idle(plan: Plan) -> Iterator[str]:
+def _idle(plan: Plan, width: int) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for vm in plan.vms:
         if vm.why_not is not None:
             groups.setdefault(vm.why_not, []).append(vm.vm_label or vm.vm_id)
     for word, labels in sorted(groups.items(), key=lambda item: -len(item[1])):
-        yield from _wrapped(f"  {word} ({len(labels):,}): {fold(labels, most=_NAMES)}", indent="    ")
+        yield from _wrapped(f"  {word} ({len(labels):,}): {fold(labels, most=_NAMES)}", width, indent="    ")
 
 
-def _wrapped(text: str, indent: str = "  ") -> Iterable[str]:
+def _wrapped(text: str, width: int, indent: str = "  ") -> Iterable[str]:
     """At most five lines of it."""
     return textwrap.wrap(
-        printable(text), _WIDTH, subsequent_indent=indent, max_lines=5, placeholder=" …", drop_whitespace=True
+        printable(text), width, subsequent_indent=indent, max_lines=5, placeholder=" …", drop_whitespace=True
     )
 
 

@@ -19,7 +19,7 @@ from .memory import expect
 from .orders import Orders
 from .plan import Plan, PlannedVm
 from .rollout import Rollout, interleave, worst_down
-from .sitting import Sitting
+from .sitting import Sitting, line_of
 
 _POLLS_EXPECTED = 3  # lists of a service until its VMs have settled
 _CALLS = {"usage": 3}
@@ -50,6 +50,8 @@ async def make_plan(
         targets += found
         seen += [(crew.account.name, each) for each in listed]
     sitting.check(targets, seen)
+    if (error := sitting.error) is not None:
+        raise error
     found_entries = (entry for name, listed in seen for entry in _entries(orders, sitting, name, listed))
     # What a panel lists twice is one VM.
     entries = list({(*entry.place, entry.vm.id): entry for entry in found_entries}.values())
@@ -82,14 +84,9 @@ async def make_plan(
         accounts=tuple(account.name for account in accounts),
         vms=tuple(vms),
         batches=batches,
-        undiscovered=tuple(
-            f"service {loss.service_id} ({loss.account}): {loss.cause}"
-            if loss.service_id is not None
-            else f"account {loss.account}: {loss.cause}"
-            for loss in lost
-        ),
+        undiscovered=tuple(line_of(loss) for loss in lost),
         missing_values=orders.selection.missing_values,
-        worst_down=_worst_down(orders, rollout, sitting, seen, acting, numbers),
+        worst_down=_worst_down(orders, rollout, sitting, seen, acting, numbers, len(targets)),
         worst_failures=_worst_failures(rollout, sitting, len(acting)),
         calls=calls,
         seconds=expectation.seconds,
@@ -129,6 +126,7 @@ def _worst_down(
     seen: list[tuple[str, Listed]],
     acting: list[_Found],
     numbers: list[int | None],
+    targets: int,
 ) -> dict[str, int]:
     """By service, the most of its VMs that are down at once, those that are down already among them."""
     down = {(account, listed.service.id): sum(is_down(vm) for vm in listed.vms) for account, listed in seen}
@@ -147,7 +145,7 @@ def _worst_down(
             seen=seen_up or sitting.waits_for_return,
             window=sitting.schedule.window,
             failures=rollout.failures_allowed(len(acting)),
-            max_unavailable=rollout.unavailable_allowed(len(acting)),
+            max_unavailable=rollout.unavailable_allowed(targets),
         )
         for place in sorted(places)
     }

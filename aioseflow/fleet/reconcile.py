@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -10,7 +10,9 @@ import attrs
 from ..models import PowerState, Vm
 from ..safety import Safety
 from .action import Action, held, rebooted_since
-from .outcome import TargetKey
+from .journal import Journal, StoredRun, StoredTarget
+from .outcome import Outcome, Status, TargetKey
+from .past import INTERRUPTED, outcome_of
 
 Decision: TypeAlias = Literal["done", "not_done", "cannot_tell"]
 
@@ -61,7 +63,9 @@ def judge(
 
     A refusal to a repeat decides nothing, and is not asked for here.
     """
-    if action.safety is Safety.ONCE:
+    if action.safety is Safety.ONCE and not action.settles:
+        if not action.takes_down:
+            return "cannot_tell", "nothing that can be read tells"
         return _judge_once(vm, sent_at, read_at, grace)
     if done:
         return "done", "it is gone" if vm is None else f"it is read as {_said(vm)}"
@@ -123,3 +127,33 @@ def evidence_of(vm: Vm | None, sent_at: datetime | None, read_at: datetime) -> d
             "cpus": vm.cpus,
         }
     return seen
+
+
+def decided(target: StoredTarget, finding: Finding, stored: StoredRun) -> Outcome | None:
+    """The outcome that a finding decides; None where it decides none."""
+    names = stored.info.header.action.split("+")
+    outcome = outcome_of(target, stored.info.header.action, datetime.now(UTC))
+    if finding.verdict == "not_done":
+        return attrs.evolve(outcome, status=Status.FAILED, cause="not_done", verified=True)
+    if finding.verdict == "done" and target.step >= len(names) - 1:
+        return attrs.evolve(outcome, status=Status.CHANGED, cause=None, verified=True, step=None)
+    if target.stage != "done":
+        return attrs.evolve(outcome, cause=INTERRUPTED)
+    return None
+
+
+def record(journal: Journal, run_id: str, target: StoredTarget, outcome: Outcome) -> None:
+    """Write down what was decided."""
+    journal.finished(
+        run_id,
+        target.row.number,
+        status=outcome.status.value,
+        verified=outcome.verified,
+        cause=outcome.cause,
+        step_name=outcome.step,
+        attempts=outcome.attempts,
+        may_have_acted=target.may_have_acted or target.stage == "open",
+        error=outcome.error,
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at,
+    )

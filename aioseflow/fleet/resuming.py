@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import attrs
 
 from ..errors import OutcomeUnknown
-from ..models import Service, Vm
+from ..models import PowerState, Service, Vm
 from ..safety import Safety
 from .action import held
 from .crew import Crew
@@ -42,6 +42,8 @@ class Resuming:
         now = datetime.now(UTC)
         undecided: list[tuple[StoredTarget, TakeUp]] = []
         for stored in history.targets:
+            if len(steps) > 1 and stored.row.power == PowerState.STOPPED:
+                self.ledger.off_before.add(key_of(stored))
             kind = take_up(stored, steps)
             if kind == "final":
                 self.ledger.recall([outcome_of(stored, action, now)])
@@ -50,7 +52,7 @@ class Resuming:
         if (elsewhere := await self.ledger.book.open_elsewhere()) and undecided:
             mine = {key_of(stored) for stored, _ in undecided}
             refuse_contested({key: run for key, run in elsewhere.items() if key in mine})
-        standings = [self._standing(stored) for stored, _ in undecided]
+        standings = [self._standing(stored, kind) for stored, kind in undecided]
         for standing in standings:
             self.ledger.reopen(standing)
         self.ledger.book.reopened([stored.row.number for stored, _ in undecided if stored.stage == "done"])
@@ -92,7 +94,8 @@ class Resuming:
             self.schedule.total = len(needing)
             self.schedule.add(needing)
 
-    def _standing(self, stored: StoredTarget) -> Standing:
+    def _standing(self, stored: StoredTarget, kind: TakeUp) -> Standing:
+        """It stands such that whatever ends the run before it is decided says what is true of it."""
         row = stored.row
         target = Target(
             row.account,
@@ -106,8 +109,9 @@ class Resuming:
             started_at=stored.started_at,
             changed=stored.step > 0 and stored.attempts > 0,
             attempts=stored.attempts,
-            may_have_acted=stored.may_have_acted,
-            error=stored.error,
+            accepted=kind == "read",
+            may_have_acted=kind == "ask",
+            error=stored.error if kind == "ask" else None,
         )
 
     def _decide(self, standing: Standing, stored: StoredTarget, kind: TakeUp) -> None:
@@ -154,12 +158,8 @@ class Resuming:
         cause = "not_found" if listed else "not_listed"
         if listed and kind != "begin" and action.settles and action.done(None):
             self.ledger.finish(standing, Status.CHANGED, verified=True)
-        elif kind == "begin":
-            self.ledger.finish(
-                standing, Status.FAILED if standing.changed else Status.NOT_ATTEMPTED, cause=cause
-            )
-        elif kind == "read" and not listed:
-            self.ledger.finish(standing, Status.CHANGED, cause=cause)
+        elif kind == "begin" or (kind == "read" and not listed):
+            self.ledger.give_up(standing, cause)
         else:
             error = stored.error or _lost(standing, stored)
             self.ledger.finish(

@@ -61,7 +61,7 @@ class Run:
         self._finished_at: datetime | None = None
         self._is_recorded = history is not None
         self._is_leased = self._is_held = False
-        self._cancelled = False
+        self._cancelled = self._is_asked_for = False
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._inner: asyncio.Task[None] | None = None
@@ -156,6 +156,7 @@ class Run:
         Raises `ConfigurationError`, `JournalError` among it.
         """
         if self._task is None:
+            self._is_asked_for = True
             loop = asyncio.get_running_loop()
             for account in self._accounts:
                 account.require_open()
@@ -220,7 +221,7 @@ class Run:
         await self.wait_closed()
 
     def __del__(self) -> None:
-        if getattr(self, "_task", self) is None and not self._cancelled:
+        if getattr(self, "_task", self) is None and not (self._cancelled or self._is_asked_for):
             warnings.warn(
                 f"run {self.run_id} ({self._ledger.action}) was never started: await it or iterate it",
                 RuntimeWarning,
@@ -300,8 +301,8 @@ class Run:
                 history = await self._history()
         if history is not None and not history.discovered and self._orders.selection_lost:
             raise InvalidArgument(
-                f"run {self.run_id} was ended before all its VMs were known, and it chose them by a "
-                "predicate, which no file can hold: give it again with where=…"
+                f"run {self.run_id} was ended before all its VMs were known, and "
+                f"{self._orders.selection_lost}"
             )
         whole = self._orders.needs_everything
         if journal is not None:

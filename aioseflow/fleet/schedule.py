@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 import attrs
 
@@ -34,11 +35,11 @@ class Schedule:
     accounts: Sequence[str]
     window: int | None
     availability: Availability | None = None
+    windows: Mapping[str, int] = attrs.Factory(dict)  # by account, where one must not fill that of all
     limit: int | None = None
     paused: bool = False
     stopping: str | None = None
     in_flight: int = 0
-    unfinished: int = 0
     failures: int = 0
     total: int | None = None
     batch: int = 0
@@ -56,7 +57,7 @@ class Schedule:
     _moved_at: float = attrs.field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._lines = {account: Line() for account in self.accounts}
+        self._lines = {account: Line(window=self.windows.get(account, inf)) for account in self.accounts}
         self.ledger.finished = self._finished
 
     # -- what comes in ------------------------------------------------------------------------------------
@@ -137,11 +138,11 @@ class Schedule:
     def put_back(self, standing: Standing) -> None:
         """It could not be begun after all."""
         standing.begun = False
-        self.unfinished -= 1
+        line = self._lines[standing.target.account]
+        line.unfinished -= 1
         if self.stopping is not None:
             self.ledger.give_up(standing, self.stopping)
             return
-        line = self._lines[standing.target.account]
         lane = self._lane_of(line, standing)
         standing.idle = True
         lane.waiting.appendleft(standing)
@@ -225,7 +226,8 @@ class Schedule:
         return None
 
     def _begin(self, line: Line) -> Standing | None:
-        if self.window is not None and self.unfinished >= self.window:
+        begun = sum(each.unfinished for each in self._lines.values())
+        if line.unfinished >= line.window or (self.window is not None and begun >= self.window):
             return None
         lane = self._next_lane(line)
         if lane is None:
@@ -242,7 +244,7 @@ class Schedule:
         if self.rollout.per_service is None or lane.in_flight + 1 < self.rollout.per_service:
             self._offer(line, lane)
         standing.begun = True
-        self.unfinished += 1
+        line.unfinished += 1
         return standing
 
     def _next_lane(self, line: Line) -> Lane | None:
@@ -333,7 +335,7 @@ class Schedule:
         self._moved_at = asyncio.get_running_loop().time()
         if standing.begun:
             standing.begun = False
-            self.unfinished -= 1
+            self._lines[standing.target.account].unfinished -= 1
         if self.availability is not None:
             self.availability.finished(outcome)
         bad = outcome.status in _BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
@@ -383,18 +385,15 @@ class Schedule:
             self.ledger.finish(other, Status.NOT_ATTEMPTED, cause="same_cause")
 
     def _end_batch(self) -> None:
-        pause = self.rollout.pause_between
-        if self._batches and pause:
+        if self._batches:
+            # Never at once: batches that need nothing would end one inside the other.
+            pause = self.rollout.pause_between
             self._pause_timer = asyncio.get_running_loop().call_later(pause, self._next_batch)
-        else:
-            self._next_batch()
 
     def _next_batch(self) -> None:
-        while self._batches and self.stopping is None:
+        if self._batches and self.stopping is None:
             batch = self._batches.popleft()
-            if batch:
-                self._moved_at = asyncio.get_running_loop().time()
-                self.batch = batch[0].batch or 0
-                self._batch_left, self.batch_failures = len(batch), 0
-                self.add(batch)
-                return
+            self._moved_at = asyncio.get_running_loop().time()
+            self.batch = batch[0].batch or 0
+            self._batch_left, self.batch_failures = len(batch), 0
+            self.add(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -22,7 +23,9 @@ from .ledger import Ledger, Standing
 from .orders import Orders
 from .outcome import TargetKey
 from .past import outcome_of, undiscovered_of
+from .plan import Plan
 from .refusals import RunRefused, refuse_contested
+from .report import Undiscovered
 from .resuming import Resuming
 from .rollout import Rollout
 from .schedule import Schedule
@@ -45,16 +48,16 @@ class Sitting:
 
     def __attrs_post_init__(self) -> None:
         orders, rollout = self.orders, self.orders.rollout or _NO_ROLLOUT
-        concurrency = sum(account.concurrency for account in self.accounts)
-        window = rollout.window
+        window, windows = rollout.window, {}
         if window is None and (rollout.max_failures is not None or rollout.healthy is not None):
             # What is not finished may fail yet: without a bound a threshold would stop nothing.
-            window = UNFINISHED_PER_REQUEST * concurrency
+            windows = {each.name: UNFINISHED_PER_REQUEST * each.concurrency for each in self.accounts}
+            window = sum(windows.values())
         if rollout.max_unavailable is not None and takes_down(orders.steps):
             self.availability = Availability(allowed=1, stays_down=ends_down(orders.steps))
         names = [account.name for account in self.accounts]
-        self.schedule = Schedule(self.ledger, rollout, names, window, self.availability)
         planned = {} if orders.plan is None else {vm.key: vm.why_not for vm in orders.plan.vms if vm.why_not}
+        self.schedule = Schedule(self.ledger, rollout, names, window, self.availability, windows)
         self.crews = [
             Crew(
                 account,
@@ -95,8 +98,7 @@ class Sitting:
         """Take over a run that is over."""
         now = datetime.now(UTC)
         self.ledger.recall(outcome_of(target, self.orders.action, now) for target in history.targets)
-        for crew in self.crews:
-            crew.intake.discovery.reading = False
+        self._recall_losses(history)
 
     async def work(self, *, whole: bool, history: StoredRun | None, repeat_unknown: bool) -> None:
         """Do all of it. Raises `InvalidArgument` for what is refused before anything is changed."""
@@ -107,6 +109,10 @@ class Sitting:
         if history is not None:
             resuming = Resuming(self.crews, self.orders, self.ledger, self.schedule, repeat_unknown)
             await resuming.read_back(history)
+        elif self.orders.plan is not None:
+            # A plan that did not know everything makes no report that is ok.
+            for crew in self.crews:
+                crew.intake.discovery.undiscovered += lost_of(self.orders.plan, crew.account.name)
         complete = history is not None and self._is_complete(history)
         if whole and not complete:
             await self._take_everything()
@@ -133,16 +139,20 @@ class Sitting:
 
     def _is_complete(self, history: StoredRun) -> bool:
         """Whether an earlier sitting knew all targets; what could not be listed then may be listed now."""
-        lost = history.info.undiscovered
-        if not history.discovered or (lost and not self.orders.selection_lost):
+        if not history.discovered or (history.info.undiscovered and not self.orders.selection_lost):
             return False
+        self._recall_losses(history)
+        return True
+
+    def _recall_losses(self, history: StoredRun) -> None:
         for crew in self.crews:
             discovery = crew.intake.discovery
             discovery.reading = False
             discovery.undiscovered += [
-                undiscovered_of(loss) for loss in lost if loss.account == crew.account.name
+                undiscovered_of(loss)
+                for loss in history.info.undiscovered
+                if loss.account == crew.account.name
             ]
-        return True
 
     async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(feeding)
@@ -247,26 +257,24 @@ class Sitting:
     # -- while it goes on ---------------------------------------------------------------------------------
 
     async def _watch_availability(self, availability: Availability) -> None:
-        """While too many are down, look which are up again; give up when nothing moves."""
+        """See what goes down by itself, and what of it comes up again; give up when nothing moves."""
         policy = self.orders.policy or SettlePolicy()
-        accounts = {account.name: account for account in self.accounts}
         loop = asyncio.get_running_loop()
         pause, moved_at, count = policy.first_poll, loop.time(), -1
         while self.schedule.stopping is None:
             await asyncio.sleep(pause)
-            if not availability.blocked or self.schedule.paused:
+            blocked = availability.blocked and not self.schedule.paused
+            if blocked:
+                availability.blocked = False
+                for place in sorted(availability.waiting_for()):
+                    await self._read_anew(availability, place, policy.first_poll)
+            if self.ledger.queued and not self.schedule.paused:
+                # Any machine of the run's services counts, also where nothing is done at the moment.
+                for place in availability.read_before(loop.time() - policy.longest_poll):
+                    await self._read_anew(availability, place, policy.longest_poll)
+            if not blocked:
                 pause, moved_at = policy.first_poll, loop.time()
                 continue
-            availability.blocked = False
-            for account, service_id in sorted(availability.waiting_for()):
-                now = loop.time()
-                if availability.age(account, service_id, now) < policy.first_poll:
-                    continue
-                try:
-                    vms = await accounts[account].polls.list(service_id)
-                except SeFlowError:
-                    continue  # as it was read last
-                availability.read(account, service_id, vms, now)
             self.schedule.kick()
             now, before, count = loop.time(), count, len(self.ledger.outcomes)
             if count != before or self.ledger.in_flight or self.ledger.settling or not availability.blocked:
@@ -275,6 +283,39 @@ class Sitting:
                 self.schedule.stop("max_unavailable")
             else:
                 pause = min(policy.longest_poll, pause * 1.5)
+
+    async def _read_anew(self, availability: Availability, place: tuple[str, str], age: float) -> None:
+        """Read the list of a service, unless the last one is younger than so many seconds."""
+        name, service_id = place
+        now = asyncio.get_running_loop().time()
+        if availability.age(name, service_id, now) < age:
+            return
+        account = next(account for account in self.accounts if account.name == name)
+        try:
+            vms = await account.polls.list(service_id)
+        except SeFlowError:
+            return  # as it was read last
+        availability.read(name, service_id, vms, now)
+
+
+_LINE: Final = re.compile(r"(?:service (?P<service>.+) \()?(?:account )?(?P<account>.*?)\)?: (?P<cause>\w+)")
+
+
+def line_of(loss: Undiscovered) -> str:
+    """How a plan tells what could not be listed."""
+    if loss.service_id is None:
+        return f"account {loss.account}: {loss.cause}"
+    return f"service {loss.service_id} ({loss.account}): {loss.cause}"
+
+
+def lost_of(plan: Plan, account: str) -> list[Undiscovered]:
+    """What could not be listed of an account when a plan was made, from its lines."""
+    found = [_LINE.fullmatch(line) for line in plan.undiscovered]
+    return [
+        Undiscovered(account=account, service_id=match["service"], cause=match["cause"])
+        for match in found
+        if match is not None and match["account"] == account
+    ]
 
 
 def protection(account: Account) -> Matcher | None:

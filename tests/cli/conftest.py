@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -23,9 +24,12 @@ _VARIABLES = ("SEFLOW_USERNAME", "SEFLOW_PASSWORD", "SEFLOW_BASE_URL")
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (*_VARIABLES, "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    # Nobody's own runs are among those of the tests, nor the other way round.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("AIOSEFLOW_JOURNAL", str(tmp_path / "kept" / "runs.sqlite"))
 
 
 @pytest.fixture

@@ -36,9 +36,9 @@ def test_nothing_asked_shows_the_help_on_stderr(run: Run) -> None:
     [
         (["nonsense"], "No such command 'nonsense'; see aioseflow --help"),
         (["flet"], "No such command 'flet'. Did you mean 'fleet'; see aioseflow --help"),
-        (["fleet"], "say what to do: stop, start, reboot or usage; see aioseflow fleet --help"),
+        (["fleet"], "stop, start, reboot, usage, resume or runs; see aioseflow fleet --help"),
         (["fleet", "stop", "--foo"], "No such option: --foo; see aioseflow fleet stop --help"),
-        (["fleet", "reboot", "--no-wait"], "No such option: --no-wait; see aioseflow fleet reboot --help"),
+        (["fleet", "usage", "--no-wait"], "see aioseflow fleet usage --help"),
         (["demo", "--services", "two"], "see aioseflow demo --help"),
         (["demo", "--vms", "3"], "see aioseflow demo --help"),
         (["sandbox", "--dialect", "latin"], "see aioseflow sandbox --help"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cli.terminals import Result, Terminal, visible
@@ -30,9 +31,11 @@ def panel(monkeypatch: pytest.MonkeyPatch) -> list[Sandbox]:
     return made
 
 
-def test_it_tells_the_truth_and_proves_it(run: Run, panel: list[Sandbox]) -> None:
+def test_it_tells_the_truth_and_proves_it(run: Run, panel: list[Sandbox], tmp_path: Path) -> None:
     done = run("demo", "--services", "4")
     assert done.exit_code == 0, done.stdout
+    # Its runs are not among one's own.
+    assert list(tmp_path.iterdir()) == []
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
 

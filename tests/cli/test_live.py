@@ -8,12 +8,13 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 from cli.terminals import visible
 
 from aioseflow import Progress, Status
 from aioseflow.cli import live
-from aioseflow.cli.live import Lines, Picture, bar, standing, view
+from aioseflow.cli.live import Lines, Picture, bar, circumstances, standing, view
 
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -25,6 +26,27 @@ def _progress(targets: int = 10, **counts: int) -> Progress:
     return Progress(
         targets=targets, counts=outcomes, queued=queued, discovering=bool(counts.get("discovering")), **rest
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, ""),
+        ({"held": {"main": 11.2}}, "waiting 12 s for the provider of main"),
+        ({"held": {"main": 0.1}}, ""),
+        (
+            {"held": {"a": 3.0, "b\x1b[2J": 4.0, "c": 5.0, "d": 6.0}},
+            "waiting 3 s for the provider of a; "
+            "waiting 4 s for the provider of b\\x1b[2J; 2 more accounts wait",
+        ),
+        ({"paused": True, "batch": 2, "batches": 5}, "paused; batch 2 of 5"),
+        ({"stopping": "drained"}, "stopping: interrupted"),
+        ({"stopping": "max_failures"}, "stopping: more failed than max_failures allows"),
+        ({"stopping": "something_new"}, "stopping: something new"),
+    ],
+)
+def test_what_a_run_waits_for_and_why_it_stops_is_said(facts: dict[str, Any], words: str) -> None:
+    assert "; ".join(circumstances(attrs.evolve(_progress(), **facts))) == words
 
 
 def _run(progress: Progress) -> Any:
@@ -104,7 +126,9 @@ def test_on_a_terminal_it_is_a_picture_that_never_wraps(monkeypatch: pytest.Monk
         picture.draw()
         picture.begin("usage", _run(_progress(100_000, unchanged=100_000)))
         picture.end()
-        picture.begin("stop", _run(_progress(100_000, changed=5, in_flight=32, failed=3, undiscovered=1)))
+        busy = _progress(100_000, changed=5, in_flight=32, failed=3, undiscovered=1)
+        busy = attrs.evolve(busy, held={"demo@example.com at 127.0.0.1:8400": 12.0}, stopping="drained")
+        picture.begin("stop", _run(busy))
         picture.draw()
         picture.note("Interrupted")
     lines = [line for line in re.split(r"[\r\n]+", _SEQUENCE.sub("", screen.getvalue())) if line]
@@ -114,6 +138,7 @@ def test_on_a_terminal_it_is_a_picture_that_never_wraps(monkeypatch: pytest.Monk
     if width > 40:
         assert any("8/100000" in line for line in lines)
         assert any("32 in flight" in line for line in lines)
+        assert any("stopping: interrupted; waiting 12 s for the provider of demo" in line for line in lines)
 
 
 def test_an_encoding_without_lines_gets_plain_signs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from .records import (
     StoredRun,
     StoredTarget,
     TargetRow,
+    check_run_id,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "StoredRun",
     "StoredTarget",
     "TargetRow",
+    "check_run_id",
 ]

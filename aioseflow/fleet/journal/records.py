@@ -16,11 +16,16 @@ Stage: TypeAlias = Literal["queued", "open", "accepted", "done"]
 _LONGEST_ID = 200
 
 
-def _check_run_id(instance: RunHeader, attribute: attrs.Attribute[str], value: str) -> None:
+def check_run_id(value: object) -> None:
+    """Raise `InvalidArgument` for what cannot name a run."""
     if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= _LONGEST_ID:
         raise InvalidArgument(
             f"run_id={value!r:.60} cannot name a run; give 1 to {_LONGEST_ID} printable characters"
         )
+
+
+def _check_run_id(instance: RunHeader, attribute: attrs.Attribute[str], value: str) -> None:
+    check_run_id(value)
 
 
 def _check_aware(instance: Any, attribute: attrs.Attribute[datetime], value: datetime) -> None:

@@ -49,9 +49,11 @@ ONE_ROW: Final[Mapping[Kind, str]] = {
         "UPDATE targets SET stage = 3, status = ?, verified = ?, cause = ?, step_name = ?, attempts = ?, "
         "may_have_acted = ?, error = ?, started_at = ?, finished_at = ? WHERE run = ? AND number = ?"
     ),
+    # Killed again before it is decided anew, what may have been done must not look as if it were not begun.
     Kind.REOPENED: (
-        "UPDATE targets SET stage = 0, status = NULL, verified = 0, cause = NULL, step_name = NULL, "
-        "finished_at = NULL WHERE run = ? AND number = ?"
+        "UPDATE targets SET stage = CASE status WHEN 'changed' THEN 2 ELSE 0 END, "
+        "may_have_acted = may_have_acted OR coalesce(status = 'unknown', 0), status = NULL, verified = 0, "
+        "cause = NULL, step_name = NULL, finished_at = NULL WHERE run = ? AND number = ?"
     ),
     Kind.DISCOVERED: "UPDATE runs SET discovered = 1 WHERE id = ?",
     Kind.HOLD: (

@@ -1,0 +1,160 @@
+"""What is shown before a change is confirmed, and that it is this that is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from cli.terminals import Result, Terminal, visible
+
+from aioseflow.sandbox import Fault, Sandbox
+
+Run = Callable[..., Result]
+Panels = Callable[..., Sandbox]
+Spawn = Callable[..., Terminal]
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Somebody is at a terminal, and says yes; these are the plans that were shown."""
+    asked: list[str] = []
+    monkeypatch.setattr("aioseflow.cli.terminal.can_ask", lambda: True)
+    monkeypatch.setattr("aioseflow.cli.acting.confirm", lambda plan, _: asked.append(plan))
+    return asked
+
+
+def test_a_terminal_is_shown_the_plan_and_then_it_is_run(spawn: Spawn, panel: Sandbox) -> None:
+    panel.services["33301"].vms["4002"].power = "stopped"
+    terminal = spawn("fleet", "stop", "--all", "--no-wait")
+    asked = visible(terminal.expect("Go on? [y/N] "))
+    assert "plan: stop, 5 of 6 VMs in 2 services of " in asked
+    assert "  already_stopped (1): vm-4002" in asked
+    assert max(map(len, asked.splitlines())) <= 80
+    assert panel.effects == {}
+    terminal.type("y\n")
+    code, written = terminal.finish()
+    assert code == 0
+    assert "unchanged" in visible(written)
+    assert panel.effect_count("stop") == 5
+
+
+def test_a_plan_of_many_reasons_and_names_fits_the_terminal(spawn: Spawn, panels: Panels) -> None:
+    panel = panels(services=4, vms_per_service=30)
+    for service in panel.services.values():
+        service.name = "a service with a name that is far longer than any label of it would ever need"
+        for vm in list(service.vms.values())[::3]:
+            vm.power = "stopped"
+    terminal = spawn("fleet", "reboot", "--all", columns=60)
+    asked = visible(terminal.expect("Go on? [y/N] "))
+    assert "  not_running (40)" in asked
+    assert max(map(len, asked.splitlines())) <= 60
+
+
+def test_a_no_sends_nothing(spawn: Spawn, panel: Sandbox) -> None:
+    terminal = spawn("fleet", "reboot", "--vm", "33301/4001")
+    terminal.expect("plan: reboot, 1 of 1 VM in 1 service of ")
+    terminal.expect("Go on? [y/N] ")
+    terminal.type("n\n")
+    code, written = terminal.finish()
+    assert code == 1
+    assert "not confirmed, so nothing was sent" in written
+    assert panel.effects == {}
+
+
+@pytest.mark.usefixtures("quick_settling")
+def test_a_confirmed_plan_keeps_its_options_and_its_note(
+    run: Run, panel: Sandbox, answered: list[str]
+) -> None:
+    done = run(
+        "fleet", "stop", "--where", 'service.id == "33301"', "--exclude", 'id == "4002"', "--note", "x"
+    )
+    assert done.exit_code == 0
+    assert "excluded (1): vm-4002" in answered[0]
+    assert {key for key, counter in panel.effects.items() if counter["stop"]} == {
+        ("33301", "4001"),
+        ("33301", "4003"),
+    }
+    # A stop that is not waited for would have said so.
+    assert "not read back" not in done.stdout
+    assert '"note": "x"' in run("fleet", "runs", "--output", "json").stdout
+
+
+def test_what_moved_since_the_plan_is_named_and_nothing_is_sent(
+    run: Run, panel: Sandbox, answered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vms = panel.services["33301"].vms
+
+    def meanwhile(plan: str, _: str) -> None:
+        vms["4001"].power = "stopped"
+        del vms["4003"]
+
+    monkeypatch.setattr("aioseflow.cli.acting.confirm", meanwhile)
+    refused = run("fleet", "stop", "--all")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    *_, said = refused.stderr.splitlines()
+    assert said.startswith("aioseflow: not as planned any more, so nothing was sent: ")
+    assert "VM 4001 of service 33301: was running, is stopped" in said
+    assert "VM 4003 of service 33301: is gone" in said
+    assert panel.effects == {}
+
+
+def test_vms_that_appear_after_the_question_are_left_alone(
+    run: Run, panel: Sandbox, answered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = panel.services["33301"].vms.pop("4001")
+
+    def meanwhile(plan: str, _: str) -> None:
+        panel.services["33301"].vms["4001"] = kept
+
+    monkeypatch.setattr("aioseflow.cli.acting.confirm", meanwhile)
+    assert run("fleet", "reboot", "--all").exit_code == 0
+    assert panel.effect_count("reboot") == 5
+
+
+def test_what_the_plan_could_not_list_is_told_and_never_ok(
+    run: Run, panels: Panels, answered: list[str]
+) -> None:
+    panel = panels(faults=[Fault("error", path="/service/33302/vms", codes=("broken",))])
+    done = run("fleet", "reboot", "--all")
+    assert done.exit_code == 4
+    assert "could not be listed" in answered[0]
+    assert "33302" in done.stdout
+    assert "To go on" not in done.stderr
+    assert panel.effect_count("reboot") == 3
+
+
+def test_where_nothing_could_be_listed_nothing_is_asked(
+    run: Run, panels: Panels, answered: list[str]
+) -> None:
+    panels(services=1, faults=[Fault("error", path="/service/33301/vms", codes=("broken",))])
+    refused = run("fleet", "reboot", "--all")
+    assert (refused.exit_code, refused.stdout, answered) == (4, "", [])
+    assert "not listed, and nothing was sent: service 33301" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["--vm", "77"], 2, "not found, so nothing was sent: VM 77"),
+        (["--where", 'id == "77"'], 8, "nothing is selected: no such VM was found"),
+        (["--all", "--exclude", 'id != "77"'], 8, "nothing is selected: what would be (6) is excluded"),
+        (["--all", "--max-targets", "5"], 1, "6 VMs are selected, and max_targets allows 5"),
+        (["--all", "--max-targets", "50%"], 1, "max_targets allows 50%"),
+    ],
+)
+def test_what_could_not_be_run_is_not_asked(
+    run: Run, panel: Sandbox, answered: list[str], words: list[str], code: int, sentence: str
+) -> None:
+    refused = run("fleet", "reboot", *words)
+    assert (refused.exit_code, refused.stdout, answered) == (code, "", [])
+    assert sentence in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert panel.effects == {}
+
+
+def test_a_question_that_needs_a_login_fails_with_it(
+    run: Run, panel: Sandbox, answered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEFLOW_PASSWORD", "wrong")
+    assert run("fleet", "reboot", "--all").exit_code == 6
+    assert answered == []
