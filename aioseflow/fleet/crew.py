@@ -154,7 +154,8 @@ class Crew:
             except asyncio.CancelledError:
                 self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="cancelled")
                 raise
-        if self.availability.holds(standing.target.key):
+        held_up = self.schedule.paused or self.schedule.stopping is not None
+        if self.availability.holds(standing.target.key) and not held_up:
             return True
         self.schedule.put_back(standing)
         return False

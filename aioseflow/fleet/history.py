@@ -322,7 +322,17 @@ class History:
                 raise RunIsActive(f"run {run_id} is not over; await it first", run_id=run_id)
             if self.archive.journal is None:
                 return known.stored()
-        return self._journal(run_id).read_now(run_id)
+        journal = self._journal(run_id)
+        stored = journal.read_now(run_id)
+        if stored.info.state == "running" and journal.is_held(run_id):
+            pid, host = stored.info.pid, stored.info.host
+            raise RunIsActive(
+                f"run {run_id} is being run by process {pid} on {host}; wait for its end",
+                run_id=run_id,
+                pid=pid,
+                host=host,
+            )
+        return stored
 
     def _accounts_of(self, header: RunHeader) -> tuple[Account, ...]:
         by_name = {account.name: account for account in self.accounts}

@@ -52,7 +52,9 @@ async def notes_of(
             outcome for outcome in ledger.outcomes if outcome.account == account.name and outcome.attempts
         ]
         if len(mine) >= _FEW:
-            fresh[f"rate.{ledger.action}"] = len(mine) / seconds
+            # What the last VMs took to settle is no matter of how many there were.
+            settling = sum(fresh.get(f"settle.{step.name}", 0.0) for step in ledger.steps)
+            fresh[f"rate.{ledger.action}"] = len(mine) / max(0.1 * seconds, seconds - settling)
             fresh[f"waited.{ledger.action}"] = crew.waited / len(mine)
             total = known.get(f"runs.{ledger.action}", 0) + 1
             notes.append((account.name, f"runs.{ledger.action}", total))
@@ -75,17 +77,17 @@ def expect(known: Mapping[str, Mapping[str, float]], action: str, counts: Mappin
     needed = {account: count for account, count in counts.items() if count}
     if not needed:
         return Expectation(0.0, "nothing to do")
-    times, runs = [], 0.0
+    times, runs, longest = [], 0.0, 0.0
     for account, count in needed.items():
         learned = known.get(account, {})
         rate = learned.get(f"rate.{action}")
         if not rate:
             return Expectation(None, f"no {action} of {account} was measured yet")
         runs += learned.get(f"runs.{action}", 1)
-        times.append(count / rate + learned.get(f"settle.{action}", 0.0))
-    settle = [known[account].get(f"settle.{action}") for account in needed]
-    seen = [value for value in settle if value is not None]
-    waits = f", {max(seen):.1f} s to settle" if seen else ""
+        settling = sum(learned.get(f"settle.{step}", 0.0) for step in action.split("+"))
+        times.append(count / rate + settling)
+        longest = max(longest, settling)
+    waits = f", {longest:.1f} s to settle" if longest else ""
     slowest = min(known[account][f"rate.{action}"] for account in needed)
     return Expectation(
         max(times), f"{runs:.0f} earlier {action} run{'s'[: runs != 1]}: {slowest:.1f} VMs/s{waits}"

@@ -8,7 +8,9 @@ from typing import Any, Literal, TypeAlias
 from ..errors import InvalidArgument
 from .outcome import TargetKey
 
-Reason: TypeAlias = Literal["max_targets", "undiscovered", "in_another_run", "not_confirmed", "other_run"]
+Reason: TypeAlias = Literal[
+    "max_targets", "undiscovered", "in_another_run", "not_confirmed", "other_run", "protected"
+]
 
 
 class RunRefused(InvalidArgument):
@@ -17,7 +19,8 @@ class RunRefused(InvalidArgument):
     Attributes:
         reason: ``"max_targets"`` (it selects too many), ``"undiscovered"`` (``strict``, and something could
             not be listed), ``"in_another_run"`` (a living run is at some of its VMs), ``"not_confirmed"`` (a
-            plan that destroys), ``"other_run"`` (the ``run_id`` belongs to a run that does something else).
+            plan that destroys), ``"other_run"`` (the ``run_id`` belongs to a run that does something else),
+            ``"protected"`` (a plan acts on a VM that this client protects, and did not name it).
         run_id: the other run, where there is one.
     """
 

@@ -57,7 +57,7 @@ class Run:
         self._book = Book(self.run_id, archive.journal)
         self._ledger = Ledger(orders.steps, self._book)
         self._sitting = Sitting(accounts, orders, self._ledger)
-        self._created_at = datetime.now(UTC)
+        self._created_at = self._began = datetime.now(UTC)
         self._finished_at: datetime | None = None
         self._is_recorded = history is not None
         self._is_leased = self._is_held = False
@@ -157,6 +157,7 @@ class Run:
         """
         if self._task is None:
             self._is_asked_for = True
+            self._began = datetime.now(UTC)
             loop = asyncio.get_running_loop()
             for account in self._accounts:
                 account.require_open()
@@ -339,7 +340,7 @@ class Run:
         if hurry:
             journal.flush_now()
             return
-        notes = await notes_of(journal, self._accounts, self._sitting, self._ledger, self._created_at)
+        notes = await notes_of(journal, self._accounts, self._sitting, self._ledger, self._began)
         for account, key, value in notes:
             journal.learn(account, key, value)
         await journal.flush()

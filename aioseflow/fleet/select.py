@@ -173,7 +173,7 @@ class Selection:
         """Why a selected VM is no target: ``"excluded"`` or ``"protected"``; None if it is one."""
         if self.exclude.may_match(account, service, vm):
             return "excluded"
-        if protected is not None and not self._names_vm(account, service.id, vm.id):
+        if protected is not None and not self.names_vm(account, service.id, vm.id):
             return "protected" if protected.may_match(account, service, vm) else None
         return None
 
@@ -181,7 +181,8 @@ class Selection:
         """Whether this VM is a target."""
         return self.selects(account, service, vm) and self.leaves_out(account, service, vm, protected) is None
 
-    def _names_vm(self, account: str, service_id: str, vm_id: str) -> bool:
+    def names_vm(self, account: str, service_id: str, vm_id: str) -> bool:
+        """Whether this VM was named by its id."""
         named = self._names and self.where is not None and self.where.names_vm(account, service_id, vm_id)
         return named or (self.vms is not None and vm_id in self.vms)
 

@@ -29,7 +29,7 @@ from .report import Undiscovered
 from .resuming import Resuming
 from .rollout import Rollout
 from .schedule import Schedule
-from .select import Matcher, Target, check_found
+from .select import Matcher, Selection, Target, check_found
 
 _NO_ROLLOUT: Final = Rollout(same_cause=None)
 _AT_ONCE: Final = 500
@@ -212,6 +212,7 @@ class Sitting:
             listed = {(account, each.service.id, vm.id): vm for account, each in seen for vm in each.vms}
             if any(discovery.error is None for discovery in discoveries):
                 plan.check_current(listed, {(loss.account, loss.service_id) for loss in lost})
+            self._check_protected(plan, found)
         else:
             check_found(
                 self.orders.selection,
@@ -220,6 +221,25 @@ class Sitting:
                 vms=None if lost else set(vms),
             )
         self._check_count(found, vms)
+
+    def _check_protected(self, plan: Plan, found: list[Target]) -> None:
+        """A plan may come from a client that protects other VMs than this one."""
+        stored = plan.document.get("selection")
+        selection = None if stored is None else Selection.from_document(stored)
+        protected = {crew.account.name: crew.intake.protected for crew in self.crews}
+        acting = {vm.key for vm in plan.targets}
+        for target in found:
+            matcher = protected[target.account]
+            if matcher is None or target.key not in acting:
+                continue
+            if selection is not None and selection.names_vm(*target.key):
+                continue
+            if matcher.may_match(target.account, target.service, target.vm):
+                raise RunRefused(
+                    f"VM {target.vm.id} of service {target.service.id} is protected here, and the plan did "
+                    "not name it: nothing was sent; plan again",
+                    reason="protected",
+                )
 
     def _check_count(self, found: list[Target], vms: list[TargetKey]) -> None:
         most = self.orders.max_targets

@@ -7,34 +7,68 @@ import ssl
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import assert_type
 
 import aiohttp
+import attrs
 
 from aioseflow import (
     ALL,
     Accepted,
+    Action,
     AdaptiveLimit,
+    CauseGroup,
+    Comparison,
+    Destroy,
+    Downtime,
     Event,
+    Finding,
     FixedLimit,
     Fleet,
+    HealthCheck,
+    Journal,
+    JournalError,
     Limit,
     Outcome,
+    Plan,
+    PlanDiff,
+    PlannedVm,
     PowerState,
+    Progress,
     Refused,
     Report,
+    Resize,
+    ResizeDisk,
     RetryPolicy,
+    Rollout,
     Run,
+    RunHeader,
+    RunInfo,
+    RunIsActive,
+    RunNotFound,
+    RunRefused,
+    Safety,
     Secret,
     SeFlow,
     SeFlowError,
     Service,
+    ServiceSummary,
+    SetRdns,
     SettlePolicy,
+    Skip,
+    StalePlan,
+    Start,
     Stats,
     Status,
+    Stop,
     Timeouts,
+    Undiscovered,
     UntrustedHtml,
+    UsageGraphs,
     Vm,
+    http_check,
+    tcp_check,
 )
 
 
@@ -146,8 +180,109 @@ async def fleets(one: SeFlow, other: SeFlow) -> int:
     assert_type(pairs, list[tuple[Service, Vm]])
     await one.fleet.start(where=pairs, wait=False)
     await one.fleet.usage(vms=["4", 5])
-    await one.fleet.stop(where="everything")  # type: ignore[arg-type]
+    await one.fleet.stop(where='power == "running"', exclude="locked", missing="ignore", note="night")
+    await one.fleet.stop(where=None)  # type: ignore[arg-type]
+    await one.fleet.stop(missing="skip")  # type: ignore[arg-type]
+    await one.fleet.stop(canary=1)  # type: ignore[call-arg]
+    await one.fleet.reboot(wait=False)  # type: ignore[call-arg]
+    await one.fleet.resize(memory=4096, cpu="2")  # type: ignore[arg-type]
+    await one.fleet.wait(where=[("main", "9", 4)], power=PowerState.RUNNING)
     with one.capture() as exchanges:
         await one.vms.stop(9, 4)
     assert_type(exchanges[0].status, int | None)
     return counts[Status.UNKNOWN]
+
+
+@attrs.frozen
+class Snapshot:
+    """An action of one's own."""
+
+    label: str
+    name: str = "snapshot"
+    safety: Safety = Safety.ONCE
+    settles: bool = False
+    takes_down: bool = False
+    ends_down: bool = False
+
+    def skip(self, vm: Vm) -> Skip | None:
+        return None if vm.power is PowerState.RUNNING else Skip(Status.NOT_ATTEMPTED, "not_running")
+
+    async def perform(self, account: object, service: Service, vm: Vm) -> str:
+        return f"{self.label} of {service.id}/{vm.id}"
+
+    def done(self, vm: Vm | None) -> bool | None:
+        return None
+
+    async def look(self, account: object, service: Service, vm: Vm) -> bool | None:
+        return None
+
+
+async def is_well(service: Service, vm: Vm) -> bool:
+    return vm.power is PowerState.RUNNING
+
+
+async def plans(seflow: SeFlow) -> Report:
+    check: HealthCheck = tcp_check(22)
+    rollout = Rollout(canary=2, batches=["10%", "50%", "100%"], max_failures="5%", healthy=check)
+    Rollout(healthy=is_well, max_unavailable=1, per_service=4, pause_between=5, deadline=3600)
+    Rollout(healthy=http_check("http://{ip}/health"))
+    Rollout(canary=1.5)  # type: ignore[arg-type]
+    Rollout(parallel=4)  # type: ignore[call-arg]
+    plan = await seflow.fleet.plan(Stop(), where='power == "running"', rollout=rollout, max_targets="20%")
+    assert_type(plan, Plan)
+    assert_type(plan.vms, tuple[PlannedVm, ...])
+    assert_type(plan.seconds, float | None)
+    worst: Mapping[str, int] = plan.worst_down
+    assert_type(plan.diff(Plan.from_json(plan.to_json())), PlanDiff)
+    plan.calls = len(worst)  # type: ignore[misc]
+    try:
+        return await seflow.fleet.run(plan, note="night shift", requested_by="ops")
+    except StalePlan as stale:
+        assert_type(stale.moved, tuple[str, ...])
+    except RunRefused as refused:
+        assert_type(refused.run_id, str | None)
+    doomed = await seflow.fleet.plan(Destroy(), where=[("9", "4")])
+    await seflow.fleet.run(doomed.confirm(1))
+    steps: list[Action] = [Stop(), Resize(memory=4096), Start()]
+    await seflow.fleet.run(steps, where=lambda service, vm: vm.label == "web01", rollout=rollout)
+    await seflow.fleet.run([Stop(), ResizeDisk(disk_id="virtio0", size=40), Start()])
+    await seflow.fleet.run(Snapshot("nightly"), services=[9])
+    await seflow.fleet.run(SetRdns("{label}.example.com"))
+    await seflow.fleet.run("stop")  # type: ignore[arg-type]
+    await seflow.fleet.run(Stop)  # type: ignore[arg-type]
+    run = seflow.fleet.run(plan, refresh=True, action=Snapshot("nightly"), healthy=is_well)
+    run.limit = 8
+    assert_type(run.progress, Progress)
+    held: Mapping[str, float] = run.progress.held
+    assert_type(len(held), int)
+    return await run
+
+
+async def journals(seflow: SeFlow, path: Path) -> None:
+    SeFlow("ops@example.com", "x", journal=path, protected='label =~ "db-.*"')
+    journal = Journal(path)
+    fleet = Fleet([seflow], journal=journal)
+    run = fleet.stop(run_id="nightly-2026-11-24")
+    for info in await fleet.runs():
+        assert_type(info, RunInfo)
+        assert_type(info.header, RunHeader)
+    try:
+        await fleet.resume(run.id, repeat_unknown=False)
+    except (RunNotFound, RunIsActive, JournalError) as error:
+        assert_type(str(error), str)
+    await fleet.retry(run.id, failed=True, not_attempted=True, unknown=False)
+    await fleet.restore(run, note="as it was")
+    findings = await fleet.reconcile(run.id)
+    assert_type(findings, list[Finding])
+    report = await fleet.report(run.id)
+    assert_type(report.compare(await run), Comparison)
+    assert_type(report.grouped, tuple[CauseGroup, ...])
+    assert_type(report.downtimes, tuple[Downtime, ...])
+    services: Mapping[tuple[str, str], ServiceSummary] = report.per_service
+    assert_type(len(services), int)
+    assert_type(report.undiscovered, tuple[Undiscovered, ...])
+    assert_type(report.to_json(), str)
+    assert_type(await fleet.prune(keep=100), int)
+    for outcome in report.outcomes:
+        if isinstance(outcome.value, UsageGraphs):
+            assert_type(outcome.value.cpu, UntrustedHtml)

@@ -1,0 +1,191 @@
+"""What each action refuses to be, when it is needless, and when it is seen to be done."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from aioseflow import (
+    Action,
+    Destroy,
+    InvalidArgument,
+    PowerState,
+    Reboot,
+    RebuildNetwork,
+    Resize,
+    ResizeDisk,
+    Safety,
+    SetRdns,
+    Skip,
+    Start,
+    Status,
+    Stop,
+    Usage,
+    Vm,
+)
+
+UP = Vm(id="4", label="web01", power=PowerState.RUNNING, power_word="online", memory=4096, cpus=2)
+OFF = attrs.evolve(UP, power=PowerState.STOPPED, power_word="offline")
+MOVING = attrs.evolve(UP, power=PowerState.TRANSITIONAL, power_word="stopping")
+ODD = attrs.evolve(UP, power=PowerState.UNKNOWN, power_word="suspended")
+SILENT = Vm(id="4")
+
+EVERY: list[Action] = [
+    Stop(),
+    Start(),
+    Reboot(),
+    Resize(memory=4096),
+    ResizeDisk(disk_id="virtio0", size=30),
+    RebuildNetwork(),
+    SetRdns("{label}.example.com"),
+    Destroy(),
+    Usage(),
+]
+
+
+def test_each_says_what_may_be_repeated_and_whether_a_reading_shows_it() -> None:
+    assert {action.name: (action.safety, action.settles) for action in EVERY} == {
+        "stop": (Safety.IDEMPOTENT, True),
+        "start": (Safety.IDEMPOTENT, True),
+        "reboot": (Safety.ONCE, False),
+        "resize": (Safety.IDEMPOTENT, True),
+        "resize_disk": (Safety.IDEMPOTENT, True),
+        "rebuild_network": (Safety.ONCE, False),
+        "set_rdns": (Safety.IDEMPOTENT, True),
+        "destroy": (Safety.IDEMPOTENT, True),
+        "usage": (Safety.READ, False),
+    }
+    assert {action.name for action in EVERY if action.takes_down} == {
+        "stop",
+        "reboot",
+        "rebuild_network",
+        "destroy",
+    }
+    assert {action.name for action in EVERY if action.ends_down} == {"stop", "destroy"}
+
+
+@pytest.mark.parametrize("action", EVERY, ids=lambda action: action.name)
+def test_each_is_a_plain_value(action: Action) -> None:
+    assert isinstance(action, Action)
+    assert attrs.evolve(action) == action  # type: ignore[misc]  # they are attrs classes
+    with pytest.raises((attrs.exceptions.FrozenInstanceError, AttributeError)):
+        action.name = "x"  # type: ignore[misc]
+
+
+UNCHANGED, NOT_ATTEMPTED = Status.UNCHANGED, Status.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("action", "vm", "skip"),
+    [
+        (Stop(), UP, None),
+        (Stop(), OFF, Skip(UNCHANGED, "already_stopped")),
+        (Stop(), MOVING, None),
+        (Stop(), ODD, None),
+        (Stop(), SILENT, None),
+        (Start(), UP, Skip(UNCHANGED, "already_running")),
+        (Start(), OFF, None),
+        (Start(), ODD, None),
+        (Reboot(), UP, None),
+        (Reboot(), OFF, Skip(NOT_ATTEMPTED, "not_running")),
+        (Reboot(), ODD, None),
+        (Reboot(), SILENT, None),
+        (Resize(memory=4096), UP, Skip(UNCHANGED, "already_so")),
+        (Resize(memory=4096, cpu=2), OFF, Skip(UNCHANGED, "already_so")),
+        (Resize(memory=4096, cpu=4), UP, None),
+        (Resize(memory=8192), UP, None),
+        # What is not known may differ.
+        (Resize(memory=4096), SILENT, None),
+        (Resize(memory=4096, cpu_share=100), UP, None),
+        (
+            Resize(cpu_share=100),
+            attrs.evolve(UP, cpu_share=Decimal("100.00")),
+            Skip(UNCHANGED, "already_so"),
+        ),
+        (ResizeDisk(disk_id="virtio0", size=30), UP, None),
+        (RebuildNetwork(), OFF, None),
+        (SetRdns("{label}.example.com"), SILENT, Skip(NOT_ATTEMPTED, "no_address")),
+        (SetRdns("{label}.example.com"), attrs.evolve(UP, ip=("192.0.2.4",)), None),
+        (Destroy(), OFF, None),
+        (Usage(), OFF, None),
+    ],
+    ids=repr,
+)
+def test_nothing_is_sent_where_it_is_needless(action: Action, vm: Vm, skip: Skip | None) -> None:
+    assert action.skip(vm) == skip
+
+
+@pytest.mark.parametrize(
+    ("action", "vm", "done"),
+    [
+        (Stop(), OFF, True),
+        (Stop(), UP, False),
+        (Stop(), MOVING, False),
+        (Stop(), ODD, False),
+        (Stop(), SILENT, None),
+        (Stop(), None, False),
+        (Start(), UP, True),
+        (Start(), OFF, False),
+        (Start(), None, False),
+        (Reboot(), UP, None),
+        (Reboot(), OFF, None),
+        (Resize(memory=4096), UP, True),
+        (Resize(memory=8192), UP, False),
+        (Resize(memory=8192, cpu_share=50), UP, False),
+        (Resize(memory=4096, cpu_share=50), UP, None),
+        (Resize(memory=4096), SILENT, None),
+        (Resize(memory=4096), None, False),
+        (ResizeDisk(disk_id="virtio0", size=30), UP, None),
+        (RebuildNetwork(), UP, None),
+        (SetRdns("{id}.example.com"), UP, None),
+        (Destroy(), None, True),
+        (Destroy(), OFF, False),
+    ],
+    ids=repr,
+)
+def test_a_list_shows_what_is_done_or_cannot_tell(action: Action, vm: Vm | None, done: bool | None) -> None:
+    assert action.done(vm) is done
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "told"),
+    [
+        (Resize, {}, "at least one of memory"),
+        (Resize, {"memory": 0}, "memory must be a whole number"),
+        (Resize, {"memory": -1}, "memory"),
+        (Resize, {"memory": True}, "memory"),
+        (Resize, {"memory": 4096.0}, "memory"),
+        (Resize, {"memory": "4096"}, "'4096'"),
+        (Resize, {"cpu": 0}, "cpu must be"),
+        (Resize, {"cpu_share": 1.5}, "cpu_share must be"),
+        (ResizeDisk, {"disk_id": "virtio0", "size": 0}, "size must be"),
+        (ResizeDisk, {"disk_id": "virtio0", "size": "30"}, "size"),
+        (ResizeDisk, {"disk_id": "", "size": 30}, "disk_id"),
+        (ResizeDisk, {"disk_id": "../1", "size": 30}, "disk_id"),
+        (ResizeDisk, {"disk_id": None, "size": 30}, "disk_id"),
+        (SetRdns, {"hostname": ""}, "is empty"),
+        (SetRdns, {"hostname": None}, "hostname=None"),
+        (SetRdns, {"hostname": b"x"}, "hostname"),
+        (SetRdns, {"hostname": "{label"}, "no template"),
+        (SetRdns, {"hostname": "{name}.example.com"}, "more than {label}"),
+        (SetRdns, {"hostname": "{}.example.com"}, "more than"),
+        (SetRdns, {"hostname": "{label.password}"}, "more than"),
+        # These would fail, or fill the memory, in the middle of a run.
+        (SetRdns, {"hostname": "{label:d}"}, "more than"),
+        (SetRdns, {"hostname": "{label:>99999999999}"}, "more than"),
+        (SetRdns, {"hostname": "{label!r}"}, "more than"),
+    ],
+)
+def test_an_action_that_cannot_be_meant_is_refused(kind: Any, arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        kind(**arguments)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [Resize, ResizeDisk, SetRdns], ids=lambda kind: kind.__name__)
+def test_a_misspelt_argument_is_no_silent_default(kind: Any) -> None:
+    with pytest.raises(TypeError, match="ram"):
+        kind(ram=4096)
