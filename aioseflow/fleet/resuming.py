@@ -56,7 +56,10 @@ class Resuming:
         for standing in standings:
             self.ledger.reopen(standing)
         self.ledger.book.reopened([stored.row.number for stored, _ in undecided if stored.stage == "done"])
-        keys = frozenset(key_of(stored) for stored, _ in undecided)
+        # What counts how many VMs are down has to know all services of the run.
+        counts = any(crew.availability is not None for crew in self.crews)
+        wanted = history.targets if counts else [stored for stored, _ in undecided]
+        keys = frozenset(map(key_of, wanted))
         vms: dict[TargetKey, tuple[Service, Vm]] = {}
         read: set[tuple[str, str]] = set()
         for crew in self.crews:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aioseflow import ConfigurationError, RetryPolicy, SeFlowError
-from aioseflow.session.call import IDEMPOTENT, ONCE, READ, Safety
+from aioseflow.safety import Safety
+from aioseflow.session.call import IDEMPOTENT, ONCE, READ
 from aioseflow.session.retry import TABLE, Failure, Fault, History, Rule, next_wait
 
 AGAIN, AS_TOLD, NO, UNKNOWN = Rule.AGAIN, Rule.AS_TOLD, Rule.NO, Rule.UNKNOWN

@@ -1,0 +1,263 @@
+"""What follows a run: another try for what did not work, and a start for exactly what was stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.clients import virtual_client
+from support.histories import adds_up, panel_and_client, posts, powers, statuses, until
+from support.virtual import VIRTUAL
+
+from aioseflow import (
+    Destroy,
+    InvalidArgument,
+    Resize,
+    Rollout,
+    RunIsActive,
+    RunNotFound,
+    RunRefused,
+    SeFlow,
+    Service,
+    Start,
+    Status,
+    Stop,
+    Vm,
+)
+from aioseflow.sandbox import Fault, Sandbox
+
+pytestmark = [VIRTUAL, pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])]
+
+REBOOTS, STOPS = "/service/@id/vms/@vm/reboot", "/service/@id/vms/@vm/stop"
+
+
+@asynccontextmanager
+async def fleet_of(
+    tmp_path: Path, kept: bool, *faults: Fault, limit: int = 4
+) -> AsyncIterator[tuple[Sandbox, SeFlow]]:
+    """Eight running VMs, with or without a journal."""
+    journal = tmp_path / "runs" if kept else None
+    async with panel_and_client(*faults, journal=journal, limit=limit) as (panel, seflow):
+        yield panel, seflow
+
+
+# -- retry --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choice", "statuses_wanted"),
+    [
+        ({}, {Status.FAILED, Status.NOT_ATTEMPTED}),
+        ({"failed": False}, {Status.NOT_ATTEMPTED}),
+        ({"not_attempted": False}, {Status.FAILED}),
+        ({"unknown": True}, {Status.FAILED, Status.NOT_ATTEMPTED, Status.UNKNOWN}),
+        ({"failed": False, "not_attempted": False, "unknown": True}, {Status.UNKNOWN}),
+    ],
+)
+async def test_a_retry_is_a_new_run_for_the_vms_that_ended_so(
+    choice: dict[str, Any], statuses_wanted: set[Status], kept: bool, tmp_path: Path
+) -> None:
+    refused = Fault("error", path=REBOOTS, codes=("quota",), times=1)
+    lost = Fault("reset", path=REBOOTS, when="after", times=1)
+    async with fleet_of(tmp_path, kept, refused, lost, limit=1) as (panel, seflow):
+        run = seflow.fleet.reboot(rollout=Rollout(max_failures=1, same_cause=None))
+        first = await run
+        assert set(statuses(first)) == {"failed", "unknown", "not_attempted"} | (
+            {"changed"} if first.counts[Status.CHANGED] else set()
+        )
+        wanted = {outcome.key for outcome in first.outcomes if outcome.status in statuses_wanted}
+        await asyncio.sleep(2)
+        panel.clear_record()
+        again = seflow.fleet.retry(run.id, **choice)
+        report = await again
+        assert again.id != run.id
+        assert report.parent == run.id
+        assert set(report.targets) == wanted
+        assert adds_up(report)
+        assert len(posts(panel)) == len(wanted)
+        assert statuses(report) == {"changed": len(wanted)}
+        assert (await seflow.fleet.report(run.id)).counts == first.counts
+        assert {info.header.parent for info in await seflow.fleet.runs()} == {None, run.id}
+
+
+async def test_a_retry_of_what_went_well_has_nothing_to_do(kept: bool, tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, kept) as (panel, seflow):
+        run = seflow.fleet.stop()
+        assert (await run).ok
+        panel.clear_record()
+        with pytest.raises(InvalidArgument, match="nothing to do"):
+            seflow.fleet.retry(run.id)
+        with pytest.raises(RunNotFound):
+            seflow.fleet.retry("no such run")
+        assert panel.requests == []
+
+
+async def test_a_run_that_goes_on_cannot_be_retried_or_restored(kept: bool, tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, kept) as (panel, seflow):
+        run = seflow.fleet.stop().start()
+        await until(lambda: run.progress.settling > 0)
+        with pytest.raises(RunIsActive, match=run.id):
+            seflow.fleet.retry(run.id)
+        with pytest.raises(RunIsActive, match=run.id):
+            seflow.fleet.restore(run)
+        if kept:
+            async with virtual_client(panel, journal=tmp_path / "runs") as other:
+                for follow in (other.fleet.retry, other.fleet.restore):
+                    with pytest.raises(RunIsActive, match=run.id):
+                        follow(run.id)
+        await run
+
+
+async def test_a_retry_leaves_out_what_is_gone_and_takes_up_sequences_from_their_beginning(
+    kept: bool, tmp_path: Path
+) -> None:
+    refused = Fault("error", method="PUT", codes=("quota",), times=3)
+    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+        run = seflow.fleet.run([Stop(), Resize(memory=777), Start()], rollout=Rollout(same_cause=None))
+        first = await run
+        failed = [outcome for outcome in first.outcomes if outcome.status is Status.FAILED]
+        assert {(outcome.step, outcome.cause) for outcome in failed} == {("resize", "quota")}
+        assert len(failed) == 3
+        gone = panel.services[failed[0].service_id]
+        gone.destroy(gone.vms[failed[0].vm_id])
+        report = await seflow.fleet.retry(run.id)
+        assert {outcome.key for outcome in report.outcomes} == {outcome.key for outcome in failed[1:]}
+        assert report.ok
+        assert powers(panel) == ["running"] * 7
+        assert panel.repeated("stop") == {}
+
+
+async def test_a_destruction_is_never_retried_without_a_plan(kept: bool, tmp_path: Path) -> None:
+    refused = Fault("error", method="DELETE", codes=("quota",), times=1)
+    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+        plan = await seflow.fleet.plan(Destroy(), services=["33301"])
+        run = seflow.fleet.run(plan.confirm(4))
+        report = await run
+        assert statuses(report) == {"changed": 3, "failed": 1}
+        with pytest.raises(RunRefused, match="plan"):
+            seflow.fleet.retry(run.id)
+        assert len(panel.services["33301"].vms) == 1
+
+
+async def test_a_retry_is_given_what_no_file_can_hold(kept: bool, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def healthy(service: Service, vm: Vm) -> bool:
+        asked.append(vm.id)
+        return True
+
+    refused = Fault("error", path=STOPS, codes=("quota",), times=1)
+    async with fleet_of(tmp_path, kept, refused) as (_, seflow):
+        run = seflow.fleet.stop(rollout=Rollout(healthy=healthy))
+        assert (await run).counts[Status.FAILED] == 1
+        if kept:
+            with pytest.raises(InvalidArgument, match="healthy="):
+                seflow.fleet.retry(run.id)
+        asked.clear()
+        report = await seflow.fleet.retry(run.id, healthy=healthy)
+        assert statuses(report) == {"changed": 1}
+        assert asked == [report.outcomes[0].vm_id]
+
+
+# -- restore ------------------------------------------------------------------------------------------------
+
+
+async def test_restore_starts_exactly_what_a_run_stopped(kept: bool, tmp_path: Path) -> None:
+    refused = Fault("error", path=STOPS, service="33302", vm="4005", codes=("quota",))
+    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+        off = panel.services["33301"].vms["4001"]
+        off.power = "stopped"
+        run = seflow.fleet.stop(note="patches")
+        assert statuses(await run) == {"changed": 6, "unchanged": 1, "failed": 1}
+        panel.clear_record()
+        restoring = seflow.fleet.restore(run, note="back")
+        report = await restoring
+        assert report.ok
+        assert (report.action, report.parent, report.note) == ("start", run.id, "back")
+        assert statuses(report) == {"changed": 6}
+        assert {key[1:] for key in report.targets} == {
+            (service.id, vm.id) for service in panel.services.values() for vm in service.vms.values()
+        } - {("33301", "4001"), ("33302", "4005")}
+        assert off.power == "stopped"
+        panel.clear_record()
+        again = await seflow.fleet.restore(run.id)
+        assert statuses(again) == {"unchanged": 6}
+        assert posts(panel) == {}
+
+
+async def test_restore_starts_what_a_broken_sequence_left_stopped(kept: bool, tmp_path: Path) -> None:
+    refused = Fault("error", method="PUT", codes=("quota",), times=2)
+    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+        was_off = [panel.services["33301"].vms[vm] for vm in ("4001", "4002")]
+        for vm in was_off:
+            vm.power = "stopped"
+        run = seflow.fleet.run([Stop(), Resize(memory=777)], rollout=Rollout(same_cause=None))
+        report = await run
+        assert report.counts[Status.FAILED] == 2
+        assert powers(panel) == ["stopped"] * 8
+        restored = await seflow.fleet.restore(run)
+        assert restored.ok
+        assert panel.effect_count("start") == 6
+        assert [vm.power for vm in was_off] == ["stopped"] * 2
+
+
+async def test_restore_leaves_alone_what_a_sequence_started_again(kept: bool, tmp_path: Path) -> None:
+    refused = Fault("error", path="/service/@id/vms/@vm/start", codes=("quota",), times=2)
+    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+        run = seflow.fleet.run([Stop(), Start()], rollout=Rollout(same_cause=None))
+        report = await run
+        failed = {outcome.key for outcome in report.outcomes if outcome.status is Status.FAILED}
+        assert len(failed) == 2
+        panel.clear_record()
+        restored = await seflow.fleet.restore(run)
+        assert set(restored.targets) == failed
+        assert len(posts(panel)) == 2
+        whole = seflow.fleet.run([Stop(), Start()])
+        assert (await whole).ok
+        with pytest.raises(InvalidArgument, match="nothing to do"):
+            seflow.fleet.restore(whole)
+
+
+async def test_restore_knows_what_was_only_accepted_and_what_was_cut_short(
+    kept: bool, tmp_path: Path
+) -> None:
+    async with fleet_of(tmp_path, kept, limit=1) as (panel, seflow):
+        run = seflow.fleet.stop(wait=False)
+        async for outcome in run:
+            assert not outcome.verified
+            run.drain()
+        report = await run
+        stopped = {outcome.key for outcome in report.outcomes if outcome.status is Status.CHANGED}
+        assert 0 < len(stopped) < 8
+        await asyncio.sleep(2)
+        assert set((await seflow.fleet.restore(run)).targets) == stopped
+        assert powers(panel) == ["running"] * 8
+
+
+async def test_only_a_run_that_stops_can_be_restored(kept: bool, tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, kept) as (panel, seflow):
+        run = seflow.fleet.reboot()
+        await run
+        with pytest.raises(InvalidArgument, match="stopped nothing"):
+            seflow.fleet.restore(run)
+        assert panel.effect_count("start") == 0
+
+
+async def test_restore_under_one_id_is_one_run(kept: bool, tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, kept) as (panel, seflow):
+        run = seflow.fleet.stop()
+        await run
+        reports = await asyncio.gather(
+            seflow.fleet.restore(run, run_id="back"), seflow.fleet.restore(run.id, run_id="back")
+        )
+        assert [report.ok for report in reports] == [True, True]
+        assert set(posts(panel).values()) == {1}
+        assert len(await seflow.fleet.runs()) == 2
+        if kept:
+            async with virtual_client(panel, journal=tmp_path / "runs") as other:
+                assert (await other.fleet.restore(run.id, run_id="back")).ok
+            assert set(posts(panel).values()) == {1}
