@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from decimal import Decimal
 from string import Formatter
 from typing import Any, ClassVar
@@ -131,6 +133,16 @@ class RebuildNetwork:
 _NAME_FIELDS = frozenset({"id", "label", "service_id"})
 
 
+_SHARED_SECONDS = 1.0
+
+
+@attrs.define(eq=False)
+class _Names:
+    lock: asyncio.Lock = attrs.Factory(asyncio.Lock)
+    read_at: float = -math.inf
+    names: dict[str, str | None] = attrs.Factory(dict)
+
+
 @attrs.frozen
 class SetRdns:
     """Give each VM's first address a name, such as ``"{label}.example.com"``; done when it is read so.
@@ -139,6 +151,7 @@ class SetRdns:
     """
 
     hostname: str
+    _readings: dict[tuple[str, str], _Names] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     name: ClassVar[str] = "set_rdns"
     safety: ClassVar[Safety] = Safety.IDEMPOTENT
     settles: ClassVar[bool] = True
@@ -170,16 +183,24 @@ class SetRdns:
         return None
 
     async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
-        names = {
-            entry.ipaddress_text.strip(): entry.ptrcontent
-            for entry in await account.services.rdns(service.id)
-        }
-        name = names.get(self._ip(vm))
+        name = (await self._names(account, service.id)).get(self._ip(vm))
         return (
             None
             if name is None
             else name.rstrip(".").lower() == self._wanted(service, vm).rstrip(".").lower()
         )
+
+    async def _names(self, account: Account, service_id: str) -> dict[str, str | None]:
+        """The names of a service's addresses; all of its VMs that look within a second share one reading."""
+        reading = self._readings.setdefault((account.name, service_id), _Names())
+        loop = asyncio.get_running_loop()
+        async with reading.lock:
+            if loop.time() >= reading.read_at + _SHARED_SECONDS:
+                asked_at = loop.time()
+                entries = await account.services.rdns(service_id)
+                reading.names = {entry.ipaddress_text.strip(): entry.ptrcontent for entry in entries}
+                reading.read_at = asked_at
+        return reading.names
 
     @staticmethod
     def _ip(vm: Vm) -> str:

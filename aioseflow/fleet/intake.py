@@ -88,7 +88,7 @@ class Intake:
         if writing is None:
             self._offer(standings)
             return
-        self.schedule.expect(self.account.name)
+        self.schedule.expect(self.account.name, len(standings))
 
         def written(writing: asyncio.Future[list[tuple[int, str]]]) -> None:
             if not writing.cancelled():
@@ -97,7 +97,7 @@ class Intake:
                     self.fail(error)
                 elif error is None:
                     self._offer(self._without_contested(standings, dict(writing.result())))
-            self.schedule.arrived(self.account.name)
+            self.schedule.arrived(self.account.name, len(standings))
 
         writing.add_done_callback(written)
 

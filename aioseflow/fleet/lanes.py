@@ -40,8 +40,15 @@ class Line:
     window: float = inf
     unfinished: int = 0  # begun, and without an outcome
     expected: int = 0  # sources of more targets
+    coming: int = 0  # targets that a journal still writes down: lists must not run ahead of a slow disk
     ready: int = 0
     room: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    def expect(self, sources: int, targets: int) -> None:
+        """So many sources more, or fewer, and so many targets that are known and not ready."""
+        self.expected += sources
+        self.coming += targets
+        self.room.set()
 
 
 def in_order(standings: Sequence[Standing]) -> Iterable[Standing]:

@@ -133,12 +133,16 @@ def lost_of(plan: Plan) -> tuple[Undiscovered, ...]:
     return tuple(found)
 
 
+def _is_given(field: attrs.Attribute[Any], value: object) -> bool:
+    return field.init and value is not None
+
+
 def _step_document(step: Action) -> dict[str, Any]:
     kind = _KINDS.get(step.name)
     if kind is None or type(step) is not kind:
         return {"name": step.name, "own": True}
-    fields = attrs.asdict(step)  # type: ignore[arg-type]  # all of ours are attrs classes
-    return {"name": step.name, **{key: value for key, value in fields.items() if value is not None}}
+    fields = attrs.asdict(step, filter=_is_given)  # type: ignore[arg-type]  # all of ours are attrs classes
+    return {"name": step.name, **fields}
 
 
 def _step_of(document: Mapping[str, Any]) -> Action:

@@ -114,10 +114,19 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the run is over and every VM was discovered and is as asked."""
-        bad = any(self.counts[status] for status in NOT_AS_ASKED)
+        """Whether the run is over and every VM was discovered and is as asked.
+
+        What was accepted and not waited for is as asked; what was to be read back and was not is not.
+        """
+        bad = any(self.counts[status] for status in NOT_AS_ASKED) or bool(self.unread)
         over = self.finished_at is not None and self.error is None
         return over and not bad and not self.undiscovered
+
+    @cached_property
+    def unread(self) -> tuple[Outcome, ...]:
+        """VMs that are ``changed`` by the panel's word alone, because the run was ended before a reading."""
+        changed = (outcome for outcome in self.outcomes if outcome.status is Status.CHANGED)
+        return tuple(outcome for outcome in changed if not outcome.verified and outcome.cause is not None)
 
     @property
     def matched_nothing(self) -> bool:
@@ -242,8 +251,7 @@ class Report:
                 f"{outcome.action} of VM {outcome.vm_id} of service {outcome.service_id}: "
                 f"{outcome.status} ({outcome.cause})"
             )
-            for outcome in self.outcomes
-            if outcome.status in NOT_AS_ASKED
+            for outcome in (*(o for o in self.outcomes if o.status in NOT_AS_ASKED), *self.unread)
         ]
         errors += [
             lost.error or SeFlowError(f"service {lost.service_id} was not listed ({lost.cause})")

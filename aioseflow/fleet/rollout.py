@@ -134,7 +134,7 @@ def _callable(instance: object, attribute: attrs.Attribute[Any], value: object) 
 class Rollout:
     """How a run goes over its targets. Raises `InvalidArgument` for values that cannot be right.
 
-    A size is a number of VMs or a percentage of all targets.
+    A size is a number of VMs, or a percentage of the VMs that something is done to.
 
     Attributes:
         canary: the first batch; a percentage is rounded down, at least 1 VM.
@@ -145,7 +145,7 @@ class Rollout:
         max_failures: of the run and of each batch: nothing new starts once failures *exceed* it; 0 means
             that the first failure stops. ``failed`` and ``unknown`` count. A percentage is not rounded.
         max_unavailable: VMs of the run's services that may be down at once, those down for other reasons
-            included; a percentage of the targets, rounded down, at least 1.
+            included; a percentage of all selected VMs, rounded down, at least 1.
         per_service: requests in flight for each service.
         same_cause: when so many first failures of a service in a row share one cause (quota, locked, not
             permitted), the rest of that service is not attempted; None switches it off.

@@ -77,13 +77,13 @@ class Schedule:
             if timer is not None:
                 timer.cancel()
 
-    def expect(self, account: str) -> None:
+    def expect(self, account: str, targets: int = 0) -> None:
         """More targets of this account are still to come, until `arrived` is called as often."""
-        self._lines[account].expected += 1
+        self._lines[account].expect(1, targets)
 
-    def arrived(self, account: str) -> None:
+    def arrived(self, account: str, targets: int = 0) -> None:
         """All that was expected once is there."""
-        self._lines[account].expected -= 1
+        self._lines[account].expect(-1, -targets)
         self.kick()
 
     def add(self, standings: Iterable[Standing]) -> None:
@@ -115,9 +115,9 @@ class Schedule:
         self._next_batch()
 
     async def room(self, account: str, most: int) -> None:
-        """Wait until fewer than so many targets of the account lie ready, or nothing new may be begun."""
+        """Wait until fewer than so many targets of the account are on hand, or nothing new may be begun."""
         line = self._lines[account]
-        while line.ready >= most and self.stopping is None:
+        while line.ready + line.coming >= most and self.stopping is None:
             line.room.clear()
             await line.room.wait()
 

@@ -212,7 +212,7 @@ async def test_a_guard_holds_for_what_a_refresh_selects(
 async def test_a_plan_that_was_killed_before_its_lists_is_still_that_plan(
     panel: Sandbox, tmp_path: Path
 ) -> None:
-    login = {"username": panel.username, "password": panel.password, "base_url": panel.url}
+    login: dict[str, Any] = {"username": panel.username, "password": panel.password, "base_url": panel.url}
     held, turned, *_ = panel.services[A].vms.values()
     held.power = "transitional"
     journal = tmp_path / "runs.sqlite"
@@ -236,7 +236,7 @@ async def test_a_plan_that_was_killed_before_its_lists_is_still_that_plan(
 
 
 async def test_a_plan_made_elsewhere_does_not_touch_what_this_client_protects(panel: Sandbox) -> None:
-    login = {"username": panel.username, "password": panel.password, "base_url": panel.url}
+    login: dict[str, Any] = {"username": panel.username, "password": panel.password, "base_url": panel.url}
     async with SeFlow(**login) as free:
         plan = await free.fleet.plan(Stop(), settle=QUICK_SETTLE)
         named = await free.fleet.plan(Stop(), where=[(A, ids(panel, A)[0])], settle=QUICK_SETTLE)

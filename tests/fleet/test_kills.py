@@ -1,0 +1,39 @@
+"""Real processes, killed with -9 in the middle of a run; `python -m benchmarks.kills` does it 200 times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.journals import RUN, begin, finish, opened, rows
+from support.kills import Story, tell
+
+SEEDS = {"stop": (1, 2), "reboot": (3, 4), "stop+start": (5, 6)}
+
+
+@pytest.mark.parametrize(
+    ("action", "seed"), [(action, seed) for action, seeds in SEEDS.items() for seed in seeds]
+)
+async def test_a_killed_run_goes_on_and_gives_every_vm_one_true_outcome(action: str, seed: int) -> None:
+    told = await tell(Story.of(seed, action, small=True))
+    assert told.wrong == []
+    assert told.kills, "it came to its end before it was killed: choose another seed"
+
+
+@pytest.mark.parametrize(
+    ("status", "stage", "may_have_acted"),
+    [("unknown", "queued", True), ("changed", "accepted", False), ("failed", "queued", False)],
+)
+async def test_what_a_resume_opens_again_still_says_that_something_was_sent(
+    tmp_path: Path, status: str, stage: str, may_have_acted: bool
+) -> None:
+    """Killed once more before it is decided anew, it would otherwise be sent a second time."""
+    with opened(tmp_path / "runs.sqlite") as journal:
+        begin(journal)
+        await journal.selected(RUN, rows(1))
+        finish(journal, 0, status=status, attempts=0, may_have_acted=False)
+        journal.reopened(RUN, [0])
+        await journal.flush()
+        (target,) = (await journal.read(RUN)).targets
+        journal.unhold(RUN)
+    assert (target.status, target.stage, target.may_have_acted) == (None, stage, may_have_acted)
