@@ -216,13 +216,13 @@ async def test_a_plan_that_was_killed_before_its_lists_is_still_that_plan(
     held, turned, *_ = panel.services[A].vms.values()
     held.power = "transitional"
     journal = tmp_path / "runs.sqlite"
-    async with SeFlow(**login, journal=journal) as seflow:  # type: ignore[arg-type]
+    async with SeFlow(**login, journal=journal) as seflow:
         plan = await plan_of(seflow, services=[A])
         run = seflow.fleet.run(plan)
         run_id = run.id  # it is durable from here
         run.cancel()
     held.power, turned.power = "running", "stopped"
-    async with SeFlow(**login, journal=journal) as seflow:  # type: ignore[arg-type]
+    async with SeFlow(**login, journal=journal) as seflow:
         with pytest.raises(InvalidArgument, match="followed a plan"):
             await seflow.fleet.resume(run_id)
         with pytest.raises(StalePlan):
