@@ -1,22 +1,22 @@
 """Every VM of every service at once, and a true word about each."""
 
 from .account import Account
-from .action import Action, Skip
-from .changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
-from .compare import Comparison
+from .actions.action import Action, Skip
+from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
+from .actions.power import Reboot, Start, Stop
+from .actions.usage import Usage, UsageGraphs
 from .fleet import Fleet
 from .health import HealthCheck, http_check, tcp_check
 from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
 from .outcome import Outcome, Progress, Status
 from .plan import Plan, PlanDiff, PlannedVm, StalePlan
-from .power import Reboot, Start, Stop
 from .reconcile import Finding
 from .refusals import RunRefused
-from .report import CauseGroup, Downtime, Report, ServiceSummary, Undiscovered
+from .report.compare import Comparison
+from .report.report import CauseGroup, Downtime, Report, ServiceSummary, Undiscovered
 from .rollout import Rollout
 from .run import Run
 from .select import ALL, Everything, Where
-from .usage import Usage, UsageGraphs
 
 __all__ = [
     "ALL",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from ..models import Vm
-from .action import is_down
+from .actions.action import is_down
 from .outcome import Outcome, Status, TargetKey
 
 

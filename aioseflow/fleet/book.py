@@ -12,7 +12,7 @@ import attrs
 from .discover import service_name
 from .journal import Journal, JournalError, StoredLoss, TargetRow
 from .outcome import Outcome, TargetKey
-from .report import Undiscovered
+from .report.report import Undiscovered
 
 if TYPE_CHECKING:
     from .ledger import Standing

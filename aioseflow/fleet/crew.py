@@ -14,7 +14,7 @@ from ..models import PowerState, Vm
 from ..policy import LONGEST_PAUSE_IN_TROUBLE, POSTPONED_AT_MOST, SettlePolicy
 from ..safety import Safety
 from .account import Account, Sent
-from .action import Action, Skip
+from .actions.action import Action, Skip
 from .availability import Availability
 from .intake import Intake
 from .journal import JournalError

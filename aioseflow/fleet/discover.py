@@ -11,7 +11,7 @@ from ..errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ..models import Service, Vm
 from .account import Account
 from .outcome import cause_of
-from .report import Undiscovered
+from .report.report import Undiscovered
 from .select import Selection
 
 _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})

@@ -12,10 +12,12 @@ from ..identifiers import Id
 from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
 from .account import Account
-from .action import Action, as_steps, steps_again
+from .actions.action import Action, as_steps, steps_again
+from .actions.changes import Destroy, Resize
+from .actions.power import Await, Reboot, Start, Stop
+from .actions.usage import Usage
 from .archive import Archive
 from .book import Book
-from .changes import Destroy, Resize
 from .health import HealthCheck
 from .history import History
 from .journal import Journal, RunInfo
@@ -24,16 +26,14 @@ from .orders import Orders, guard_of, policy_of, rollout_from, steps_of
 from .outcome import Status
 from .plan import Plan
 from .planning import make_plan
-from .power import Await, Reboot, Start, Stop
 from .reading import selected_vms
 from .reconcile import GRACE, Finding
 from .refusals import RunRefused
-from .report import Report
+from .report.report import Report
 from .rollout import Rollout, Share, Size
 from .run import Run
 from .select import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, select
 from .sitting import Sitting, protection
-from .usage import Usage
 
 _PLANS_KEPT: Final = 20
 

@@ -12,9 +12,9 @@ import attrs
 from ..errors import InvalidArgument, SeFlowError
 from ..models import PowerState, Service, Vm
 from .account import Account
-from .action import Action, Steps, steps_again
+from .actions.action import Action, Steps, steps_again
+from .actions.changes import Destroy
 from .archive import Archive
-from .changes import Destroy
 from .discover import Discovery
 from .health import HealthCheck
 from .intake import listed_vms
@@ -34,7 +34,7 @@ from .outcome import Outcome, Status, TargetKey
 from .past import INTERRUPTED, key_of, outcome_of, report_of
 from .reconcile import Finding, decided, evidence_of, judge, record
 from .refusals import RunRefused
-from .report import Report
+from .report.report import Report
 from .run import Run
 from .select import Matcher, Selection, Where, select
 

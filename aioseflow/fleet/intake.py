@@ -10,7 +10,7 @@ import attrs
 
 from ..models import Vm
 from .account import Account
-from .action import HELD, Skip, Steps
+from .actions.action import HELD, Skip, Steps
 from .availability import Availability
 from .discover import Discovery, Listed
 from .journal import JournalError

@@ -12,7 +12,7 @@ import attrs
 from ..errors import SeFlowError
 from ..models import PowerState
 from ..safety import Safety
-from .action import Steps, name_of
+from .actions.action import Steps, name_of
 from .book import Book
 from .discover import service_name
 from .outcome import Outcome, Status, TargetKey, cause_of

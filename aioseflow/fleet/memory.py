@@ -13,7 +13,7 @@ from .account import Account
 from .journal import Journal, RunHeader, RunInfo, StoredLoss, StoredRun, StoredTarget, TargetRow
 from .ledger import Ledger
 from .outcome import Outcome, Status
-from .report import Report
+from .report.report import Report
 from .sitting import Sitting
 
 _LIMIT: Final = "limit."

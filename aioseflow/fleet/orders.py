@@ -10,16 +10,16 @@ import attrs
 
 from ..errors import InvalidArgument
 from ..policy import SettlePolicy
-from .action import Action, Steps, name_of
-from .changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
+from .actions.action import Action, Steps, name_of
+from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
+from .actions.power import Await, Reboot, Start, Stop
+from .actions.usage import Usage
 from .health import HealthCheck
 from .outcome import TargetKey
 from .plan import Plan
-from .power import Await, Reboot, Start, Stop
-from .report import Undiscovered
+from .report.report import Undiscovered
 from .rollout import Rollout, Share
 from .select import Selection
-from .usage import Usage
 
 _KINDS: Final[Mapping[str, Callable[..., Action]]] = {
     kind.name: kind

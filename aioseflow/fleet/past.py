@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from ..safety import Safety
-from .action import Steps
+from .actions.action import Steps
 from .journal import StoredLoss, StoredRun, StoredTarget
 from .outcome import Outcome, Status, TargetKey
-from .report import Report, Undiscovered
+from .report.report import Report, Undiscovered
 
 TakeUp: TypeAlias = Literal["final", "begin", "ask", "read"]
 """``final``: its outcome stays. ``begin``: nothing is under way, the step may be begun. ``read``: accepted,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from .names import fold
+from .report.names import fold
 
 if TYPE_CHECKING:
     from .plan import Plan

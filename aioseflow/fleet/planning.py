@@ -12,7 +12,7 @@ import attrs
 from ..models import Service, Vm
 from ..safety import Safety
 from .account import Account
-from .action import Skip, ends_down, held, is_down, takes_down
+from .actions.action import Skip, ends_down, held, is_down, takes_down
 from .discover import Listed
 from .intake import skip_of
 from .memory import expect

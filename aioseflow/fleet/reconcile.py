@@ -9,7 +9,7 @@ import attrs
 
 from ..models import PowerState, Vm
 from ..safety import Safety
-from .action import Action, held, rebooted_since
+from .actions.action import Action, held, rebooted_since
 from .journal import Journal, StoredRun, StoredTarget
 from .outcome import Outcome, Status, TargetKey
 from .past import INTERRUPTED, outcome_of

@@ -10,7 +10,7 @@ import attrs
 from ..errors import OutcomeUnknown
 from ..models import PowerState, Service, Vm
 from ..safety import Safety
-from .action import held
+from .actions.action import held
 from .crew import Crew
 from .intake import listed_vms
 from .journal import StoredRun, StoredTarget

@@ -21,7 +21,7 @@ from .orders import Orders
 from .outcome import Outcome, Progress
 from .past import is_complete
 from .refusals import RunRefused
-from .report import Report, Undiscovered
+from .report.report import Report, Undiscovered
 from .rollout import check_limit
 from .sitting import Sitting
 

@@ -12,8 +12,8 @@ import attrs
 from ..errors import InvalidArgument
 from ..identifiers import Id, check_id
 from ..models import Service, Vm
-from .expression import Expression, compile_expression
 from .outcome import TargetKey
+from .where.expression import Expression, compile_expression
 
 
 @final

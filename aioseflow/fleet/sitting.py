@@ -13,7 +13,7 @@ import attrs
 from ..errors import InvalidArgument, SeFlowError
 from ..policy import UNFINISHED_PER_REQUEST, SettlePolicy
 from .account import Account
-from .action import ends_down, takes_down
+from .actions.action import ends_down, takes_down
 from .availability import Availability
 from .crew import Crew
 from .discover import Listed
@@ -25,7 +25,7 @@ from .outcome import TargetKey
 from .past import outcome_of, undiscovered_of
 from .plan import Plan
 from .refusals import RunRefused, refuse_contested
-from .report import Undiscovered
+from .report.report import Undiscovered
 from .resuming import Resuming
 from .rollout import Rollout
 from .schedule import Schedule

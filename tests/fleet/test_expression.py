@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow import ConfigurationError
-from aioseflow.fleet.expression import compile_expression
-from aioseflow.fleet.fields import fields
+from aioseflow.fleet.where.expression import compile_expression
+from aioseflow.fleet.where.fields import fields
 from aioseflow.models import PowerState, Quota, Service, ServiceStatus, Vm, VmUsage
 from aioseflow.secret import Secret
 

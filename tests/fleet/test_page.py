@@ -18,8 +18,8 @@ from aioseflow import (
     Status,
     Undiscovered,
 )
-from aioseflow.fleet.page import duration
-from aioseflow.fleet.wrap import cells, wrapped
+from aioseflow.fleet.report.page import duration
+from aioseflow.fleet.report.wrap import cells, wrapped
 
 
 def test_the_page_says_what_happened_to_whom_why_and_what_to_do() -> None:

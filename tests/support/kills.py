@@ -74,8 +74,9 @@ class Story:
                 cut = round(chance.triangular(1, left, left / 2))
             elif where < 0.85:
                 cut = chance.randint(1, services + 1)
-            else:
-                cut = max(1, round(left + chance.uniform(-1, 2) * services))
+            else:  # a reboot is not read back, so that there is nothing after its last request
+                polls = -1.0 if action == "reboot" else chance.uniform(3, 14)
+                cut = max(1, round(left + polls * services))
             cuts.append((cut, chance.choice([0.0, 0.0, chance.uniform(0, 0.03)])))
             left -= cut
         return cls(
@@ -164,8 +165,8 @@ async def tell(story: Story) -> Told:
             vms_per_service=story.vms,
             stopped_share=0.1,
             seed=story.seed,
-            stop_time=(0.0, 0.06),
-            start_time=(0.0, 0.06),
+            stop_time=(0.0, 0.15),
+            start_time=(0.0, 0.15),
             reboot_time=(0.0, 0.06),
             faults=slow,
         ) as panel:

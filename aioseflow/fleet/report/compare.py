@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from ..outcome import Outcome, Status, TargetKey
 from .names import clean, fold
-from .outcome import Outcome, Status, TargetKey
 from .page import NOT_AS_ASKED
 from .wrap import wrapped
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ..models import Model, Service, Vm
+from ...models import Model, Service, Vm
 
 TEXT: Final = "a text"
 NUMBER: Final = "a number"

@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import attrs
 
-from ..errors import InvalidArgument
-from ..models import PowerState, Service, Vm
-from ..safety import Safety
-from .account import Account
-from .outcome import Status
+from ...errors import InvalidArgument
+from ...models import PowerState, Service, Vm
+from ...safety import Safety
+from ..account import Account
+from ..outcome import Status
 
 
 @attrs.frozen

@@ -28,8 +28,8 @@ from typing import Any, Final
 
 import attrs
 
-from ..errors import ConfigurationError, InvalidArgument
-from ..models import Service, Vm
+from ...errors import ConfigurationError, InvalidArgument
+from ...models import Service, Vm
 from .fields import Read
 from .terms import EXAMPLE, Compiler, quoted
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ..errors import SeFlowError
-from ..secret import HIDDEN, Secret
-from .outcome import Outcome, Status, TargetKey
+from ...errors import SeFlowError
+from ...secret import HIDDEN, Secret
+from ..outcome import Outcome, Status, TargetKey
 
 if TYPE_CHECKING:
     from .report import Report, Undiscovered

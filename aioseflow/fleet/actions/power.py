@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ..errors import InvalidArgument
-from ..models import PowerState, Service, Vm
-from ..safety import Safety
-from .account import Account
+from ...errors import InvalidArgument
+from ...models import PowerState, Service, Vm
+from ...safety import Safety
+from ..account import Account
+from ..outcome import Status
 from .action import Skip
-from .outcome import Status
 
 
 @attrs.frozen

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ..errors import InvalidArgument, NotFound
-from ..identifiers import Id, check_id
-from ..models import Service, Vm
-from ..safety import Safety
-from .account import Account
+from ...errors import InvalidArgument, NotFound
+from ...identifiers import Id, check_id
+from ...models import Service, Vm
+from ...safety import Safety
+from ..account import Account
+from ..outcome import Status
 from .action import Skip
-from .outcome import Status
 
 
 def _check_positive(name: str, value: object) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
+from ..outcome import Status
 from .names import clean
-from .outcome import Status
 from .wrap import wrapped
 
 if TYPE_CHECKING:

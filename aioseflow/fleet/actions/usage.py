@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import attrs
 
-from ..models import Service, UntrustedHtml, Vm
-from ..safety import Safety
-from .account import Account
+from ...models import Service, UntrustedHtml, Vm
+from ...safety import Safety
+from ..account import Account
 from .action import Skip
 
 

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import attrs
 
-from ..errors import SeFlowError
+from ...errors import SeFlowError
+from ..outcome import Outcome, Status, TargetKey
 from .compare import Comparison
 from .document import document_of
 from .names import clean, fold
-from .outcome import Outcome, Status, TargetKey
 from .page import NOT_AS_ASKED, page_of
 
 _TAKES_DOWN: Final = frozenset({"stop", "reboot", "destroy", "rebuild_network"})

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import attrs
 
-from ..errors import InvalidArgument
-from ..models import Model, OpenEnum, Service, Vm
+from ...errors import InvalidArgument
+from ...models import Model, OpenEnum, Service, Vm
 from .fields import (
     ATTRIBUTES,
     BOOLEAN,

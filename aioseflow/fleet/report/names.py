@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 
 # Longer ones are serial numbers, which nobody counts through; and int() refuses thousands of digits.
 _NUMBER: Final = re.compile(r"(?<![0-9])([0-9]{1,18})(?![0-9])")

@@ -1,0 +1,100 @@
+"""The simulation can fail: each of these deliberate bugs breaks an invariant in a story that is known."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import pytest
+
+from aioseflow.fleet import resuming
+from aioseflow.fleet.availability import Availability
+from aioseflow.fleet.book import Book
+from aioseflow.fleet.journal import StoredTarget
+from aioseflow.fleet.ledger import Standing
+from aioseflow.fleet.past import TakeUp, take_up
+from aioseflow.models import Vm
+from aioseflow.safety import Safety
+from aioseflow.session import retry, session
+from aioseflow.session.gate import Gate, Lane, Ticket
+from aioseflow.session.retry import TABLE, Failure, Rule
+
+from .story import tell_seed
+
+Patch = pytest.MonkeyPatch
+
+
+def _send_before_the_commit(patch: Patch) -> None:
+    as_ever = Book.intend
+
+    async def intend(self: Book, standing: Standing) -> None:
+        # The journal hears of it in time, and nobody waits for its word.
+        writing = asyncio.ensure_future(as_ever(self, standing))
+        writing.add_done_callback(asyncio.Future.exception)
+        await asyncio.sleep(0)
+
+    patch.setattr(Book, "intend", intend)
+
+
+def _repeat_a_reboot_after_a_reset(patch: Patch) -> None:
+    table = {**TABLE, Failure.LOST: {**TABLE[Failure.LOST], Safety.ONCE: Rule.AGAIN}}
+    patch.setattr(retry, "TABLE", table)
+    patch.setattr(session, "TABLE", table)
+
+
+def _take_an_open_intent_for_not_done(patch: Patch) -> None:
+    def forgetful(stored: StoredTarget, steps: Any) -> TakeUp:
+        return "begin" if stored.stage == "open" else take_up(stored, steps)
+
+    patch.setattr(resuming, "take_up", forgetful)
+
+
+def _leak_a_slot_on_cancel(patch: Patch) -> None:
+    as_ever = Gate.leave
+
+    def leave(self: Gate, lane: Lane, ticket: Ticket, now: float, *rest: Any) -> None:
+        if rest or not isinstance(sys.exc_info()[1], asyncio.CancelledError):
+            as_ever(self, lane, ticket, now, *rest)
+
+    patch.setattr(Gate, "leave", leave)
+
+
+def _ignore_other_machines(patch: Patch) -> None:
+    as_ever = Availability.read
+
+    def read(self: Availability, account: str, service_id: str, vms: Iterable[Vm], asked_at: float) -> None:
+        ours = {key[2] for key in (*self._ours, *self._down) if key[:2] == (account, service_id)}
+        as_ever(self, account, service_id, [vm for vm in vms if vm.id in ours], asked_at)
+
+    patch.setattr(Availability, "read", read)
+
+
+BUGS: Final[dict[str, tuple[Callable[[Patch], None], int]]] = {
+    "a request is sent before its intent is durable": (_send_before_the_commit, 1),
+    "a reboot is repeated after a reset": (_repeat_a_reboot_after_a_reset, 12),
+    "an open intent is taken for not done": (_take_an_open_intent_for_not_done, 2),
+    "a slot is leaked on cancel": (_leak_a_slot_on_cancel, 24),
+    "max_unavailable ignores other machines": (_ignore_other_machines, 3),
+}
+"""How each is put in, and the first seed that catches it: `first_seed` finds another when worlds change."""
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_deliberate_bug_is_caught(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_in, seed = BUGS[bug]
+    assert not tell_seed(seed).wrong
+    put_in(monkeypatch)
+    assert tell_seed(seed).wrong
+
+
+def first_seed(bug: str, seeds: Iterable[int] = range(500)) -> tuple[int, str] | None:
+    """The first seed that catches a bug, and by which words."""
+    for seed in seeds:
+        with pytest.MonkeyPatch.context() as patch:
+            BUGS[bug][0](patch)
+            wrong = tell_seed(seed).wrong
+        if wrong and not tell_seed(seed).wrong:
+            return seed, wrong[0]
+    return None
