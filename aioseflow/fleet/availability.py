@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 
 import attrs
@@ -13,11 +14,20 @@ from .outcome import Outcome, Status, TargetKey
 
 
 @attrs.define(eq=False)
+class _Ours:
+    """A VM that we took down: from when on lists may say that it is up, and how often they have."""
+
+    finished_at: float = math.inf
+    seen_up: int = 0
+
+
+@attrs.define(eq=False)
 class Availability:
     """Counts what is down, and lets a VM be taken down only while that leaves at most ``allowed`` down.
 
-    A VM is down by our doing from `reserve` on, until a list that was asked for after its outcome shows it
-    running; others are down when the last list says so.
+    A VM is down by our doing from `reserve` on: for good, where what was or may have been done leaves it so;
+    else until lists that were asked for after its outcome show it running, twice or unlocked, since the first
+    may be stale. Others are down when the last list says so.
     """
 
     allowed: int
@@ -25,7 +35,7 @@ class Availability:
     blocked: bool = False
     changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _down: set[TargetKey] = attrs.field(factory=set, init=False)
-    _ours: dict[TargetKey, float | None] = attrs.field(factory=dict, init=False)
+    _ours: dict[TargetKey, _Ours] = attrs.field(factory=dict, init=False)
     _read_at: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
     _listed: dict[tuple[str, str], set[TargetKey]] = attrs.field(factory=dict, init=False)
 
@@ -43,14 +53,18 @@ class Availability:
         down = self._listed[place] = set()
         for vm in vms:
             key = (account, service_id, vm.id)
-            finished_at = self._ours.get(key)
+            ours = self._ours.get(key)
             if is_down(vm):
                 self._down.add(key)
                 down.add(key)
+                if ours is not None:
+                    ours.seen_up = 0
                 continue
             self._down.discard(key)
-            if finished_at is not None and finished_at <= asked_at:
-                del self._ours[key]
+            if ours is not None and ours.finished_at <= asked_at:
+                ours.seen_up += 1
+                if ours.seen_up >= 2 or vm.locked is False:
+                    del self._ours[key]
         self.changed.set()
 
     def age(self, account: str, service_id: str, now: float) -> float:
@@ -62,7 +76,7 @@ class Availability:
         if key not in self._down and key not in self._ours and self.count >= self.allowed:
             self.blocked = True
             return False
-        self._ours[key] = None
+        self._ours[key] = _Ours()
         return True
 
     def holds(self, key: TargetKey) -> bool:
@@ -81,11 +95,8 @@ class Availability:
         is_so = outcome.status in (Status.CHANGED, Status.UNCHANGED)
         if outcome.status is Status.NOT_ATTEMPTED or (is_so and outcome.verified and not self.stays_down):
             del self._ours[key]
-        elif is_so and self.stays_down:
-            del self._ours[key]
-            self._down.add(key)
-        else:
-            self._ours[key] = asyncio.get_running_loop().time()
+        elif not self.stays_down or outcome.status is Status.FAILED:
+            self._ours[key].finished_at = asyncio.get_running_loop().time()
         self.changed.set()
 
     def read_before(self, moment: float) -> list[tuple[str, str]]:

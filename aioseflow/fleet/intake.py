@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import attrs
 
-from ..models import Vm
+from ..models import Service, Vm
 from .account import Account
 from .actions.action import HELD, Skip, Steps
 from .availability import Availability
@@ -36,6 +36,7 @@ class Intake:
     planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
     broken: JournalError | None = attrs.field(default=None, init=False)
     discovery: Discovery = attrs.field(init=False)
+    _listed: list[Service] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.discovery = Discovery(self.account, self.selection, count_all=self.count_all)
@@ -46,8 +47,13 @@ class Intake:
         async with aclosing(self.discovery.lists()) as lists:
             async for listed in lists:
                 seen.append(listed)
+                self._listed.append(listed.service)
                 found += self._wanted(listed)
         return found, seen
+
+    def unlist(self) -> None:
+        """What was listed is not gone on with: its VMs are no targets, and its services unlisted again."""
+        self.discovery.unlisted.update({service.id: service for service in self._listed})
 
     def _wanted(self, listed: Listed) -> list[Target]:
         name, service = self.account.name, listed.service

@@ -356,6 +356,8 @@ class Run:
         self._finished_at = datetime.now(UTC)
         if self._is_held:
             error = None if self._error is None else str(self._error)
+            if self._sitting.is_discovered:
+                self._book.discovered()
             self._book.ended(self._finished_at, error, self._undiscovered())
 
     def _say_last_word(self, cause: str) -> None:

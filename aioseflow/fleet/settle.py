@@ -42,6 +42,7 @@ class Waiting:
 class _Service:
     waiting: dict[str, Waiting] = attrs.Factory(dict)
     moved_at: float = 0.0
+    read_at: float = 0.0
     restart: bool = False
 
 
@@ -89,12 +90,16 @@ class Settler:
                 vms = await self.account.polls.list(service_id)
             except SeFlowError:
                 # A list that fails now may work in the next round; patience decides.
-                pass
-            else:
-                self.readings(service_id, vms, asked_at)
-                await self._judge(service, waiting, {vm.id: vm for vm in vms})
-            if loop.time() - service.moved_at >= self.policy.patience:
-                self._give_up(service, loop.time())
+                if loop.time() - max(service.moved_at, service.read_at) >= self.policy.patience:
+                    self._give_up(service, list(service.waiting.values()), "not_readable")
+                continue
+            service.read_at = asked_at
+            self.readings(service_id, vms, asked_at)
+            await self._judge(service, waiting, {vm.id: vm for vm in vms})
+            # Only a list that was asked for after the patience had ended shows that nothing moves any more.
+            if asked_at - service.moved_at >= self.policy.patience:
+                still = [each for each in service.waiting.values() if not each.sightings]
+                self._give_up(service, still, "not_seen")
         del self._services[service_id]
 
     async def _judge(self, service: _Service, asked_for: list[Waiting], vms: dict[str, Vm]) -> None:
@@ -135,8 +140,9 @@ class Settler:
             service.moved_at = now
             self.report(waiting.standing, "seen", vm, now - waiting.since)
 
-    def _give_up(self, service: _Service, now: float) -> None:
-        for waiting in list(service.waiting.values()):
-            del service.waiting[waiting.standing.target.vm.id]
-            verdict: Verdict = "not_seen" if waiting.was_read else "not_readable"
-            self.report(waiting.standing, verdict, None, now - waiting.since)
+    def _give_up(self, service: _Service, waiting: list[Waiting], verdict: Verdict) -> None:
+        now = asyncio.get_running_loop().time()
+        for each in waiting:
+            del service.waiting[each.standing.target.vm.id]
+            told: Verdict = verdict if each.was_read else "not_readable"
+            self.report(each.standing, told, None, now - each.since)

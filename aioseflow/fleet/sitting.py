@@ -45,6 +45,7 @@ class Sitting:
     schedule: Schedule = attrs.field(init=False)
     availability: Availability | None = attrs.field(default=None, init=False)
     crews: list[Crew] = attrs.field(init=False)
+    is_discovered: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         orders, rollout = self.orders, self.orders.rollout or _NO_ROLLOUT
@@ -132,6 +133,8 @@ class Sitting:
                 for account in self.accounts:
                     self.schedule.arrived(account.name)
                 await asyncio.wait(workers)
+                if not self.is_discovered and self.schedule.stopping is None:
+                    self._all_is_known()
                 for helper in helpers:
                     helper.cancel()
         finally:
@@ -156,14 +159,26 @@ class Sitting:
 
     async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(feeding)
-        if self.schedule.stopping is None:
+        if self.schedule.stopping is None and not self.is_discovered:
+            self._all_is_known()
+
+    def _all_is_known(self) -> None:
+        """No targets will be added any more, but what could not be listed may be by a later sitting."""
+        self.is_discovered = True
+        if self.orders.plan is not None or not any(c.intake.discovery.undiscovered for c in self.crews):
+            # With losses, which become durable at the end of the run, it is known then.
             self.ledger.book.discovered()
 
     # -- everything before anything -----------------------------------------------------------------------
 
     async def _take_everything(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            listings = [tasks.create_task(crew.intake.list_everything()) for crew in self.crews]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                listings = [tasks.create_task(crew.intake.list_everything()) for crew in self.crews]
+        except BaseException:
+            for crew in self.crews:
+                crew.intake.unlist()
+            raise
         found = [target for listing in listings for target in listing.result()[0]]
         seen = [
             (crew.account.name, listed)
@@ -177,7 +192,7 @@ class Sitting:
             found.sort(key=lambda target: places[target.key])
         standings = self.ledger.select(found)
         await self._write(standings)
-        self.ledger.book.discovered()
+        self._all_is_known()
         self.offer(standings)
 
     def offer(self, standings: Sequence[Standing]) -> None:
