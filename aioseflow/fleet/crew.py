@@ -10,7 +10,7 @@ from functools import partial
 import attrs
 
 from ..errors import SeFlowError
-from ..models import PowerState, Vm
+from ..models import PowerState, Service, Vm
 from ..policy import LONGEST_PAUSE_IN_TROUBLE, POSTPONED_AT_MOST, SettlePolicy
 from ..safety import Safety
 from .account import Account, Sent
@@ -21,7 +21,7 @@ from .journal import JournalError
 from .ledger import Ledger, Standing
 from .outcome import Status, cause_of
 from .schedule import Schedule
-from .settle import Settler, Verdict
+from .settle import Judge, Settler, Verdict
 
 
 @attrs.define(eq=False)
@@ -41,9 +41,11 @@ class Crew:
     _progress_at: float | None = attrs.field(default=None, init=False)
     _postponed: int = attrs.field(default=0, init=False)
     _checks: asyncio.Semaphore = attrs.field(init=False)
+    _judges: list[Judge] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._checks = asyncio.Semaphore(max(1, self.account.concurrency))
+        self._judges = [self._judge_of(action) for action in self.ledger.steps]
 
     # -- work ---------------------------------------------------------------------------------------------
 
@@ -210,14 +212,15 @@ class Crew:
 
     def watch(self, standing: Standing) -> None:
         """Read it back until it is seen to be done."""
-        action, account, service = self.ledger.steps[standing.step], self.account, standing.target.service
         self.ledger.settle(standing)
         if self._settler is None:
             raise RuntimeError("nobody works yet")
+        self._settler.watch(standing, self._judges[standing.step])
+
+    def _judge_of(self, action: Action) -> Judge:
         if action.settles:
-            self._settler.watch(standing, action.done, partial(action.look, account, service))
-        else:
-            self._settler.watch(standing, _serves, _cannot_tell)
+            return Judge(action.done, partial(action.look, self.account))
+        return Judge(_serves, _cannot_tell)
 
     def _settled(self, standing: Standing, verdict: Verdict, vm: Vm | None, seconds: float) -> None:
         action, error = self.ledger.steps[standing.step], standing.error
@@ -299,5 +302,5 @@ def _serves(vm: Vm | None) -> bool | None:
     return None if vm.power is PowerState.UNKNOWN else vm.power is PowerState.RUNNING
 
 
-async def _cannot_tell(vm: Vm) -> bool | None:
+async def _cannot_tell(service: Service, vm: Vm) -> bool | None:
     return None

@@ -15,7 +15,7 @@ from ..safety import Safety
 from .actions.action import Steps, name_of
 from .book import Book
 from .discover import service_name
-from .outcome import Outcome, Status, TargetKey, cause_of
+from .outcome import Outcome, Outcomes, Status, TargetKey, cause_of
 from .select import Target
 
 
@@ -47,6 +47,12 @@ class Standing:
     postponed: int = 0
     may_have_acted: bool = False
     error: SeFlowError | None = None
+    # While it is watched:
+    judge: Any = None
+    watched_at: float = 0.0
+    sightings: int = 0
+    was_read: bool = False
+    last: str | None = None
 
 
 @attrs.define(eq=False)
@@ -57,7 +63,7 @@ class Ledger:
     book: Book
     finished: Callable[[Standing, Outcome], None] = attrs.field(default=lambda standing, outcome: None)
     targets: dict[TargetKey, None] = attrs.Factory(dict)
-    outcomes: list[Outcome] = attrs.Factory(list)
+    outcomes: Outcomes = attrs.Factory(Outcomes)
     past: dict[TargetKey, Outcome] = attrs.Factory(dict)
     ended_at: dict[TargetKey, int] = attrs.Factory(dict)  # the step at which a sequence ended early
     taken: set[TargetKey] = attrs.Factory(set)  # of these, those where the panel had accepted that step
@@ -197,8 +203,7 @@ class Ledger:
         if outcome.key in self.past:
             before, self.past[outcome.key] = self.past[outcome.key], outcome
         else:
-            place = next(n for n, old in enumerate(self.outcomes) if old.key == outcome.key)
-            before, self.outcomes[place] = self.outcomes[place], outcome
+            before = self.outcomes.replace(outcome)
         self.counts[before.status] -= 1
         self.counts[outcome.status] += 1
 

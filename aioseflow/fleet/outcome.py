@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias, overload
 
 import attrs
 
@@ -74,6 +75,61 @@ class Outcome:
     def key(self) -> TargetKey:
         """Account, service id and VM id."""
         return self.account, self.service_id, self.vm_id
+
+
+_FIELDS = tuple(field.name for field in attrs.fields(Outcome))
+_STATUS = _FIELDS.index("status")
+_values_of = attrgetter(*_FIELDS)
+
+
+def _row_of(outcome: Outcome) -> tuple[Any, ...]:
+    values = _values_of(outcome)
+    # The word: a member of an enumeration is an object that the collector follows.
+    return (*values[:_STATUS], outcome.status.value, *values[_STATUS + 1 :])
+
+
+def _outcome_of(row: tuple[Any, ...]) -> Outcome:
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["status"] = Status(row[_STATUS])
+    return Outcome(**values)
+
+
+class Outcomes(Sequence[Outcome]):
+    """Outcomes in the order in which they came, kept as plain tuples.
+
+    A hundred thousand objects would be looked through by every full garbage collection, which then holds the
+    loop for 200 ms; tuples of what holds nothing else are not.
+    """
+
+    __slots__ = ("_rows",)
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Any, ...]] = []
+
+    def append(self, outcome: Outcome) -> None:
+        """One more."""
+        self._rows.append(_row_of(outcome))
+
+    def replace(self, outcome: Outcome) -> Outcome:
+        """Put an outcome in the place of the one that its VM has, and return that."""
+        place = next(n for n, old in enumerate(self) if old.key == outcome.key)
+        old, self._rows[place] = self[place], _row_of(outcome)
+        return old
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Outcome: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Outcome]: ...
+
+    def __getitem__(self, place: int | slice) -> Outcome | Sequence[Outcome]:
+        rows = self._rows[place]
+        if isinstance(rows, list):
+            return [_outcome_of(row) for row in rows]
+        return _outcome_of(rows)
 
 
 @attrs.frozen(kw_only=True)

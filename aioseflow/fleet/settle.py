@@ -13,34 +13,29 @@ from typing import Literal, TypeAlias
 import attrs
 
 from ..errors import SeFlowError
-from ..models import Vm
+from ..models import Service, Vm
 from ..policy import SettlePolicy
 from .account import Account
 from .ledger import Standing
 
 Verdict: TypeAlias = Literal["seen", "not_seen", "not_readable"]
 Done: TypeAlias = Callable[[Vm | None], bool | None]
-Look: TypeAlias = Callable[[Vm], Awaitable[bool | None]]
+Look: TypeAlias = Callable[[Service, Vm], Awaitable[bool | None]]
 
 _LOOKS_AT_ONCE = 8
 
 
-@attrs.define(eq=False)
-class Waiting:
-    """A VM that is watched, what shows that it is done, and what was seen of it so far."""
+@attrs.frozen(eq=False)
+class Judge:
+    """What shows that a VM is done: a list by itself, or else a look of its own."""
 
-    standing: Standing
     done: Done
     look: Look
-    since: float
-    sightings: int = 0
-    was_read: bool = False
-    last: tuple[object, ...] | None = None
 
 
 @attrs.define(eq=False)
 class _Service:
-    waiting: dict[str, Waiting] = attrs.Factory(dict)
+    waiting: dict[str, Standing] = attrs.Factory(dict)
     moved_at: float = 0.0
     read_at: float = 0.0
     restart: bool = False
@@ -62,7 +57,7 @@ class Settler:
     _services: dict[str, _Service] = attrs.field(factory=dict, init=False)
     _random: random.Random = attrs.field(factory=random.Random, init=False)
 
-    def watch(self, standing: Standing, done: Done, look: Look) -> None:
+    def watch(self, standing: Standing, judge: Judge) -> None:
         """Wait for this VM."""
         target = standing.target
         service = self._services.get(target.service.id)
@@ -70,7 +65,10 @@ class Settler:
         if service is None:
             service = self._services[target.service.id] = _Service()
             self.tasks.create_task(self._poll(target.service.id, service))
-        service.waiting[target.vm.id] = Waiting(standing, done, look, now)
+        # Thousands may be watched at once, and the collector follows every object: one for each will do.
+        standing.judge, standing.watched_at = judge, now
+        standing.sightings, standing.was_read, standing.last = 0, False, None
+        service.waiting[target.vm.id] = standing
         service.moved_at = now
         service.restart = True
 
@@ -102,47 +100,48 @@ class Settler:
                 self._give_up(service, still, "not_seen")
         del self._services[service_id]
 
-    async def _judge(self, service: _Service, asked_for: list[Waiting], vms: dict[str, Vm]) -> None:
-        untold = []
-        for waiting in asked_for:
-            vm = vms.get(waiting.standing.target.vm.id)
-            done = waiting.done(vm)
+    async def _judge(self, service: _Service, asked_for: list[Standing], vms: dict[str, Vm]) -> None:
+        untold: list[tuple[Standing, Vm]] = []
+        for standing in asked_for:
+            vm = vms.get(standing.target.vm.id)
+            done = standing.judge.done(vm)
             if done is None and vm is not None:
-                untold.append((waiting, vm))
+                untold.append((standing, vm))
             else:
-                self._see(service, waiting, vm, done)
+                self._see(service, standing, vm, done)
         for start in range(0, len(untold), _LOOKS_AT_ONCE):
             some = untold[start : start + _LOOKS_AT_ONCE]
-            looked = await asyncio.gather(*(self._look(waiting, vm) for waiting, vm in some))
-            for (waiting, vm), done in zip(some, looked, strict=True):
-                self._see(service, waiting, vm, done)
+            looked = await asyncio.gather(*(self._look(standing, vm) for standing, vm in some))
+            for (standing, vm), done in zip(some, looked, strict=True):
+                self._see(service, standing, vm, done)
 
-    async def _look(self, waiting: Waiting, vm: Vm) -> bool | None:
+    async def _look(self, standing: Standing, vm: Vm) -> bool | None:
         try:
-            return await waiting.look(vm)
+            seen: bool | None = await standing.judge.look(standing.target.service, vm)
         except SeFlowError:
             return None
+        return seen
 
-    def _see(self, service: _Service, waiting: Waiting, vm: Vm | None, done: bool | None) -> None:
+    def _see(self, service: _Service, standing: Standing, vm: Vm | None, done: bool | None) -> None:
         now = asyncio.get_running_loop().time()
-        seen = None if vm is None else (vm.power, vm.locked, done)
-        if done is not None and (not waiting.was_read or seen != waiting.last):
+        seen = None if vm is None else f"{vm.power.value}, {vm.locked}, {done}"
+        if done is not None and (not standing.was_read or seen != standing.last):
             service.moved_at = now
-        waiting.was_read = waiting.was_read or done is not None
-        waiting.last = seen
+        standing.was_read = standing.was_read or done is not None
+        standing.last = seen
         if not done:
-            waiting.sightings = 0
+            standing.sightings = 0
             return
-        waiting.sightings += 1
+        standing.sightings += 1
         # A list may be stale just after a change: one sighting counts only if it says "not locked".
-        if waiting.sightings >= 2 or (vm is not None and vm.locked is False):
-            del service.waiting[waiting.standing.target.vm.id]
+        if standing.sightings >= 2 or (vm is not None and vm.locked is False):
+            del service.waiting[standing.target.vm.id]
             service.moved_at = now
-            self.report(waiting.standing, "seen", vm, now - waiting.since)
+            self.report(standing, "seen", vm, now - standing.watched_at)
 
-    def _give_up(self, service: _Service, waiting: list[Waiting], verdict: Verdict) -> None:
+    def _give_up(self, service: _Service, waiting: list[Standing], verdict: Verdict) -> None:
         now = asyncio.get_running_loop().time()
-        for each in waiting:
-            del service.waiting[each.standing.target.vm.id]
-            told: Verdict = verdict if each.was_read else "not_readable"
-            self.report(each.standing, told, None, now - each.since)
+        for standing in waiting:
+            del service.waiting[standing.target.vm.id]
+            told: Verdict = verdict if standing.was_read else "not_readable"
+            self.report(standing, told, None, now - standing.watched_at)
