@@ -15,10 +15,12 @@ from .outcome import Outcome, Status, TargetKey
 
 @attrs.define(eq=False)
 class _Ours:
-    """A VM that we took down: from when on lists may say that it is up, and how often they have."""
+    """A VM that we took down: since when, from when on lists may say that it is up, and what they said."""
 
+    since: float
     finished_at: float = math.inf
     seen_up: int = 0
+    seen_down: bool = False
 
 
 @attrs.define(eq=False)
@@ -26,12 +28,14 @@ class Availability:
     """Counts what is down, and lets a VM be taken down only while that leaves at most ``allowed`` down.
 
     A VM is down by our doing from `reserve` on: for good, where what was or may have been done leaves it so;
-    else until lists that were asked for after its outcome show it running, twice or unlocked, since the first
-    may be stale. Others are down when the last list says so.
+    else until lists that were asked for after its outcome show it running, twice or unlocked. Lists may be
+    stale just after a change: where none has shown it down, they are believed ``stale_for`` seconds later.
+    Others are down when the last list says so.
     """
 
     allowed: int
     stays_down: bool
+    stale_for: float = 0.0
     blocked: bool = False
     changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _down: set[TargetKey] = attrs.field(factory=set, init=False)
@@ -58,12 +62,13 @@ class Availability:
                 self._down.add(key)
                 down.add(key)
                 if ours is not None:
-                    ours.seen_up = 0
+                    ours.seen_up, ours.seen_down = 0, True
                 continue
             self._down.discard(key)
             if ours is not None and ours.finished_at <= asked_at:
                 ours.seen_up += 1
-                if ours.seen_up >= 2 or vm.locked is False:
+                believed = ours.seen_down or asked_at >= ours.since + self.stale_for
+                if believed and (ours.seen_up >= 2 or vm.locked is False):
                     del self._ours[key]
         self.changed.set()
 
@@ -76,8 +81,13 @@ class Availability:
         if key not in self._down and key not in self._ours and self.count >= self.allowed:
             self.blocked = True
             return False
-        self._ours[key] = _Ours()
+        self._ours[key] = _Ours(asyncio.get_running_loop().time())
         return True
+
+    def presume_down(self, key: TargetKey) -> None:
+        """An earlier sitting left it down, until lists that are not stale say otherwise."""
+        now = asyncio.get_running_loop().time()
+        self._ours[key] = _Ours(now, finished_at=now)
 
     def holds(self, key: TargetKey) -> bool:
         """Whether a reserved VM may still go down, after the lists were read anew; else it is released."""

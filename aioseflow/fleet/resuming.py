@@ -47,6 +47,7 @@ class Resuming:
             kind = take_up(stored, steps)
             if kind == "final":
                 self.ledger.recall([outcome_of(stored, action, now)])
+                self._count(stored)
             else:
                 undecided.append((stored, kind))
         if (elsewhere := await self.ledger.book.open_elsewhere()) and undecided:
@@ -77,6 +78,14 @@ class Resuming:
                 self._decide(standing, stored, kind)
             else:
                 self._without_reading(standing, stored, kind, listed=key[:2] in read)
+
+    def _count(self, stored: StoredTarget) -> None:
+        """What an earlier sitting left down is down, also where its service cannot be listed now."""
+        left_so = stored.status in (Status.CHANGED, Status.UNCHANGED)
+        for crew in self.crews:
+            availability = crew.availability
+            if availability is not None and availability.stays_down and left_so:
+                availability.presume_down(key_of(stored))
 
     def take_up(self) -> None:
         """Go on with what was decided to go on, now that there are workers."""

@@ -55,7 +55,10 @@ class Sitting:
             windows = {each.name: UNFINISHED_PER_REQUEST * each.concurrency for each in self.accounts}
             window = sum(windows.values())
         if rollout.max_unavailable is not None and takes_down(orders.steps):
-            self.availability = Availability(allowed=1, stays_down=ends_down(orders.steps))
+            policy = orders.policy or SettlePolicy()
+            self.availability = Availability(
+                allowed=1, stays_down=ends_down(orders.steps), stale_for=policy.longest_poll
+            )
         names = [account.name for account in self.accounts]
         planned = {} if orders.plan is None else {vm.key: vm.why_not for vm in orders.plan.vms if vm.why_not}
         self.schedule = Schedule(self.ledger, rollout, names, window, self.availability, windows)

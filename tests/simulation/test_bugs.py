@@ -74,9 +74,9 @@ def _ignore_other_machines(patch: Patch) -> None:
 BUGS: Final[dict[str, tuple[Callable[[Patch], None], int]]] = {
     "a request is sent before its intent is durable": (_send_before_the_commit, 1),
     "a reboot is repeated after a reset": (_repeat_a_reboot_after_a_reset, 12),
-    "an open intent is taken for not done": (_take_an_open_intent_for_not_done, 2),
+    "an open intent is taken for not done": (_take_an_open_intent_for_not_done, 1),
     "a slot is leaked on cancel": (_leak_a_slot_on_cancel, 24),
-    "max_unavailable ignores other machines": (_ignore_other_machines, 3),
+    "max_unavailable ignores other machines": (_ignore_other_machines, 5),
 }
 """How each is put in, and the first seed that catches it: `first_seed` finds another when worlds change."""
 
