@@ -37,7 +37,6 @@ class Availability:
     stays_down: bool
     stale_for: float = 0.0
     blocked: bool = False
-    changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _down: set[TargetKey] = attrs.field(factory=set, init=False)
     _ours: dict[TargetKey, _Ours] = attrs.field(factory=dict, init=False)
     _read_at: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
@@ -70,7 +69,6 @@ class Availability:
                 believed = ours.seen_down or asked_at >= ours.since + self.stale_for
                 if believed and (ours.seen_up >= 2 or vm.locked is False):
                     del self._ours[key]
-        self.changed.set()
 
     def age(self, account: str, service_id: str, now: float) -> float:
         """Seconds since this service was last read."""
@@ -107,7 +105,6 @@ class Availability:
             del self._ours[key]
         elif not self.stays_down or outcome.status is Status.FAILED:
             self._ours[key].finished_at = asyncio.get_running_loop().time()
-        self.changed.set()
 
     def read_before(self, moment: float) -> list[tuple[str, str]]:
         """The services whose last list is older than a time of the loop's, the oldest first."""

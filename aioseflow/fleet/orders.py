@@ -15,9 +15,7 @@ from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdn
 from .actions.power import Await, Reboot, Start, Stop
 from .actions.usage import Usage
 from .health import HealthCheck
-from .outcome import TargetKey
 from .plan import Plan
-from .report.report import Undiscovered
 from .rollout import Rollout, Share
 from .select import Selection
 
@@ -106,31 +104,6 @@ def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Ro
         return None
     rollout = Rollout.from_document(stored)
     return rollout if healthy is None else attrs.evolve(rollout, healthy=healthy)
-
-
-def left_alone_in(document: Mapping[str, Any]) -> dict[TargetKey, str]:
-    """The VMs for which a plan does nothing, by a document."""
-    return {(account, service, vm): why for account, service, vm, why in document.get("left_alone", ())}
-
-
-def lost_in(document: Mapping[str, Any]) -> tuple[Undiscovered, ...]:
-    """What could not be listed for a plan, by a document."""
-    return tuple(
-        Undiscovered(account=account, service_id=service, cause=cause)
-        for account, service, cause in document.get("lost", ())
-    )
-
-
-def lost_of(plan: Plan) -> tuple[Undiscovered, ...]:
-    """What could not be listed for a plan."""
-    found = []
-    for line in plan.undiscovered:
-        place, _, cause = line.rpartition(": ")
-        account, _, service_id = place.rpartition("/")
-        found.append(
-            Undiscovered(account=account, service_id=None if service_id == "*" else service_id, cause=cause)
-        )
-    return tuple(found)
 
 
 def _is_given(field: attrs.Attribute[Any], value: object) -> bool:

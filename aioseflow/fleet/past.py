@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
@@ -138,9 +137,3 @@ def report_of(stored: StoredRun, *, alive: bool) -> Report:
         note=header.note,
         requested_by=header.requested_by,
     )
-
-
-def chosen(outcomes: Iterable[Outcome], statuses: Iterable[Status]) -> list[TargetKey]:
-    """The VMs that have one of these statuses."""
-    wanted = set(statuses)
-    return [outcome.key for outcome in outcomes if outcome.status in wanted]
