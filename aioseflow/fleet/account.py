@@ -70,6 +70,11 @@ class Sent(Protocol):
         ...
 
     @property
+    def refused(self) -> int:
+        """How many of these were turned away, and certainly did nothing."""
+        ...
+
+    @property
     def request(self) -> str:
         """Method and path."""
         ...

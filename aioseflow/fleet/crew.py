@@ -292,8 +292,10 @@ def _sent(exchanges: Sequence[Sent]) -> int:
 
 
 def _changing(exchanges: Sequence[Sent]) -> bool:
-    """Whether a request that is no mere reading may have left."""
-    return any(exchange.sent and not exchange.request.startswith("GET ") for exchange in exchanges)
+    """Whether a request that is no mere reading may have left, and was not just turned away."""
+    return any(
+        exchange.sent > exchange.refused and not exchange.request.startswith("GET ") for exchange in exchanges
+    )
 
 
 def _serves(vm: Vm | None) -> bool | None:

@@ -44,7 +44,7 @@ class Status(enum.StrEnum):
     UNKNOWN = "unknown"
     """It was sent, and what became of it could not be learned."""
     NOT_ATTEMPTED = "not_attempted"
-    """Nothing was sent."""
+    """Nothing was sent, or only what the provider turned away for now."""
 
 
 @attrs.frozen(kw_only=True)

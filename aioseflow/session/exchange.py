@@ -21,6 +21,7 @@ class Exchange:
         request: method and path as sent, ``"POST /service/9/vms/4/stop"``.
         attempts: how many times it was tried so far.
         sent: how many of these may have reached the server.
+        refused: how many of these were turned away for now, and certainly did nothing.
         sent_at: when it was sent last, in seconds of the loop's clock.
         status: HTTP status of the last answer, None while there is none.
         waits: seconds waited before each repeat.
@@ -31,6 +32,7 @@ class Exchange:
     request: str
     attempts: int = 0
     sent: int = 0
+    refused: int = 0
     sent_at: float = 0.0
     status: int | None = None
     raw_headers: Mapping[str, str] = attrs.field(default=_NO_HEADERS, repr=False)

@@ -344,6 +344,7 @@ class Session:
         shared, exchange = self.shared, trip.exchange
         status, seconds = exchange.status, now - ticket[0]
         throttled = fault is not None and fault.failure is Failure.THROTTLED
+        exchange.refused += throttled
         complete = fault is None or fault.error.status is not None
         if complete and not throttled:
             shared.counters.answered(trip.call.name, seconds)

@@ -300,3 +300,14 @@ async def test_vms_that_never_settle_take_no_place_from_another_account() -> Non
         run.cancel()
         report = await run
     check_adds_up(report)
+
+
+async def test_what_the_provider_turned_away_is_not_unknown_when_the_run_is_cancelled() -> None:
+    async with small_world((4,)) as (panel, seflow):
+        panel.faults.add(Fault("throttle", method="POST", seconds=30))
+        run = seflow.fleet.reboot().start()
+        await until(lambda: panel.count(method="POST") > 0 and run.progress.held != {})
+        run.cancel()
+        report = await run
+    assert statuses(report) == {"not_attempted": 4}
+    assert panel.effect_count("reboot") == 0
