@@ -18,6 +18,8 @@ from .sitting import Sitting
 
 _LIMIT: Final = "limit."
 _NEW: Final = 0.3  # weight of the last run in what is remembered
+_LOW: Final = 3.0  # requests in flight
+_SLOW: Final = 1.0  # requests a second
 _FEW: Final = 5  # VMs that a rate is taken from
 
 
@@ -29,7 +31,16 @@ async def limits_from(journal: Journal, accounts: Sequence[Account]) -> None:
             key.removeprefix(_LIMIT): value for key, value in known.items() if key.startswith(_LIMIT)
         }
         if limit:
-            account.remember(limit)
+            account.remember(_doubted(limit))
+
+
+def _doubted(limit: dict[str, Any]) -> dict[str, Any]:
+    """A very low limit may be an outage's doing: it is where the search begins again, not where it stays."""
+    if limit.get("limit", 0.0) < _LOW:
+        limit.pop("steady", None)
+    if limit.get("per_second", _SLOW) < _SLOW:
+        del limit["per_second"]
+    return limit
 
 
 async def notes_of(
