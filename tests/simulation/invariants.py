@@ -164,7 +164,8 @@ def _is_final(outcome: Outcome) -> bool:
 def _claim(story: Story, outcome: Outcome) -> list[str]:
     """Whether the panel shows what an outcome says.
 
-    - ``unchanged`` and ``not_attempted``: it never got a change of this VM.
+    - ``unchanged`` and ``not_attempted``: it never got a change of this VM, or, for the latter, answered
+      each with "not now".
     - ``changed``, verified: the VM was in the wanted state at some moment between start and end; a sequence
       has had all its effects.
     - ``changed``, not verified: it was accepted, and took effect unless the VM ignores such, or was so.
@@ -185,7 +186,8 @@ def _claim(story: Story, outcome: Outcome) -> list[str]:
         wrong.append(f"{outcome.attempts} attempts, and the panel got {_shown(sent)}")
     match outcome.status:
         case Status.UNCHANGED | Status.NOT_ATTEMPTED:
-            if sent:
+            turned_away = outcome.status is Status.NOT_ATTEMPTED and all(each.surely_refused for each in sent)
+            if sent and not turned_away:
                 wrong.append(f"{outcome.status} ({outcome.cause}), and the panel got {_shown(sent)}")
         case Status.CHANGED if outcome.verified:
             wanted = _WANTED.get(steps[-1])
