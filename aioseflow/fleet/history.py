@@ -33,7 +33,7 @@ from .orders import Orders, guard_of, policy_of, rollout_from, same_work, steps_
 from .outcome import Outcome, Status, TargetKey
 from .past import INTERRUPTED, key_of, outcome_of, report_of
 from .reconcile import Finding, decided, evidence_of, judge, record
-from .refusals import RunRefused
+from .refusals import RunRefused, require_same
 from .report.report import Report
 from .run import Run
 from .select import Matcher, Selection, Where, select
@@ -55,25 +55,17 @@ class History:
         check_run_id(run_id)
         known = self.archive.find(run_id)
         if known is not None:
-            self._require_same(run_id, known.orders.to_document(), orders)
+            require_same(run_id, same=same_work(known.orders.to_document(), orders))
             return known
         header = self._header(run_id)
         if header is None:
             return Run(self.accounts, orders, self.archive, run_id=run_id)
         mine = {account.name for account in self.accounts}
-        self._require_same(run_id, header.document if mine == set(header.accounts) else {}, orders)
+        same = mine == set(header.accounts) and same_work(header.document, orders)
+        require_same(run_id, same=same)
         return Run(
             self._accounts_of(header), orders, self.archive, run_id=run_id, history=self._loader(run_id)
         )
-
-    @staticmethod
-    def _require_same(run_id: str, document: Any, orders: Orders) -> None:
-        if not same_work(document, orders):
-            raise RunRefused(
-                f"run {run_id!r:.60} is there already and does something else; give another run_id",
-                reason="other_run",
-                run_id=run_id,
-            )
 
     def resume(
         self,

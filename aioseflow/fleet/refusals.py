@@ -44,3 +44,20 @@ def refuse_contested(taken: Mapping[TargetKey, str]) -> None:
         reason="in_another_run",
         run_id=first,
     )
+
+
+def require_same(run_id: str, *, same: bool) -> None:
+    """Raise `RunRefused` unless the run that has this id does the same."""
+    if not same:
+        raise RunRefused(
+            f"run {run_id!r:.60} is there already and does something else; give another run_id",
+            reason="other_run",
+            run_id=run_id,
+        )
+
+
+def only_error(error: BaseException) -> BaseException:
+    """The exception itself where a group holds just one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

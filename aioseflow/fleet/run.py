@@ -7,6 +7,7 @@ import secrets
 import warnings
 from collections.abc import AsyncIterator, Callable, Generator
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,10 +18,10 @@ from .book import Book
 from .journal import Journal, JournalError, RunHeader, StoredRun
 from .ledger import Ledger
 from .memory import limits_from, notes_of, stored_of
-from .orders import Orders
+from .orders import Orders, same_work
 from .outcome import Outcome, Progress
 from .past import is_complete
-from .refusals import RunRefused
+from .refusals import RunRefused, only_error, require_same
 from .report.report import Report, Undiscovered
 from .rollout import check_limit
 from .sitting import Sitting
@@ -259,9 +260,13 @@ class Run:
     def _record(self) -> None:
         """Make it durable that there is such a run; a file is written only where a journal was asked for."""
         journal = self._archive.journal
-        if journal is not None and not self._is_recorded:
-            journal.create(self._header())
-            self._is_recorded = True
+        if journal is None or self._is_recorded:
+            return
+        if not journal.create(self._header()) and (info := journal.look_up(self.run_id)) is not None:
+            # Somebody was quicker with this run_id since it was looked for: then it is that run.
+            require_same(self.run_id, same=same_work(info.header.document, self._orders))
+            self._history = partial(journal.read, self.run_id)
+        self._is_recorded = True
 
     async def _supervise(self) -> None:
         """Whatever ends the work, the last word is said."""
@@ -320,7 +325,7 @@ class Run:
             # Cancelling a run is an ending like any other: its report says what was not done.
             self._cancelled, cause = True, "cancelled"
         elif (error := inner.exception()) is not None:
-            self._error = _only(error)
+            self._error = only_error(error)
             cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
             cause = self._error.reason if isinstance(self._error, RunRefused) else cause
         else:
@@ -390,10 +395,3 @@ class Run:
         elif (error := task.exception()) is not None:
             self._error = self._error or error
         self._say_last_word("cancelled" if task.cancelled() else "run_failed")
-
-
-def _only(error: BaseException) -> BaseException:
-    """The exception itself where a group holds just one."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

@@ -22,6 +22,7 @@ from aioseflow import (
     JournalError,
     Reboot,
     Resize,
+    RunRefused,
     SeFlow,
     Status,
     Stop,
@@ -229,3 +230,19 @@ async def test_a_resume_that_is_ended_while_it_reads_back_forgets_nothing(
                 assert set(posts(panel).values()) == {1}
             else:
                 assert again.ok
+
+
+async def test_the_same_run_asked_for_twice_before_either_began_is_one_run(tmp_path: Path) -> None:
+    async with panel_and_client(journal=tmp_path / "runs") as (panel, seflow):
+        async with virtual_client(panel, journal=tmp_path / "runs") as other:
+            first, second = seflow.fleet.reboot(run_id="nightly"), other.fleet.reboot(run_id="nightly")
+            different = other.fleet.stop(run_id="evening")
+            evening = seflow.fleet.reboot(run_id="evening")
+            assert evening.id == "evening"
+            evening.cancel()
+            report = await first
+            assert statuses(await second) == statuses(report)
+            assert panel.repeated("reboot") == {}
+            with pytest.raises(RunRefused, match="something else"):
+                await different
+            assert panel.effect_count("stop") == 0
