@@ -71,29 +71,26 @@ def _ignore_other_machines(patch: Patch) -> None:
     patch.setattr(Availability, "read", read)
 
 
-BUGS: Final[dict[str, tuple[Callable[[Patch], None], int]]] = {
-    "a request is sent before its intent is durable": (_send_before_the_commit, 1),
-    "a reboot is repeated after a reset": (_repeat_a_reboot_after_a_reset, 12),
-    "an open intent is taken for not done": (_take_an_open_intent_for_not_done, 1),
-    "a slot is leaked on cancel": (_leak_a_slot_on_cancel, 24),
-    "max_unavailable ignores other machines": (_ignore_other_machines, 5),
+BUGS: Final[dict[str, Callable[[Patch], None]]] = {
+    "a request is sent before its intent is durable": _send_before_the_commit,
+    "a reboot is repeated after a reset": _repeat_a_reboot_after_a_reset,
+    "an open intent is taken for not done": _take_an_open_intent_for_not_done,
+    "a slot is leaked on cancel": _leak_a_slot_on_cancel,
+    "max_unavailable ignores other machines": _ignore_other_machines,
 }
-"""How each is put in, and the first seed that catches it: `first_seed` finds another when worlds change."""
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_deliberate_bug_is_caught(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_in, seed = BUGS[bug]
-    assert not tell_seed(seed).wrong
-    put_in(monkeypatch)
-    assert tell_seed(seed).wrong
+def test_a_deliberate_bug_is_caught_within_five_hundred_seeds(bug: str) -> None:
+    # Which seed it is depends on the Python: lives end at a step of theirs. It is among the first thirty.
+    assert first_seed(bug) is not None
 
 
 def first_seed(bug: str, seeds: Iterable[int] = range(500)) -> tuple[int, str] | None:
     """The first seed that catches a bug, and by which words."""
     for seed in seeds:
         with pytest.MonkeyPatch.context() as patch:
-            BUGS[bug][0](patch)
+            BUGS[bug](patch)
             wrong = tell_seed(seed).wrong
         if wrong and not tell_seed(seed).wrong:
             return seed, wrong[0]
