@@ -42,7 +42,7 @@ def change(action: Action, chosen: Chosen, *, yes: bool, wait: bool, output: Out
     _require_something(plan)
     # Outside of a loop: one that waits for the keyboard would not see Ctrl-C.
     confirm(page(plan, columns()), "Go on?")
-    return act(lambda fleet: fleet.run(plan, note=chosen.note), output, kept=kept, plan=plan)
+    return act(lambda fleet: fleet.run(plan, note=chosen.note), output, kept=kept)
 
 
 async def _plan(action: Action, options: dict[str, Any], kept: Journal) -> Plan:
@@ -67,14 +67,12 @@ def _require_something(plan: Plan) -> None:
     raise Refusal("nothing is selected: no such VM was found", Ending.NOTHING_SELECTED)
 
 
-def act(
-    make: Callable[[Fleet], Run], output: Output, *, kept: Journal | None = None, plan: Plan | None = None
-) -> int:
-    """Make a run and await it; the exit code. ``plan`` is what was confirmed, where it was asked."""
-    return asyncio.run(_act(make, output, kept or account.journal(), plan))
+def act(make: Callable[[Fleet], Run], output: Output, *, kept: Journal | None = None) -> int:
+    """Make a run and await it; the exit code."""
+    return asyncio.run(_act(make, output, kept or account.journal()))
 
 
-async def _act(make: Callable[[Fleet], Run], output: Output, kept: Journal, plan: Plan | None) -> int:
+async def _act(make: Callable[[Fleet], Run], output: Output, kept: Journal) -> int:
     from .live import view
     from .steer import steered
 

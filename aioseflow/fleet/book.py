@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .discover import service_name
-from .journal import Journal, JournalError, StoredLoss, TargetRow
+from .journal import Journal, JournalError, TargetRow
 from .outcome import Outcome, TargetKey
+from .past import loss_of
 from .report.report import Undiscovered
 
 if TYPE_CHECKING:
@@ -120,14 +121,5 @@ class Book:
     def ended(self, finished_at: datetime, error: str | None, lost: Sequence[Undiscovered]) -> None:
         """The run is over."""
         if self.journal is not None:
-            stored = [
-                StoredLoss(
-                    account=loss.account,
-                    service_id=loss.service_id,
-                    service_name=loss.service_name,
-                    cause=loss.cause,
-                    error=loss.error,
-                )
-                for loss in lost
-            ]
+            stored = [loss_of(loss) for loss in lost]
             self._put(self.journal.ended, finished_at=finished_at, error=error, undiscovered=stored)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
+from typing import TypeVar
 
 import attrs
 
 from .ledger import Standing
 from .rollout import interleave
+
+T = TypeVar("T")
 
 
 @attrs.define(eq=False)
@@ -44,6 +47,14 @@ class Line:
     ready: int = 0
     room: asyncio.Event = attrs.Factory(asyncio.Event)
 
+    def lane_of(self, standing: Standing) -> Lane:
+        """The lane of its service."""
+        service_id = standing.target.service.id
+        lane = self.lanes.get(service_id)
+        if lane is None:
+            lane = self.lanes[service_id] = Lane(len(self.lanes))
+        return lane
+
     def expect(self, sources: int, targets: int) -> None:
         """So many sources more, or fewer, and so many targets that are known and not ready."""
         self.expected += sources
@@ -51,9 +62,9 @@ class Line:
         self.room.set()
 
 
-def in_order(standings: Sequence[Standing]) -> Iterable[Standing]:
-    """The targets in the order in which they are begun: the service with most of them left first."""
-    lanes: dict[tuple[str, str], deque[Standing]] = {}
-    for standing in standings:
-        lanes.setdefault(standing.target.key[:2], deque()).append(standing)
+def in_order(items: Iterable[T], place_of: Callable[[T], tuple[str, str]]) -> Iterator[T]:
+    """What is to be begun, in order: of the places (accounts' services) the one with most left first."""
+    lanes: dict[tuple[str, str], deque[T]] = {}
+    for item in items:
+        lanes.setdefault(place_of(item), deque()).append(item)
     return (lanes[key].popleft() for key in interleave({key: len(lane) for key, lane in lanes.items()}))

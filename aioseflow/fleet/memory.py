@@ -10,9 +10,10 @@ from typing import Any, Final
 import attrs
 
 from .account import Account
-from .journal import Journal, RunHeader, RunInfo, StoredLoss, StoredRun, StoredTarget, TargetRow
+from .journal import Journal, RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
 from .ledger import Ledger
 from .outcome import Outcome, Status
+from .past import loss_of
 from .report.report import Report
 from .sitting import Sitting
 
@@ -118,16 +119,7 @@ def stored_of(header: RunHeader, ledger: Ledger, report: Report, *, discovered: 
             finished_at=report.finished_at,
             targets=len(ledger.targets),
             counts={status.value: count for status, count in report.counts.items()},
-            undiscovered=tuple(
-                StoredLoss(
-                    account=lost.account,
-                    service_id=lost.service_id,
-                    service_name=lost.service_name,
-                    cause=lost.cause,
-                    error=lost.error,
-                )
-                for lost in report.undiscovered
-            ),
+            undiscovered=tuple(map(loss_of, report.undiscovered)),
             error=None if report.error is None else str(report.error),
         ),
         discovered=discovered,

@@ -114,6 +114,17 @@ def undiscovered_of(loss: StoredLoss) -> Undiscovered:
     )
 
 
+def loss_of(lost: Undiscovered) -> StoredLoss:
+    """A service that could not be listed, as it is kept."""
+    return StoredLoss(
+        account=lost.account,
+        service_id=lost.service_id,
+        service_name=lost.service_name,
+        cause=lost.cause,
+        error=lost.error,
+    )
+
+
 def report_of(stored: StoredRun, *, alive: bool) -> Report:
     """What is kept of a run, as a report; ``alive`` says that some process is still at it."""
     info = stored.info

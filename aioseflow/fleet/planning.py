@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,10 +14,11 @@ from .account import Account
 from .actions.action import Skip, ends_down, held, is_down, takes_down
 from .discover import Listed
 from .intake import skip_of
+from .lanes import in_order
 from .memory import expect
 from .orders import Orders
 from .plan import Plan, PlannedVm
-from .rollout import Rollout, interleave, worst_down
+from .rollout import Rollout, worst_down
 from .sitting import Sitting, line_of
 
 _POLLS_EXPECTED = 3  # lists of a service until its VMs have settled
@@ -41,24 +41,16 @@ async def make_plan(
     accounts: tuple[Account, ...], orders: Orders, sitting: Sitting, known: Mapping[str, Mapping[str, float]]
 ) -> Plan:
     """List everything and say what a run would do. Raises what the run would raise before it begins."""
-    async with asyncio.TaskGroup() as tasks:
-        listings = [tasks.create_task(crew.intake.list_everything()) for crew in sitting.crews]
-    seen: list[tuple[str, Listed]] = []
-    targets = []
-    for crew, task in zip(sitting.crews, listings, strict=True):
-        found, listed = task.result()
-        targets += found
-        seen += [(crew.account.name, each) for each in listed]
+    targets, seen = await sitting.list_everything()
     sitting.check(targets, seen)
     if (error := sitting.error) is not None:
         raise error
     found_entries = (entry for name, listed in seen for entry in _entries(orders, sitting, name, listed))
     # What a panel lists twice is one VM.
     entries = list({(*entry.place, entry.vm.id): entry for entry in found_entries}.values())
-    acting = list(_in_order(entry for entry in entries if entry.why_not is None))
+    acting = list(in_order((entry for entry in entries if entry.why_not is None), lambda entry: entry.place))
     rollout = orders.rollout or Rollout(same_cause=None)
-    batched = rollout.canary is not None or rollout.batches is not None
-    batches = rollout.sizes(len(acting)) if batched else ()
+    batches = rollout.sizes(len(acting)) if rollout.has_batches else ()
     numbers: list[int | None] = [number for number, size in enumerate(batches, 1) for _ in range(size)]
     numbers = numbers or [None for _ in acting]
     counts = Counter(entry.account for entry in acting)
@@ -108,15 +100,6 @@ def _entries(orders: Orders, sitting: Sitting, account: str, listed: Listed) -> 
             skip: Skip | None = skip_of(orders.steps, vm)
             why = skip.cause if skip is not None else held(vm) if changes else None
         yield _Found(account, service, vm, why)
-
-
-def _in_order(entries: Iterable[_Found]) -> Iterable[_Found]:
-    lanes: dict[tuple[str, str], list[_Found]] = {}
-    for entry in entries:
-        lanes.setdefault(entry.place, []).append(entry)
-    order = list(interleave({place: len(lane) for place, lane in lanes.items()}))
-    turns = {place: iter(lane) for place, lane in lanes.items()}
-    return (next(turns[place]) for place in order)
 
 
 def _worst_down(

@@ -100,11 +100,7 @@ class Resuming:
             or standing.step
             or crews[standing.target.account].intake.needing([standing])
         ]
-        if self.schedule.rollout.canary is not None or self.schedule.rollout.batches is not None:
-            self.schedule.add_batches(needing)
-        else:
-            self.schedule.total = len(needing)
-            self.schedule.add(needing)
+        self.schedule.add_all(needing)
 
     def _standing(self, stored: StoredTarget, kind: TakeUp) -> Standing:
         """It stands such that whatever ends the run before it is decided says what is true of it."""

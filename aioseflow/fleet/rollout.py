@@ -175,14 +175,14 @@ class Rollout:
     def _unavailable(self) -> Share | None:
         return None if self.max_unavailable is None else Share.parse(self.max_unavailable, "max_unavailable")
 
+    @property
+    def has_batches(self) -> bool:
+        """Whether it goes batch by batch."""
+        return self.canary is not None or self.batches is not None
+
     def needs_everything(self) -> bool:
         """Whether all targets must be known before the first is acted on."""
-        return (
-            self.canary is not None
-            or self.batches is not None
-            or self.max_unavailable is not None
-            or isinstance(self.max_failures, str)
-        )
+        return self.has_batches or self.max_unavailable is not None or isinstance(self.max_failures, str)
 
     def sizes(self, total: int) -> tuple[int, ...]:
         """The batches of ``total`` targets, canary first: each at least 1, together ``total``."""

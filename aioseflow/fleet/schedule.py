@@ -93,7 +93,7 @@ class Schedule:
                 self.ledger.give_up(standing, self.stopping)
                 continue
             line = self._lines[standing.target.account]
-            lane = self._lane_of(line, standing)
+            lane = line.lane_of(standing)
             if lane.stopped:
                 self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="same_cause")
                 continue
@@ -102,11 +102,14 @@ class Schedule:
             self._offer(line, lane)
         self.kick()
 
-    def add_batches(self, standings: Sequence[Standing]) -> None:
-        """All that there is to act on, to be begun batch by batch."""
+    def add_all(self, standings: Sequence[Standing]) -> None:
+        """All that there is to act on, to be begun batch by batch where the rollout has any."""
         self.total = len(standings)
+        if not self.rollout.has_batches:
+            self.add(standings)
+            return
         self.batch_sizes = self.rollout.sizes(len(standings))
-        ordered = iter(in_order(standings))
+        ordered = in_order(standings, lambda standing: standing.target.key[:2])
         for number, size in enumerate(self.batch_sizes):
             batch = [next(ordered) for _ in range(size)]
             for standing in batch:
@@ -143,7 +146,7 @@ class Schedule:
         if self.stopping is not None:
             self.ledger.give_up(standing, self.stopping)
             return
-        lane = self._lane_of(line, standing)
+        lane = line.lane_of(standing)
         standing.idle = True
         lane.waiting.appendleft(standing)
         line.ready += 1
@@ -152,7 +155,7 @@ class Schedule:
     def answered(self, standing: Standing) -> None:
         """A worker is done with it, for now or for good."""
         line = self._lines[standing.target.account]
-        lane = self._lane_of(line, standing)
+        lane = line.lane_of(standing)
         self.in_flight -= 1
         lane.in_flight -= 1
         if lane.steps:
@@ -207,19 +210,19 @@ class Schedule:
         standing = self._next_step(line)
         if standing is None and self.stopping is None:
             standing = self._begin(line)
-            if standing is None and line.again and not self._is_full(self._lane_of(line, line.again[0])):
+            if standing is None and line.again and not self._is_full(line.lane_of(line.again[0])):
                 standing = line.again.popleft()
         if standing is not None:
             standing.idle = False
             self.in_flight += 1
-            self._lane_of(line, standing).in_flight += 1
+            line.lane_of(standing).in_flight += 1
         return standing
 
     def _next_step(self, line: Line) -> Standing | None:
         # What was begun is finished, whatever stops the rest.
         while line.steps:
             standing = line.steps.popleft()
-            lane = self._lane_of(line, standing)
+            lane = line.lane_of(standing)
             if not self._is_full(lane):
                 return standing
             lane.steps.append(standing)  # until `answered`: other services' steps do not wait for it
@@ -268,18 +271,10 @@ class Schedule:
     def _is_full(self, lane: Lane) -> bool:
         return self.rollout.per_service is not None and lane.in_flight >= self.rollout.per_service
 
-    @staticmethod
-    def _lane_of(line: Line, standing: Standing) -> Lane:
-        service_id = standing.target.service.id
-        lane = line.lanes.get(service_id)
-        if lane is None:
-            lane = line.lanes[service_id] = Lane(len(line.lanes))
-        return lane
-
     def _return(self, standing: Standing) -> None:
         self.in_flight -= 1
         line = self._lines[standing.target.account]
-        self._lane_of(line, standing).in_flight -= 1
+        line.lane_of(standing).in_flight -= 1
 
     # -- what stops it ------------------------------------------------------------------------------------
 
@@ -365,7 +360,7 @@ class Schedule:
         most = self.rollout.same_cause
         if most is None or outcome.status is Status.NOT_ATTEMPTED:
             return
-        lane = self._lane_of(self._lines[standing.target.account], standing)
+        lane = self._lines[standing.target.account].lane_of(standing)
         refused = bad and isinstance(outcome.error, ApiError | PermissionDenied)
         if not refused or outcome.cause != lane.cause:
             lane.cause, lane.same = outcome.cause if refused else None, 0

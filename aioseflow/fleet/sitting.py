@@ -174,7 +174,8 @@ class Sitting:
 
     # -- everything before anything -----------------------------------------------------------------------
 
-    async def _take_everything(self) -> None:
+    async def list_everything(self) -> tuple[list[Target], list[tuple[str, Listed]]]:
+        """Read all lists of all accounts: the targets, and everything that was listed, with its account."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 listings = [tasks.create_task(crew.intake.list_everything()) for crew in self.crews]
@@ -188,6 +189,10 @@ class Sitting:
             for crew, task in zip(self.crews, listings, strict=True)
             for listed in task.result()[1]
         ]
+        return found, seen
+
+    async def _take_everything(self) -> None:
+        found, seen = await self.list_everything()
         self.check(found, seen)
         if self.orders.plan is not None:
             # Lists come in any order, and batches are made of the order.
@@ -205,11 +210,7 @@ class Sitting:
             allowed = self.schedule.rollout.unavailable_allowed(len(standings))
             self.availability.allowed = allowed or 1
         needing = [standing for standing in standings if intakes[standing.target.account].needing([standing])]
-        if self.schedule.rollout.canary is not None or self.schedule.rollout.batches is not None:
-            self.schedule.add_batches(needing)
-        else:
-            self.schedule.total = len(needing)
-            self.schedule.add(needing)
+        self.schedule.add_all(needing)
 
     def check(self, found: list[Target], seen: list[tuple[str, Listed]]) -> None:
         """Raise `InvalidArgument` for what keeps the run from beginning, now that everything was listed."""
