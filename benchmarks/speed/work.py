@@ -1,0 +1,77 @@
+"""What every peer is asked to do, so that all do the same."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from .server import FIRST_SERVICE, VMS_PER_SERVICE
+
+IN_FLIGHT: Final = 64
+USERNAME: Final = "me@example.com"
+PASSWORD: Final = "not-a-secret"  # noqa: S105
+CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 120.0
+CALL_SECONDS: Final = CONNECT_SECONDS + ANSWER_SECONDS
+
+HEADERS: Final = {
+    "Authorization": "Basic " + base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode(),
+    "Accept": "application/json",
+}
+FORM: Final = {**HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Peer(Protocol):
+    """One way to talk to the panel. Every coroutine does so many calls, `IN_FLIGHT` at a time."""
+
+    async def stop(self, calls: int) -> None:
+        """``POST …/stop`` of so many VMs."""
+        ...
+
+    async def list(self, calls: int) -> None:
+        """``GET …/vms``, 50 VMs, so many times."""
+        ...
+
+    async def get(self, calls: int) -> None:
+        """``GET /service/…`` so many times."""
+        ...
+
+    async def fleet(self, calls: int) -> None:
+        """Find out what there is, and stop all of it: so many VMs in services of 50."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def targets(calls: int) -> list[tuple[int, str]]:
+    """So many VMs, no two alike within some thousands, as (service, VM)."""
+    return [
+        (FIRST_SERVICE + (number // VMS_PER_SERVICE) % 64, f"{number % 4096}-{number % VMS_PER_SERVICE}")
+        for number in range(calls)
+    ]
+
+
+def base(port: int, vms: int) -> str:
+    """The base URL of a panel that has so many VMs."""
+    return f"http://127.0.0.1:{port}/s{max(1, vms // VMS_PER_SERVICE)}"
+
+
+class Count:
+    """How many answers were as they should be."""
+
+    def __init__(self) -> None:
+        self.right = 0
+
+    def stopped(self, said: dict[str, object]) -> None:
+        assert said["status"] is True
+        self.right += 1
+
+
+Do = Callable[[Peer, int], Awaitable[None]]
+WORK: Final[dict[str, Do]] = {
+    "stop": lambda peer, calls: peer.stop(calls),
+    "list": lambda peer, calls: peer.list(calls),
+    "get": lambda peer, calls: peer.get(calls),
+    "fleet": lambda peer, calls: peer.fleet(calls),
+}
