@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Coroutine
+from typing import Any
 from weakref import WeakSet
 
 import aiohttp
@@ -20,7 +22,8 @@ _served: WeakSet[asyncio.BaseProtocol] = WeakSet()
 class WitnessedRequest(aiohttp.ClientRequest):
     """A request that notes when there is a connection for it: from then on its bytes may have left."""
 
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+    # No coroutine of its own, since it only looks on.
+    def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         """Write the request."""
         exchange = current_exchange.get(None)
         protocol = conn.protocol
@@ -29,7 +32,7 @@ class WitnessedRequest(aiohttp.ClientRequest):
             if not reused:
                 _served.add(protocol)
             exchange.leaving(self.loop.time(), reused=reused)
-        return await super().send(conn)
+        return super().send(conn)
 
 
 # Without this hook an attempt counts as sent from its beginning, which is never wrong, only less exact.

@@ -81,6 +81,9 @@ def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes)
         payload = parse(body)
     except Unparsed as reason:
         unparsed = reason
+    else:
+        if status == 200 and _is_plain(call, payload):
+            return payload
     errors = _errors(payload)
     answer = _Answer(call, status, headers, body, payload, tuple(code for code, _ in errors))
     if status == 429 or _WAIT_CODE in answer.codes:
@@ -103,6 +106,13 @@ def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes)
     if call.changes:
         _check_accepted(answer)
     return payload
+
+
+def _is_plain(call: Call[Any], payload: Any) -> bool:
+    """Whether nothing below could find fault with it, nor make anything else of it: nearly every answer."""
+    if payload.__class__ is not dict or call.markup or payload.get("error"):
+        return False
+    return not call.changes or payload.get("status", True) is True
 
 
 def _throttled(answer: _Answer, waits: list[float]) -> Fault:

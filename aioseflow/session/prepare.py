@@ -5,6 +5,7 @@ Bodies are PHP form data: ``resources[1557][9953]=2``. DELETE carries its parame
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,10 +14,12 @@ import attrs
 
 from ..errors import InvalidArgument
 from ..identifiers import check_id
-from .call import PLACEHOLDER, Call
+from .call import Call
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]{0,99}")
 
 
-@attrs.frozen
+@attrs.define
 class Prepared:
     """A request ready to be sent: ``target`` is path and query, percent-encoded, below the base URL."""
 
@@ -26,9 +29,20 @@ class Prepared:
 
 def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
     """Split ``values`` into path segments and parameters; a parameter that is None is not sent."""
-    segments = {name: quote(check_id(values[name], name), safe="") for name in call.placeholders}
-    path = PLACEHOLDER.sub(lambda match: segments[match[1]], call.path_template)
-    parameters = {name: value for name, value in values.items() if value is not None and name not in segments}
+    placeholders, segments = call.placeholders, []
+    for name in placeholders:
+        value = values[name]
+        # Nearly every id is such a text: check_id() would let it pass and quote() leave it alone.
+        if value.__class__ is str and value.isalnum() and value.isascii():
+            segments.append(value)
+        else:
+            segments.append(str(value) if value.__class__ is int else _segment(value, name))
+    path = call.format % tuple(segments)
+    if len(values) == len(placeholders):
+        return Prepared(path, None)
+    parameters = {
+        name: value for name, value in values.items() if value is not None and name not in placeholders
+    }
     if not parameters:
         return Prepared(path, None)
     encoded = _encoded(parameters)
@@ -37,6 +51,12 @@ def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
     if call.method == "DELETE":
         return Prepared(f"{path}?{encoded}", None)
     return Prepared(path, encoded.encode("ascii"))
+
+
+def _segment(value: Any, name: str) -> str:
+    if value.__class__ is str and _PLAIN_ID.fullmatch(value):
+        return str(value)
+    return quote(check_id(value, name), safe="")
 
 
 def _encoded(parameters: Mapping[str, Any]) -> str | None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
 import attrs
 from tenacity import AsyncRetrying, RetryCallState
-from yarl import URL
 
 from ..decoding import decode
 from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
@@ -57,25 +55,36 @@ class _Trip(Generic[T]):
     identity: str | None
     exchange: Exchange
     lane: Lane
+    manner: _Manner
     until: float = math.inf
+
+
+@attrs.frozen
+class _Manner:
+    """How long the exchanges of one kind of call may take, in seconds."""
+
+    answer: float
+    exchange: float
+    timeout: aiohttp.ClientTimeout
+
+    @classmethod
+    def of(cls, timeouts: Timeouts, *, changes: bool) -> _Manner:
+        # What the connection takes is aiohttp's affair, which costs nothing where one is kept; the rest is
+        # `Deadlines`'. Its `total=` could not be told from a request that never left.
+        timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
+        return cls(timeouts.for_answer(changes=changes), timeouts.for_exchange(changes=changes), timeout)
 
 
 class Session:
     """A view of one account's way to the network: how its calls are made. See `Shared` for the account."""
 
-    __slots__ = ("_change_timeout", "_options", "_read_timeout", "shared")
+    __slots__ = ("_change", "_options", "_read", "shared")
 
     def __init__(self, shared: Shared, options: Options) -> None:
         self.shared = shared
         self._options = options
-        timeouts = options.timeouts
-        # No `total=` of aiohttp's: it could not be told from a request that never left.
-        self._read_timeout, self._change_timeout = (
-            aiohttp.ClientTimeout(
-                total=None, connect=timeouts.connect, sock_read=timeouts.for_answer(changes=changes)
-            )
-            for changes in (False, True)
-        )
+        self._read = _Manner.of(options.timeouts, changes=False)
+        self._change = _Manner.of(options.timeouts, changes=True)
 
     def __repr__(self) -> str:
         return f"<Session {self.shared!r}>"
@@ -101,8 +110,10 @@ class Session:
         )
         identity = None if call.identity is None else str(values[call.identity])
         options = self._options
-        lane = Lane.ACTION if call.changes else options.lane
-        trip = _Trip(call, prepared, identity, exchange, lane)
+        if call.changes:
+            trip = _Trip(call, prepared, identity, exchange, Lane.ACTION, self._change)
+        else:
+            trip = _Trip(call, prepared, identity, exchange, options.lane, self._read)
         try:
             loop = self.shared.require_open()
             self.shared.counters.calls += 1
@@ -182,49 +193,57 @@ class Session:
         raise RequestTimeout(f"not sent: its turn did not come within {self._options.deadline:g} s")
 
     async def _send(self, trip: _Trip[Any], loop: asyncio.AbstractEventLoop) -> bytes:
-        shared, call, exchange = self.shared, trip.call, trip.exchange
-        timeouts, once = self._options.timeouts, call.safety is Safety.ONCE
+        shared, call, exchange, manner = self.shared, trip.call, trip.exchange, trip.manner
+        once = call.safety is Safety.ONCE
         if once:
             # What the panel has closed meanwhile must be seen as closed before a connection is picked.
             await asyncio.sleep(0)
         now = loop.time()
-        seconds = min(timeouts.for_exchange(changes=call.changes), trip.until - now)
-        if seconds <= 0:
+        until = min(now + manner.exchange, trip.until)
+        if until <= now:
             raise RequestTimeout(f"not sent: the deadline of {self._options.deadline:g} s has passed")
         shared.counters.attempts += 1
         exchange.begin(now)
         if shared.events.wants(Sent):
             self._tell(trip, Sent)
         current_exchange.set(exchange)
+        watch = shared.deadlines.begin(exchange, now, manner.answer, until)
+        connections = shared.connections
         try:
-            # This timer bounds what drips, too; whether anything had left when it rang, the exchange knows.
-            async with (
-                asyncio.timeout(seconds),
-                shared.connections.pick(once=once).request(
-                    call.method,
-                    URL(shared.base + trip.prepared.target, encoded=True),
-                    data=trip.prepared.body,
-                    # An empty form is a form too: aiohttp would call an empty body an octet stream.
-                    headers=shared.headers(form=call.method in _WITH_BODY),
-                    allow_redirects=False,
-                    middlewares=_MIDDLEWARES,
-                    timeout=self._change_timeout if call.changes else self._read_timeout,
-                    **shared.connections.options,  # type: ignore[arg-type]  # proxy and TLS, if any
-                ) as response,
-            ):
+            # Without `async with`, which is two coroutines more: what was read to its end is released.
+            response = await connections.pick(once=once).request(
+                call.method,
+                shared.url(trip.prepared.target),
+                data=trip.prepared.body,
+                # An empty form is a form too: aiohttp would call an empty body an octet stream.
+                headers=shared.headers(form=call.method in _WITH_BODY),
+                allow_redirects=False,
+                middlewares=_MIDDLEWARES,
+                timeout=manner.timeout,
+                **connections.options,  # type: ignore[arg-type]  # proxy and TLS, if any
+            )
+            try:
                 exchange.status, exchange.raw_headers = response.status, response.headers
                 body = await read_body(response)
-                if exchange.reused_connection:
-                    shared.connections.answered()
-                return body
+            except BaseException:
+                response.close()
+                raise
         except NETWORK_ERRORS as error:
             fault = classify(error, exchange)
         except asyncio.CancelledError as cancelled:
-            if call.changes and exchange.may_have_left:
-                cancelled.add_note(
-                    f"{call.name}: {exchange.request} had been sent; whether the panel acted is not known"
-                )
-            raise
+            if not shared.deadlines.rang_alone(watch):
+                if call.changes and exchange.may_have_left:
+                    cancelled.add_note(
+                        f"{call.name}: {exchange.request} had been sent; whether the panel acted is not known"
+                    )
+                raise
+            fault = classify(TimeoutError(), exchange)
+        else:
+            if exchange.reused_connection:
+                connections.answered()
+            return body
+        finally:
+            shared.deadlines.end(watch)
         # Outside the handler: aiohttp's exceptions hold the request with its headers, and none may be
         # chained to an error that a user prints or pickles.
         if fault.failure in (Failure.NEVER_LEFT, Failure.CERTIFICATE):
@@ -343,17 +362,14 @@ class Session:
         """Count an answer, and tell it to whoever listens."""
         shared, exchange = self.shared, trip.exchange
         status, seconds = exchange.status, now - ticket[0]
-        throttled = fault is not None and fault.failure is Failure.THROTTLED
-        exchange.refused += throttled
-        complete = fault is None or fault.error.status is not None
-        if complete and not throttled:
+        if fault is not None and fault.failure is Failure.THROTTLED:
+            exchange.refused += 1
+            if fault.error.status is not None:
+                self._tell(trip, Refused, status=status, retry_after=fault.error.retry_after)
+        elif fault is None or fault.error.status is not None:
             shared.counters.answered(trip.call.name, seconds)
-        kind = Refused if throttled else Answered
-        if complete and shared.events.wants(kind):
-            about: Mapping[str, Any] = {"seconds": seconds}
-            if throttled and fault is not None:
-                about = {"retry_after": fault.error.retry_after}
-            self._tell(trip, kind, status=status, **about)
+            if shared.events.wants(Answered):
+                self._tell(trip, Answered, status=status, seconds=seconds)
 
     def _tell(self, trip: _Trip[Any], kind: type[Event], **facts: Any) -> None:
         exchange = trip.exchange

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from multidict import CIMultiDict
 from yarl import URL
 
 from ..__about__ import __version__
 from ..config import Credentials
 from ..errors import ConfigurationError, SeFlowError, Throttled, TransportError
 from .breaker import Breaker, Ending, ending_of
-from .budget import RetryBudget
+from .budget import TOKENS, RetryBudget
 from .circuit import AskForCredentials, AuthCircuit
 from .connections import Connections
+from .deadlines import Deadlines
 from .events import CircuitChanged, Events, Hook, LimitChanged
 from .gate import Gate, Lane, Ticket, Waiter
 from .limit import AdaptiveLimit, Limit
@@ -44,6 +46,7 @@ class Shared:
         application: str | None = None,
     ) -> None:
         self.base = str(base_url)
+        self._base_url, self._base_path = base_url, base_url.raw_path.rstrip("/")
         self.connections = connections
         self.gate = Gate(limit)
         self.gate.alone = True
@@ -53,7 +56,9 @@ class Shared:
         self.budget = RetryBudget()
         self.counters = Counters()
         self.events = Events(name, hooks)
+        self.deadlines = Deadlines()
         self.longest_wait = longest_wait
+        self._is_well = False
         self._agent = f"aioseflow/{__version__}" + (f" {application}" if application else "")
         self._use_headers()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -87,6 +92,7 @@ class Shared:
             if not sleeping.done():
                 sleeping.set_exception(self._not_usable())
         await self.connections.close()
+        self.deadlines.shut()
 
     def require_open(self) -> asyncio.AbstractEventLoop:
         """The loop that the client lives in; `ConfigurationError` before `open`, after `close`, elsewhere."""
@@ -119,21 +125,33 @@ class Shared:
 
     # -- credentials --------------------------------------------------------------------------------------
 
-    def headers(self, *, form: bool) -> dict[str, str]:
+    def url(self, target: str) -> URL:
+        """The whole URL of what is below the base, percent-encoded already."""
+        if "?" in target:
+            return URL(self.base + target, encoded=True)
+        # Nothing is parsed: a third of what it takes to make a URL of a text.
+        return self._base_url.with_path(self._base_path + target, encoded=True)
+
+    def headers(self, *, form: bool) -> CIMultiDict[str]:
         """The headers of a request; with ``form``, of one that has a body."""
         return self._form_headers if form else self._headers
 
     def _use_headers(self) -> None:
-        self._headers: dict[str, str] = {
-            "Authorization": self.circuit.authorization,
-            "Accept": "application/json",
-            "User-Agent": self._agent,
-            **self.connections.headers,
-        }
-        self._form_headers = {**self._headers, "Content-Type": "application/x-www-form-urlencoded"}
+        # As aiohttp wants them: of anything else it would make one for each request.
+        self._headers: CIMultiDict[str] = CIMultiDict(
+            {
+                "Authorization": self.circuit.authorization,
+                "Accept": "application/json",
+                "User-Agent": self._agent,
+                **self.connections.headers,
+            }
+        )
+        self._form_headers = CIMultiDict(self._headers)
+        self._form_headers["Content-Type"] = "application/x-www-form-urlencoded"
 
     def reset(self, credentials: Credentials | None) -> None:
         """Close the circuit, perhaps with other credentials; the next request goes alone."""
+        self._is_well = False
         self.circuit.reset(credentials)
         self._use_headers()
         self.gate.alone = True
@@ -159,6 +177,7 @@ class Shared:
         try:
             if not await self.circuit.renew():
                 return False
+            self._is_well = False
             self._use_headers()
             self.events.tell(CircuitChanged, state="closed", why="other credentials")
             return True
@@ -175,6 +194,11 @@ class Shared:
 
     def ended(self, lane: Lane, ticket: Ticket, used: str | None, fault: Fault | None, now: float) -> bool:
         """Draw the conclusions from how an attempt ended; True if it refused the credentials."""
+        if fault is None and self._is_well and used is self.circuit.authorization:
+            # One answer more: what follows would change nothing.
+            self.gate.leave(lane, ticket, now, Ending.ANSWERED)
+            return False
+        self._is_well = False
         failure = None if fault is None else fault.failure
         was_down = self.breaker.is_open
         ending = self.breaker.note(ending_of(fault), now)
@@ -201,6 +225,8 @@ class Shared:
             silent = f"no answer to {self.breaker.in_a_row} requests in a row"
             why = silent if is_down else "it answers again"
             self.events.tell(CircuitChanged, state="down" if is_down else "closed", why=why)
+        # Until something fails, or a repeat is paid for, which only follows a failure.
+        self._is_well = fault is None and not self.gate.alone and self.budget.tokens >= TOKENS
         return failure is Failure.LOGIN
 
     def held_too_long(self, now: float, until: float) -> Throttled | None:

@@ -58,11 +58,17 @@ class Body:
 
 async def read_body(response: ClientResponse) -> bytes:
     """The whole decoded body, counted as it streams; over the bound is a `Fault`."""
-    body, content = Body(), response.content
-    # No chunk is ever a local of this frame: a cancellation may show its locals.
+    content = response.content
+    # Most answers are one piece, and came with their head.
+    first = await content.readany()
+    if content.at_eof() and len(first) <= MAX_BODY_BYTES:
+        return first
+    body = Body()
+    body.add(first)
+    # No chunk is a local of this frame while it waits: a cancellation may show its locals.
+    del first
     while body.add(await content.readany()):
         if body.size > MAX_BODY_BYTES:
-            response.close()
             raise Fault(
                 Failure.UNREADABLE,
                 DecodeError(

@@ -26,7 +26,7 @@ RECORD: Final = "/record"
 def vm(service: int, number: int) -> dict[str, Any]:
     """A virtual machine as panels list it, of ten fields."""
     return {
-        "id": f"{service}-{number}",
+        "id": str(4001 + (service - FIRST_SERVICE) * VMS_PER_SERVICE + number),
         "label": f"vm-{number}.example.net",
         "status": "running",
         "locked": False,

@@ -47,7 +47,7 @@ class Peer(Protocol):
 def targets(calls: int) -> list[tuple[int, str]]:
     """So many VMs, no two alike within some thousands, as (service, VM)."""
     return [
-        (FIRST_SERVICE + (number // VMS_PER_SERVICE) % 64, f"{number % 4096}-{number % VMS_PER_SERVICE}")
+        (FIRST_SERVICE + (number // VMS_PER_SERVICE) % 64, str(4001 + number % 4096))
         for number in range(calls)
     ]
 
