@@ -30,8 +30,8 @@ class Call(Generic[T]):
     ``key`` names where in the answer the result stands (alternatives in order of preference, empty for the
     whole answer); ``identity`` is the path value that says which of several objects was asked for;
     ``may_be_empty`` marks the one call where an empty body is an answer,
-    ``markup`` those that answer a piece of HTML. ``format`` is the path for ``%``, and ``changes`` says whether
-    the call changes something on the server.
+    ``markup`` those that answer a piece of HTML. ``path_format`` is the path for ``%``, and ``changes`` says
+    whether the call changes something on the server.
     """
 
     method: str = attrs.field(kw_only=False)
@@ -44,14 +44,14 @@ class Call(Generic[T]):
     may_be_empty: bool = False
     markup: bool = False
     placeholders: tuple[str, ...] = attrs.field(init=False)
-    format: str = attrs.field(init=False, repr=False)
+    path_format: str = attrs.field(init=False, repr=False)
     changes: bool = attrs.field(init=False, repr=False)
 
     @placeholders.default
     def _find_placeholders(self) -> tuple[str, ...]:
         return tuple(PLACEHOLDER.findall(self.path_template))
 
-    @format.default
+    @path_format.default
     def _as_format(self) -> str:
         return PLACEHOLDER.sub("%s", self.path_template.replace("%", "%%"))
 

@@ -37,7 +37,7 @@ def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
             segments.append(value)
         else:
             segments.append(str(value) if value.__class__ is int else _segment(value, name))
-    path = call.format % tuple(segments)
+    path = call.path_format % tuple(segments)
     if len(values) == len(placeholders):
         return Prepared(path, None)
     parameters = {

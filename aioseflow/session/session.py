@@ -17,6 +17,7 @@ from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
 from ..policy import RetryPolicy, Timeouts
 from ..safety import Safety
 from .call import Call
+from .connections import MIDDLEWARES
 from .envelope import judge
 from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange
@@ -24,11 +25,10 @@ from .gate import Lane, Ticket
 from .prepare import Prepared, prepare
 from .retry import TABLE, Failure, Fault, History, Rule, next_wait
 from .shared import Shared
-from .transport import NETWORK_ERRORS, classify, no_replay, read_body
+from .transport import NETWORK_ERRORS, classify, read_body
 
 T = TypeVar("T")
 
-_MIDDLEWARES = (no_replay,)
 _WITH_BODY = frozenset({"POST", "PUT"})
 _jitter = random.Random()  # noqa: S311 - not a secret
 
@@ -218,7 +218,7 @@ class Session:
                 # An empty form is a form too: aiohttp would call an empty body an octet stream.
                 headers=shared.headers(form=call.method in _WITH_BODY),
                 allow_redirects=False,
-                middlewares=_MIDDLEWARES,
+                middlewares=MIDDLEWARES,
                 timeout=manner.timeout,
                 **connections.options,  # type: ignore[arg-type]  # proxy and TLS, if any
             )

@@ -5,31 +5,13 @@ from __future__ import annotations
 import ssl
 
 import aiohttp
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp import ClientResponse
 
 from ..errors import DecodeError, RequestTimeout, TransportError
 from ..policy import MAX_BODY_BYTES
-from .connections import HAS_WITNESS
-from .exchange import Exchange, current_exchange
+from .connections import ConnectionDropped
+from .exchange import Exchange
 from .retry import Failure, Fault
-
-
-class ConnectionDropped(Exception):
-    """The connection broke after the request had been written (the cause is aiohttp's own exception)."""
-
-
-async def no_replay(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """A client middleware that hides a dropped connection from aiohttp, which would send GET, PUT and
-    DELETE once more. It runs inside aiohttp's replay loop, whose ``except`` knows only these classes."""
-    exchange = current_exchange.get(None)
-    if HAS_WITNESS and exchange is not None:
-        exchange.connecting()
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise ConnectionDropped from error
 
 
 class Body:
