@@ -22,11 +22,11 @@ class Watch:
         self.cancels = task.cancelling()
         self.rang = False
 
-    @property
-    def due(self) -> float:
-        """When it is overdue, as things stand now."""
+    def due(self, now: float) -> float:
+        """When it is overdue; while it has not left, when it could be at the earliest."""
         exchange = self.exchange
-        return min(self.until, exchange.sent_at + self.answer) if exchange.may_have_left else self.until
+        since = exchange.sent_at if exchange.may_have_left else now
+        return min(self.until, since + self.answer)
 
 
 class Deadlines:
@@ -89,7 +89,7 @@ class Deadlines:
         for watch in self._under_way:
             if watch.rang:
                 continue
-            due = watch.due
+            due = watch.due(now)
             if due <= now:
                 watch.rang = True
                 watch.task.cancel()
