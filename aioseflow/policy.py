@@ -53,8 +53,8 @@ def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int)
 class Timeouts:
     """How long one exchange may take, in seconds, counted after the concurrency gate.
 
-    ``connect`` covers DNS, TCP and TLS. ``read`` is for the answer to a call that changes nothing, ``change``
-    to one that does: hypervisors take 8 to 30 s, and a time-out there leaves an outcome unknown. ``exchange``
+    ``connect`` covers DNS, TCP and TLS. ``read`` is for the answer to a call that changes nothing, from when the
+    request left to its last byte, ``change`` to one that does: hypervisors take 8 to 30 s, and a time-out there leaves an outcome unknown. ``exchange``
     bounds all of it, from connecting to the last byte; None is ``connect`` and the answer's time together.
     """
 

@@ -148,7 +148,7 @@ class Events:
 
     def wants(self, kind: type[Event]) -> bool:
         """Whether anybody would see such an event."""
-        return bool(self._hooks) or _LOGS[kind].isEnabledFor(kind.level)
+        return True if self._hooks else _LOGS[kind].isEnabledFor(kind.level)
 
     def tell(self, kind: type[Event], **facts: Any) -> None:
         """Make the event and show it, if anybody wants it."""

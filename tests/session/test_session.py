@@ -32,6 +32,7 @@ from aioseflow import (
     Timeouts,
     TransportError,
 )
+from aioseflow.session.connections import no_replay
 
 OK = http('{"status": true}')
 SERVICES = http('{"services": []}')
@@ -95,6 +96,19 @@ async def test_a_lost_answer_is_repeated_by_us_and_by_nobody_else(
     assert (exchanges[0].attempts, exchanges[0].sent, len(exchanges[0].waits)) == (3, 3, 2)
     assert caught.value.attempts == 3
     assert caught.value.may_have_acted == (name != "READ")
+
+
+@pytest.mark.parametrize("name", REPEATED)
+async def test_where_aiohttp_has_no_such_hook_a_middleware_keeps_it_from_repeating(
+    wire: Wire, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aioseflow.session.connections.GuardedResponse", aiohttp.ClientResponse)
+    monkeypatch.setattr("aioseflow.session.session.MIDDLEWARES", (no_replay,))
+    wire.answer = Play(then="close")
+    async with client(wire.url, retry=None) as seflow:
+        with pytest.raises(SeFlowError):
+            await CALLS[name](seflow)
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["fresh", "reused"])
