@@ -13,7 +13,8 @@ from typing import Any, Final
 import attrs
 
 _FEW: Final = 6  # so many in flight tell what the work takes
-_WINDOW: Final = (16.0, 64.0)
+_FEWEST: Final = 16  # answers of a window ...
+_MOST: Final = 64
 _SMOOTH: Final = 0.1
 _NEAR: Final = math.log(1.15)
 _DRAINED: Final = math.log(1.43)
@@ -85,7 +86,8 @@ class SilentQueue:
 
     def answered(self, now: float, sent_at: float, in_flight_then: int, size: float) -> float | None:
         """Count an answer; the new size, if there is reason for one."""
-        took = math.log(min(1e6, max(now - sent_at, 1e-6)))
+        seconds = now - sent_at
+        took = math.log(seconds if 1e-6 < seconds < 1e6 else min(1e6, max(seconds, 1e-6)))
         self._recent = took if self._recent is None else self._recent + _SMOOTH * (took - self._recent)
         if self._base is None:
             if in_flight_then <= _FEW:
@@ -99,8 +101,9 @@ class SilentQueue:
             return None
         self._sum += took
         self._in_flight += in_flight_then
-        self._count += 1
-        if self._count < min(_WINDOW[1], max(_WINDOW[0], size)):
+        self._count = count = self._count + 1
+        # So many as the limit, but at least and at most; written so that no call of every call pays for it.
+        if count < _FEWEST or (count < _MOST and count < size):
             return None
         mean, in_flight = self._sum / self._count, self._in_flight / self._count
         self._restart(now)

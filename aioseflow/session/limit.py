@@ -220,17 +220,24 @@ class AdaptiveLimit:
         self._refused_share *= 1 - _SHARE_OF_ONE
         self._lost_share *= 1 - _SHARE_OF_ONE
         self._noise.sent(self._size)
-        self._pace.sent(now)
         if now < self._refill_until:
             self._held = max(self._held, now + self._refill_gap)
-        self.not_before = max(self._held, self._pace.following)
+        pace = self._pace
+        if pace.rate is None and pace.most is None:
+            # Most providers have no pace, and this is a part of every call.
+            self.not_before = self._held
+        else:
+            pace.sent(now)
+            self.not_before = max(self._held, pace.following)
 
     def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
         """Count an answer; the limit grows while it binds."""
         binds = in_flight + 1 >= self.value or in_flight_then >= self.value
-        if self._pace.succeeded(now, sent_at, in_flight_then, binds):
+        pace = self._pace
+        if pace.succeeded(now, sent_at, in_flight_then, binds):
             self.why = "the pace no longer binds"
-        self.not_before = max(self._held, self._pace.following)
+        unpaced = pace.rate is None and pace.most is None
+        self.not_before = self._held if unpaced else max(self._held, pace.following)
         size = self._latency.answered(now, sent_at, in_flight_then, self._size)
         self._row += 1
         if in_flight_then > self._carried:
@@ -250,7 +257,11 @@ class AdaptiveLimit:
             self._step = self._step_cap
         if size is not None:
             self._move(size, self._latency.why)
-        elif binds and self._latency.lets_grow:
+        elif (
+            binds
+            and (self._size < self.maximum or self._size > self._proven)  # else it would stay as it is
+            and self._latency.lets_grow
+        ):
             self._move(
                 min(self._size + self._step, max(self._size, self._latency.cap)), "grown: nothing refused"
             )

@@ -31,10 +31,11 @@ class Noise:
 
     def sent(self, size: float) -> None:
         """Count a request that goes out at this size of the limit."""
-        self._sent += 1
         if size >= self.high:
-            self._start(size)
+            self.high = size
+            self._sent = self._refused = 0
         else:
+            self._sent += 1
             # A height of long ago is no measure of a fall.
             self.high -= _STALE * (self.high - size)
         if self.share:
