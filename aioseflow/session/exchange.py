@@ -67,7 +67,9 @@ class Exchange:
 
     def connecting(self) -> None:
         """A connection is being made, or looked for: nothing has left yet."""
-        self.not_sent()
+        if self._left:
+            self.sent -= 1
+            self._left = False
 
     def leaving(self, now: float, *, reused: bool) -> None:
         """There is a connection, and the request is about to be written to it."""
@@ -78,9 +80,7 @@ class Exchange:
 
     def not_sent(self) -> None:
         """This attempt did not leave this machine."""
-        if self._left:
-            self.sent -= 1
-            self._left = False
+        self.connecting()
 
 
 _capturing: ContextVar[tuple[list[Exchange], ...]] = ContextVar("aioseflow_capturing", default=())
