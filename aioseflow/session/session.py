@@ -165,7 +165,7 @@ class Session:
     def _judged(trip: _Trip[Any], body: bytes) -> Any:
         # A frame of its own: the body may carry passwords, and what is shown of a failure shows locals.
         exchange = trip.exchange
-        return judge(trip.call, cast("int", exchange.status), exchange.raw_headers, body)
+        return judge(trip.call, exchange.status or 0, exchange.raw_headers, body)
 
     async def _queue(self, trip: _Trip[Any], loop: asyncio.AbstractEventLoop) -> Ticket:
         """Wait for a slot at the gate, no longer than the call's deadline and the policy allow."""
