@@ -205,6 +205,11 @@ def texts(value: Any, _type: object = None) -> tuple[str, ...]:
 
 def addresses(value: Any, _type: object = None) -> tuple[str, ...]:
     """Address texts: of a list of texts or of objects, an object keyed by id, one object or one text."""
+    if value.__class__ is list and len(value) == 1 and value[0].__class__ is str:
+        value = value[0]  # most machines have one
+    if value.__class__ is str:
+        only = value.strip()
+        return (only,) if only else ()
     if isinstance(value, list) and {*map(type, value)} == {str}:
         return tuple([stripped for item in value if (stripped := item.strip())])
     if isinstance(value, dict) and any(isinstance(value.get(key), str) for key in _ADDRESS_KEYS):

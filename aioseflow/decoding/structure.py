@@ -1,7 +1,7 @@
 """How one object, and one list of them, is read: the converter and the shapes of the models.
 
-There is one cattrs converter. Its hooks for a class are generated functions that know no path; only when
-one fails is the object read once more, field by field, to say where.
+There is one cattrs converter, which knows the hook of every type. A class's hook is generated once and knows
+no path; only when it fails is the object read once more, field by field, to say where.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import attrs
 import cattrs
-from cattrs.gen import make_dict_structure_fn, override
 
 from ..models import (
     Accepted,
@@ -51,7 +50,6 @@ _FIELD_HOOKS: Final[dict[tuple[type, str], Hook]] = {
     (Accepted, "info"): php.as_is,
     (BandwidthUsage, "from_"): php.epoch,
     (BandwidthUsage, "to"): php.epoch,
-    (Vm, "power"): php.as_is,
     (Vm, "ip_texts"): php.addresses,
     (Vm, "uptime"): php.whole_or_text,
 }
@@ -63,6 +61,18 @@ _SCALARS: Final[dict[Any, Hook]] = {
     dt.datetime: php.stamp,
     dt.date: php.day,
     Secret: php.secret,
+}
+
+# What needs no call, where a value comes as it mostly does: a call is half of what a field takes.
+_DIGITS: Final = "v.__class__ is str and v.isdecimal() and v.isascii() and len(v) < 19"
+_AS_CODE: Final[dict[Hook, str]] = {
+    php.as_is: "v",
+    php.identity: "v if v.__class__ is str and v.isalnum() else {hook}(v, None)",
+    php.text: "v if v.__class__ is str else {hook}(v, None)",
+    php.flag: "v if v.__class__ is bool else {hook}(v, None)",
+    php.whole: f"int(v) if {_DIGITS} else {{hook}}(v, None)",
+    php.decimal: f"Decimal(v) if {_DIGITS} else {{hook}}(v, None)",
+    php.whole_or_text: f"int(v) if {_DIGITS} else {{hook}}(v, None)",
 }
 
 _converter: Final = cattrs.Converter(detailed_validation=False)
@@ -168,15 +178,17 @@ def _object_hook(cls: type) -> Hook:
     attrs.resolve_types(cls)
     spellings = _spellings(cls)
     hooks: dict[str, Hook] = {}
-    overrides: Any = {"extra": override(rename=_EXTRA, struct_hook=php.as_is)}
-    for name, keys in spellings.items():
+    for name in spellings:
         own_hook = _FIELD_HOOKS.get((cls, name))
         hooks[name] = own_hook or _converter.get_structure_hook(getattr(attrs.fields(cls), name).type)
-        overrides[name] = override(rename=keys[0], struct_hook=hooks[name])
-    build: Hook = make_dict_structure_fn(cls, _converter, _cattrs_detailed_validation=False, **overrides)
-    known = frozenset(keys[0] for keys in spellings.values())
+    build = _builder(cls, spellings, hooks)
     respelt = tuple(keys for keys in spellings.values() if len(keys) > 1)
     adapt = _ADAPTERS.get(cls)
+
+    def respell(value: Object) -> Object:
+        for keys in respelt:
+            value = _respelt(value, keys)
+        return value
 
     def read(value: Any, _type: Any) -> Any:
         if value.__class__ is not dict:
@@ -184,20 +196,15 @@ def _object_hook(cls: type) -> Hook:
                 raise Mismatch("an object", value)
             value = {}
         source = value
-        for keys in respelt:
-            if not value.get(keys[0]):
-                value = _respelt(value, keys)
         if adapt is not None:
-            value = adapt(value)
-        if not known.issuperset(value):
-            value = _with_extra(value, known)
+            value = adapt(respell(value))
         try:
-            return build(value, cls)
-        except (Mismatch, KeyError):
-            pass
-        raise locate(value, source)
+            return build(value, respell)
+        except (Mismatch, KeyError) as reason:
+            failed = reason
+        raise locate(respell(value), source, failed)
 
-    def locate(value: Object, source: Object) -> Mismatch:
+    def locate(value: Object, source: Object, failed: Mismatch | KeyError) -> Mismatch:
         missing: list[str] = []
         for name, (key, *others) in spellings.items():
             if key not in value:
@@ -209,6 +216,8 @@ def _object_hook(cls: type) -> Hook:
                 given = (other for other in others if is_nothing(source.get(key)) and other in source)
                 mismatch.path.insert(0, next(given, key))
                 return mismatch
+        if isinstance(failed, Mismatch):
+            return failed  # of what no field is for
         # The required field comes first in every class.
         return Mismatch("a value that is always there", MISSING, missing[0])
 
@@ -226,14 +235,60 @@ def _respelt(value: Object, keys: tuple[str, ...]) -> Object:
     return value
 
 
-def _with_extra(value: Object, known: frozenset[str]) -> Object:
+def _builder(
+    cls: type, spellings: Mapping[str, tuple[str, ...]], hooks: Mapping[str, Hook]
+) -> Callable[[Object, Callable[[Object], Object]], Any]:
+    """A generated function that makes an object of a parsed one.
+
+    A list of thousands of VMs is nearly all that a fleet decodes. What cattrs generates passes every field by
+    name to an ``__init__`` that goes around the frozen class's ``__setattr__`` for each of them: 66,000
+    instructions a VM, of 27,000 for all of it by hand. Here an object begins as one of a subclass that is not
+    frozen, and ends as one of its class.
+    """
+    # Both, or Python would look the one up for every field.
+    thawed = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    finish, finished, finished_keys = _FINISHERS.get(cls, (None, (), ()))
+    names: dict[str, Any] = {
+        "cls": cls,
+        "draft": type(cls.__name__, (cls,), {"__slots__": (), **thawed}),
+        "new": object.__new__,
+        "known": frozenset((*(keys[0] for keys in spellings.values()), *finished_keys)),
+        "extra_of": _extra,
+        "finish": finish,
+        "Decimal": Decimal,
+    }
+    lines = ["def build(o, respell):"]
+    if canonical := [f"o.get({keys[0]!r})" for keys in spellings.values() if len(keys) > 1]:
+        lines += [f" if not ({' and '.join(canonical)}):", "  o = respell(o)"]
+    lines += [" d = new(draft)", " d.extra = {} if known.issuperset(o) else extra_of(o, known)"]
+    for name, (key, *_) in spellings.items():
+        if name in finished:
+            continue
+        default = getattr(attrs.fields(cls), name).default
+        names[f"h_{name}"], names[f"d_{name}"] = hooks[name], default
+        read = _AS_CODE.get(hooks[name], "{hook}(v, None)").format(hook=f"h_{name}")
+        if default is attrs.NOTHING:
+            lines += [f" v = o[{key!r}]", f" d.{name} = {read}"]
+        else:
+            made = "d_{}.factory()" if isinstance(default, attrs.Factory) else "d_{}"  # type: ignore[arg-type]
+            lines += [f" if {key!r} in o:", f"  v = o[{key!r}]", f"  d.{name} = {read}"]
+            lines += [" else:", f"  d.{name} = {made.format(name)}"]
+    if finish is not None:
+        lines.append(" finish(d, o)")
+    lines += [" d.__class__ = cls", " return d"]
+    exec("\n".join(lines), names)  # noqa: S102 - of the names and keys of our own classes
+    build: Callable[[Object, Callable[[Object], Object]], Any] = names["build"]
+    return build
+
+
+def _extra(value: Object, known: frozenset[str]) -> Object:
     extra = {key: value[key] for key in value if key not in known and key is not _EXTRA}
     extra.update(value.get(_EXTRA, ()))
     for key, item in extra.items():
         # Most are plain, and conceal() copies.
         if is_secret_key(key) or isinstance(item, dict | list):
             extra[key] = _concealed(item, key)
-    return {**value, _EXTRA: extra}
+    return extra
 
 
 def _concealed(item: Any, *path: str) -> Any:
@@ -252,6 +307,8 @@ def _hidden(item: Any) -> Any:
 
 
 def _adapt_accepted(value: Object) -> Object:
+    if value.get("status").__class__ is bool and "info" not in value:
+        return value
     # The panel has acted: nothing that it says about it may turn that into an error.
     value = dict(value)
     extra: Object = {}
@@ -269,30 +326,38 @@ def _adapt_availability(value: Object) -> Object:
     return value
 
 
-def _adapt_vm(value: Object) -> Object:
-    value = dict(value)
-    extra: Object = {}
-    word: str | None = None
-    power = PowerState.UNKNOWN
-    for key in ("state", "status", "power"):
-        said = value.get(key)
-        if not (said is None or said == "" or isinstance(said, dict | list)):
-            word, power = php.word(said), PowerState.read(said)
-            del value[key]
-            break
-    if "power" in value:
-        extra["power"] = value["power"]
-    value["power"], value["power_word"] = power, word
+_POWER_KEYS: Final = ("state", "status", "power")
+
+
+def _finish_vm(vm: Any, value: Object) -> None:
+    """Power, which the first of several keys says that says anything; and addresses that are objects."""
+    vm.power_word, vm.power = None, PowerState.UNKNOWN
+    left: Object = {}
+    unsaid = True
+    for key in _POWER_KEYS:
+        if key not in value:
+            continue
+        said = value[key]
+        if unsaid and not (said is None or said == "" or said.__class__ is dict or said.__class__ is list):
+            vm.power_word = said if said.__class__ is str else php.word(said)
+            vm.power = PowerState.read(said)
+            unsaid = False
+        else:
+            left[key] = said
     ip = value.get("ip")
-    if isinstance(ip, dict) or (isinstance(ip, list) and dict in map(type, ip)):
-        extra["ip"] = ip  # objects say more than an address
-    return {**value, _EXTRA: extra} if extra else value
+    if ip.__class__ is dict or (ip.__class__ is list and dict in map(type, ip)):
+        left["ip"] = ip  # objects say more than an address
+    if left:
+        vm.extra.update(_extra(left, frozenset()))
 
 
 _ADAPTERS: Final[dict[type, Callable[[Object], Object]]] = {
     Accepted: _adapt_accepted,
     Availability: _adapt_availability,
-    Vm: _adapt_vm,
+}
+# What no single key says: the function, the fields that it sets, and the keys that it reads.
+_FINISHERS: Final[dict[type, tuple[Callable[[Any, Object], None], tuple[str, ...], tuple[str, ...]]]] = {
+    Vm: (_finish_vm, ("power", "power_word"), _POWER_KEYS),
 }
 
 
