@@ -21,6 +21,7 @@ LONGEST_PAUSE_IN_TROUBLE: Final = 8.0  # seconds; of a fleet's worker, between c
 UNFINISHED_PER_REQUEST: Final = 4  # VMs of a run with a threshold that may be begun and not yet settled
 LANE_SHARES: Final = (4, 2, 1)  # actions, reads, settle polls
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+LONG_BODY_BYTES: Final = 256 * 1024  # from here on an answer is decoded in slices, between which others run
 EXCERPT_CHARACTERS: Final = 300
 
 
@@ -53,9 +54,10 @@ def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int)
 class Timeouts:
     """How long one exchange may take, in seconds, counted after the concurrency gate.
 
-    ``connect`` covers DNS, TCP and TLS. ``read`` is for the answer to a call that changes nothing, from when the
-    request left to its last byte, ``change`` to one that does: hypervisors take 8 to 30 s, and a time-out there leaves an outcome unknown. ``exchange``
-    bounds all of it, from connecting to the last byte; None is ``connect`` and the answer's time together.
+    ``connect`` covers DNS, TCP and TLS. ``read`` is for the answer to a call that changes nothing, from when
+    the request left to the answer's last byte, ``change`` to one that does: hypervisors take 8 to 30 s, and a
+    time-out there leaves an outcome unknown. ``exchange`` bounds all of it, from connecting to the last byte;
+    None is ``connect`` and the answer's time together.
     """
 
     connect: float = attrs.field(default=10.0, validator=_seconds)

@@ -1,5 +1,5 @@
 """From parsed JSON to models."""
 
-from .find import decode
+from .find import Reading, decode
 
-__all__ = ["decode"]
+__all__ = ["Reading", "decode"]

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import functools
 import typing
-from typing import Any, Final, TypeVar
+from collections.abc import Generator, Iterator
+from itertools import islice
+from typing import Any, Final, Generic, TypeVar
 
 from ..errors import DecodeError
 from ..models import Availability, Ticket
 from ..secret import redact
+from .build import Object
 from .php import MISSING, Mismatch, is_nothing
 from .php import identity as read_identity
-from .structure import Object, Shape, shape_of
+from .structure import Shape, shape_of
 
 T = TypeVar("T")
+
+_SLICE: Final = 50  # objects
 
 # Calls whose answer stands at a place of its own, whatever the call says.
 _KEYS: Final[dict[type, tuple[str, ...]]] = {Ticket: ("ticket", "tickets"), Availability: ("details",)}
@@ -48,12 +53,75 @@ def decode(
         DecodeError: the payload has another shape, or holds another object than the one asked for.
     """
     try:
-        return typing.cast("T", _decode(returns, payload, key, identity))
+        answer: T = _decode(returns, payload, key, identity)
     except Mismatch as caught:
         mismatch = caught
+    else:
+        return answer
     # Outside the handler, so that what was found is not chained to the error.
+    raise _unreadable(mismatch, payload, call)
+
+
+class Reading(Generic[T]):
+    """`decode` of a list, in slices that take half a millisecond each; it takes the same arguments.
+
+    Its repr shows nothing of the answer, nor do the frames of whoever waits between two steps.
+    """
+
+    __slots__ = ("_steps", "answer")
+
+    answer: T
+
+    def __init__(self, returns: type[T], payload: Any, *, key: tuple[str, ...] = (), call: str) -> None:
+        self._steps = _in_slices(returns, payload, key, call)
+
+    def __repr__(self) -> str:
+        return "<Reading>"
+
+    def __iter__(self) -> Iterator[None]:
+        """Read it, with a pause after each slice; `answer` is there in the end. Raises `DecodeError`."""
+        self.answer = yield from self._steps
+
+
+def _in_slices(returns: Any, payload: Any, key: tuple[str, ...], call: str) -> Generator[None, None, Any]:
+    cls, many = _promise(returns)
+    where = next((name for name in key if isinstance(payload, dict) and name in payload), None)
+    value = payload if where is None else payload[where]
+    if not many or (key and where is None) or not _is_many(value, shape_of(cls)):
+        return decode(returns, payload, key=key, call=call)
+    items: list[Any] = []
+    for part in _parts(value):
+        try:
+            items += shape_of(cls).read_many(part)
+        except Mismatch as caught:
+            mismatch = caught
+            break
+        yield
+    else:
+        return items
+    if isinstance(value, list) and mismatch.path and isinstance(mismatch.path[0], int):
+        mismatch.path[0] += len(items)
+    if where is not None:
+        mismatch.path.insert(0, where)
+    raise _unreadable(mismatch, payload, call)
+
+
+def _is_many(value: Any, shape: Shape) -> bool:
+    return isinstance(value, list) or (isinstance(value, dict) and shape.is_keyed(value))
+
+
+def _parts(value: list[Any] | dict[Any, Any]) -> Iterator[list[Any] | dict[Any, Any]]:
+    if isinstance(value, list):
+        yield from (value[start : start + _SLICE] for start in range(0, len(value), _SLICE))
+    else:
+        items = iter(value.items())
+        while part := dict(islice(items, _SLICE)):
+            yield part
+
+
+def _unreadable(mismatch: Mismatch, payload: Any, call: str) -> DecodeError:
     path = mismatch.json_path()
-    raise DecodeError(
+    return DecodeError(
         f"{call}: the panel's answer cannot be read at {path}: expected {mismatch.expected}, found "
         f"{mismatch.description()}; the error's payload is the answer without its secrets",
         path=path,
@@ -73,7 +141,9 @@ def _decode(returns: Any, payload: Any, key: tuple[str, ...], identity: str | No
         value = None if found is None else payload[found]
         if found is not None:
             path.append(found)
-    siblings = {name for name in _SIBLINGS.get(cls, ()) if isinstance(payload, dict) and name in payload}
+    siblings: set[str] = set()
+    if cls in _SIBLINGS and isinstance(payload, dict):
+        siblings = {name for name in _SIBLINGS[cls] if name in payload}
     try:
         if many:
             return shape.read_many(value)
@@ -102,13 +172,15 @@ def _find(cls: type, payload: Any, keys: tuple[str, ...]) -> str | None:
     """The key under which the answer stands; None where an empty answer is one."""
     if is_nothing(payload) and cls in _MAY_BE_NOTHING:
         return None
+    is_object = isinstance(payload, dict)
+    if is_object or payload == []:
+        for candidate in keys:
+            if candidate in payload:
+                return candidate
     expected = f"an object with {' or '.join(map(repr, keys))}"
-    if payload != [] and not isinstance(payload, dict):
-        raise Mismatch(expected, payload)
-    for candidate in keys:
-        if candidate in payload:
-            return candidate
-    raise Mismatch(expected, MISSING, keys[0])
+    if is_object or payload == []:
+        raise Mismatch(expected, MISSING, keys[0])
+    raise Mismatch(expected, payload)
 
 
 def _pick(shape: Shape, value: Any, identity: str | None, path: list[str | int]) -> Object:

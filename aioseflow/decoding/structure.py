@@ -33,10 +33,8 @@ from ..models import (
 from ..models.shared import address
 from ..secret import Secret, conceal, is_secret_key
 from . import php
+from .build import Finisher, Hook, Object, builder
 from .php import MISSING, Mismatch, is_nothing
-
-Hook = Callable[[Any, Any], Any]
-Object = dict[Any, Any]
 
 # Where `Model.extra` travels through the generated hooks: no key of a JSON object can be equal to it.
 _EXTRA: Final[Any] = ("extra",)
@@ -61,18 +59,6 @@ _SCALARS: Final[dict[Any, Hook]] = {
     dt.datetime: php.stamp,
     dt.date: php.day,
     Secret: php.secret,
-}
-
-# What needs no call, where a value comes as it mostly does: a call is half of what a field takes.
-_DIGITS: Final = "v.__class__ is str and v.isdecimal() and v.isascii() and len(v) < 19"
-_AS_CODE: Final[dict[Hook, str]] = {
-    php.as_is: "v",
-    php.identity: "v if v.__class__ is str and v.isalnum() else {hook}(v, None)",
-    php.text: "v if v.__class__ is str else {hook}(v, None)",
-    php.flag: "v if v.__class__ is bool else {hook}(v, None)",
-    php.whole: f"int(v) if {_DIGITS} else {{hook}}(v, None)",
-    php.decimal: f"Decimal(v) if {_DIGITS} else {{hook}}(v, None)",
-    php.whole_or_text: f"int(v) if {_DIGITS} else {{hook}}(v, None)",
 }
 
 _converter: Final = cattrs.Converter(detailed_validation=False)
@@ -181,7 +167,7 @@ def _object_hook(cls: type) -> Hook:
     for name in spellings:
         own_hook = _FIELD_HOOKS.get((cls, name))
         hooks[name] = own_hook or _converter.get_structure_hook(getattr(attrs.fields(cls), name).type)
-    build = _builder(cls, spellings, hooks)
+    build = builder(cls, spellings, hooks, _extra, _FINISHERS.get(cls))
     respelt = tuple(keys for keys in spellings.values() if len(keys) > 1)
     adapt = _ADAPTERS.get(cls)
 
@@ -233,52 +219,6 @@ def _respelt(value: Object, keys: tuple[str, ...]) -> Object:
             del value[spelling]
             break
     return value
-
-
-def _builder(
-    cls: type, spellings: Mapping[str, tuple[str, ...]], hooks: Mapping[str, Hook]
-) -> Callable[[Object, Callable[[Object], Object]], Any]:
-    """A generated function that makes an object of a parsed one.
-
-    A list of thousands of VMs is nearly all that a fleet decodes. What cattrs generates passes every field by
-    name to an ``__init__`` that goes around the frozen class's ``__setattr__`` for each of them: 66,000
-    instructions a VM, of 27,000 for all of it by hand. Here an object begins as one of a subclass that is not
-    frozen, and ends as one of its class.
-    """
-    # Both, or Python would look the one up for every field.
-    thawed = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    finish, finished, finished_keys = _FINISHERS.get(cls, (None, (), ()))
-    names: dict[str, Any] = {
-        "cls": cls,
-        "draft": type(cls.__name__, (cls,), {"__slots__": (), **thawed}),
-        "new": object.__new__,
-        "known": frozenset((*(keys[0] for keys in spellings.values()), *finished_keys)),
-        "extra_of": _extra,
-        "finish": finish,
-        "Decimal": Decimal,
-    }
-    lines = ["def build(o, respell):"]
-    if canonical := [f"o.get({keys[0]!r})" for keys in spellings.values() if len(keys) > 1]:
-        lines += [f" if not ({' and '.join(canonical)}):", "  o = respell(o)"]
-    lines += [" d = new(draft)", " d.extra = {} if known.issuperset(o) else extra_of(o, known)"]
-    for name, (key, *_) in spellings.items():
-        if name in finished:
-            continue
-        default = getattr(attrs.fields(cls), name).default
-        names[f"h_{name}"], names[f"d_{name}"] = hooks[name], default
-        read = _AS_CODE.get(hooks[name], "{hook}(v, None)").format(hook=f"h_{name}")
-        if default is attrs.NOTHING:
-            lines += [f" v = o[{key!r}]", f" d.{name} = {read}"]
-        else:
-            made = "d_{}.factory()" if isinstance(default, attrs.Factory) else "d_{}"  # type: ignore[arg-type]
-            lines += [f" if {key!r} in o:", f"  v = o[{key!r}]", f"  d.{name} = {read}"]
-            lines += [" else:", f"  d.{name} = {made.format(name)}"]
-    if finish is not None:
-        lines.append(" finish(d, o)")
-    lines += [" d.__class__ = cls", " return d"]
-    exec("\n".join(lines), names)  # noqa: S102 - of the names and keys of our own classes
-    build: Callable[[Object, Callable[[Object], Object]], Any] = names["build"]
-    return build
 
 
 def _extra(value: Object, known: frozenset[str]) -> Object:
@@ -355,9 +295,8 @@ _ADAPTERS: Final[dict[type, Callable[[Object], Object]]] = {
     Accepted: _adapt_accepted,
     Availability: _adapt_availability,
 }
-# What no single key says: the function, the fields that it sets, and the keys that it reads.
-_FINISHERS: Final[dict[type, tuple[Callable[[Any, Object], None], tuple[str, ...], tuple[str, ...]]]] = {
-    Vm: (_finish_vm, ("power", "power_word"), _POWER_KEYS),
+_FINISHERS: Final[dict[type, Finisher]] = {
+    Vm: Finisher(_finish_vm, sets=("power", "power_word"), reads=_POWER_KEYS),
 }
 
 

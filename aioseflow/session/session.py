@@ -12,9 +12,9 @@ import aiohttp
 import attrs
 from tenacity import AsyncRetrying, RetryCallState
 
-from ..decoding import decode
+from ..decoding import Reading, decode
 from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
-from ..policy import RetryPolicy, Timeouts
+from ..policy import LONG_BODY_BYTES, RetryPolicy, Timeouts
 from ..safety import Safety
 from .call import Call
 from .connections import MIDDLEWARES
@@ -57,6 +57,7 @@ class _Trip(Generic[T]):
     lane: Lane
     manner: _Manner
     until: float = math.inf
+    is_long: bool = False
 
 
 @attrs.frozen
@@ -153,16 +154,25 @@ class Session:
         if call.markup:
             return cast("T", payload)
         try:
-            return decode(call.returns, payload, key=call.key, call=call.name, identity=trip.identity)
+            if not trip.is_long or trip.identity is not None:
+                return decode(call.returns, payload, key=call.key, call=call.name, identity=trip.identity)
+            reading = Reading(call.returns, payload, key=call.key, call=call.name)
+            # A cancellation may show the locals of this frame.
+            payload = None
+            for _ in reading:
+                await asyncio.sleep(0)
         except DecodeError as error:
             # Its frames hold the payload, in which there are passwords.
             failed = error.with_traceback(None)
+        else:
+            return reading.answer
         del payload
         failed.__context__ = None
         raise Fault(Failure.UNREADABLE, failed)
 
     @staticmethod
     def _judged(trip: _Trip[Any], body: bytes) -> Any:
+        trip.is_long = len(body) > LONG_BODY_BYTES
         # A frame of its own: the body may carry passwords, and what is shown of a failure shows locals.
         exchange = trip.exchange
         return judge(trip.call, exchange.status or 0, exchange.raw_headers, body)
