@@ -4,112 +4,153 @@
 ``seflow.fleet`` acts on every VM of every service at once and says truthfully what happened to each.
 """
 
+from typing import TYPE_CHECKING
+
 from .__about__ import __version__
-from .client import SeFlow
-from .endpoints.account import AccountFields
-from .errors import (
-    AddressNotAllowed,
-    ApiError,
-    AuthenticationError,
-    ConfigurationError,
-    DecodeError,
-    InvalidArgument,
-    NotFound,
-    OutcomeUnknown,
-    PermissionDenied,
-    RequestTimeout,
-    SeFlowError,
-    ServerError,
-    Throttled,
-    TransportError,
-)
-from .fleet import (
-    ALL,
-    Action,
-    CauseGroup,
-    Comparison,
-    Destroy,
-    Downtime,
-    Finding,
-    Fleet,
-    HealthCheck,
-    Journal,
-    JournalError,
-    Outcome,
-    Plan,
-    PlanDiff,
-    PlannedVm,
-    Progress,
-    Reboot,
-    RebuildNetwork,
-    Report,
-    Resize,
-    ResizeDisk,
-    Rollout,
-    Run,
-    RunHeader,
-    RunInfo,
-    RunIsActive,
-    RunNotFound,
-    RunRefused,
-    ServiceSummary,
-    SetRdns,
-    Skip,
-    StalePlan,
-    Start,
-    Status,
-    Stop,
-    Undiscovered,
-    Usage,
-    UsageGraphs,
-    Where,
-    http_check,
-    tcp_check,
-)
-from .identifiers import Id
-from .models import (
-    Accepted,
-    Account,
-    AvailableIp,
-    Balance,
-    Bandwidth,
-    BandwidthGraph,
-    Disk,
-    Domain,
-    Interface,
-    Invoice,
-    InvoiceItem,
-    PowerState,
-    RdnsEntry,
-    Service,
-    ServiceIp,
-    ServiceResources,
-    Template,
-    Ticket,
-    TicketReply,
-    UntrustedHtml,
-    UpgradeOptions,
-    UpgradeQuote,
-    Vm,
-    VmIp,
-)
-from .policy import RetryPolicy, SettlePolicy, Timeouts
-from .safety import Safety
-from .secret import Secret
-from .session.events import (
-    Answered,
-    CircuitChanged,
-    Event,
-    LimitChanged,
-    Refused,
-    Retried,
-    Sent,
-    Unknown,
-    Waiting,
-)
-from .session.exchange import Exchange
-from .session.limit import AdaptiveLimit, FixedLimit, Limit
-from .session.stats import Latency, Stats
+from .lazy import lazily
+
+if TYPE_CHECKING:
+    from .client import SeFlow
+    from .endpoints.account import AccountFields
+    from .errors import (
+        AddressNotAllowed,
+        ApiError,
+        AuthenticationError,
+        ConfigurationError,
+        DecodeError,
+        InvalidArgument,
+        NotFound,
+        OutcomeUnknown,
+        PermissionDenied,
+        RequestTimeout,
+        SeFlowError,
+        ServerError,
+        Throttled,
+        TransportError,
+    )
+    from .fleet import (
+        ALL,
+        Action,
+        CauseGroup,
+        Comparison,
+        Destroy,
+        Downtime,
+        Finding,
+        Fleet,
+        HealthCheck,
+        Journal,
+        JournalError,
+        Outcome,
+        Plan,
+        PlanDiff,
+        PlannedVm,
+        Progress,
+        Reboot,
+        RebuildNetwork,
+        Report,
+        Resize,
+        ResizeDisk,
+        Rollout,
+        Run,
+        RunHeader,
+        RunInfo,
+        RunIsActive,
+        RunNotFound,
+        RunRefused,
+        ServiceSummary,
+        SetRdns,
+        Skip,
+        StalePlan,
+        Start,
+        Status,
+        Stop,
+        Undiscovered,
+        Usage,
+        UsageGraphs,
+        Where,
+        http_check,
+        tcp_check,
+    )
+    from .identifiers import Id
+    from .models import (
+        Accepted,
+        Account,
+        AvailableIp,
+        Balance,
+        Bandwidth,
+        BandwidthGraph,
+        Disk,
+        Domain,
+        Interface,
+        Invoice,
+        InvoiceItem,
+        PowerState,
+        RdnsEntry,
+        Service,
+        ServiceIp,
+        ServiceResources,
+        Template,
+        Ticket,
+        TicketReply,
+        UntrustedHtml,
+        UpgradeOptions,
+        UpgradeQuote,
+        Vm,
+        VmIp,
+    )
+    from .policy import RetryPolicy, SettlePolicy, Timeouts
+    from .safety import Safety
+    from .secret import Secret
+    from .session.events import (
+        Answered,
+        CircuitChanged,
+        Event,
+        LimitChanged,
+        Refused,
+        Retried,
+        Sent,
+        Unknown,
+        Waiting,
+    )
+    from .session.exchange import Exchange
+    from .session.limit import AdaptiveLimit, FixedLimit, Limit
+    from .session.stats import Latency, Stats
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "client": "SeFlow",
+            "endpoints.account": "AccountFields",
+            "errors": (
+                "AddressNotAllowed ApiError AuthenticationError ConfigurationError DecodeError "
+                "InvalidArgument NotFound OutcomeUnknown PermissionDenied RequestTimeout SeFlowError "
+                "ServerError Throttled TransportError"
+            ),
+            "fleet": (
+                "ALL Action CauseGroup Comparison Destroy Downtime Finding Fleet HealthCheck Journal "
+                "JournalError Outcome Plan PlanDiff PlannedVm Progress Reboot RebuildNetwork Report "
+                "Resize ResizeDisk Rollout Run RunHeader RunInfo RunIsActive RunNotFound RunRefused "
+                "ServiceSummary SetRdns Skip StalePlan Start Status Stop Undiscovered Usage UsageGraphs "
+                "Where http_check tcp_check"
+            ),
+            "identifiers": "Id",
+            "models": (
+                "Accepted Account AvailableIp Balance Bandwidth BandwidthGraph Disk Domain Interface "
+                "Invoice InvoiceItem PowerState RdnsEntry Service ServiceIp ServiceResources Template "
+                "Ticket TicketReply UntrustedHtml UpgradeOptions UpgradeQuote Vm VmIp"
+            ),
+            "policy": "RetryPolicy SettlePolicy Timeouts",
+            "safety": "Safety",
+            "secret": "Secret",
+            "session.events": (
+                "Answered CircuitChanged Event LimitChanged Refused Retried Sent Unknown Waiting"
+            ),
+            "session.exchange": "Exchange",
+            "session.limit": "AdaptiveLimit FixedLimit Limit",
+            "session.stats": "Latency Stats",
+        },
+        modules="config decoding parts",
+    )
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them
     "SeFlow",

@@ -6,12 +6,13 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cache, cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 
+from . import parts
 from .config import (
     DEFAULT_BASE_URL,
     UNSET,
@@ -21,45 +22,13 @@ from .config import (
     find_proxy,
     find_tls,
 )
-from .endpoints.account import AccountEndpoints
-from .endpoints.billing import BillingEndpoints
-from .endpoints.domains import DomainsEndpoints
-from .endpoints.services import ServicesEndpoints
-from .endpoints.support import SupportEndpoints
-from .endpoints.vms import VmsEndpoints
 from .errors import ConfigurationError, SeFlowError
-from .fleet import Fleet
-from .fleet.account import Endable
-from .fleet.journal import Journal
-from .fleet.select import Exclude
-from .fleet.sitting import protection
 from .identifiers import Id
-from .models import ServiceMethod
 from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds
 from .secret import Masked, Secret
-from .session.call import READ, Call
-from .session.circuit import AskForCredentials
-from .session.connections import Connections
-from .session.events import Hook
-from .session.exchange import Exchange, capture
-from .session.gate import Lane
-from .session.limit import AdaptiveLimit, FixedLimit, Limit
-from .session.session import Options, Session
-from .session.shared import Shared
-from .session.stats import Stats
 
 _DEFAULT_RETRY: Final = RetryPolicy()
 _DEFAULT_TIMEOUTS: Final = Timeouts()
-
-# Newer installations only, and not in the provider's document; discovery asks it when `vms` is refused.
-_METHODS: Final = Call(
-    "GET",
-    "/service/{id}/methods",
-    name="services.methods",
-    key="methods",
-    returns=list[ServiceMethod],
-    safety=READ,
-)
 
 
 class SeFlow:
@@ -104,20 +73,20 @@ class SeFlow:
         *,
         base_url: str = DEFAULT_BASE_URL,
         name: str = "main",
-        limit: Limit | int | None = None,
+        limit: parts.Limit | int | None = None,
         retry: RetryPolicy | None = _DEFAULT_RETRY,
         timeouts: Timeouts | float = _DEFAULT_TIMEOUTS,
         deadline: float | None = None,
-        credentials: AskForCredentials | None = None,
-        hooks: Sequence[Hook] = (),
+        credentials: parts.AskForCredentials | None = None,
+        hooks: Sequence[parts.Hook] = (),
         proxy: str | Unset | None = UNSET,
         ca_file: str | os.PathLike[str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         connector: aiohttp.BaseConnector | None = None,
         application: str | None = None,
         allow_insecure: bool = False,
-        journal: str | os.PathLike[str] | Journal | None = None,
-        protected: Exclude = (),
+        journal: str | os.PathLike[str] | parts.Journal | None = None,
+        protected: parts.Exclude = (),
     ) -> None:
         # From here on no frame of ours shows a secret, should somebody log a traceback with its locals.
         password = password if isinstance(password, Secret) else Secret(password)
@@ -128,13 +97,13 @@ class SeFlow:
             raise ConfigurationError("the account's name is empty; leave it out or give a word")
         if application is not None and not (application.isascii() and application.isprintable()):
             raise ConfigurationError("application must be printable ASCII, such as 'my-bot/1.2'")
-        connections = Connections(
+        connections = parts.Connections(
             secure=url.scheme == "https",
             tls=find_tls(url, ca_file=ca_file, ssl_context=ssl_context),
             proxy=find_proxy(proxy, url),
             connector=connector,
         )
-        shared = Shared(
+        shared = parts.Shared(
             Credentials.check(username, password),
             url,
             name=name,
@@ -146,22 +115,22 @@ class SeFlow:
             application=application,
         )
         self.name = name
-        self._runs: dict[Endable, None] = {}
+        self._runs: dict[parts.Endable, None] = {}
         self._is_view = False
         self.protected = protected
-        self._journal = Journal(journal) if isinstance(journal, str | os.PathLike) else journal
-        protection(self)
-        self._bind(Session(shared, Options(retry, _timeouts(timeouts), _deadline(deadline))))
+        self._journal = parts.Journal(journal) if isinstance(journal, str | os.PathLike) else journal
+        parts.protection(self)
+        self._bind(parts.Session(shared, parts.Options(retry, _timeouts(timeouts), _deadline(deadline))))
 
-    def _bind(self, session: Session) -> None:
+    def _bind(self, session: parts.Session) -> None:
         self._session = session
-        self.account = AccountEndpoints(session)
-        self.billing = BillingEndpoints(session)
-        self.support = SupportEndpoints(session)
-        self.domains = DomainsEndpoints(session)
-        self.services = ServicesEndpoints(session)
-        self.vms = VmsEndpoints(session)
-        self.fleet = Fleet([self], journal=self._journal)
+        self.account = parts.AccountEndpoints(session)
+        self.billing = parts.BillingEndpoints(session)
+        self.support = parts.SupportEndpoints(session)
+        self.domains = parts.DomainsEndpoints(session)
+        self.services = parts.ServicesEndpoints(session)
+        self.vms = parts.VmsEndpoints(session)
+        self.fleet = parts.Fleet([self], journal=self._journal)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -224,7 +193,7 @@ class SeFlow:
             )
         shared.reset(given)
 
-    def stats(self) -> Stats:
+    def stats(self) -> parts.Stats:
         """Counters, the gate, the retry budget, the circuit and the latencies, as they are now."""
         return self._session.shared.stats()
 
@@ -257,13 +226,13 @@ class SeFlow:
                 "what with_options returns lives as long as its client: enter and close the client"
             )
 
-    def capture(self) -> AbstractContextManager[list[Exchange]]:
+    def capture(self) -> AbstractContextManager[list[parts.Exchange]]:
         """See what the calls of a block did on the wire.
 
         ``with seflow.capture() as exchanges:`` collects an `Exchange` for each call of this task, and of
         the tasks that it starts in the block.
         """
-        return capture()
+        return parts.capture()
 
     @property
     def concurrency(self) -> int:
@@ -273,9 +242,9 @@ class SeFlow:
         return max(limit.value, int(getattr(limit, "maximum", 0)))
 
     @cached_property
-    def polls(self) -> VmsEndpoints:
+    def polls(self) -> parts.VmsEndpoints:
         """``vms`` for reading back what is not finished yet: a lane of its own at the gate."""
-        return VmsEndpoints(self._session.with_options(lane=Lane.POLL))
+        return parts.VmsEndpoints(self._session.with_options(lane=parts.Lane.POLL))
 
     @property
     def held(self) -> float:
@@ -285,7 +254,7 @@ class SeFlow:
     def remembered(self) -> dict[str, Any]:
         """What the limit has learned, if it is one that learns."""
         limit = self._session.shared.gate.limit
-        return limit.state() if isinstance(limit, AdaptiveLimit) else {}
+        return limit.state() if isinstance(limit, parts.AdaptiveLimit) else {}
 
     def remember(self, limit: Mapping[str, Any]) -> None:
         """Start near a limit that an earlier session found, unless something was sent already."""
@@ -294,7 +263,7 @@ class SeFlow:
     async def has_vm_functions(self, service_id: Id) -> bool | None:
         """Whether a service offers VMs, from ``GET /service/@id/methods``; None if the panel does not say."""
         try:
-            methods = await self._session.request(_METHODS, id=service_id)
+            methods = await self._session.request(_methods(), id=service_id)
         except SeFlowError:
             return None
         return any("/vms" in (method.route or "") for method in methods)
@@ -303,19 +272,32 @@ class SeFlow:
         """Raise `ConfigurationError` unless calls can be made now."""
         self._session.shared.require_open()
 
-    def adopt(self, run: Endable) -> None:
+    def adopt(self, run: parts.Endable) -> None:
         """Cancel the run when this client is closed."""
         self._runs[run] = None
 
-    def release(self, run: Endable) -> None:
+    def release(self, run: parts.Endable) -> None:
         """The run has ended."""
         self._runs.pop(run, None)
 
 
-def _limit(limit: Limit | int | None) -> Limit:
+@cache
+def _methods() -> parts.Call[list[parts.ServiceMethod]]:
+    # Newer installations only, and not in the provider's document; discovery asks it when `vms` is refused.
+    return parts.Call(
+        "GET",
+        "/service/{id}/methods",
+        name="services.methods",
+        key="methods",
+        returns=list[parts.ServiceMethod],
+        safety=parts.READ,
+    )
+
+
+def _limit(limit: parts.Limit | int | None) -> parts.Limit:
     if limit is None:
-        return AdaptiveLimit(MAX_IN_FLIGHT)
-    return FixedLimit(limit) if isinstance(limit, int) else limit
+        return parts.AdaptiveLimit(MAX_IN_FLIGHT)
+    return parts.FixedLimit(limit) if isinstance(limit, int) else limit
 
 
 def _timeouts(timeouts: Timeouts | float) -> Timeouts:

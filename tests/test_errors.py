@@ -19,7 +19,7 @@ from aioseflow import (
 
 KINDS = [
     kind
-    for kind in vars(aioseflow).values()
+    for kind in (getattr(aioseflow, name) for name in aioseflow.__all__)
     if isinstance(kind, type) and issubclass(kind, SeFlowError) and kind is not SeFlowError
 ]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from ..fleet import Journal
 from .ending import Ending, Refusal
 from .terminal import shown
 
 if TYPE_CHECKING:
     from ..client import SeFlow
+    from ..fleet import Journal
 
 _VARIABLE = "AIOSEFLOW_JOURNAL"
 _LONGEST_PATH = 300
@@ -24,6 +24,8 @@ def journal() -> Journal:
 
     Its directory is made if it is missing, for its owner only. Raises `Refusal` where it cannot be.
     """
+    from ..fleet import Journal
+
     path = os.environ.get(_VARIABLE) or _default()
     try:
         kept = Journal(path)

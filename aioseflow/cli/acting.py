@@ -9,16 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InvalidArgument
-from ..fleet import StalePlan, Status
-from ..fleet.past import is_complete
-from ..fleet.plan_page import page
 from ..safety import Safety
 from . import account
 from .ending import Ending, Refusal, of_report
 from .terminal import columns, confirm, emit, require_answerable, say, shown
 
 if TYPE_CHECKING:
-    from ..fleet import Action, Fleet, Journal, Plan, Report, Run
+    from ..fleet import Action, Fleet, Journal, Plan, Report, Run, StalePlan
     from .selecting import Chosen
 
 _MOVED_NAMED = 5
@@ -33,6 +30,8 @@ class Output(enum.StrEnum):
 
 def change(action: Action, chosen: Chosen, *, yes: bool, wait: bool, output: Output) -> int:
     """Do something to the selected VMs, after a look at the plan unless it is meant already (``yes``)."""
+    from ..fleet.plan_page import page
+
     require_answerable(f"fleet {action.name}", yes=yes)
     options = chosen.arguments | {"wait": wait}
     if yes:
@@ -73,6 +72,7 @@ def act(make: Callable[[Fleet], Run], output: Output, *, kept: Journal | None = 
 
 
 async def _act(make: Callable[[Fleet], Run], output: Output, kept: Journal) -> int:
+    from ..fleet import StalePlan
     from .live import view
     from .steer import steered
 
@@ -110,6 +110,9 @@ def _stale(error: StalePlan) -> Refusal:
 
 async def _tell_how_to_go_on(run: Run, kept: Journal) -> None:
     """Say what goes on with a run that has not come to its end."""
+    from ..fleet import Status
+    from ..fleet.past import is_complete
+
     if run.report.ok:
         return
     try:

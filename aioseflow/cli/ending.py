@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
+# The package, not its names: help and completion, which need none, load no fleet.
+from .. import fleet
 from ..errors import (
     AddressNotAllowed,
     AuthenticationError,
@@ -12,7 +15,9 @@ from ..errors import (
     OutcomeUnknown,
     SeFlowError,
 )
-from ..fleet import JournalError, Report, RunIsActive, RunRefused, StalePlan, Status
+
+if TYPE_CHECKING:
+    from ..fleet import Report
 
 
 class Ending(enum.IntEnum):
@@ -43,7 +48,7 @@ def of_error(error: BaseException) -> Ending:
             return error.ending
         case AuthenticationError() | AddressNotAllowed():
             return Ending.AUTHENTICATION
-        case JournalError() | RunIsActive() | RunRefused() | StalePlan():
+        case fleet.JournalError() | fleet.RunIsActive() | fleet.RunRefused() | fleet.StalePlan():
             # It was asked rightly: it is the disk, the fleet or another run that is not so.
             return Ending.ERROR
         case InvalidArgument() | ConfigurationError():
@@ -58,7 +63,7 @@ def of_error(error: BaseException) -> Ending:
 
 def of_report(report: Report) -> Ending:
     """The exit code for a run that is over."""
-    if report.counts[Status.UNKNOWN] or report.undiscovered:
+    if report.counts[fleet.Status.UNKNOWN] or report.undiscovered:
         return Ending.UNKNOWN
     if not report.targets:
         return Ending.NOTHING_SELECTED

@@ -1,22 +1,54 @@
 """Every VM of every service at once, and a true word about each."""
 
-from .account import Account
-from .actions.action import Action, Skip
-from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
-from .actions.power import Reboot, Start, Stop
-from .actions.usage import Usage, UsageGraphs
-from .fleet import Fleet
-from .health import HealthCheck, http_check, tcp_check
-from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
-from .outcome import Outcome, Progress, Status
-from .plan import Plan, PlanDiff, PlannedVm, StalePlan
-from .reconcile import Finding
-from .refusals import RunRefused
-from .report.compare import Comparison
-from .report.report import CauseGroup, Downtime, Report, ServiceSummary, Undiscovered
-from .rollout import Rollout
-from .run import Run
-from .select import ALL, Everything, Where
+from typing import TYPE_CHECKING
+
+from ..lazy import lazily
+
+if TYPE_CHECKING:
+    from .account import Account
+    from .actions.action import Action, Skip
+    from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
+    from .actions.power import Reboot, Start, Stop
+    from .actions.usage import Usage, UsageGraphs
+    from .fleet import Fleet
+    from .health import HealthCheck, http_check, tcp_check
+    from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
+    from .outcome import Outcome, Progress, Status
+    from .plan import Plan, PlanDiff, PlannedVm, StalePlan
+    from .reconcile import Finding
+    from .refusals import RunRefused
+    from .report.compare import Comparison
+    from .report.report import CauseGroup, Downtime, Report, ServiceSummary, Undiscovered
+    from .rollout import Rollout
+    from .run import Run
+    from .select import ALL, Everything, Where
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "account": "Account",
+            "actions.action": "Action Skip",
+            "actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
+            "actions.power": "Reboot Start Stop",
+            "actions.usage": "Usage UsageGraphs",
+            "fleet": "Fleet",
+            "health": "HealthCheck http_check tcp_check",
+            "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
+            "outcome": "Outcome Progress Status",
+            "plan": "Plan PlanDiff PlannedVm StalePlan",
+            "reconcile": "Finding",
+            "refusals": "RunRefused",
+            "report.compare": "Comparison",
+            "report.report": "CauseGroup Downtime Report ServiceSummary Undiscovered",
+            "rollout": "Rollout",
+            "run": "Run",
+            "select": "ALL Everything Where",
+        },
+        modules=(
+            "archive availability book crew discover history intake lanes ledger memory orders past "
+            "plan_page planning reading resuming schedule settle sitting where"
+        ),
+    )
 
 __all__ = [
     "ALL",

@@ -39,7 +39,8 @@ RUN_ID: Final = "killed"
 _SECONDS_AT_MOST: Final = 60.0
 _SLOW: Final = (0.002, 0.03)
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["aioseflow", "aioseflow.fleet.journal.store", "filelock", __name__])
+_OURS: Final = ("session.session", "fleet.fleet", "fleet.journal.store", "endpoints")
+_CONTEXT.set_forkserver_preload([*(f"aioseflow.{name}" for name in _OURS), "filelock", __name__])
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,66 @@
+"""What a client is made of, imported when the first one is made.
+
+`client` sees it all through this module, in annotations too, so that naming `SeFlow` takes hardly more than
+aiohttp and what these annotations say can be evaluated nevertheless.
+"""
+
+from typing import TYPE_CHECKING
+
+from .lazy import lazily
+
+if TYPE_CHECKING:
+    from .endpoints.account import AccountEndpoints as AccountEndpoints
+    from .endpoints.billing import BillingEndpoints as BillingEndpoints
+    from .endpoints.domains import DomainsEndpoints as DomainsEndpoints
+    from .endpoints.services import ServicesEndpoints as ServicesEndpoints
+    from .endpoints.support import SupportEndpoints as SupportEndpoints
+    from .endpoints.vms import VmsEndpoints as VmsEndpoints
+    from .fleet.account import Endable as Endable
+    from .fleet.fleet import Fleet as Fleet
+    from .fleet.journal import Journal as Journal
+    from .fleet.select import Exclude as Exclude
+    from .fleet.sitting import protection as protection
+    from .models.services import ServiceMethod as ServiceMethod
+    from .session.call import READ as READ
+    from .session.call import Call as Call
+    from .session.circuit import AskForCredentials as AskForCredentials
+    from .session.connections import Connections as Connections
+    from .session.events import Hook as Hook
+    from .session.exchange import Exchange as Exchange
+    from .session.exchange import capture as capture
+    from .session.gate import Lane as Lane
+    from .session.limit import AdaptiveLimit as AdaptiveLimit
+    from .session.limit import FixedLimit as FixedLimit
+    from .session.limit import Limit as Limit
+    from .session.session import Options as Options
+    from .session.session import Session as Session
+    from .session.shared import Shared as Shared
+    from .session.stats import Stats as Stats
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "endpoints.account": "AccountEndpoints",
+            "endpoints.billing": "BillingEndpoints",
+            "endpoints.domains": "DomainsEndpoints",
+            "endpoints.services": "ServicesEndpoints",
+            "endpoints.support": "SupportEndpoints",
+            "endpoints.vms": "VmsEndpoints",
+            "fleet.account": "Endable",
+            "fleet.fleet": "Fleet",
+            "fleet.journal": "Journal",
+            "fleet.select": "Exclude",
+            "fleet.sitting": "protection",
+            "models.services": "ServiceMethod",
+            "session.call": "READ Call",
+            "session.circuit": "AskForCredentials",
+            "session.connections": "Connections",
+            "session.events": "Hook",
+            "session.exchange": "Exchange capture",
+            "session.gate": "Lane",
+            "session.limit": "AdaptiveLimit FixedLimit Limit",
+            "session.session": "Options Session",
+            "session.shared": "Shared",
+            "session.stats": "Stats",
+        },
+    )
