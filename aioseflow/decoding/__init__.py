@@ -1,5 +1,5 @@
 """From parsed JSON to models."""
 
-from .find import Reading, decode
+from .find import decode, decode_slowly
 
-__all__ = ["Reading", "decode"]
+__all__ = ["decode", "decode_slowly"]

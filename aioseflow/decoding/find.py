@@ -6,23 +6,27 @@ come and go between installations. What cannot be read is one `DecodeError` that
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import itertools
 import typing
-from collections.abc import Generator, Iterator
-from itertools import islice
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import attrs
 
 from ..errors import DecodeError
 from ..models import Availability, Ticket
 from ..secret import redact
-from .build import Object
+from .generate import Object
 from .php import MISSING, Mismatch, is_nothing
 from .php import identity as read_identity
-from .structure import Shape, shape_of
+from .structure import Rows, Shape, shape_of
 
 T = TypeVar("T")
 
-_SLICE: Final = 50  # objects
+# Objects that are read before others have their turn: about a millisecond.
+_SLICE: Final = 32
 
 # Calls whose answer stands at a place of its own, whatever the call says.
 _KEYS: Final[dict[type, tuple[str, ...]]] = {Ticket: ("ticket", "tickets"), Availability: ("details",)}
@@ -53,73 +57,78 @@ def decode(
         DecodeError: the payload has another shape, or holds another object than the one asked for.
     """
     try:
-        answer: T = _decode(returns, payload, key, identity)
+        return typing.cast("T", _decode(_promise(returns), payload, key, identity))
     except Mismatch as caught:
         mismatch = caught
-    else:
-        return answer
     # Outside the handler, so that what was found is not chained to the error.
-    raise _unreadable(mismatch, payload, call)
+    raise _error(mismatch, payload, call)
 
 
-class Reading(Generic[T]):
-    """`decode` of a list, in slices that take half a millisecond each; it takes the same arguments.
+async def decode_slowly(
+    returns: type[T], payload: Any, *, key: tuple[str, ...] = (), call: str, identity: str | None = None
+) -> T:
+    """The same as `decode`, giving way to the event loop between slices of a long list.
 
-    Its repr shows nothing of the answer, nor do the frames of whoever waits between two steps.
+    One object is read in one piece. No frame that is suspended here shows the payload, in which there may be
+    passwords; the caller's own frame does, unless it forgets the payload before it awaits this.
+
+    Raises:
+        DecodeError: as `decode` does.
     """
+    reading = _Reading(_promise(returns), payload, key, identity, call)
+    del payload
+    for _ in iter(reading.go_on, False):
+        await asyncio.sleep(0)
+    return typing.cast("T", reading.result)
 
-    __slots__ = ("_steps", "answer")
 
-    answer: T
+class _Reading:
+    """A decoding on its way; its ``repr`` shows nothing, since answers carry passwords."""
 
-    def __init__(self, returns: type[T], payload: Any, *, key: tuple[str, ...] = (), call: str) -> None:
-        self._steps = _in_slices(returns, payload, key, call)
+    __slots__ = ("_call", "_identity", "_key", "_payload", "_promise", "_rows", "result")
+
+    def __init__(
+        self, promise: _Promise, payload: Any, key: tuple[str, ...], identity: str | None, call: str
+    ) -> None:
+        self._promise, self._payload, self._key = promise, payload, key
+        self._identity, self._call = identity, call
+        self._rows: Rows | None = None
+        self.result: Any = None
 
     def __repr__(self) -> str:
-        return "<Reading>"
+        return f"<reading the answer of {self._call}>"
 
-    def __iter__(self) -> Iterator[None]:
-        """Read it, with a pause after each slice; `answer` is there in the end. Raises `DecodeError`."""
-        self.answer = yield from self._steps
-
-
-def _in_slices(returns: Any, payload: Any, key: tuple[str, ...], call: str) -> Generator[None, None, Any]:
-    cls, many = _promise(returns)
-    where = next((name for name in key if isinstance(payload, dict) and name in payload), None)
-    value = payload if where is None else payload[where]
-    if not many or (key and where is None) or not _is_many(value, shape_of(cls)):
-        return decode(returns, payload, key=key, call=call)
-    items: list[Any] = []
-    for part in _parts(value):
+    def go_on(self) -> bool:
+        """Read the next slice; False where that was the last. Raises `DecodeError`."""
         try:
-            items += shape_of(cls).read_many(part)
+            return self._read_slice()
         except Mismatch as caught:
             mismatch = caught
-            break
-        yield
-    else:
-        return items
-    if isinstance(value, list) and mismatch.path and isinstance(mismatch.path[0], int):
-        mismatch.path[0] += len(items)
-    if where is not None:
-        mismatch.path.insert(0, where)
-    raise _unreadable(mismatch, payload, call)
+        raise _error(mismatch, self._payload, self._call)
+
+    def _read_slice(self) -> bool:
+        promise = self._promise
+        if not promise.many:
+            self.result = _decode(promise, self._payload, self._key, self._identity)
+            return False
+        path: list[str | int] = []
+        value = _answer(promise, self._payload, self._key, path)
+        try:
+            if self._rows is None:
+                self._rows = promise.shape.rows(value)
+                if self._rows is None:
+                    self.result = promise.shape.read_many(value)
+                    return False
+                self.result = []
+            before = len(self.result)
+            promise.shape.read_rows(itertools.islice(self._rows, _SLICE), self.result)
+        except Mismatch as mismatch:
+            mismatch.path[:0] = path
+            raise
+        return len(self.result) - before == _SLICE
 
 
-def _is_many(value: Any, shape: Shape) -> bool:
-    return isinstance(value, list) or (isinstance(value, dict) and shape.is_keyed(value))
-
-
-def _parts(value: list[Any] | dict[Any, Any]) -> Iterator[list[Any] | dict[Any, Any]]:
-    if isinstance(value, list):
-        yield from (value[start : start + _SLICE] for start in range(0, len(value), _SLICE))
-    else:
-        items = iter(value.items())
-        while part := dict(islice(items, _SLICE)):
-            yield part
-
-
-def _unreadable(mismatch: Mismatch, payload: Any, call: str) -> DecodeError:
+def _error(mismatch: Mismatch, payload: Any, call: str) -> DecodeError:
     path = mismatch.json_path()
     return DecodeError(
         f"{call}: the panel's answer cannot be read at {path}: expected {mismatch.expected}, found "
@@ -130,57 +139,80 @@ def _unreadable(mismatch: Mismatch, payload: Any, call: str) -> DecodeError:
     )
 
 
-def _decode(returns: Any, payload: Any, key: tuple[str, ...], identity: str | None) -> Any:
-    cls, many = _promise(returns)
-    shape = shape_of(cls)
-    keys = key or _KEYS.get(cls, ())
+@attrs.frozen(eq=False)
+class _Promise:
+    """What an answer is said to be: the class, whether it is a list of them, and where it stands.
+
+    Attributes:
+        keys: where it stands whatever the call says.
+        siblings: what stands beside the object and belongs to it.
+        may_be_nothing: whether PHP's nothing is an answer.
+    """
+
+    cls: type
+    many: bool
+    shape: Shape
+    keys: tuple[str, ...]
+    siblings: tuple[str, ...]
+    may_be_nothing: bool
+
+
+def _promised(returns: Any) -> _Promise:
+    many = typing.get_origin(returns) is list
+    cls = typing.get_args(returns)[0] if many else returns
+    return _Promise(
+        cls, many, shape_of(cls), _KEYS.get(cls, ()), _SIBLINGS.get(cls, ()), cls in _MAY_BE_NOTHING
+    )
+
+
+_promise: Final[Callable[[Any], _Promise]] = functools.cache(_promised)
+
+
+def _decode(promise: _Promise, payload: Any, key: tuple[str, ...], identity: str | None) -> Any:
     path: list[str | int] = []
-    value = payload
-    if keys:
-        found = _find(cls, payload, keys)
-        value = None if found is None else payload[found]
-        if found is not None:
-            path.append(found)
+    value = _answer(promise, payload, key, path)
     siblings: set[str] = set()
-    if cls in _SIBLINGS and isinstance(payload, dict):
-        siblings = {name for name in _SIBLINGS[cls] if name in payload}
     try:
-        if many:
-            return shape.read_many(value)
-        if cls in _MAY_BE_NOTHING and is_nothing(value):
+        if promise.many:
+            return promise.shape.read_many(value)
+        if promise.may_be_nothing and is_nothing(value):
             value = {}
-        value = _pick(shape, value, identity, path)
-        if siblings:
-            siblings -= value.keys()
+        value = _pick(promise.shape, value, identity, path)
+        if promise.siblings and isinstance(payload, dict):
+            siblings.update(name for name in promise.siblings if name in payload and name not in value)
             value = {**value, **{name: payload[name] for name in siblings}}
-        return shape.read(value, cls)
+        return promise.shape.read(value)
     except Mismatch as mismatch:
         if not (mismatch.path and mismatch.path[0] in siblings):
             mismatch.path[:0] = path
         raise
 
 
-@functools.cache
-def _promise(returns: Any) -> tuple[type, bool]:
-    """The class of a declared answer, and whether it is a list of them."""
-    if typing.get_origin(returns) is list:
-        return typing.get_args(returns)[0], True
-    return returns, False
-
-
-def _find(cls: type, payload: Any, keys: tuple[str, ...]) -> str | None:
-    """The key under which the answer stands; None where an empty answer is one."""
-    if is_nothing(payload) and cls in _MAY_BE_NOTHING:
+def _answer(promise: _Promise, payload: Any, key: tuple[str, ...], path: list[str | int]) -> Any:
+    """What stands where the answer does; ``path`` is led to it."""
+    keys = key or promise.keys
+    if not keys:
+        return payload
+    found = _find(promise, payload, keys)
+    if found is None:
         return None
-    is_object = isinstance(payload, dict)
-    if is_object or payload == []:
-        for candidate in keys:
-            if candidate in payload:
-                return candidate
+    path.append(found)
+    return payload[found]
+
+
+def _find(promise: _Promise, payload: Any, keys: tuple[str, ...]) -> str | None:
+    """The key under which the answer stands; None where an empty answer is one."""
+    if payload.__class__ is dict and keys[0] in payload:
+        return keys[0]
+    if promise.may_be_nothing and is_nothing(payload):
+        return None
     expected = f"an object with {' or '.join(map(repr, keys))}"
-    if is_object or payload == []:
-        raise Mismatch(expected, MISSING, keys[0])
-    raise Mismatch(expected, payload)
+    if payload != [] and not isinstance(payload, dict):
+        raise Mismatch(expected, payload)
+    for candidate in keys:
+        if candidate in payload:
+            return candidate
+    raise Mismatch(expected, MISSING, keys[0])
 
 
 def _pick(shape: Shape, value: Any, identity: str | None, path: list[str | int]) -> Object:

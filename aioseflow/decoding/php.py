@@ -21,6 +21,8 @@ _NUMBER: Final = re.compile(
 )
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _WHOLE_DIGITS: Final = 18
+_PLAIN_DIGITS: Final = 40
+_WHOLE_LIMIT: Final = 10**_WHOLE_DIGITS
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?"
 )
@@ -80,10 +82,10 @@ def text(value: Any, _type: object = None) -> str | None:
 
 def identity(value: Any, _type: object = None) -> str:
     """An id: text that is not empty; a whole number as text."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 10**_WHOLE_DIGITS:
-        value = int(value)
-    if isinstance(value, str) and value.strip():
+    if value.__class__ is str and value.strip():
         return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE_LIMIT:
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and _is_number(value):
         return str(value)
     raise Mismatch("an id", value)
@@ -91,9 +93,13 @@ def identity(value: Any, _type: object = None) -> str:
 
 def whole(value: Any, _type: object = None) -> int | None:
     """A whole number, also as ``"4.000"`` or ``4.0``."""
-    if value.__class__ is str and _WHOLE.fullmatch(value):
-        return int(value)
-    if value.__class__ is int and -(10**_WHOLE_DIGITS) < value < 10**_WHOLE_DIGITS:
+    if value.__class__ is str:
+        # Most are nothing but digits, which is found out in a fifth of the time of a regular expression.
+        if len(value) <= _WHOLE_DIGITS and value.isdecimal() and value.isascii():
+            return int(value)
+        if _WHOLE.fullmatch(value):
+            return int(value)
+    elif value.__class__ is int and -_WHOLE_LIMIT < value < _WHOLE_LIMIT:
         return value
     number = decimal(value, expected="a whole number")
     if number is None:
@@ -106,6 +112,9 @@ def whole(value: Any, _type: object = None) -> int | None:
 def decimal(value: Any, _type: object = None, *, expected: str = "a number") -> Decimal | None:
     """A number exactly as its text says; a float as its shortest text."""
     if isinstance(value, str):
+        # As for whole(); the sizes and prices of this API.
+        if len(value) <= _PLAIN_DIGITS and value.isascii() and value.replace(".", "", 1).isdecimal():
+            return Decimal(value)
         stripped = value.strip()
         if not stripped:
             return None
@@ -141,8 +150,6 @@ def flag(value: Any, _type: object = None) -> bool | None:
 
 def stamp(value: Any, _type: object = None, *, expected: str = "a date and time") -> dt.datetime | None:
     """A time without zone, the panel's own; None for its zero dates."""
-    if is_nothing(value):
-        return None
     if isinstance(value, str):
         stripped = value.strip()
         if not stripped or stripped.startswith(_NULL_DATES):
@@ -152,6 +159,8 @@ def stamp(value: Any, _type: object = None, *, expected: str = "a date and time"
                 return dt.datetime.fromisoformat(stripped)
             except ValueError:  # the 30th of February
                 pass
+    elif is_nothing(value):
+        return None
     raise Mismatch(expected, value)
 
 
@@ -205,16 +214,19 @@ def texts(value: Any, _type: object = None) -> tuple[str, ...]:
 
 def addresses(value: Any, _type: object = None) -> tuple[str, ...]:
     """Address texts: of a list of texts or of objects, an object keyed by id, one object or one text."""
-    if value.__class__ is list and len(value) == 1 and value[0].__class__ is str:
-        value = value[0]  # most machines have one
-    if value.__class__ is str:
-        only = value.strip()
-        return (only,) if only else ()
-    if isinstance(value, list) and {*map(type, value)} == {str}:
-        return tuple([stripped for item in value if (stripped := item.strip())])
+    found: list[str] = []
+    if value.__class__ is list:
+        # Mostly they are texts.
+        for item in value:
+            if item.__class__ is not str:
+                found.clear()
+                break
+            if stripped := item.strip():
+                found.append(stripped)
+        else:
+            return tuple(found)
     if isinstance(value, dict) and any(isinstance(value.get(key), str) for key in _ADDRESS_KEYS):
         value = [value]
-    found: list[str] = []
     for step, item in _steps(value, "a list of addresses"):
         inner = item
         if isinstance(item, dict):

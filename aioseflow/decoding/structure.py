@@ -1,7 +1,7 @@
 """How one object, and one list of them, is read: the converter and the shapes of the models.
 
-There is one cattrs converter, which knows the hook of every type. A class's hook is generated once and knows
-no path; only when it fails is the object read once more, field by field, to say where.
+There is one cattrs converter, which knows what reads each type. The functions for the classes are generated
+and know no path; only when one fails is the object read once more, field by field, to say where.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,8 +18,6 @@ import attrs
 import cattrs
 
 from ..models import (
-    Accepted,
-    Availability,
     AvailableIp,
     BandwidthUsage,
     OpenEnum,
@@ -31,23 +29,22 @@ from ..models import (
     VmIp,
 )
 from ..models.shared import address
-from ..secret import Secret, conceal, is_secret_key
+from ..secret import Secret, is_secret_key
 from . import php
-from .build import Finisher, Hook, Object, builder
+from .adapt import ADAPTERS, as_object, beside, concealed, hidden, respelt
+from .generate import Field, Hook, Object, generate
 from .php import MISSING, Mismatch, is_nothing
 
-# Where `Model.extra` travels through the generated hooks: no key of a JSON object can be equal to it.
-_EXTRA: Final[Any] = ("extra",)
+Rows = Iterator[tuple[str | int, Any]]
 
 # What a bare text in a list is, and what one under a key is.
 _BARE: Final[dict[type, str]] = {ServiceIp: "ipaddress", VmIp: "ipaddress", AvailableIp: "ipaddress"}
 _BARE_UNDER_KEY: Final[dict[type, str]] = {**_BARE, RdnsEntry: "ptrcontent", Template: "name"}
 
 _FIELD_HOOKS: Final[dict[tuple[type, str], Hook]] = {
-    (Accepted, "status"): php.as_is,
-    (Accepted, "info"): php.as_is,
     (BandwidthUsage, "from_"): php.epoch,
     (BandwidthUsage, "to"): php.epoch,
+    (Vm, "power"): PowerState.read,  # from several keys
     (Vm, "ip_texts"): php.addresses,
     (Vm, "uptime"): php.whole_or_text,
 }
@@ -81,7 +78,10 @@ class Shape:
 
     def own_id(self, value: Object) -> Any:
         """The value under `own`, None where there is none."""
-        return next((value[name] for name in self.own if not is_nothing(value.get(name))), None)
+        for name in self.own:
+            if not is_nothing(found := value.get(name)):
+                return found
+        return None
 
     def is_keyed(self, value: Object) -> bool:
         """Whether an object is not the thing itself but holds such things under their ids."""
@@ -111,193 +111,99 @@ class Shape:
         """
         if not isinstance(item, dict) or not is_secret_key(key):
             return item
-        return {name: value if name in self.known else _hidden(value) for name, value in item.items()}
+        return {name: value if name in self.known else hidden(value) for name, value in item.items()}
 
-    def read_many(self, value: Any) -> list[Any]:
-        """The models of a list, of an object keyed by id, or of the only one where PHP left the list out."""
+    def rows(self, value: Any) -> Rows | None:
+        """The objects of a list, or of an object keyed by id, with their places.
+
+        None where PHP left the list out, and the value is the only one; raises `Mismatch`.
+        """
         if isinstance(value, list):
-            return self._read_list(value)
+            bare = _BARE.get(self.cls)
+            if bare is None:
+                return enumerate(value)
+            return enumerate({bare: item} if isinstance(item, str) else item for item in value)
         if not isinstance(value, dict):
             raise Mismatch("a list", value)
         if not self.is_keyed(value):
-            return [self.read(value, self.cls)]
-        items: list[Any] = []
-        for key, item in value.items():
-            try:
-                items.append(self.read(self.named(key, item), self.cls))
-            except Mismatch as mismatch:
-                mismatch.path.insert(0, key)
-                raise
-        return items
+            return None
+        return ((key, self.named(key, item)) for key, item in value.items())
 
-    def _read_list(self, value: list[Any]) -> list[Any]:
-        read, cls, bare = self.read, self.cls, _BARE.get(self.cls)
-        items: list[Any] = []
+    def read_rows(self, rows: Rows, models: list[Any]) -> None:
+        """Read all of them and append them; raises `Mismatch`."""
+        read, step = self.read, None
         try:
-            for item in value:
-                items.append(read({bare: item} if bare and isinstance(item, str) else item, cls))  # noqa: PERF401
+            for step, item in rows:  # noqa: B007 - for the error
+                models.append(read(item))
         except Mismatch as mismatch:
-            mismatch.path.insert(0, len(items))
+            mismatch.path.insert(0, typing.cast("str | int", step))
             raise
-        return items
+
+    def read_many(self, value: Any) -> list[Any]:
+        """The models of a list, of an object keyed by id, or of the only one where PHP left the list out."""
+        rows = self.rows(value)
+        if rows is None:
+            return [self.read(value)]
+        models: list[Any] = []
+        self.read_rows(rows, models)
+        return models
 
 
 @functools.cache
 def shape_of(cls: type) -> Shape:
     """The shape of a model class."""
-    read = _converter.get_structure_hook(cls)
-    spellings = _spellings(cls)
-    own = spellings.get("id", ())
-    if not own:
-        required = (name for name in spellings if getattr(attrs.fields(cls), name).default is attrs.NOTHING)
-        own = next((spellings[name] for name in required), ())
-    return Shape(cls, read, frozenset(key for keys in spellings.values() for key in keys), own)
-
-
-def _spellings(cls: type) -> dict[str, tuple[str, ...]]:
-    """Attribute to its keys in the answer, the canonical one first."""
-    fields = (field for field in attrs.fields(cls) if field.name != "extra")
-    return {field.name: field.metadata.get("wire", (field.name,)) for field in fields}
+    fields = _fields(cls)
+    identity = fields.get("id") or next((field for field in fields.values() if field.is_required), None)
+    known = frozenset(key for field in fields.values() for key in field.keys)
+    own = () if identity is None else identity.keys
+    return Shape(cls, _converter.get_structure_hook(cls), known, own)
 
 
 def _object_hook(cls: type) -> Hook:
-    attrs.resolve_types(cls)
-    spellings = _spellings(cls)
-    hooks: dict[str, Hook] = {}
-    for name in spellings:
-        own_hook = _FIELD_HOOKS.get((cls, name))
-        hooks[name] = own_hook or _converter.get_structure_hook(getattr(attrs.fields(cls), name).type)
-    build = builder(cls, spellings, hooks, _extra, _FINISHERS.get(cls))
-    respelt = tuple(keys for keys in spellings.values() if len(keys) > 1)
-    adapt = _ADAPTERS.get(cls)
+    fields = _fields(cls)
+    make_adapter, adapted = ADAPTERS.get(cls, (None, ()))
+    adapt = None if make_adapter is None else make_adapter(frozenset(f.keys[0] for f in fields.values()))
 
-    def respell(value: Object) -> Object:
-        for keys in respelt:
-            value = _respelt(value, keys)
-        return value
-
-    def read(value: Any, _type: Any) -> Any:
-        if value.__class__ is not dict:
-            if value != []:
-                raise Mismatch("an object", value)
-            value = {}
-        source = value
-        if adapt is not None:
-            value = adapt(respell(value))
-        try:
-            return build(value, respell)
-        except (Mismatch, KeyError) as reason:
-            failed = reason
-        raise locate(respell(value), source, failed)
-
-    def locate(value: Object, source: Object, failed: Mismatch | KeyError) -> Mismatch:
+    def locate(value: Object, given: Object) -> Mismatch:
         missing: list[str] = []
-        for name, (key, *others) in spellings.items():
+        for name, field in fields.items():
+            key, *others = field.keys
             if key not in value:
                 missing.append(key)
                 continue
+            if name in adapted:
+                continue
             try:
-                hooks[name](value[key], cls)
+                field.hook(value[key])
             except Mismatch as mismatch:
-                given = (other for other in others if is_nothing(source.get(key)) and other in source)
-                mismatch.path.insert(0, next(given, key))
+                spelt = (other for other in others if is_nothing(given.get(key)) and other in given)
+                mismatch.path.insert(0, next(spelt, key))
                 return mismatch
-        if isinstance(failed, Mismatch):
-            return failed  # of what no field is for
         # The required field comes first in every class.
         return Mismatch("a value that is always there", MISSING, missing[0])
 
-    return read
+    return generate(
+        cls,
+        fields,
+        adapt=adapt,
+        adapted=adapted,
+        as_object=as_object,
+        respelt=respelt,
+        beside=beside,
+        locate=locate,
+    )
 
 
-def _respelt(value: Object, keys: tuple[str, ...]) -> Object:
-    if not is_nothing(value.get(keys[0])):
-        return value
-    for spelling in keys[1:]:
-        if not is_nothing(value.get(spelling)):
-            value = {**value, keys[0]: value[spelling]}
-            del value[spelling]
-            break
-    return value
-
-
-def _extra(value: Object, known: frozenset[str]) -> Object:
-    extra = {key: value[key] for key in value if key not in known and key is not _EXTRA}
-    extra.update(value.get(_EXTRA, ()))
-    for key, item in extra.items():
-        # Most are plain, and conceal() copies.
-        if is_secret_key(key) or isinstance(item, dict | list):
-            extra[key] = _concealed(item, key)
-    return extra
-
-
-def _concealed(item: Any, *path: str) -> Any:
-    try:
-        return conceal(item, secret=any(map(is_secret_key, path)))
-    except ValueError:
-        pass
-    raise Mismatch("at most 64 levels, one in another", item, *path)
-
-
-def _hidden(item: Any) -> Any:
-    try:
-        return conceal(item, secret=True)
-    except ValueError:
-        return item  # refused where it is kept, with the way there
-
-
-def _adapt_accepted(value: Object) -> Object:
-    if value.get("status").__class__ is bool and "info" not in value:
-        return value
-    # The panel has acted: nothing that it says about it may turn that into an error.
-    value = dict(value)
-    extra: Object = {}
-    for key, read in (("status", php.flag), ("info", php.texts)):
-        try:
-            value[key] = read(value.get(key))
-        except Mismatch:
-            extra[key] = value.pop(key)
-    return {**value, _EXTRA: extra} if extra else value
-
-
-def _adapt_availability(value: Object) -> Object:
-    if value and "status" not in value:
-        raise Mismatch("the word for a free name", MISSING, "status")
-    return value
-
-
-_POWER_KEYS: Final = ("state", "status", "power")
-
-
-def _finish_vm(vm: Any, value: Object) -> None:
-    """Power, which the first of several keys says that says anything; and addresses that are objects."""
-    vm.power_word, vm.power = None, PowerState.UNKNOWN
-    left: Object = {}
-    unsaid = True
-    for key in _POWER_KEYS:
-        if key not in value:
-            continue
-        said = value[key]
-        if unsaid and not (said is None or said == "" or said.__class__ is dict or said.__class__ is list):
-            vm.power_word = said if said.__class__ is str else php.word(said)
-            vm.power = PowerState.read(said)
-            unsaid = False
-        else:
-            left[key] = said
-    ip = value.get("ip")
-    if ip.__class__ is dict or (ip.__class__ is list and dict in map(type, ip)):
-        left["ip"] = ip  # objects say more than an address
-    if left:
-        vm.extra.update(_extra(left, frozenset()))
-
-
-_ADAPTERS: Final[dict[type, Callable[[Object], Object]]] = {
-    Accepted: _adapt_accepted,
-    Availability: _adapt_availability,
-}
-_FINISHERS: Final[dict[type, Finisher]] = {
-    Vm: Finisher(_finish_vm, sets=("power", "power_word"), reads=_POWER_KEYS),
-}
+def _fields(cls: type) -> dict[str, Field]:
+    """The fields by their names, without `Model.extra`."""
+    attrs.resolve_types(cls)
+    fields: dict[str, Field] = {}
+    for field in attrs.fields(cls):
+        if field.name != "extra":
+            hook = _FIELD_HOOKS.get((cls, field.name)) or _converter.get_structure_hook(field.type)
+            keys = field.metadata.get("wire", (field.name,))
+            fields[field.name] = Field(field.name, keys, hook, field.default)
+    return fields
 
 
 def _optional_hook(type_: Any) -> Hook:
@@ -305,16 +211,17 @@ def _optional_hook(type_: Any) -> Hook:
     if inner in _SCALARS:
         return _SCALARS[inner]
     if issubclass(inner, OpenEnum):
+        members = {member.value: member for member in inner}
 
-        def read_state(value: Any, _type: Any) -> Any:
+        def read_state(value: Any, _type: object = None) -> Any:
             plain = php.text(value)
-            return inner(plain) if plain else None
+            return (members.get(plain) or inner(plain)) if plain else None
 
         return read_state
     read = _converter.get_structure_hook(inner)
 
-    def read_object(value: Any, _type: Any) -> Any:
-        return None if is_nothing(value) else read(value, inner)
+    def read_object(value: Any, _type: object = None) -> Any:
+        return None if is_nothing(value) else read(value)
 
     return read_object
 
@@ -325,22 +232,22 @@ def _tuple_hook(type_: Any) -> Hook:
         return php.texts
     shape = shape_of(inner)
 
-    def read_tuple(value: Any, _type: Any) -> tuple[Any, ...]:
+    def read_tuple(value: Any, _type: object = None) -> tuple[Any, ...]:
         return () if is_nothing(value) else tuple(shape.read_many(value))
 
     return read_tuple
 
 
-def _read_mapping(value: Any, _type: Any) -> Any:
+def _read_mapping(value: Any, _type: object = None) -> Any:
     if is_nothing(value):
         return {}
     if not isinstance(value, dict):
         raise Mismatch("an object", value)
-    return _concealed(value)
+    return concealed(value)
 
 
-def _read_anything(value: Any, _type: Any) -> Any:
-    return _concealed(value)
+def _read_anything(value: Any, _type: object = None) -> Any:
+    return concealed(value)
 
 
 def _is_anything(type_: Any) -> bool:

@@ -29,18 +29,18 @@ class PowerState(enum.StrEnum):
     @classmethod
     def read(cls, word: object) -> PowerState:
         """The state that a word, boolean or number of a panel means; never raises."""
-        if isinstance(word, str) and word in _POWER:
-            return _POWER[word]
+        if isinstance(word, str) and word in POWER_WORDS:
+            return POWER_WORDS[word]
         if isinstance(word, float) and word.is_integer():
             word = int(word)
         if isinstance(word, int) and word not in (0, 1):  # also because str() refuses very long integers
             return cls.UNKNOWN
         text = " ".join(str(word).lower().replace("_", " ").replace("-", " ").split())
-        return _POWER.get(text, cls.UNKNOWN)
+        return POWER_WORDS.get(text, cls.UNKNOWN)
 
 
 # By what was seen (online, offline, running, stopped, active, booleans) and what hypervisors say.
-_POWER: Final[dict[str, PowerState]] = {
+POWER_WORDS: Final[dict[str, PowerState]] = {
     **dict.fromkeys(
         ["running", "online", "active", "started", "on", "up", "powered on", "poweredon", "true", "1"],
         PowerState.RUNNING,

@@ -12,7 +12,7 @@ import aiohttp
 import attrs
 from tenacity import AsyncRetrying, RetryCallState
 
-from ..decoding import Reading, decode
+from ..decoding import decode, decode_slowly
 from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
 from ..policy import LONG_BODY_BYTES, RetryPolicy, Timeouts
 from ..safety import Safety
@@ -154,18 +154,17 @@ class Session:
         if call.markup:
             return cast("T", payload)
         try:
-            if not trip.is_long or trip.identity is not None:
+            if not trip.is_long:
                 return decode(call.returns, payload, key=call.key, call=call.name, identity=trip.identity)
-            reading = Reading(call.returns, payload, key=call.key, call=call.name)
+            slowly = decode_slowly(
+                call.returns, payload, key=call.key, call=call.name, identity=trip.identity
+            )
             # A cancellation may show the locals of this frame.
             payload = None
-            for _ in reading:
-                await asyncio.sleep(0)
+            return await slowly
         except DecodeError as error:
             # Its frames hold the payload, in which there are passwords.
             failed = error.with_traceback(None)
-        else:
-            return reading.answer
         del payload
         failed.__context__ = None
         raise Fault(Failure.UNREADABLE, failed)

@@ -12,7 +12,7 @@ from support.clients import client
 from support.wire import Wire, http
 
 from aioseflow import DecodeError, Vm
-from aioseflow.decoding import Reading, decode
+from aioseflow.decoding import decode, decode_slowly
 from aioseflow.models import Accepted
 
 MANY = 5_000
@@ -22,12 +22,14 @@ def vm(number: int) -> dict[str, Any]:
     return {"id": str(number), "label": f"vm-{number}", "status": "running", "password": "hunter2", "odd": 1}
 
 
-def read(payload: Any, *, key: tuple[str, ...] = ("vms",)) -> tuple[Any, int]:
+async def read(payload: Any, *, key: tuple[str, ...] = ("vms",)) -> tuple[Any, int]:
     """What comes of it, and how often others had a turn."""
-    reading = Reading(list[Vm], payload, key=key, call="vms.list")
-    turns = sum(1 for _ in reading)
-    assert "hunter2" not in repr(reading)
-    return reading.answer, turns
+    reading = asyncio.create_task(decode_slowly(list[Vm], payload, key=key, call="vms.list"))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return await reading, turns
 
 
 LISTED = [vm(number) for number in range(MANY)]
@@ -39,8 +41,8 @@ KEYED = {str(number): {k: v for k, v in vm(number).items() if k != "id"} for num
     [({"vms": LISTED}, ("vms",)), ({"vms": KEYED}, ("vm", "vms")), (LISTED, ()), (KEYED, ())],
     ids=["list", "keyed", "bare list", "bare and keyed"],
 )
-def test_it_is_what_decode_gives(payload: Any, key: tuple[str, ...]) -> None:
-    answer, turns = read(payload, key=key)
+async def test_it_is_what_decode_gives(payload: Any, key: tuple[str, ...]) -> None:
+    answer, turns = await read(payload, key=key)
     assert answer == decode(list[Vm], payload, key=key, call="vms.list")
     assert turns >= MANY // 100
 
@@ -49,8 +51,8 @@ def test_it_is_what_decode_gives(payload: Any, key: tuple[str, ...]) -> None:
     "payload",
     [{"vms": []}, {"vms": {}}, {"vms": [vm(1)]}, {"vms": vm(1)}, {"vms": {"7": {"label": "x"}}}],
 )
-def test_short_ones_are_read_too(payload: Any) -> None:
-    assert read(payload)[0] == decode(list[Vm], payload, key=("vms",), call="vms.list")
+async def test_short_ones_are_read_too(payload: Any) -> None:
+    assert (await read(payload))[0] == decode(list[Vm], payload, key=("vms",), call="vms.list")
 
 
 @pytest.mark.parametrize(
@@ -65,65 +67,43 @@ def test_short_ones_are_read_too(payload: Any) -> None:
         None,
     ],
 )
-def test_an_error_is_the_same_and_at_the_same_place(payload: Any) -> None:
+async def test_an_error_is_the_same_and_at_the_same_place(payload: Any) -> None:
     with pytest.raises(DecodeError) as plain:
         decode(list[Vm], payload, key=("vms",), call="vms.list")
     with pytest.raises(DecodeError) as sliced:
-        read(payload)
+        await read(payload)
     assert (str(sliced.value), sliced.value.path) == (str(plain.value), plain.value.path)
     assert "hunter2" not in f"{sliced.value.payload}"
 
 
-def test_one_object_is_read_at_once() -> None:
-    reading = Reading(Accepted, {"status": True}, call="vms.stop")
-    assert not list(reading)
-    assert reading.answer == Accepted(status=True)
+async def test_one_object_is_read_too() -> None:
+    assert await decode_slowly(Accepted, {"status": True}, call="vms.stop") == Accepted(status=True)
 
 
-async def test_others_run_while_a_client_reads_a_long_list(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_reads_a_long_list_slowly_and_a_cancellation_shows_nothing_of_it() -> None:
     async with Wire() as wire, client(wire.url) as seflow:
         wire.answer = http(json.dumps({"vms": LISTED}))
-        turns, meanwhile = 0, []
-        real = Reading.__iter__
+        turns = 0
 
-        async def others() -> None:
+        def turn() -> None:
+            # One call of the loop's each turn, without a task: it stops by itself when the list is there.
             nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
+            turns += 1
+            if not task.done():
+                asyncio.get_running_loop().call_soon(turn)
 
-        def noticed(reading: Reading[Any]) -> Any:
-            before = turns
-            yield from real(reading)
-            meanwhile.append(turns - before)
-
-        monkeypatch.setattr(Reading, "__iter__", noticed)
-        task = asyncio.create_task(others())
-        vms = await seflow.vms.list(9)
-        task.cancel()
-        assert [each.id for each in vms] == [each["id"] for each in LISTED]
-        assert len(meanwhile) == 1
-        assert meanwhile[0] >= MANY // 100
-
-
-async def test_a_cancellation_meanwhile_shows_nothing_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Wire() as wire, client(wire.url) as seflow:
-        wire.answer = http(json.dumps({"vms": LISTED}))
-        slices = 0
-        real = Reading.__iter__
-
-        def noticed(reading: Reading[Any]) -> Any:
-            nonlocal slices
-            for each in real(reading):
-                slices += 1
-                if slices == 3:
-                    task.cancel()
-                yield each
-
-        monkeypatch.setattr(Reading, "__iter__", noticed)
         task = asyncio.create_task(seflow.vms.list(9))
+        asyncio.get_running_loop().call_soon(turn)
+        vms = await task
+        assert [each.id for each in vms] == [each["id"] for each in LISTED]
+        needed = turns
+        assert needed >= MANY // 100
+
+        task = asyncio.create_task(seflow.vms.list(9))
+        for _ in range(needed - MANY // 200):
+            await asyncio.sleep(0)
+        task.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
         shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
         assert "hunter2" not in "".join(shown.format())
-        assert slices == 3
