@@ -218,7 +218,7 @@ def _optional_hook(type_: Any) -> Hook:
             return (members.get(plain) or inner(plain)) if plain else None
 
         return read_state
-    read = _converter.get_structure_hook(inner)
+    read: Any = _converter.get_structure_hook(inner)
 
     def read_object(value: Any, _type: object = None) -> Any:
         return None if is_nothing(value) else read(value)
