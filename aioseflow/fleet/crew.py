@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import attrs
 
@@ -98,7 +98,8 @@ class Crew:
                 self._cancelled(standing, left=changes and _changing(exchanges))
                 raise
         self.ledger.sent(standing, _sent(exchanges), error)
-        self.waited += sum(sum(exchange.waits) for exchange in exchanges)
+        for exchange in exchanges:
+            self.waited += sum(exchange.waits)
         if error is not None and error.retry_budget_empty and self._has_patience(standing):
             await self._postpone(standing)
             return
@@ -203,7 +204,7 @@ class Crew:
         else:
             self._step_done(standing, changed=True, verified=False)
 
-    @property
+    @cached_property
     def waits_for_return(self) -> bool:
         """Whether it matters that a VM serves again, although that proves nothing else."""
         rollout = self.schedule.rollout
@@ -288,7 +289,8 @@ class Crew:
 
 
 def _sent(exchanges: Sequence[Sent]) -> int:
-    return sum(exchange.sent for exchange in exchanges)
+    # Mostly one, and no generator for it: this is a part of every action.
+    return exchanges[0].sent if len(exchanges) == 1 else sum(exchange.sent for exchange in exchanges)
 
 
 def _changing(exchanges: Sequence[Sent]) -> bool:

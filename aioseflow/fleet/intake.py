@@ -142,6 +142,8 @@ class Intake:
 
 def skip_of(steps: Steps, vm: Vm) -> Skip | None:
     """Why nothing is sent to a VM, from its list; of a sequence, only if no step is needed."""
+    if len(steps) == 1:
+        return steps[0].skip(vm)
     skips = [step.skip(vm) for step in steps]
     first = skips[0]
     if first is not None and first.status is not Status.UNCHANGED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -75,7 +76,7 @@ class Ledger:
     _open: dict[TargetKey, Standing] = attrs.Factory(dict)
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
 
-    @property
+    @cached_property
     def action(self) -> str:
         """How outcomes call what is done."""
         return name_of(self.steps)

@@ -229,8 +229,9 @@ class Schedule:
         return None
 
     def _begin(self, line: Line) -> Standing | None:
-        begun = sum(each.unfinished for each in self._lines.values())
-        if line.unfinished >= line.window or (self.window is not None and begun >= self.window):
+        if line.unfinished >= line.window:
+            return None
+        if self.window is not None and sum(each.unfinished for each in self._lines.values()) >= self.window:
             return None
         lane = self._next_lane(line)
         if lane is None:

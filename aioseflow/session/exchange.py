@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 
@@ -89,15 +88,18 @@ current_exchange: ContextVar[Exchange] = ContextVar("aioseflow_exchange")
 """The exchange whose attempt the running task makes: aiohttp's hooks find it here."""
 
 
-@contextmanager
-def capture() -> Iterator[list[Exchange]]:
+class capture:  # noqa: N801 - it is called, and entered
     """Collect the exchanges of the calls made in this block, by this task and the tasks that it starts."""
-    exchanges: list[Exchange] = []
-    token = _capturing.set((*_capturing.get(), exchanges))
-    try:
-        yield exchanges
-    finally:
-        _capturing.reset(token)
+
+    __slots__ = ("_exchanges", "_token")
+
+    def __enter__(self) -> list[Exchange]:
+        self._exchanges: list[Exchange] = []
+        self._token = _capturing.set((*_capturing.get(), self._exchanges))
+        return self._exchanges
+
+    def __exit__(self, *ended: object) -> None:
+        _capturing.reset(self._token)
 
 
 def begin_exchange(call: str, request: str, scrub: Callable[[str], str] = str) -> Exchange:
