@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import partial
 
 import attrs
 
@@ -21,6 +21,7 @@ from .journal import JournalError
 from .ledger import Ledger, Standing
 from .outcome import Status, cause_of
 from .schedule import Schedule
+from .select import Target
 from .settle import Judge, Settler, Verdict
 
 
@@ -36,12 +37,20 @@ class Crew:
     availability: Availability | None = None
     settled_in: dict[str, list[float]] = attrs.field(factory=dict, init=False)
     waited: float = attrs.field(default=0.0, init=False)
+    waits_for_return: bool = attrs.field(init=False)
+    """Whether it matters that a VM serves again, although that proves nothing else."""
     _settler: Settler | None = attrs.field(default=None, init=False)
     _tasks: asyncio.TaskGroup | None = attrs.field(default=None, init=False)
     _progress_at: float | None = attrs.field(default=None, init=False)
     _postponed: int = attrs.field(default=0, init=False)
     _checks: asyncio.Semaphore = attrs.field(init=False)
     _judges: list[Judge] = attrs.field(init=False)
+
+    @waits_for_return.default
+    def _has_to_serve(self) -> bool:
+        rollout = self.schedule.rollout
+        named = (rollout.window, rollout.healthy, rollout.max_failures)
+        return rollout.needs_everything() or any(each is not None for each in named)
 
     def __attrs_post_init__(self) -> None:
         self._checks = asyncio.Semaphore(max(1, self.account.concurrency))
@@ -81,7 +90,8 @@ class Crew:
         with self.account.capture() as exchanges:
             try:
                 if changes:
-                    await self.ledger.book.intend(standing)
+                    if self.ledger.book.keeps:
+                        await self.ledger.book.intend(standing)
                     if self.schedule.stopping is not None and not (standing.attempts or standing.step):
                         # It may have been stopped while the intent was made durable: nothing new is begun.
                         self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause=self.schedule.stopping)
@@ -99,7 +109,8 @@ class Crew:
                 raise
         self.ledger.sent(standing, _sent(exchanges), error)
         for exchange in exchanges:
-            self.waited += sum(exchange.waits)
+            if exchange.waits:
+                self.waited += sum(exchange.waits)
         if error is not None and error.retry_budget_empty and self._has_patience(standing):
             await self._postpone(standing)
             return
@@ -158,7 +169,7 @@ class Crew:
                 self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="cancelled")
                 raise
         held_up = self.schedule.paused or self.schedule.stopping is not None
-        if self.availability.holds(standing.target.key) and not held_up:
+        if self.availability.holds(standing.key) and not held_up:
             return True
         self.schedule.put_back(standing)
         return False
@@ -204,13 +215,6 @@ class Crew:
         else:
             self._step_done(standing, changed=True, verified=False)
 
-    @cached_property
-    def waits_for_return(self) -> bool:
-        """Whether it matters that a VM serves again, although that proves nothing else."""
-        rollout = self.schedule.rollout
-        named = (rollout.window, rollout.healthy, rollout.max_failures)
-        return rollout.needs_everything() or any(each is not None for each in named)
-
     def watch(self, standing: Standing) -> None:
         """Read it back until it is seen to be done."""
         self.ledger.settle(standing)
@@ -226,7 +230,8 @@ class Crew:
     def _settled(self, standing: Standing, verdict: Verdict, vm: Vm | None, seconds: float) -> None:
         action, error = self.ledger.steps[standing.step], standing.error
         if vm is not None:
-            standing.target = attrs.evolve(standing.target, vm=vm)
+            target = standing.target
+            standing.target = Target(target.account, target.service, vm)
         if verdict == "seen":
             if error is None and action.settles:
                 self.settled_in.setdefault(action.name, []).append(seconds)
@@ -289,8 +294,10 @@ class Crew:
 
 
 def _sent(exchanges: Sequence[Sent]) -> int:
-    # Mostly one, and no generator for it: this is a part of every action.
-    return exchanges[0].sent if len(exchanges) == 1 else sum(exchange.sent for exchange in exchanges)
+    sent = 0
+    for exchange in exchanges:  # mostly one: a generator costs more than all of this
+        sent += exchange.sent
+    return sent
 
 
 def _changing(exchanges: Sequence[Sent]) -> bool:

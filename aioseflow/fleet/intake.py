@@ -61,6 +61,8 @@ class Intake:
             self.availability.read(name, service.id, listed.vms, listed.asked_at)
         if not self.selection.wants_service(name, service):
             return []
+        if self.protected is None and self.selection.is_everything:
+            return [Target(name, service, vm) for vm in listed.vms]
         return [
             Target(name, service, vm)
             for vm in listed.vms
@@ -110,9 +112,9 @@ class Intake:
     def _without_contested(self, standings: list[Standing], taken: dict[int, str]) -> list[Standing]:
         """Leave out what another run is at."""
         for standing in standings if taken else ():
-            if standing.number in taken and standing.target.key in self.ledger.open:
+            if standing.number in taken and standing.key in self.ledger.open:
                 self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="in_another_run")
-        return [standing for standing in standings if standing.target.key in self.ledger.open]
+        return [standing for standing in standings if standing.key in self.ledger.open]
 
     def _offer(self, standings: list[Standing]) -> None:
         self.schedule.add(self.needing(standings))
@@ -121,7 +123,7 @@ class Intake:
         """Those that something is to be sent for; the others get their outcome."""
         left = []
         for standing in standings:
-            why = self.planned.get(standing.target.key)
+            why = self.planned.get(standing.key) if self.planned else None
             skip = skip_of(self.ledger.steps, standing.target.vm)
             if skip is None and why:
                 # What was left alone for its state has moved since, and was not planned to be acted on.

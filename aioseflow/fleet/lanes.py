@@ -49,11 +49,13 @@ class Line:
 
     def lane_of(self, standing: Standing) -> Lane:
         """The lane of its service."""
-        service_id = standing.target.service.id
-        lane = self.lanes.get(service_id)
-        if lane is None:
-            lane = self.lanes[service_id] = Lane(len(self.lanes))
-        return lane
+        if standing.lane is None:
+            service_id = standing.key[1]
+            lane = self.lanes.get(service_id)
+            if lane is None:
+                lane = self.lanes[service_id] = Lane(len(self.lanes))
+            standing.lane = lane
+        return standing.lane
 
     def expect(self, sources: int, targets: int) -> None:
         """So many sources more, or fewer, and so many targets that are known and not ready."""

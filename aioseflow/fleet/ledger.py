@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -19,13 +18,16 @@ from .discover import service_name
 from .outcome import Outcome, Outcomes, Status, TargetKey, cause_of
 from .select import Target
 
+if TYPE_CHECKING:
+    from .lanes import Lane
+
 
 @attrs.define(eq=False)
 class Standing:
     """A target between its selection and its outcome.
 
     Attributes:
-        number: its place in the run.
+        number: its place in the run; ``key`` that of its target.
         step: the step that it is at; ``sent`` what of it may have reached the panel: ``may_have_acted`` says
             that an answer was lost, ``accepted`` that the panel took it.
         changed: whether an earlier step changed it, ``verified`` whether all of them were seen.
@@ -34,6 +36,7 @@ class Standing:
 
     target: Target
     number: int
+    key: TargetKey
     step: int = 0
     batch: int | None = None
     started_at: datetime | None = None
@@ -48,6 +51,7 @@ class Standing:
     postponed: int = 0
     may_have_acted: bool = False
     error: SeFlowError | None = None
+    lane: Lane | None = None  # of its service, once it has come to the schedule
     # While it is watched:
     judge: Any = None
     watched_at: float = 0.0
@@ -62,6 +66,8 @@ class Ledger:
 
     steps: Steps
     book: Book
+    action: str = attrs.field(init=False)
+    """How outcomes call what is done."""
     finished: Callable[[Standing, Outcome], None] = attrs.field(default=lambda standing, outcome: None)
     targets: dict[TargetKey, None] = attrs.Factory(dict)
     outcomes: Outcomes = attrs.Factory(Outcomes)
@@ -73,23 +79,18 @@ class Ledger:
     in_flight: int = 0
     settling: int = 0
     closed: bool = False
-    _open: dict[TargetKey, Standing] = attrs.Factory(dict)
+    open: dict[TargetKey, Standing] = attrs.field(factory=dict, init=False)
+    """The targets without an outcome."""
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
 
-    @cached_property
-    def action(self) -> str:
-        """How outcomes call what is done."""
+    @action.default
+    def _name(self) -> str:
         return name_of(self.steps)
-
-    @property
-    def open(self) -> Mapping[TargetKey, Standing]:
-        """The targets without an outcome."""
-        return self._open
 
     @property
     def queued(self) -> int:
         """Targets that nothing was begun for."""
-        return len(self._open) - self.in_flight - self.settling
+        return len(self.open) - self.in_flight - self.settling
 
     def select(self, targets: Iterable[Target]) -> list[Standing]:
         """Take targets in; those that are here already are left out."""
@@ -97,7 +98,7 @@ class Ledger:
         for target in targets:
             key = target.key
             if key not in self.targets:
-                standing = self._open[key] = Standing(target, len(self.targets))
+                standing = self.open[key] = Standing(target, len(self.targets), key)
                 self.targets[key] = None
                 new.append(standing)
                 if len(self.steps) > 1 and target.vm.power is PowerState.STOPPED:
@@ -113,8 +114,8 @@ class Ledger:
 
     def reopen(self, standing: Standing) -> None:
         """A target of an earlier sitting that is not decided."""
-        self.targets[standing.target.key] = None
-        self._open[standing.target.key] = standing
+        self.targets[standing.key] = None
+        self.open[standing.key] = standing
 
     def begin(self, standing: Standing) -> None:
         """Something is about to be sent for it."""
@@ -166,34 +167,34 @@ class Ledger:
         error: SeFlowError | None = None,
     ) -> None:
         """Write the outcome and show it to whoever iterates."""
-        target = standing.target
-        del self._open[target.key]
+        target, key = standing.target, standing.key
+        del self.open[key]
         self._land(standing)
         now = datetime.now(UTC)
         # Where a sequence ended before its end, the step says where.
         named = len(self.steps) > 1 and status is not Status.CHANGED and status is not Status.UNCHANGED
-        outcome = Outcome(
-            account=target.account,
-            service_id=target.service.id,
-            service_name=service_name(target.service),
-            vm_id=target.vm.id,
-            vm_label=target.vm.label or "",
-            action=self.action,
-            step=self.steps[standing.step].name if named else None,
-            status=status,
-            verified=verified,
-            value=value,
-            cause=cause,
-            error=error,
-            attempts=standing.attempts,
-            started_at=standing.started_at or now,
-            finished_at=now,
+        outcome = self.outcomes.append(
+            (
+                *key[:2],
+                service_name(target.service),
+                key[2],
+                target.vm.label or "",
+                self.action,
+                self.steps[standing.step].name if named else None,
+                status._value_,  # `value` is a property that costs 2,000 instructions
+                verified,
+                value,
+                cause,
+                error,
+                standing.attempts,
+                standing.started_at or now,
+                now,
+            )
         )
         if named:
-            self.ended_at[target.key] = standing.step
+            self.ended_at[key] = standing.step
             if standing.accepted:
-                self.taken.add(target.key)
-        self.outcomes.append(outcome)
+                self.taken.add(key)
         self.counts[status] += 1
         self.book.finished(standing, outcome)
         self._wake()
@@ -230,7 +231,7 @@ class Ledger:
 
     async def close(self, cause: str) -> None:
         """Give every target that is still open its outcome; there are no more after this."""
-        for done, standing in enumerate(list(self._open.values())):
+        for done, standing in enumerate(list(self.open.values())):
             self.give_up(standing, cause)
             if done % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)

@@ -71,7 +71,7 @@ class Resuming:
                 if crew.availability is not None:
                     crew.availability.read(name, service.id, listed.vms, listed.asked_at)
         for standing, (stored, kind) in zip(standings, undecided, strict=True):
-            key = standing.target.key
+            key = standing.key
             if key in vms:
                 service, vm = vms[key]
                 standing.target = Target(key[0], service, vm)
@@ -113,6 +113,7 @@ class Resuming:
         return Standing(
             target,
             row.number,
+            target.key,
             step=min(stored.step, len(self.orders.steps) - 1),
             started_at=stored.started_at,
             changed=stored.step > 0 and stored.attempts > 0,

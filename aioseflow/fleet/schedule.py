@@ -88,17 +88,20 @@ class Schedule:
 
     def add(self, standings: Iterable[Standing]) -> None:
         """These may be begun."""
+        fuller: dict[Lane, Line] = {}
         for standing in standings:
             if self.stopping is not None:
                 self.ledger.give_up(standing, self.stopping)
                 continue
-            line = self._lines[standing.target.account]
+            line = self._lines[standing.key[0]]
             lane = line.lane_of(standing)
             if lane.stopped:
                 self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="same_cause")
                 continue
             lane.waiting.append(standing)
             line.ready += 1
+            fuller[lane] = line
+        for lane, line in fuller.items():
             self._offer(line, lane)
         self.kick()
 
@@ -109,7 +112,7 @@ class Schedule:
             self.add(standings)
             return
         self.batch_sizes = self.rollout.sizes(len(standings))
-        ordered = in_order(standings, lambda standing: standing.target.key[:2])
+        ordered = in_order(standings, lambda standing: standing.key[:2])
         for number, size in enumerate(self.batch_sizes):
             batch = [next(ordered) for _ in range(size)]
             for standing in batch:
@@ -126,7 +129,7 @@ class Schedule:
 
     def go_on(self, standing: Standing) -> None:
         """A target's next step may be made."""
-        self._lines[standing.target.account].steps.append(standing)
+        self._lines[standing.key[0]].steps.append(standing)
         self.kick()
 
     def again(self, standing: Standing) -> None:
@@ -135,13 +138,13 @@ class Schedule:
             self.ledger.give_up(standing, self.stopping)
         else:
             standing.idle = True
-            self._lines[standing.target.account].again.append(standing)
+            self._lines[standing.key[0]].again.append(standing)
         self.kick()
 
     def put_back(self, standing: Standing) -> None:
         """It could not be begun after all."""
         standing.begun = False
-        line = self._lines[standing.target.account]
+        line = self._lines[standing.key[0]]
         line.unfinished -= 1
         if self.stopping is not None:
             self.ledger.give_up(standing, self.stopping)
@@ -154,13 +157,13 @@ class Schedule:
 
     def answered(self, standing: Standing) -> None:
         """A worker is done with it, for now or for good."""
-        line = self._lines[standing.target.account]
+        line = self._lines[standing.key[0]]
         lane = line.lane_of(standing)
         self.in_flight -= 1
         lane.in_flight -= 1
         if lane.steps:
             line.steps.appendleft(lane.steps.popleft())
-        if not lane.entry:
+        if not lane.entry and lane.waiting:
             self._offer(line, lane)
         self.kick()
 
@@ -194,7 +197,7 @@ class Schedule:
                 if standing is None:
                     break
                 line.workers.popleft().set_result(standing)
-        if self._is_over():
+        if not self.ledger.open and self._is_over():
             for line in self._lines.values():
                 for worker in line.workers:
                     if not worker.done():
@@ -207,7 +210,7 @@ class Schedule:
     def _take(self, line: Line) -> Standing | None:
         if self.paused or (self.limit is not None and self.in_flight >= self.limit):
             return None
-        standing = self._next_step(line)
+        standing = self._next_step(line) if line.steps else None
         if standing is None and self.stopping is None:
             standing = self._begin(line)
             if standing is None and line.again and not self._is_full(line.lane_of(line.again[0])):
@@ -237,7 +240,7 @@ class Schedule:
         if lane is None:
             return None
         standing = lane.waiting[0]
-        if self.availability is not None and not self.availability.reserve(standing.target.key):
+        if self.availability is not None and not self.availability.reserve(standing.key):
             self._offer(line, lane)
             return None
         lane.waiting.popleft()
@@ -274,7 +277,7 @@ class Schedule:
 
     def _return(self, standing: Standing) -> None:
         self.in_flight -= 1
-        line = self._lines[standing.target.account]
+        line = self._lines[standing.key[0]]
         line.lane_of(standing).in_flight -= 1
 
     # -- what stops it ------------------------------------------------------------------------------------
@@ -307,7 +310,7 @@ class Schedule:
         cause = self.stopping or "drained"
         left = [standing for standing in self.ledger.open.values() if standing.idle]
         for done, standing in enumerate(left):
-            if standing.target.key in self.ledger.open:
+            if standing.key in self.ledger.open:
                 self.ledger.give_up(standing, cause)
             if done % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
@@ -328,27 +331,28 @@ class Schedule:
     # -- how it went --------------------------------------------------------------------------------------
 
     def _finished(self, standing: Standing, outcome: Outcome) -> None:
-        self._moved_at = asyncio.get_running_loop().time()
+        if self.rollout.progress_deadline is not None:
+            self._moved_at = asyncio.get_running_loop().time()
         if standing.begun:
             standing.begun = False
-            self._lines[standing.target.account].unfinished -= 1
+            self._lines[standing.key[0]].unfinished -= 1
         if self.availability is not None:
             self.availability.finished(outcome)
         bad = outcome.status in _BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
-        self._judge_service(standing, outcome, bad=bad)
+        if self.rollout.same_cause is not None:
+            self._judge_service(standing, outcome, bad=bad)
         if standing.batch is not None and standing.batch == self.batch:
             self._batch_left -= 1
             self.batch_failures += bad
-        self._judge_run(bad=bad)
+        if bad and self.stopping is None:
+            self._judge_run()
         if standing.batch is not None and not self._batch_left and self.stopping is None:
             self._end_batch()
         self.kick()
 
-    def _judge_run(self, *, bad: bool) -> None:
-        if not bad or self.stopping is not None:
-            return
+    def _judge_run(self) -> None:
         total = self.total if self.total is not None else len(self.ledger.targets)
         too_many = self.rollout.is_too_many(self.failures, total)
         if self.batch_sizes:
@@ -361,7 +365,7 @@ class Schedule:
         most = self.rollout.same_cause
         if most is None or outcome.status is Status.NOT_ATTEMPTED:
             return
-        lane = self._lines[standing.target.account].lane_of(standing)
+        lane = self._lines[standing.key[0]].lane_of(standing)
         refused = bad and isinstance(outcome.error, ApiError | PermissionDenied)
         if not refused or outcome.cause != lane.cause:
             lane.cause, lane.same = outcome.cause if refused else None, 0
@@ -372,7 +376,7 @@ class Schedule:
 
     def _stop_service(self, standing: Standing, lane: Lane) -> None:
         lane.stopped = True
-        line = self._lines[standing.target.account]
+        line = self._lines[standing.key[0]]
         line.ready -= len(lane.waiting)
         line.room.set()
         left, lane.waiting = lane.waiting, deque()

@@ -39,7 +39,7 @@ Exclude: TypeAlias = str | Predicate | Named
 Missing: TypeAlias = Literal["error", "ignore"]
 
 
-@attrs.frozen
+@attrs.define(eq=False)  # never changed; to make a frozen one takes 5,000 instructions
 class Target:
     """One VM to act on, as it was read when it was selected."""
 
@@ -145,6 +145,12 @@ class Selection:
     def is_explicit(self) -> bool:
         """Whether ids were named, which must all exist before anything is sent."""
         return self._names or self.services is not None or self.vms is not None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it is about every VM there is."""
+        excludes = self.exclude.condition is not None or self.exclude.pairs or self.exclude.keys
+        return self.where is None and self.services is None and self.vms is None and not excludes
 
     @property
     def _names(self) -> bool:
