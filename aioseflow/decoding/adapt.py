@@ -22,15 +22,16 @@ def as_object(value: Any) -> Object:
     raise Mismatch("an object", value)
 
 
-def respelt(value: Object, keys: tuple[str, ...]) -> Object:
+def respelt(value: Object, respellable: tuple[tuple[str, ...], ...]) -> Object:
     """The object with what it has under another spelling of a key, where there is nothing under the first."""
-    if not is_nothing(value.get(keys[0])):
-        return value
-    for spelling in keys[1:]:
-        if not is_nothing(value.get(spelling)):
-            value = {**value, keys[0]: value[spelling]}
-            del value[spelling]
-            break
+    for first, *others in respellable:
+        if not is_nothing(value.get(first)):
+            continue
+        for spelling in others:
+            if not is_nothing(value.get(spelling)):
+                value = {**value, first: value[spelling]}
+                del value[spelling]
+                break
     return value
 
 
@@ -68,7 +69,7 @@ def _of_accepted(keys: frozenset[str]) -> Adapter:
     def adapt(value: Object) -> tuple[Any, ...]:
         status, info = value.get("status"), value.get("info")
         if status.__class__ is bool and info is None:
-            return keys, None, status, ()
+            return keys, None, 1, status, ()
         found: dict[str, Any] = {"status": None, "info": ()}
         known = keys
         for key, read in (("status", php.flag), ("info", php.texts)):
@@ -76,7 +77,7 @@ def _of_accepted(keys: frozenset[str]) -> Adapter:
                 found[key] = read(value.get(key))
             except Mismatch:
                 known -= {key}
-        return known, None, found["status"], found["info"]
+        return known, None, 0, found["status"], found["info"]
 
     return adapt
 
@@ -85,7 +86,7 @@ def _of_availability(keys: frozenset[str]) -> Adapter:
     def adapt(value: Object) -> tuple[Any, ...]:
         if value and "status" not in value:
             raise Mismatch("the word for a free name", MISSING, "status")
-        return keys, None
+        return keys, None, 0
 
     return adapt
 
@@ -102,12 +103,12 @@ def _of_vm(keys: frozenset[str]) -> Adapter:
         kept = {"ip": ip} if is_more else None
         for key, known in speaking:
             said = value.get(key)
-            if said is None or said == "" or said.__class__ is dict or said.__class__ is list:
-                continue
             if said.__class__ is str:
-                return known, kept, POWER_WORDS.get(said) or PowerState.read(said), said
-            return known, kept, PowerState.read(said), php.word(said)
-        return silent, kept, PowerState.UNKNOWN, None
+                if said:
+                    return known, kept, 1, POWER_WORDS.get(said) or PowerState.read(said), said
+            elif not (said is None or said.__class__ is dict or said.__class__ is list):
+                return known, kept, 1, PowerState.read(said), php.word(said)
+        return silent, kept, 0, PowerState.UNKNOWN, None
 
     return adapt
 

@@ -25,8 +25,9 @@ from .structure import Rows, Shape, shape_of
 
 T = TypeVar("T")
 
-# Objects that are read before others have their turn: about a millisecond.
-_SLICE: Final = 32
+# Objects that are read before others have their turn: 0.3 ms of VMs with ten fields, 1.1 ms of those that
+# another installation published.
+_SLICE: Final = 64
 
 # Calls whose answer stands at a place of its own, whatever the call says.
 _KEYS: Final[dict[type, tuple[str, ...]]] = {Ticket: ("ticket", "tickets"), Availability: ("details",)}
@@ -57,9 +58,11 @@ def decode(
         DecodeError: the payload has another shape, or holds another object than the one asked for.
     """
     try:
-        return typing.cast("T", _decode(_promise(returns), payload, key, identity))
+        answer: T = _decode(_promise(returns), payload, key, identity)
     except Mismatch as caught:
         mismatch = caught
+    else:
+        return answer
     # Outside the handler, so that what was found is not chained to the error.
     raise _error(mismatch, payload, call)
 
@@ -147,6 +150,8 @@ class _Promise:
         keys: where it stands whatever the call says.
         siblings: what stands beside the object and belongs to it.
         may_be_nothing: whether PHP's nothing is an answer.
+        own_key: the canonical key that says which object it is.
+        is_plain: whether it is one object that stands where the call says.
     """
 
     cls: type
@@ -155,13 +160,23 @@ class _Promise:
     keys: tuple[str, ...]
     siblings: tuple[str, ...]
     may_be_nothing: bool
+    own_key: str | None
+    is_plain: bool
 
 
 def _promised(returns: Any) -> _Promise:
     many = typing.get_origin(returns) is list
     cls = typing.get_args(returns)[0] if many else returns
+    shape = shape_of(cls)
     return _Promise(
-        cls, many, shape_of(cls), _KEYS.get(cls, ()), _SIBLINGS.get(cls, ()), cls in _MAY_BE_NOTHING
+        cls,
+        many,
+        shape,
+        _KEYS.get(cls, ()),
+        _SIBLINGS.get(cls, ()),
+        cls in _MAY_BE_NOTHING,
+        own_key=shape.own[0] if shape.own else None,
+        is_plain=not many and cls not in (*_KEYS, *_SIBLINGS, *_MAY_BE_NOTHING),
     )
 
 
@@ -169,6 +184,18 @@ _promise: Final[Callable[[Any], _Promise]] = functools.cache(_promised)
 
 
 def _decode(promise: _Promise, payload: Any, key: tuple[str, ...], identity: str | None) -> Any:
+    if promise.is_plain and payload.__class__ is dict:
+        # The one object that was asked for, where it should be. Found without the calls below: a quarter of
+        # what decoding a VM took.
+        value = payload.get(key[0]) if key else payload
+        own = promise.own_key
+        if value.__class__ is dict and (
+            own is None or (own in value and (identity is None or value[own] == identity))
+        ):
+            try:
+                return promise.shape.read(value)
+            except Mismatch:
+                pass  # read once more, to say where
     path: list[str | int] = []
     value = _answer(promise, payload, key, path)
     siblings: set[str] = set()
