@@ -1,43 +1,54 @@
-"""Instructions a call, counted by valgrind: the same number whatever else the machine does.
+"""Instructions a call.
 
-A peer is run twice, for few and for many calls; what the difference took, the calls took.
+A peer works for few and for many calls; what the difference took, the calls took. Where the machine keeps the
+server waiting, the client's loop turns more often for the same answers, so the least of some runs counts.
+
+    python -m benchmarks.speed.instructions stop 1000 PEER…
 """
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
+import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-_COUNTED: Final = re.compile(r"I\s+refs:\s+([\d,]+)")
-WARM: Final = 200
+from . import valgrind
 
-
-def counted(command: list[str], said: str = "") -> int:
-    """How many instructions a command takes."""
-    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    done = subprocess.run(  # noqa: S603
-        [*valgrind, *command], input=said, capture_output=True, text=True, env=environment, check=False
-    )
-    found = _COUNTED.search(done.stderr)
-    if done.returncode or found is None:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr[-4000:]}")
-    return int(found[1].replace(",", ""))
+# They open the connections, 64 of them, and are in both runs.
+WARM: Final = 80
+TIMES: Final = 3
 
 
-def of_calls(peer: str, work: str, port: int, *, calls: int, python: str = sys.executable) -> float:
-    """Instructions of one call."""
-    fleet = calls if work == "fleet" else 50
-    command = [python, "-m", "benchmarks.speed.worker", peer, work, str(port), str(fleet)]
-    warm = calls if work == "fleet" else WARM
-    runs = [f"{warm}\n", f"{warm}\n{calls}\n"]
-    with ThreadPoolExecutor(2) as both:
-        few, many = both.map(lambda said: counted(command, said), runs)
-    return (many - few) / calls
+def of_peers(
+    wanted: Mapping[str, Mapping[str, int]],
+    port: int,
+    *,
+    times: int = TIMES,
+    python: str = sys.executable,
+    allocations: bool = False,
+) -> dict[str, dict[str, float]]:
+    """Instructions (or blocks from the heap) of one call of each work of each peer, of so many calls."""
+    forks: dict[str, Any] = {}
+    for peer, works in wanted.items():
+        for work, calls in works.items():
+            # A run of a fleet acts on all of it, so the second run is what is counted.
+            warm = {"work": work, "calls": calls if work == "fleet" else WARM}
+            more = {"work": work, "calls": calls}
+            for number in range(times):
+                forks[f"{peer} {work} few {number}"] = [peer, calls, [warm]]
+                forks[f"{peer} {work} many {number}"] = [peer, calls, [warm, more]]
+    command = [python, "-m", "benchmarks.speed.worker", "--fork", str(port), json.dumps(forks)]
+    counts = valgrind.of_forks(command, allocations=allocations)
+
+    def each(peer: str, work: str, calls: int) -> float:
+        few, many = (min(counts[f"{peer} {work} {n} {i}"] for i in range(times)) for n in ("few", "many"))
+        return (many - few) / calls
+
+    return {
+        peer: {work: each(peer, work, calls) for work, calls in works.items()}
+        for peer, works in wanted.items()
+    }
 
 
 if __name__ == "__main__":
@@ -45,5 +56,5 @@ if __name__ == "__main__":
 
     work, calls, *names = sys.argv[1:]
     with serving() as port:
-        for name in names:
-            print(f"{name:32} {work:6} {of_calls(name, work, port, calls=int(calls)) / 1000:10.1f} k", flush=True)
+        for name, found in of_peers({name: {work: int(calls)} for name in names}, port).items():
+            print(f"{name:32} {work:6} {found[work] / 1000:10.1f} k", flush=True)

@@ -1,7 +1,8 @@
 """A server that knows its answers beforehand, so that what is measured is the client.
 
 It runs in a process of its own, reads HTTP/1.1 off raw sockets, and keeps a record of what reached it. The
-first segment of a path says how large a fleet it plays: ``/s20`` has 20 services of 50 VMs.
+first segment of a path says how large a fleet it plays: ``/s20`` has 20 services of 50 VMs, ``/s1x5000`` one
+of 5,000.
 """
 
 from __future__ import annotations
@@ -56,14 +57,15 @@ def service(number: int) -> dict[str, Any]:
 def answer(method: str, target: str) -> bytes:
     """The whole answer to a request."""
     fleet, *path = target.partition("?")[0].strip("/").split("/")
-    services = [service(FIRST_SERVICE + number) for number in range(int(fleet[1:]))]
+    count, _, each = fleet[1:].partition("x")
+    services = [service(FIRST_SERVICE + number) for number in range(int(count))]
     match path:
         case ["service"]:
             said: Any = {"success": True, "services": services}
         case ["service", one]:
             said = {"success": True, "service": service(int(one))}
         case ["service", one, "vms"]:
-            said = {"vms": [vm(int(one), number) for number in range(VMS_PER_SERVICE)]}
+            said = {"vms": [vm(int(one), number) for number in range(int(each or VMS_PER_SERVICE))]}
         case _:
             said = {"status": method == "POST"}
     body = orjson.dumps(said)

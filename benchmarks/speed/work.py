@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from .server import FIRST_SERVICE, VMS_PER_SERVICE
 
@@ -23,7 +24,12 @@ FORM: Final = {**HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Peer(Protocol):
-    """One way to talk to the panel. Every coroutine does so many calls, `IN_FLIGHT` at a time."""
+    """One way to talk to the panel. Every coroutine does so many calls, `IN_FLIGHT` at a time.
+
+    `timeouts` says in words what bounds a call; a ``NotImplementedError`` says that a peer cannot do a thing.
+    """
+
+    timeouts: str
 
     async def stop(self, calls: int) -> None:
         """``POST …/stop`` of so many VMs."""
@@ -39,6 +45,10 @@ class Peer(Protocol):
 
     async def fleet(self, calls: int) -> None:
         """Find out what there is, and stop all of it: so many VMs in services of 50."""
+        ...
+
+    async def paced(self, calls: int, rate: float) -> list[float]:
+        """`stop`, so many calls a second whatever becomes of them; the seconds since each was due."""
         ...
 
     async def close(self) -> None: ...
@@ -57,15 +67,34 @@ def base(port: int, vms: int) -> str:
     return f"http://127.0.0.1:{port}/s{max(1, vms // VMS_PER_SERVICE)}"
 
 
-class Count:
-    """How many answers were as they should be."""
+async def pull(calls: int, do: Callable[[int, str], Awaitable[Any]]) -> None:
+    """Do so many calls by `IN_FLIGHT` workers, none of which waits for another."""
+    left = iter(targets(calls))
 
-    def __init__(self) -> None:
-        self.right = 0
+    async def work() -> None:
+        for service, vm in left:
+            await do(service, vm)
 
-    def stopped(self, said: dict[str, object]) -> None:
-        assert said["status"] is True
-        self.right += 1
+    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+
+
+async def paced(calls: int, rate: float, do: Callable[[int, str], Awaitable[Any]]) -> list[float]:
+    """`Peer.paced` of a coroutine that does one call."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    took: list[float] = []
+
+    async def one(due: float, target: tuple[int, str]) -> None:
+        await do(*target)
+        took.append(loop.time() - due)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number, target in enumerate(targets(calls)):
+            due = began + number / rate
+            if (wait := due - loop.time()) > 0:
+                await asyncio.sleep(wait)
+            tasks.create_task(one(due, target))
+    return took
 
 
 Do = Callable[[Peer, int], Awaitable[None]]

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-from aioseflow import FixedLimit, SeFlow, Stop
+from aioseflow import AdaptiveLimit, FixedLimit, RetryPolicy, SeFlow, Stop, Timeouts
 
-from ..work import IN_FLIGHT, PASSWORD, USERNAME, base, targets
+from ..work import IN_FLIGHT, PASSWORD, USERNAME, base, paced, pull
 
 
 class Ours:
-    """`work.Peer`; ``journal`` writes one of every run, ``hooked`` listens to what happens."""
+    """`work.Peer`, everything as it is by default but the limit, so that as many are in flight as elsewhere.
 
-    def __init__(self, port: int, calls: int, *, journal: bool = False, hooked: bool = False) -> None:
+    ``journal`` writes one of every run, ``hooked`` listens to what happens, ``adaptive`` finds the limit out,
+    and without ``again`` nothing is repeated.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        calls: int,
+        *,
+        journal: bool = False,
+        hooked: bool = False,
+        adaptive: bool = False,
+        again: bool = True,
+    ) -> None:
+        timeouts = Timeouts()
+        self.timeouts = (
+            f"connect {timeouts.connect:g}, read {timeouts.change:g} ({timeouts.read:g} of a GET), "
+            f"all {timeouts.for_exchange(changes=True):g} ({timeouts.for_exchange(changes=False):g})"
+        )
         self._directory = tempfile.TemporaryDirectory() if journal else None
         where = Path(self._directory.name) / "journal.db" if self._directory is not None else None
         self.seen = 0
@@ -25,7 +40,9 @@ class Ours:
             PASSWORD,
             base_url=base(port, calls),
             allow_insecure=True,
-            limit=FixedLimit(IN_FLIGHT),
+            limit=AdaptiveLimit(IN_FLIGHT) if adaptive else FixedLimit(IN_FLIGHT),
+            retry=RetryPolicy() if again else None,
+            timeouts=timeouts,
             journal=where,
             hooks=[self._saw] if hooked else [],
         )
@@ -45,7 +62,7 @@ class Ours:
         async def one(service: int, vm: str) -> None:
             assert (await vms.stop(service, vm)).status is True
 
-        await _pull(calls, one)
+        await pull(calls, one)
 
     async def list(self, calls: int) -> None:
         vms = (await self._open()).vms
@@ -53,7 +70,7 @@ class Ours:
         async def one(service: int, vm: str) -> None:
             assert len(await vms.list(service)) == 50
 
-        await _pull(calls, one)
+        await pull(calls, one)
 
     async def get(self, calls: int) -> None:
         services = (await self._open()).services
@@ -61,25 +78,18 @@ class Ours:
         async def one(service: int, vm: str) -> None:
             assert (await services.get(service)).id
 
-        await _pull(calls, one)
+        await pull(calls, one)
 
     async def fleet(self, calls: int) -> None:
         report = await (await self._open()).fleet.run(Stop(), wait=False)
         assert len(report.outcomes) == calls
         assert report.counts["changed"] == calls
 
+    async def paced(self, calls: int, rate: float) -> list[float]:
+        return await paced(calls, rate, (await self._open()).vms.stop)
+
     async def close(self) -> None:
         if self._opened is not None:
             await self._opened.close()
         if self._directory is not None:
             self._directory.cleanup()
-
-
-async def _pull(calls: int, do: Callable[[int, str], Awaitable[Any]]) -> None:
-    left = iter(targets(calls))
-
-    async def work() -> None:
-        for service, vm in left:
-            await do(service, vm)
-
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))

@@ -7,17 +7,27 @@ from typing import Any
 
 import aiohttp
 
-from ..work import ANSWER_SECONDS, CALL_SECONDS, CONNECT_SECONDS, FORM, HEADERS, IN_FLIGHT, base, targets
+from ..work import (
+    ANSWER_SECONDS,
+    CALL_SECONDS,
+    CONNECT_SECONDS,
+    FORM,
+    HEADERS,
+    IN_FLIGHT,
+    base,
+    paced,
+    targets,
+)
 
 
 class Plain:
     """`work.Peer`."""
 
+    timeouts = f"connect {CONNECT_SECONDS:g}, read {ANSWER_SECONDS:g}, all {CALL_SECONDS:g}"
+
     def __init__(self, port: int, calls: int) -> None:
         self._base = base(port, calls)
-        timeout = aiohttp.ClientTimeout(
-            total=CALL_SECONDS, connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS
-        )
+        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS)
         connector = aiohttp.TCPConnector(limit=0)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         self._semaphore = asyncio.Semaphore(IN_FLIGHT)
@@ -62,6 +72,11 @@ class Plain:
             )
         )
         assert sum(each["status"] for each in said) == calls
+
+    async def paced(self, calls: int, rate: float) -> list[float]:
+        return await paced(
+            calls, rate, lambda service, vm: self._call("POST", f"/service/{service}/vms/{vm}/stop")
+        )
 
     async def close(self) -> None:
         await self._session.close()
