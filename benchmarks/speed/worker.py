@@ -37,7 +37,7 @@ def memory(field: str) -> int:
 
 
 async def beating(late: array[float], busy: array[float]) -> None:
-    """Every millisecond: how much later it was, and the CPU time of this thread, which nobody can lengthen."""
+    """Every millisecond: how much later it was, and this thread's CPU time, which nobody can lengthen."""
     last, used = time.perf_counter(), time.thread_time()
     while True:
         await asyncio.sleep(BEAT)
