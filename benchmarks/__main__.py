@@ -29,12 +29,13 @@ from .speed.counting import allocations, instructions
 from .speed.decoding import decoding
 from .speed.imports import imports
 from .speed.interpreters import interpreters
-from .speed.latency import latency, memory, stalls
+from .speed.latency import latency, stalls
+from .speed.memory import memory
 from .speed.record import record
 from .speed.scale import scale
 from .speed.server import serving
 from .speed.setting import Setting, say
-from .speed.table import Bound, Findings, judged, printed
+from .speed.table import Bound, Findings, judged, printed, wrapped
 
 ROWS: Final[dict[str, Callable[[Setting], Findings]]] = {
     "instructions": instructions,
@@ -92,20 +93,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     around = surroundings()
     packages = ", ".join(f"{name} {number}" for name, number in around["packages"].items())
     machine = f"{around['cpu']}, {around['cores']} cores, {around['system']}, {around['python']}"
-    print(f"{around['date']}  {machine}\n{packages}")
+    print(f"{around['date']}  {machine}")
+    print("\n".join(wrapped(packages)))
+    if "urllib3-future" in around["packages"]:
+        print("(requests runs on urllib3-future, which niquests puts in the place of urllib3)")
     found: dict[str, Findings] = {}
     bounds: list[Bound] = []
     took: dict[str, float] = {}
     with serving() as port:
         setting = Setting(port, quick=given.quick, pythons=tuple(given.python))
         for name in given.only or ROWS:
-            began = time.monotonic()
+            began, used = time.monotonic(), sum(os.times()[:4])
             found[name] = ROWS[name](setting)
             took[name] = time.monotonic() - began
             bounds += found[name].bounds
             for table in found[name].tables:
                 print(f"\n{printed(table)}", flush=True)
-            say(f"  ({name}: {took[name]:.0f} s)")
+            say(f"  ({name}: {took[name]:.0f} s, {sum(os.times()[:4]) - used:.0f} s CPU)")
     if bounds:
         print(f"\nwhat is to hold\n{judged(bounds)}")
     if setting.missing:

@@ -39,20 +39,27 @@ def ratios() -> list[Bound]:
     ]
 
 
+def trips(bound: Bound) -> bool:
+    """Whether it is beyond the room, too."""
+    return bound.value is not None and bound.value > ROOM * bound.limit
+
+
+def line(bound: Bound) -> str:
+    """A ratio and what it means."""
+    said = "TRIPPED" if trips(bound) else "holds" if bound.holds else "does not hold, within the room"
+    room = f"at most {bound.limit:.2f}, trips at {ROOM * bound.limit:.3f}"
+    return f"{bound.what:55} {bound.value:6.3f}  ({room})  {said}"
+
+
 def main() -> int:
     """Print the ratios, and judge them."""
     if not valgrind.is_there():
         print("valgrind is not installed")
         return 2
-    tripped = False
-    for bound in ratios():
-        assert bound.value is not None
-        over = bound.value > ROOM * bound.limit
-        tripped = tripped or over
-        said = "TRIPPED" if over else "holds" if bound.holds else "does not hold, within the room"
-        room = f"at most {bound.limit:.2f}, trips at {ROOM * bound.limit:.3f}"
-        print(f"{bound.what:55} {bound.value:6.3f}  ({room})  {said}")
-    return 1 if tripped else 0
+    bounds = ratios()
+    for bound in bounds:
+        print(line(bound))
+    return 1 if any(map(trips, bounds)) else 0
 
 
 if __name__ == "__main__":

@@ -86,12 +86,12 @@ def decoding(setting: Setting) -> Findings:
     found.tables.append(Table("decoding a VM of ten fields, parsed already: µs", columns, clock, HAND, 2))
     held = _child("--hold", str(setting.port))
     note = f"Of it orjson, in one piece: {1e3 * held['parse']:.1f} ms for {held['bytes'] / 1e6:.2f} MB."
-    row = tuple(1e3 * held[key] for key in ("p99", "most", "took"))
-    title = (
-        f"vms.list with an answer of {MANY:,} VMs, ms: by how much a heartbeat of 1 ms is late, and the call"
+    row = tuple(1e3 * held[key] for key in ("late", "p99", "most", "took"))
+    title = f"vms.list with an answer of {MANY:,} VMs: stalls in ms of a heartbeat of 1 ms, and the call"
+    found.tables.append(Table(title, ("most", "CPU p99", "CPU, most", "the call"), {OURS: row}, note=note))
+    found.bounds.append(
+        Bound(f"an answer of {MANY:,} VMs: longest that the loop is held, in CPU time", row[2], 50, "ms")
     )
-    found.tables.append(Table(title, ("p99", "most", "the call"), {OURS: row}, note=note))
-    found.bounds.append(Bound(f"an answer of {MANY:,} VMs: longest that the loop is held", row[1], 50, "ms"))
     return found
 
 
@@ -119,12 +119,12 @@ def _times() -> dict[str, float]:
 async def _hold(port: int) -> dict[str, float]:
     from aioseflow import SeFlow
 
-    late = array("d")
+    late, busy = array("d"), array("d")
     took: list[float] = []
     where = f"http://127.0.0.1:{port}/s1x{MANY}"
     async with SeFlow(USERNAME, PASSWORD, base_url=where, allow_insecure=True) as seflow:
         await seflow.vms.list(FIRST_SERVICE)
-        heart = asyncio.create_task(beating(late))
+        heart = asyncio.create_task(beating(late, busy))
         for _ in range(10):
             began = time.perf_counter()
             assert len(await seflow.vms.list(FIRST_SERVICE)) == MANY
@@ -135,7 +135,7 @@ async def _hold(port: int) -> dict[str, float]:
     began = time.perf_counter()
     orjson.loads(body)
     parse = time.perf_counter() - began
-    tail = {"p99": percentile(late.tolist(), 0.99), "most": max(late)}
+    tail = {"late": max(late), "p99": percentile(busy.tolist(), 0.99), "most": max(busy)}
     return {**tail, "took": median(took), "parse": parse, "bytes": len(body)}
 
 

@@ -60,7 +60,7 @@ def record(setting: Setting) -> Findings:
             said, timeouts = seen[name]
             body = sum(len(body) * number for body, number in said["bodies"].items())
             counted[name] = (float(said["requests"]), float(said["connections"]), float(body), timeouts)
-            named[name] = tuple(_told(base, said, method) for method in ("POST", "GET"))
+            named[name] = tuple(told(base, said, method) for method in ("POST", "GET"))
     for name in absent:
         named[name] = (absent[name], CANNOT)
     return Findings(
@@ -80,7 +80,8 @@ def record(setting: Setting) -> Findings:
     )
 
 
-def _told(base: dict[str, Any], said: dict[str, Any], method: str) -> str:
+def told(base: dict[str, Any], said: dict[str, Any], method: str) -> str:
+    """How the headers of one are unlike those of another."""
     right, mine = _headers(base["heads"], method), _headers(said["heads"], method)
     different = [name for name in _COMPARED if right.get(name) != mine.get(name)]
     others = sorted(name for name in mine if name not in (*_COMPARED, "host"))

@@ -87,10 +87,10 @@ def printed(table: Table) -> str:
         for column, name in enumerate(table.columns)
     ]
     title = table.title + (f"; behind it, over {table.base}" if table.base else "")
-    lines = [*_wrapped(title), _line("", table.columns, wide, widths)]
+    lines = [*wrapped(title), _line("", table.columns, wide, widths)]
     lines += [_line(who, row, wide, widths) for who, row in cells.items()]
     if table.note:
-        lines += _wrapped(table.note, "  ")
+        lines += wrapped(table.note, "  ")
     return "\n".join(lines)
 
 
@@ -110,7 +110,8 @@ def _cell(table: Table, who: str, column: int) -> str:
     return f"{cell:,.{table.digits}f}{beside}"
 
 
-def _wrapped(text: str, indent: str = "") -> list[str]:
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """A text in lines that are not too wide."""
     lines = [indent]
     for word in text.split():
         if len(lines[-1]) + 1 + len(word) > WIDTH:
@@ -126,7 +127,9 @@ def judged(bounds: Iterable[Bound]) -> str:
     said = {True: "holds", False: "DOES NOT HOLD", None: "not measured"}
     lines = []
     for bound in bounds:
-        value = "" if bound.value is None else f"{bound.value:,.3g} {bound.unit}"
-        limit = f"{'≤' if bound.at_most else '≥'} {bound.limit:,g} {bound.unit}"
+        value = (
+            "" if bound.value is None else f"{bound.value:,.{0 if bound.value >= 100 else 3}f} {bound.unit}"
+        )
+        limit = f"{'≤' if bound.at_most else '≥'} {bound.limit:,g} {bound.unit}".rstrip()
         lines.append(f"  {bound.what:{wide}}  {value:>10}  {limit:>10}  {said[bound.holds]}")
     return "\n".join(lines)
