@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from . import valgrind
+from .work import IN_FLIGHT
 
-# They open the connections, 64 of them, and are in both runs.
-WARM: Final = 80
+# They open the connections and are in both runs.
+WARM: Final = IN_FLIGHT
 TIMES: Final = 3
 
 
@@ -33,7 +34,7 @@ def of_peers(
     for peer, works in wanted.items():
         for work, calls in works.items():
             # A run of a fleet acts on all of it, so the second run is what is counted.
-            warm = {"work": work, "calls": calls if work == "fleet" else WARM}
+            warm = {"work": "get" if work == "list" else work, "calls": calls if work == "fleet" else WARM}
             more = {"work": work, "calls": calls}
             for number in range(times):
                 forks[f"{peer} {work} few {number}"] = [peer, calls, [warm]]
