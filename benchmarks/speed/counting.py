@@ -72,8 +72,8 @@ def instructions(setting: Setting) -> Findings:
         _TITLES,
         cells(of, absent, WORKS, 1e-3),
         base=TUNED,
-        note=f"{TUNED} leaves a list as the parser gave it; {TYPED} makes objects of it by hand. httpx's pool "
-        "goes over all its connections at every request: its number differs by half from run to run.",
+        note=f"{TUNED} leaves a list as the parser gave it; {TYPED} makes objects of it by hand. httpx's "
+        "pool goes over all its connections at every request: its number differs by half from run to run.",
     )
     stop = {name: table.number(name) for name in table.rows}
     once = ratio(stop.get(OURS), stop.get(ONCE))
