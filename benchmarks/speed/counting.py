@@ -57,7 +57,7 @@ def instructions(setting: Setting) -> Findings:
     there, absent = setting.runs(name for name in PEERS if works_of(name, quick=setting.quick))
 
     def wanted(name: str) -> dict[str, int]:
-        each = calls // 2 if PEERS[name].slow else calls
+        each = 100 if PEERS[name].slow else calls
         # A list takes as many as half a dozen of the others.
         works = works_of(name, quick=setting.quick)
         return {work: each // 4 if work == "list" else each for work in works}

@@ -26,7 +26,7 @@ from .handwritten import read, read_list
 from .latency import percentile
 from .server import FIRST_SERVICE, vm
 from .setting import Setting
-from .table import Bound, Findings, Table
+from .table import Bound, Cell, Findings, Table
 from .work import PASSWORD, USERNAME
 from .worker import beating
 
@@ -70,7 +70,9 @@ def decoding(setting: Setting) -> Findings:
     columns = ("one VM", f"a VM of {MANY:,}")
     if setting.counts():
         each = instructions()
-        rows = {who: (each[who, "one"] / 1000, each[who, "list"] / 1000) for who in (HAND, OURS)}
+        rows: dict[str, tuple[Cell, ...]] = {
+            who: (each[who, "one"] / 1000, each[who, "list"] / 1000) for who in (HAND, OURS)
+        }
         table = Table(
             "decoding a VM of ten fields, parsed already: instructions in thousands", columns, rows, HAND
         )
@@ -82,7 +84,9 @@ def decoding(setting: Setting) -> Findings:
                 )
             )
     took = _child()
-    clock = {who: (1e6 * took[f"{who} one"], 1e6 * took[f"{who} list"] / MANY) for who in (HAND, OURS)}
+    clock: dict[str, tuple[Cell, ...]] = {
+        who: (1e6 * took[f"{who} one"], 1e6 * took[f"{who} list"] / MANY) for who in (HAND, OURS)
+    }
     found.tables.append(Table("decoding a VM of ten fields, parsed already: µs", columns, clock, HAND, 2))
     held = _child("--hold", str(setting.port))
     note = f"Of it orjson, in one piece: {1e3 * held['parse']:.1f} ms for {held['bytes'] / 1e6:.2f} MB."

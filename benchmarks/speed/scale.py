@@ -56,8 +56,8 @@ def scale(setting: Setting) -> Findings:
     more = large - small
     peak, kept = (many.peak - few.peak) / more, (many.kept - few.kept) / more
     title = f"bytes a VM by tracemalloc, of what {large:,} VMs take more than {small:,}"
-    row = (peak, kept, peak - kept)
-    found.tables.append(Table(title, ("at most", "of it the report", "the rest"), {"a VM": row}, digits=0))
+    each = (peak, kept, peak - kept)
+    found.tables.append(Table(title, ("at most", "of it the report", "the rest"), {"a VM": each}, digits=0))
     found.bounds.append(Bound("fleet: bytes a VM at most, the report with it", peak, 1500, "B"))
     return found
 

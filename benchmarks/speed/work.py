@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import builtins
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
@@ -47,7 +48,7 @@ class Peer(Protocol):
         """Find out what there is, and stop all of it: so many VMs in services of 50."""
         ...
 
-    async def paced(self, calls: int, rate: float) -> list[float]:
+    async def paced(self, calls: int, rate: float) -> builtins.list[float]:
         """`stop`, so many calls a second whatever becomes of them; the seconds since each was due."""
         ...
 

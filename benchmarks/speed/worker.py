@@ -23,7 +23,8 @@ from typing import Any, Final
 
 from .forks import in_forks
 from .peers import PEERS, Entrant
-from .work import VMS_PER_SERVICE, WORK, Peer
+from .server import VMS_PER_SERVICE
+from .work import WORK, Peer
 
 BEAT: Final = 0.001
 
