@@ -54,11 +54,11 @@ def scale(setting: Setting) -> Findings:
     say(f"  scale: memory of {small:,} and {large:,} VMs")
     few, many = (measure(Ask(vms=size, traced=True, first_poll=1.0)) for size in (small, large))
     more = large - small
-    peak, kept = (many.peak - few.peak) / more, (many.kept - few.kept) / more
+    top, report = (many.peak - few.peak) / more, (many.kept - few.kept) / more
     title = f"bytes a VM by tracemalloc, of what {large:,} VMs take more than {small:,}"
-    each = (peak, kept, peak - kept)
+    each = (top, report, top - report)
     found.tables.append(Table(title, ("at most", "of it the report", "the rest"), {"a VM": each}, digits=0))
-    found.bounds.append(Bound("fleet: bytes a VM at most, the report with it", peak, 1500, "B"))
+    found.bounds.append(Bound("fleet: bytes a VM at most, the report with it", top, 1500, "B"))
     return found
 
 
