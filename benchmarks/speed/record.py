@@ -12,9 +12,11 @@ from .server import RECORD
 from .setting import Setting
 from .table import CANNOT, Cell, Findings, Table
 
-STOPS: Final = 640
-GETS: Final = 320
+STOPS: Final = 320
+GETS: Final = 160
 # What says what is asked, by whom and in which form; the others are told by name.
+# They send what those send that they are made of.
+_ALIKE: Final = (HOOKED, JOURNAL, ONCE, TYPED)
 _COMPARED: Final = ("authorization", "accept", "content-type", "content-length")
 
 
@@ -41,8 +43,7 @@ def _headers(heads: dict[str, int], method: str) -> dict[str, str]:
 
 def record(setting: Setting) -> Findings:
     """So many stops and gets of each, as the server saw them."""
-    # These send what the ones send that they are made of.
-    there, absent = setting.runs(name for name in PEERS if name not in (HOOKED, JOURNAL, ONCE, TYPED))
+    there, absent = setting.runs(name for name in PEERS if name not in _ALIKE)
     seen: dict[str, tuple[dict[str, Any], str]] = {}
     for name in there:
         _asked(setting.port)
@@ -60,9 +61,9 @@ def record(setting: Setting) -> Findings:
             said, timeouts = seen[name]
             body = sum(len(body) * number for body, number in said["bodies"].items())
             counted[name] = (float(said["requests"]), float(said["connections"]), float(body), timeouts)
-            named[name] = tuple(told(base, said, method) for method in ("POST", "GET"))
+            named[name] = told(base, said)
     for name in absent:
-        named[name] = (absent[name], CANNOT)
+        named[name] = (absent[name], CANNOT, CANNOT)
     return Findings(
         [
             Table(
@@ -73,16 +74,20 @@ def record(setting: Setting) -> Findings:
             ),
             Table(
                 f"their headers: whether {', '.join(_COMPARED)} are those of {TUNED}, and which others come",
-                ("of a stop", "of a get"),
+                ("of a stop", "of a get", "others"),
                 named,
             ),
         ]
     )
 
 
-def told(base: dict[str, Any], said: dict[str, Any], method: str) -> str:
-    """How the headers of one are unlike those of another."""
-    right, mine = _headers(base["heads"], method), _headers(said["heads"], method)
-    different = [name for name in _COMPARED if right.get(name) != mine.get(name)]
-    others = sorted(name for name in mine if name not in (*_COMPARED, "host"))
-    return f"{'not ' + ', '.join(different) if different else 'equal'}; {', '.join(others) or 'none'}"
+def told(base: dict[str, Any], said: dict[str, Any]) -> tuple[str, str, str]:
+    """Which headers of its stops and of its gets are unlike the base's, and which others it sends."""
+    unlike: list[str] = []
+    others: set[str] = set()
+    for method in ("POST", "GET"):
+        right, mine = _headers(base["heads"], method), _headers(said["heads"], method)
+        different = [name for name in _COMPARED if right.get(name) != mine.get(name)]
+        unlike.append(f"not {', '.join(different)}" if different else "equal")
+        others.update(name for name in mine if name not in (*_COMPARED, "host"))
+    return unlike[0], unlike[1], ", ".join(sorted(others))
