@@ -74,8 +74,8 @@ def instructions(setting: Setting) -> Findings:
         cells(of, absent, WORKS, 1e-3),
         base=TUNED,
         note=f"{TUNED} leaves a list as the parser gave it; {TYPED} makes objects of it by hand. httpx's "
-        "pool goes over all its connections at every request, longest where many begin at once: of a short run "
-        "its number is several times that of a long one.",
+        "pool goes over all its connections at every request, longest where many begin at once: of a short "
+        "run its number is several times that of a long one.",
     )
     stop = {name: table.number(name) for name in table.rows}
     once = ratio(stop.get(OURS), stop.get(ONCE))
