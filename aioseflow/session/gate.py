@@ -95,12 +95,7 @@ class Gate:
             return None
         if self._alone and self.in_flight > self._older:
             return None
-        # `_let_in`, written out: a call of every call.
-        self.in_flight = in_flight = self.in_flight + 1
-        self._held[lane] += 1
-        self._turns = self._served[lane] = self._turns + 1
-        limit.sent(now, in_flight=in_flight)
-        return now, in_flight, self._spell
+        return self._let_in(lane, now)
 
     async def enter(self, lane: Lane, now: float, until: float = math.inf) -> Ticket:
         """Wait for a slot; give it back with `leave`. Raises what `expel` was told to raise.

@@ -16,6 +16,7 @@ from ..errors import InvalidArgument
 from ..identifiers import check_id
 from .call import Call
 
+# What check_id() lets pass and quote() leaves alone: nearly every id, for a sixth of the instructions.
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]{0,99}")
 
 
@@ -29,15 +30,8 @@ class Prepared:
 
 def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
     """Split ``values`` into path segments and parameters; a parameter that is None is not sent."""
-    placeholders, segments = call.placeholders, []
-    for name in placeholders:
-        value = values[name]
-        # Nearly every id is such a text: check_id() would let it pass and quote() leave it alone.
-        if value.__class__ is str and value.isalnum() and value.isascii():
-            segments.append(value)
-        else:
-            segments.append(str(value) if value.__class__ is int else _segment(value, name))
-    path = call.path_format % tuple(segments)
+    placeholders = call.placeholders
+    path = call.path_format % tuple([_segment(values[name], name) for name in placeholders])
     if len(values) == len(placeholders):
         return Prepared(path, None)
     parameters = {
@@ -54,7 +48,7 @@ def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
 
 
 def _segment(value: Any, name: str) -> str:
-    if value.__class__ is str and _PLAIN_ID.fullmatch(value):
+    if value.__class__ is int or (value.__class__ is str and _PLAIN_ID.fullmatch(value)):
         return str(value)
     return quote(check_id(value, name), safe="")
 
