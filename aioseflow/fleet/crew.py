@@ -90,8 +90,7 @@ class Crew:
         with self.account.capture() as exchanges:
             try:
                 if changes:
-                    if self.ledger.book.keeps:
-                        await self.ledger.book.intend(standing)
+                    await self.ledger.book.intend(standing)
                     if self.schedule.stopping is not None and not (standing.attempts or standing.step):
                         # It may have been stopped while the intent was made durable: nothing new is begun.
                         self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause=self.schedule.stopping)
@@ -109,8 +108,7 @@ class Crew:
                 raise
         self.ledger.sent(standing, _sent(exchanges), error)
         for exchange in exchanges:
-            if exchange.waits:
-                self.waited += sum(exchange.waits)
+            self.waited += sum(exchange.waits)
         if error is not None and error.retry_budget_empty and self._has_patience(standing):
             await self._postpone(standing)
             return

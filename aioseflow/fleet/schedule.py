@@ -163,7 +163,7 @@ class Schedule:
         lane.in_flight -= 1
         if lane.steps:
             line.steps.appendleft(lane.steps.popleft())
-        if not lane.entry and lane.waiting:
+        if not lane.entry:
             self._offer(line, lane)
         self.kick()
 
@@ -197,7 +197,7 @@ class Schedule:
                 if standing is None:
                     break
                 line.workers.popleft().set_result(standing)
-        if not self.ledger.open and self._is_over():
+        if self._is_over():
             for line in self._lines.values():
                 for worker in line.workers:
                     if not worker.done():
@@ -210,7 +210,7 @@ class Schedule:
     def _take(self, line: Line) -> Standing | None:
         if self.paused or (self.limit is not None and self.in_flight >= self.limit):
             return None
-        standing = self._next_step(line) if line.steps else None
+        standing = self._next_step(line)
         if standing is None and self.stopping is None:
             standing = self._begin(line)
             if standing is None and line.again and not self._is_full(line.lane_of(line.again[0])):
@@ -341,8 +341,8 @@ class Schedule:
         bad = outcome.status in _BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
-        if self.rollout.same_cause is not None:
-            self._judge_service(standing, outcome, bad=bad)
+        if (most := self.rollout.same_cause) is not None:
+            self._judge_service(standing, outcome, most, bad=bad)
         if standing.batch is not None and standing.batch == self.batch:
             self._batch_left -= 1
             self.batch_failures += bad
@@ -361,9 +361,8 @@ class Schedule:
         if too_many:
             self.stop("max_failures")
 
-    def _judge_service(self, standing: Standing, outcome: Outcome, *, bad: bool) -> None:
-        most = self.rollout.same_cause
-        if most is None or outcome.status is Status.NOT_ATTEMPTED:
+    def _judge_service(self, standing: Standing, outcome: Outcome, most: int, *, bad: bool) -> None:
+        if outcome.status is Status.NOT_ATTEMPTED:
             return
         lane = self._lines[standing.key[0]].lane_of(standing)
         refused = bad and isinstance(outcome.error, ApiError | PermissionDenied)
