@@ -149,7 +149,7 @@ else:
             "session.limit": "AdaptiveLimit FixedLimit Limit",
             "session.stats": "Latency Stats",
         },
-        modules="config decoding parts",
+        modules="config decoding parts thaw",
     )
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them

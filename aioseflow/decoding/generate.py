@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import attrs
 
+from ..thaw import thawed
 from . import php
 from .php import Mismatch
 
@@ -71,7 +72,7 @@ def generate(
         **helpers,
         "Decimal": Decimal,
         "cls": cls,
-        "draft": _thawed(cls),
+        "draft": thawed(cls),
         "new": object.__new__,
     }
     names |= {"adapt": adapt, "Mismatch": Mismatch}
@@ -121,10 +122,3 @@ def _field(field: Field, names: dict[str, Any]) -> list[str]:
     # `get` looks it up once instead of twice, and takes more: most fields are not there.
     lines = [f"  if {key} in value:", f"   item = value[{key}]", f"   {read}", "   found += 1"]
     return [*lines, "  else:", f"   self.{name} = {made}"]
-
-
-def _thawed(cls: type) -> type:
-    """A subclass of the same layout whose objects can be changed, and can become objects of the class."""
-    # Both of them, or Python looks the one up for every field.
-    changing = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    return type(cls.__name__, (cls,), {"__slots__": (), "__module__": cls.__module__, **changing})
