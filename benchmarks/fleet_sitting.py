@@ -18,9 +18,10 @@ import attrs
 from aioseflow import FixedLimit, Reboot, Report, SeFlow, SettlePolicy, Stop
 from aioseflow.sandbox import Sandbox
 
+from .meters import beating, memory, percentile
+
 VMS_PER_SERVICE: Final = 50
 _CONTEXT: Final = multiprocessing.get_context("spawn")
-_BEAT: Final = 0.001
 
 
 @attrs.frozen(kw_only=True)
@@ -66,32 +67,15 @@ class Seen:
     overlap: float = 0.0
 
 
-def _memory(field: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"no {field} in /proc/self/status")
-
-
 def _forget_peak() -> None:
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-async def _beat(late: array[float], busy: array[float]) -> None:
-    last, used = time.perf_counter(), time.thread_time()
-    while True:
-        await asyncio.sleep(_BEAT)
-        now, cpu = time.perf_counter(), time.thread_time()
-        late.append(now - last - _BEAT)
-        busy.append(cpu - used)
-        last, used = now, cpu
-
-
 def _tail(values: array[float]) -> tuple[float, float, float]:
     """The 99th and 99.9th percentile and the most."""
-    ordered = sorted(values) or [0.0]
-    return ordered[int(len(ordered) * 0.99)], ordered[int(len(ordered) * 0.999)], ordered[-1]
+    beats = values or array("d", [0.0])
+    return percentile(beats, 0.99), percentile(beats, 0.999), max(beats)
 
 
 async def _run(ask: Ask, where: dict[str, str], seen: Seen) -> Report:
@@ -100,18 +84,18 @@ async def _run(ask: Ask, where: dict[str, str], seen: Seen) -> Report:
         await seflow.services.list()
         gc.collect()
         _forget_peak()
-        before = _memory("VmRSS")
+        before = memory("VmRSS")
         late, busy = array("d"), array("d")
-        heart = asyncio.create_task(_beat(late, busy)) if not ask.traced else None
+        heart = asyncio.create_task(beating(late, busy)) if not ask.traced else None
         began, used = time.perf_counter(), time.process_time()
         if ask.traced:
             tracemalloc.start()
         action = Stop() if ask.action == "stop" else Reboot()
         report = await seflow.fleet.run(action, wait=ask.wait, settle=settle)
         seen.wall, seen.cpu = time.perf_counter() - began, time.process_time() - used
-        seen.grown = _memory("VmHWM") - before
+        seen.grown = memory("VmHWM") - before
         if ask.traced:
-            seen.peak = tracemalloc.get_traced_memory()[1]
+            seen.peak = tracemalloc.get_tracedmemory()[1]
         if heart is not None:
             heart.cancel()
             await asyncio.wait([heart])
@@ -129,10 +113,10 @@ def _sit(ask: Ask, where: dict[str, str], answer: Connection) -> None:
     seen.ok = report.ok and len(report.targets) == ask.vms == sum(report.counts.values())
     if ask.traced:
         gc.collect()
-        all_of_it = tracemalloc.get_traced_memory()[0]
+        all_of_it = tracemalloc.get_tracedmemory()[0]
         report = None
         gc.collect()
-        seen.kept = all_of_it - tracemalloc.get_traced_memory()[0]
+        seen.kept = all_of_it - tracemalloc.get_tracedmemory()[0]
     answer.send(seen)
 
 

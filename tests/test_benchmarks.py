@@ -9,8 +9,8 @@ import pytest
 from aioseflow import Vm
 from aioseflow.decoding import decode
 from benchmarks import tripwire
+from benchmarks.meters import percentile
 from benchmarks.speed import handwritten, record
-from benchmarks.speed.latency import percentile
 from benchmarks.speed.peers import PEERS
 from benchmarks.speed.scale import exponent
 from benchmarks.speed.server import FIRST_SERVICE, Record, answer, serving, vm

@@ -20,15 +20,14 @@ from typing import Any, Final
 
 import orjson
 
+from ..meters import beating, percentile
 from . import valgrind
 from .forks import in_forks
 from .handwritten import read, read_list
-from .latency import percentile
 from .server import FIRST_SERVICE, vm
 from .setting import Setting
 from .table import Bound, Cell, Findings, Table
 from .work import PASSWORD, USERNAME
-from .worker import beating
 
 OURS: Final = "aioseflow"
 HAND: Final = "by hand"

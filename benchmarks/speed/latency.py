@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Final
 
+from ..meters import percentile
 from .clock import working
 from .peers import JOURNAL, OURS, OURS_UVLOOP, PLAIN, TUNED, TUNED_UVLOOP
 from .setting import Setting, cells
@@ -13,12 +14,6 @@ from .table import Bound, Findings, Table
 RATE: Final = 400
 _PACED: Final = (TUNED, OURS, PLAIN, "httpx", "requests, threads", "niquests", OURS_UVLOOP, TUNED_UVLOOP)
 _QUICK: Final = (TUNED, OURS, PLAIN, "requests, threads")
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The smallest value that so many of the values do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def latency(setting: Setting) -> Findings:

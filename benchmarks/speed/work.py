@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import builtins
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Protocol
 
 from .server import FIRST_SERVICE, VMS_PER_SERVICE
@@ -16,6 +16,9 @@ PASSWORD: Final = "not-a-secret"  # noqa: S105
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 120.0
 CALL_SECONDS: Final = CONNECT_SECONDS + ANSWER_SECONDS
+# In words, of those that can bound all of a call and of those that cannot.
+BOUNDED_PARTS: Final = f"connect {CONNECT_SECONDS:g}, read {ANSWER_SECONDS:g}"
+BOUNDED: Final = f"{BOUNDED_PARTS}, all {CALL_SECONDS:g}"
 
 HEADERS: Final = {
     "Authorization": "Basic " + base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode(),
@@ -68,13 +71,13 @@ def base(port: int, vms: int) -> str:
     return f"http://127.0.0.1:{port}/s{max(1, vms // VMS_PER_SERVICE)}"
 
 
-async def pull(calls: int, do: Callable[[int, str], Awaitable[Any]]) -> None:
-    """Do so many calls by `IN_FLIGHT` workers, none of which waits for another."""
-    left = iter(targets(calls))
+async def pull(what: Iterable[tuple[Any, ...]], do: Callable[..., Awaitable[Any]]) -> None:
+    """Do something with each, by `IN_FLIGHT` workers, none of which waits for another."""
+    left = iter(what)
 
     async def work() -> None:
-        for service, vm in left:
-            await do(service, vm)
+        for each in left:
+            await do(*each)
 
     await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
 

@@ -18,34 +18,13 @@ import time
 from array import array
 from collections.abc import Coroutine, Iterable
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from ..meters import beating, memory
 from .forks import in_forks
 from .peers import PEERS, Entrant
 from .server import VMS_PER_SERVICE
 from .work import WORK, Peer
-
-BEAT: Final = 0.001
-
-
-def memory(field: str) -> int:
-    """``VmRSS``, what this process holds, or ``VmHWM``, the most it ever held, in bytes."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-async def beating(late: array[float], busy: array[float]) -> None:
-    """Every millisecond: how much later it was, and this thread's CPU time, which nobody can lengthen."""
-    last, used = time.perf_counter(), time.thread_time()
-    while True:
-        await asyncio.sleep(BEAT)
-        now, cpu = time.perf_counter(), time.thread_time()
-        late.append(now - last - BEAT)
-        busy.append(cpu - used)
-        last, used = now, cpu
 
 
 async def _done(peer: Peer, task: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..work import VMS_PER_SERVICE, paced, pull
+from ..work import VMS_PER_SERVICE, paced, pull, targets
 
 
 class Calling:
@@ -17,19 +17,19 @@ class Calling:
         assert (await self._call("POST", f"/service/{service}/vms/{vm}/stop"))["status"] is True
 
     async def stop(self, calls: int) -> None:
-        await pull(calls, self._stop)
+        await pull(targets(calls), self._stop)
 
     async def list(self, calls: int) -> None:
         async def one(service: int, _: str) -> None:
             assert len((await self._call("GET", f"/service/{service}/vms"))["vms"]) == VMS_PER_SERVICE
 
-        await pull(calls, one)
+        await pull(targets(calls), one)
 
     async def get(self, calls: int) -> None:
         async def one(service: int, _: str) -> None:
             assert (await self._call("GET", f"/service/{service}"))["service"]["id"]
 
-        await pull(calls, one)
+        await pull(targets(calls), one)
 
     async def fleet(self, calls: int) -> None:
         raise NotImplementedError("not written for it")

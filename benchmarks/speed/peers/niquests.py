@@ -6,14 +6,14 @@ from typing import Any
 
 import niquests
 
-from ..work import ANSWER_SECONDS, CONNECT_SECONDS, FORM, HEADERS, IN_FLIGHT, base
+from ..work import ANSWER_SECONDS, BOUNDED_PARTS, CONNECT_SECONDS, FORM, HEADERS, IN_FLIGHT, base
 from .calling import Calling
 
 
 class Niquests(Calling):
     """`work.Peer`, without a fleet; niquests has no time-out for all of a call."""
 
-    timeouts = f"connect {CONNECT_SECONDS:g}, read {ANSWER_SECONDS:g}"
+    timeouts = BOUNDED_PARTS
 
     def __init__(self, port: int, calls: int) -> None:
         self._base = base(port, calls)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aioseflow import AdaptiveLimit, FixedLimit, RetryPolicy, SeFlow, Stop, Timeouts
 
-from ..work import IN_FLIGHT, PASSWORD, USERNAME, base, paced, pull
+from ..work import IN_FLIGHT, PASSWORD, USERNAME, base, paced, pull, targets
 
 
 class Ours:
@@ -62,7 +62,7 @@ class Ours:
         async def one(service: int, vm: str) -> None:
             assert (await vms.stop(service, vm)).status is True
 
-        await pull(calls, one)
+        await pull(targets(calls), one)
 
     async def list(self, calls: int) -> None:
         vms = (await self._open()).vms
@@ -70,7 +70,7 @@ class Ours:
         async def one(service: int, vm: str) -> None:
             assert len(await vms.list(service)) == 50
 
-        await pull(calls, one)
+        await pull(targets(calls), one)
 
     async def get(self, calls: int) -> None:
         services = (await self._open()).services
@@ -78,7 +78,7 @@ class Ours:
         async def one(service: int, vm: str) -> None:
             assert (await services.get(service)).id
 
-        await pull(calls, one)
+        await pull(targets(calls), one)
 
     async def fleet(self, calls: int) -> None:
         report = await (await self._open()).fleet.run(Stop(), wait=False)

@@ -9,6 +9,7 @@ import aiohttp
 
 from ..work import (
     ANSWER_SECONDS,
+    BOUNDED,
     CALL_SECONDS,
     CONNECT_SECONDS,
     FORM,
@@ -23,7 +24,7 @@ from ..work import (
 class Plain:
     """`work.Peer`."""
 
-    timeouts = f"connect {CONNECT_SECONDS:g}, read {ANSWER_SECONDS:g}, all {CALL_SECONDS:g}"
+    timeouts = BOUNDED
 
     def __init__(self, port: int, calls: int) -> None:
         self._base = base(port, calls)

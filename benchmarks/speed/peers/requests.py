@@ -10,7 +10,17 @@ from typing import Any
 
 import requests
 
-from ..work import ANSWER_SECONDS, CONNECT_SECONDS, FORM, HEADERS, IN_FLIGHT, VMS_PER_SERVICE, base, targets
+from ..work import (
+    ANSWER_SECONDS,
+    BOUNDED_PARTS,
+    CONNECT_SECONDS,
+    FORM,
+    HEADERS,
+    IN_FLIGHT,
+    VMS_PER_SERVICE,
+    base,
+    targets,
+)
 
 
 class Requests:
@@ -19,7 +29,7 @@ class Requests:
     The loop waits in `stop`, `list` and `get`: nothing else is on it.
     """
 
-    timeouts = f"connect {CONNECT_SECONDS:g}, read {ANSWER_SECONDS:g}"
+    timeouts = BOUNDED_PARTS
 
     def __init__(self, port: int, calls: int) -> None:
         self._base = base(port, calls)

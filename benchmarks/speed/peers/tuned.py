@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import orjson
@@ -13,17 +12,16 @@ from yarl import URL
 
 from ..work import (
     ANSWER_SECONDS,
+    BOUNDED,
     CALL_SECONDS,
     CONNECT_SECONDS,
     FORM,
     HEADERS,
-    IN_FLIGHT,
     base,
     paced,
+    pull,
     targets,
 )
-
-T = TypeVar("T")
 
 
 class Tuned:
@@ -35,7 +33,7 @@ class Tuned:
         timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
         self.timeouts = "none"
         if bounded:
-            self.timeouts = f"connect {CONNECT_SECONDS:g}, read {ANSWER_SECONDS:g}, all {CALL_SECONDS:g}"
+            self.timeouts = BOUNDED
             timeout = aiohttp.ClientTimeout(
                 total=CALL_SECONDS, connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS
             )
@@ -59,26 +57,26 @@ class Tuned:
         said = await self._get(f"/service/{service}/vms")
         return said["vms"] if self._read is None else self._read(said)
 
-    async def _stop(self, target: tuple[Any, str]) -> None:
-        url = self._base.with_path(f"{self._path}/service/{target[0]}/vms/{target[1]}/stop", encoded=True)
+    async def _stop(self, service: int | str, vm: str) -> None:
+        url = self._base.with_path(f"{self._path}/service/{service}/vms/{vm}/stop", encoded=True)
         async with self._session.post(url, headers=self._form) as response:
             response.raise_for_status()
             assert orjson.loads(await response.read())["status"] is True
 
     async def stop(self, calls: int) -> None:
-        await _pull(targets(calls), self._stop)
+        await pull(targets(calls), self._stop)
 
     async def list(self, calls: int) -> None:
-        async def one(target: tuple[int, str]) -> None:
-            assert len(await self._vms(target[0])) == 50
+        async def one(service: int, _: str) -> None:
+            assert len(await self._vms(service)) == 50
 
-        await _pull(targets(calls), one)
+        await pull(targets(calls), one)
 
     async def get(self, calls: int) -> None:
-        async def one(target: tuple[int, str]) -> None:
-            assert (await self._get(f"/service/{target[0]}"))["service"]["id"]
+        async def one(service: int, _: str) -> None:
+            assert (await self._get(f"/service/{service}"))["service"]["id"]
 
-        await _pull(targets(calls), one)
+        await pull(targets(calls), one)
 
     async def fleet(self, calls: int) -> None:
         found: list[tuple[str, str]] = []
@@ -88,22 +86,12 @@ class Tuned:
             found.extend((service, vm["id"] if self._read is None else vm.id) for vm in vms)
 
         services = (await self._get("/service"))["services"]
-        await _pull([service["id"] for service in services], look)
+        await pull([(service["id"],) for service in services], look)
         assert len(found) == calls
-        await _pull(found, self._stop)
+        await pull(found, self._stop)
 
     async def paced(self, calls: int, rate: float) -> list[float]:
-        return await paced(calls, rate, lambda service, vm: self._stop((service, vm)))
+        return await paced(calls, rate, self._stop)
 
     async def close(self) -> None:
         await self._session.close()
-
-
-async def _pull(what: Iterable[T], do: Callable[[T], Any]) -> None:
-    left: Iterator[T] = iter(what)
-
-    async def work() -> None:
-        for each in left:
-            await do(each)
-
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
