@@ -95,7 +95,7 @@ async def _run(ask: Ask, where: dict[str, str], seen: Seen) -> Report:
         seen.wall, seen.cpu = time.perf_counter() - began, time.process_time() - used
         seen.grown = memory("VmHWM") - before
         if ask.traced:
-            seen.peak = tracemalloc.get_tracedmemory()[1]
+            seen.peak = tracemalloc.get_traced_memory()[1]
         if heart is not None:
             heart.cancel()
             await asyncio.wait([heart])
@@ -113,10 +113,10 @@ def _sit(ask: Ask, where: dict[str, str], answer: Connection) -> None:
     seen.ok = report.ok and len(report.targets) == ask.vms == sum(report.counts.values())
     if ask.traced:
         gc.collect()
-        all_of_it = tracemalloc.get_tracedmemory()[0]
+        all_of_it = tracemalloc.get_traced_memory()[0]
         report = None
         gc.collect()
-        seen.kept = all_of_it - tracemalloc.get_tracedmemory()[0]
+        seen.kept = all_of_it - tracemalloc.get_traced_memory()[0]
     answer.send(seen)
 
 

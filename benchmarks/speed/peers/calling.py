@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
-from ..work import VMS_PER_SERVICE, paced, pull, targets
+from ..server import VMS_PER_SERVICE
+from ..work import paced, pull, targets
 
 
 class Calling:
@@ -34,5 +36,5 @@ class Calling:
     async def fleet(self, calls: int) -> None:
         raise NotImplementedError("not written for it")
 
-    async def paced(self, calls: int, rate: float) -> list[float]:
+    async def paced(self, calls: int, rate: float) -> builtins.list[float]:
         return await paced(calls, rate, self._stop)

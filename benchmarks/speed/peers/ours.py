@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import tempfile
 from pathlib import Path
 
-from aioseflow import AdaptiveLimit, FixedLimit, RetryPolicy, SeFlow, Stop, Timeouts
+from aioseflow import AdaptiveLimit, FixedLimit, RetryPolicy, SeFlow, Status, Stop, Timeouts
 
 from ..work import IN_FLIGHT, PASSWORD, USERNAME, base, paced, pull, targets
 
@@ -83,9 +84,9 @@ class Ours:
     async def fleet(self, calls: int) -> None:
         report = await (await self._open()).fleet.run(Stop(), wait=False)
         assert len(report.outcomes) == calls
-        assert report.counts["changed"] == calls
+        assert report.counts[Status.CHANGED] == calls
 
-    async def paced(self, calls: int, rate: float) -> list[float]:
+    async def paced(self, calls: int, rate: float) -> builtins.list[float]:
         return await paced(calls, rate, (await self._open()).vms.stop)
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from typing import Any
 
 import aiohttp
@@ -74,7 +75,7 @@ class Plain:
         )
         assert sum(each["status"] for each in said) == calls
 
-    async def paced(self, calls: int, rate: float) -> list[float]:
+    async def paced(self, calls: int, rate: float) -> builtins.list[float]:
         return await paced(
             calls, rate, lambda service, vm: self._call("POST", f"/service/{service}/vms/{vm}/stop")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from typing import Any
 
 from ..work import FORM, HEADERS, IN_FLIGHT, base, targets
@@ -86,7 +87,7 @@ class Protocol:
     async def fleet(self, calls: int) -> None:
         raise NotImplementedError("it cannot read a list")
 
-    async def paced(self, calls: int, rate: float) -> list[float]:
+    async def paced(self, calls: int, rate: float) -> builtins.list[float]:
         raise NotImplementedError("it sends when the last answer is there, not when a call is due")
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 
 import requests
 
+from ..server import VMS_PER_SERVICE
 from ..work import (
     ANSWER_SECONDS,
     BOUNDED_PARTS,
@@ -17,7 +19,6 @@ from ..work import (
     FORM,
     HEADERS,
     IN_FLIGHT,
-    VMS_PER_SERVICE,
     base,
     targets,
 )
@@ -57,21 +58,21 @@ class Requests:
         assert self._call("GET", f"/service/{target[0]}")["service"]["id"]
 
     async def stop(self, calls: int) -> None:
-        list(self._pool.map(self._stop, targets(calls)))
+        builtins.list(self._pool.map(self._stop, targets(calls)))
 
     async def list(self, calls: int) -> None:
-        list(self._pool.map(self._list, targets(calls)))
+        builtins.list(self._pool.map(self._list, targets(calls)))
 
     async def get(self, calls: int) -> None:
-        list(self._pool.map(self._get, targets(calls)))
+        builtins.list(self._pool.map(self._get, targets(calls)))
 
     async def fleet(self, calls: int) -> None:
         raise NotImplementedError("not written for it")
 
-    async def paced(self, calls: int, rate: float) -> list[float]:
+    async def paced(self, calls: int, rate: float) -> builtins.list[float]:
         return await asyncio.to_thread(self._paced, calls, rate)
 
-    def _paced(self, calls: int, rate: float) -> list[float]:
+    def _paced(self, calls: int, rate: float) -> builtins.list[float]:
         began = time.perf_counter()
 
         def one(due: float, target: tuple[int, str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,7 @@ class Tuned:
             response.raise_for_status()
             return orjson.loads(await response.read())
 
-    async def _vms(self, service: int | str) -> list[Any]:
+    async def _vms(self, service: int | str) -> builtins.list[Any]:
         said = await self._get(f"/service/{service}/vms")
         return said["vms"] if self._read is None else self._read(said)
 
@@ -90,7 +91,7 @@ class Tuned:
         assert len(found) == calls
         await pull(found, self._stop)
 
-    async def paced(self, calls: int, rate: float) -> list[float]:
+    async def paced(self, calls: int, rate: float) -> builtins.list[float]:
         return await paced(calls, rate, self._stop)
 
     async def close(self) -> None:
