@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .command import command
 from .ending import Ending, Refusal
 from .table import print_lines
 from .terminal import columns, complain, confirm, emit, folded, is_terminal, require_answerable, shown
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from .coroutines import Coroutine
 
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app, takes_anything=True)
 def api(
     context: typer.Context,
     call: Annotated[

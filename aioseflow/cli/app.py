@@ -4,19 +4,48 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+import typer.main
 from typer.core import TyperGroup
 
 from ..__about__ import __version__
-from . import api, demo, fleet, sandbox
 from .ending import Ending, of_error
+from .menu import MENU
 from .terminal import complain, emit, prepare_streams, say
+
+_ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in entries.items()}
 
 
 class Face(TyperGroup):
     """The outermost group: whatever a command raises ends as one sentence on stderr and an exit code."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Names alone: whoever mistypes one is told the nearest.
+        self.commands = dict.fromkeys(_ENTRIES)  # type: ignore[assignment]  # get_command has the commands
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, as help lists them."""
+        return list(_ENTRIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name, imported now."""
+        entry = _ENTRIES.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.place.partition(":")
+        found = typer.main.get_command(getattr(import_module(f".{module}", __package__), attribute))
+        found.name = cmd_name
+        return found
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """By heading, without importing any of them."""
+        for heading, entries in MENU.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, entry.summary) for name, entry in entries.items()])
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run and exit. Commands return their exit code."""
@@ -85,18 +114,14 @@ def _root(
 ) -> int | None:
     """Servers of a SeFlow (HostBill) account: one call, or every VM at once.
 
-    The account is read from SEFLOW_USERNAME, SEFLOW_PASSWORD and SEFLOW_BASE_URL.
+    The account is that of --profile (see aioseflow login), or of SEFLOW_USERNAME, SEFLOW_PASSWORD and
+    SEFLOW_BASE_URL.
 
-    Exit codes: 0 all as asked, 1 error, 2 usage, 3 some failed, 4 some unknown or not listed, 6 login
-    refused, 8 nothing selected, 130 interrupted.
+    Exit codes: 0 all as asked, 1 error, 2 usage, 3 some failed, 4 some unknown or not listed, 5 stopped by a
+    guard, threshold or deadline, 6 login refused, 7 stale plan or run held by another, 8 nothing selected,
+    130 interrupted. --debug, anywhere, shows where an error came from.
     """
     if context.invoked_subcommand is None:
         say(context.get_help())
         raise typer.Exit(Ending.USAGE)
     return None
-
-
-app.command("demo", short_help="See it work: a fleet acted on through faults.")(demo.demo)
-app.add_typer(fleet.app, name="fleet")
-app.command("api", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(api.api)
-app.command("sandbox")(sandbox.sandbox)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .command import command
 from .ending import Ending, Refusal
 from .terminal import emit, say
 
@@ -30,6 +31,10 @@ class Dialect(enum.StrEnum):
     MIXED = "mixed"
 
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app)
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8443,
     services: Annotated[int, typer.Option(min=0, help="Services with VMs.")] = 5,

@@ -9,7 +9,6 @@ import typer
 from cli.terminals import Result
 
 from aioseflow import AuthenticationError, InvalidArgument, SeFlowError, __version__
-from aioseflow.cli import app as application
 
 Run = Callable[..., Result]
 
@@ -90,7 +89,8 @@ def test_an_interrupted_command_ends_with_130(
     assert run("api", "vms.list", "9") == Result(130, "", "")
 
 
-def test_the_application_has_its_documented_commands() -> None:
-    names = {command.name for command in application.app.registered_commands}
-    groups = {group.name for group in application.app.registered_groups}
-    assert (names, groups) == ({"demo", "api", "sandbox"}, {"fleet"})
+def test_every_entry_of_the_menu_is_a_command_that_explains_itself(run: Run) -> None:
+    for name in [name for entries in MENU.values() for name in entries]:
+        helped = run(name, "--help")
+        assert (helped.exit_code, helped.stderr) == (0, "")
+        assert helped.stdout.startswith(f"Usage: aioseflow {name} ")

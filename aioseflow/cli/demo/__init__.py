@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..command import command
 from ..ending import Ending
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .proof import Finding, Stage
 
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app)
 def demo(
     services: Annotated[int, typer.Option(min=4, help="Services with VMs.")] = 5,
     vms: Annotated[int, typer.Option(min=50, help="VMs of each service.")] = 50,
