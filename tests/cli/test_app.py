@@ -9,6 +9,7 @@ import typer
 from cli.terminals import Result
 
 from aioseflow import AuthenticationError, InvalidArgument, SeFlowError, __version__
+from aioseflow.cli.menu import MENU
 
 Run = Callable[..., Result]
 
