@@ -190,13 +190,19 @@ class Fleet:
         return self._begin(what, where, options)
 
     async def plan(
-        self, what: Action | Sequence[Action], where: Where = ALL, **options: Unpack[Waiting]
+        self, what: Action | Sequence[Action] | Run, where: Where = ALL, **options: Unpack[Waiting]
     ) -> Plan:
         """List everything and say what `run` would do to each VM, and what may come of it; changes nothing.
 
+        A `Run` that was made and not begun, such as ``fleet.retry(run_id)``, is planned in its stead: the
+        plan then stands for it, and a run of the plan keeps its ``parent``.
+
         Raises what the run would raise before it begins.
         """
-        orders, _ = self._orders(what, where, options)
+        if isinstance(what, Run):
+            orders = self._orders_instead_of(what, where, options)
+        else:
+            orders, _ = self._orders(what, where, options)
         for account in self._accounts:
             account.require_open()
         sitting = Sitting(self._accounts, orders, Ledger(orders.steps, Book("", None)))
@@ -325,6 +331,14 @@ class Fleet:
         )
         return orders, run_id
 
+    def _orders_instead_of(self, run: Run, where: Where, options: Waiting) -> Orders:
+        if where is not ALL or options:
+            raise InvalidArgument("the run has its selection and options already; give them to what makes it")
+        if run.has_begun:
+            raise InvalidArgument(f"run {run.run_id} has begun; only one that has not can be planned")
+        run.cancel()
+        return run.orders
+
     def _follow(
         self,
         plan: Plan,
@@ -373,6 +387,7 @@ class Fleet:
             strict=bool(document.get("strict", False)),
             max_targets=guard_of(document) if refresh else None,
             plan=None if refresh else plan,
+            parent=None if made is None else made.parent,
             note=options.get("note", ""),
             requested_by=options.get("requested_by", ""),
         )

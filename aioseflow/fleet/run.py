@@ -81,6 +81,11 @@ class Run:
         return self._orders
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it was started."""
+        return self._is_asked_for
+
+    @property
     def is_over(self) -> bool:
         """Whether every target has its outcome."""
         return self._ended.is_set()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...errors import InvalidArgument
 from ..outcome import Status
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 NOT_AS_ASKED: Final = (Status.UNKNOWN, Status.FAILED, Status.NOT_ATTEMPTED)
 """What keeps a report from being ok."""
+
+Fit: TypeAlias = partial[list[str]]
+"""`wrapped` for the width of the page."""
+StepName: TypeAlias = Callable[[str, str], str]
+"""How a next step is called, by its verb (a method of `Fleet`) and the run's id."""
 
 _GROUPS: Final = 12
 _LOST: Final = 10
@@ -33,24 +39,25 @@ _FIRST: Final = {
 }
 
 
-def page_of(report: Report) -> str:
+def page_of(report: Report, *, width: int, step: StepName) -> str:
     """What `Report.summary` gives."""
-    lines = [*_head(report), *_figures(report)]
+    fit = partial(wrapped, width=width)
+    lines = [*_head(report, fit), *_figures(report, fit)]
     groups = [group for status in NOT_AS_ASKED for group in report.grouped if group.status is status]
     for group in groups[:_GROUPS]:
-        lines += ["", *_cause(group)]
+        lines += ["", *_cause(group, fit)]
     if len(groups) > _GROUPS:
         vms = sum(group.count for group in groups[_GROUPS:])
         lines += ["", f"and {len(groups) - _GROUPS:,} more causes, of {_vms(vms)}"]
     if report.undiscovered:
-        lines += ["", *_undiscovered(report.undiscovered)]
+        lines += ["", *_undiscovered(report.undiscovered, fit)]
     if report.downtimes:
-        lines += ["", *_downtimes(report.downtimes)]
-    lines += ["", *_next(report)]
+        lines += ["", *_downtimes(report.downtimes, fit)]
+    lines += ["", *_next(report, fit, step)]
     return "\n".join(lines)
 
 
-def _head(report: Report) -> list[str]:
+def _head(report: Report, fit: Fit) -> list[str]:
     action = f"{clean(report.action, 60)} of {_vms(len(report.targets))}"
     bad = sum(report.counts[status] for status in NOT_AS_ASKED)
     if report.error is not None:
@@ -66,14 +73,14 @@ def _head(report: Report) -> list[str]:
         state = f"{bad:,} NOT as asked"
     else:
         state = "all that were found are as asked, but not all could be listed"
-    lines = wrapped(f"{action}: {state}")
+    lines = fit(f"{action}: {state}")
     begin = _moment(report.started_at)
     if report.finished_at is None:
         lasted = f"since {begin}"
     else:
         took = duration((report.finished_at - report.started_at).total_seconds())
         lasted = f"{begin} to {_moment(report.finished_at)}, {took}"
-    lines += wrapped(f"run {clean(report.run_id)}, {lasted}")
+    lines += fit(f"run {clean(report.run_id)}, {lasted}")
     facts = []
     if report.requested_by:
         facts.append(f"requested by {clean(report.requested_by, 80)}")
@@ -82,35 +89,35 @@ def _head(report: Report) -> list[str]:
     if report.resumed:
         facts.append(f"resumed {report.resumed:,} {'time' if report.resumed == 1 else 'times'}")
     if facts:
-        lines += wrapped("; ".join(facts))
+        lines += fit("; ".join(facts))
     if report.note:
-        lines += wrapped(f"note: {clean(report.note, _SENTENCE)}")
+        lines += fit(f"note: {clean(report.note, _SENTENCE)}")
     return lines
 
 
-def _figures(report: Report) -> list[str]:
+def _figures(report: Report, fit: Fit) -> list[str]:
     counted = ", ".join(f"{number:,} {_words(status)}" for status, number in report.counts.items())
-    lines = wrapped(counted)
+    lines = fit(counted)
     unread = sum(outcome.status is Status.CHANGED and not outcome.verified for outcome in report.outcomes)
     if unread:
         lines.append(f"{unread:,} of the changed were accepted by the panel and not read back")
     if report.missing_values:
-        lines += wrapped(
+        lines += fit(
             f"for {_vms(report.missing_values)} a condition met a value that the panel did not give: no match"
         )
     return lines
 
 
-def _cause(group: CauseGroup) -> list[str]:
-    lines = wrapped(f"{_words(group.status)}, {clean(group.cause, 64)}: {_vms(group.count)}")
-    lines += wrapped(group.names, first="    ")
+def _cause(group: CauseGroup, fit: Fit) -> list[str]:
+    lines = fit(f"{_words(group.status)}, {clean(group.cause, 64)}: {_vms(group.count)}")
+    lines += fit(group.names, first="    ")
     if group.example:
         said = clean(group.example, _SENTENCE)
-        lines += wrapped(f"e.g. {said}" if group.count > 1 else said, first="    ")
+        lines += fit(f"e.g. {said}" if group.count > 1 else said, first="    ")
     return lines
 
 
-def _undiscovered(undiscovered: tuple[Undiscovered, ...]) -> list[str]:
+def _undiscovered(undiscovered: tuple[Undiscovered, ...], fit: Fit) -> list[str]:
     lines = ["not listed, so that their VMs are in none of the counts:"]
     for lost in undiscovered[:_LOST]:
         place = f"account {clean(lost.account, 60)}"
@@ -120,41 +127,41 @@ def _undiscovered(undiscovered: tuple[Undiscovered, ...]) -> list[str]:
         why = clean(lost.cause, 64)
         if lost.error is not None:
             why += f": {clean(str(lost.error), _SENTENCE)}"
-        lines += wrapped(f"{place}: {why}", first="    ", indent="        ")
+        lines += fit(f"{place}: {why}", first="    ", indent="        ")
     if len(undiscovered) > _LOST:
         lines.append(f"    and {len(undiscovered) - _LOST:,} more")
     return lines
 
 
-def _downtimes(downtimes: tuple[Downtime, ...]) -> list[str]:
+def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[str]:
     left = sum(down.open_ended and down.certain for down in downtimes)
     still = f", {left:,} of them still down at its end" if left else ""
-    lines = wrapped(f"down because of the run: {_vms(len(downtimes))}{still}; the longest:")
+    lines = fit(f"down because of the run: {_vms(len(downtimes))}{still}; the longest:")
     for down in downtimes[:_DOWN]:
         words = [duration(down.seconds)]
         if down.open_ended:
             words.append("still down" if down.certain else "may be down")
         elif not down.certain:
             words.append("may have been down")
-        lines += wrapped(f"{clean(down.label, 80)}: {', '.join(words)}", first="    ", indent="        ")
+        lines += fit(f"{clean(down.label, 80)}: {', '.join(words)}", first="    ", indent="        ")
     return lines
 
 
-def _next(report: Report) -> list[str]:
-    run = repr(clean(report.run_id))
+def _next(report: Report, fit: Fit, name: StepName) -> list[str]:
+    run = clean(report.run_id)
     steps = [text for cause, text in _FIRST.items() if cause in report.causes or _is_lost(report, cause)]
     if isinstance(report.error, InvalidArgument):
         steps.append("put right what the error says, and run it anew; nothing of it can be resumed")
     if report.finished_at is None:
-        steps.append(f"fleet.resume({run}) goes on with it if its process is gone; one that lives holds it")
+        steps.append(f"{name('resume', run)} goes on with it if its process is gone; one that lives holds it")
     if report.counts[Status.UNKNOWN]:
         number = report.counts[Status.UNKNOWN]
         steps.append(
-            f"fleet.reconcile({run}) reads back what became of the {number:,} unknown; it only reads"
+            f"{name('reconcile', run)} reads back what became of the {number:,} unknown; it only reads"
         )
     waiting = _count(report.grouped, Status.NOT_ATTEMPTED, without=_HELPLESS | _OF_THE_VM)
     if waiting and report.finished_at is not None:
-        steps.append(f"fleet.resume({run}) goes on with the {waiting:,} that were not attempted")
+        steps.append(f"{name('resume', run)} goes on with the {waiting:,} that were not attempted")
     again = _count(report.grouped, Status.FAILED, without=_HELPLESS)
     held = _count(report.grouped, Status.NOT_ATTEMPTED, only=_OF_THE_VM)
     if again or held:
@@ -163,11 +170,11 @@ def _next(report: Report) -> list[str]:
             for number, word in ((again, "failed"), (held, "held by the panel"))
             if number
         )
-        steps.append(f"fleet.retry({run}) tries {which} again, once the cause is gone")
+        steps.append(f"{name('retry', run)} tries {which} again, once the cause is gone")
     if report.undiscovered:
         steps.append("run it again for the services that were not listed, once they can be")
     if report.matched_nothing:
-        steps.append("look at the selection: fleet.vms() shows what there is")
+        steps.append(f"look at the selection: {name('vms', run)} shows what there is")
     if not steps:
         return [
             "nothing is left to do"
@@ -176,8 +183,13 @@ def _next(report: Report) -> list[str]:
         ]
     lines = ["what to do now:"]
     for step in steps:
-        lines += wrapped(step, first="  - ")
+        lines += fit(step, first="  - ")
     return lines
+
+
+def python_name(verb: str, run_id: str) -> str:
+    """A next step as a Python program writes it."""
+    return f"fleet.{verb}({'' if verb == 'vms' else repr(run_id)})"
 
 
 def _is_lost(report: Report, cause: str) -> bool:

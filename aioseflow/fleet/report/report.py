@@ -17,7 +17,8 @@ from ..outcome import Outcome, Status, TargetKey
 from .compare import Comparison
 from .document import document_of
 from .names import clean, fold
-from .page import NOT_AS_ASKED, page_of
+from .page import NOT_AS_ASKED, StepName, page_of, python_name
+from .wrap import WIDTH
 
 _TAKES_DOWN: Final = frozenset({"stop", "reboot", "destroy", "rebuild_network"})
 _UP_AFTERWARDS: Final = {
@@ -237,9 +238,15 @@ class Report:
         """`to_document` as one line of JSON in ASCII."""
         return json.dumps(self.to_document(values=values)).replace("\x7f", "\\u007f")
 
-    def summary(self) -> str:
-        """The report as a page of plain text for people, at most 100 columns wide."""
-        return page_of(self)
+    def summary(self, *, width: int = WIDTH, step: StepName = python_name) -> str:
+        """The report as a page of plain text for people.
+
+        Args:
+            width: the most columns that a line has.
+            step: how the page names what to do next, by the verb (``"resume"``, ``"retry"``,
+                ``"reconcile"``, ``"vms"``) and the run's id: a chat bot has other commands than Python.
+        """
+        return page_of(self, width=width, step=step)
 
     def raise_for_failures(self) -> None:
         """Raise an `ExceptionGroup` of what keeps the report from being ok, if anything does."""
