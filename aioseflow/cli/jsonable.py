@@ -29,16 +29,26 @@ _ERROR_FIELDS = (
 )
 _SMALL_ENOUGH = 63
 # What a terminal may take as a command, or as the direction of writing: C1 controls, marks, separators, tags.
-_UNPRINTABLE = re.compile(
+UNPRINTABLE = re.compile(
     "[\x7f-\x9f\u00ad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0001-\U000e007f]"
 )
+"""In JSON, only these are left to be escaped."""
 
 
 def dumps(value: Any) -> bytes:
     """Indented JSON in UTF-8 with a line end; what is not printable is escaped, which changes no value."""
-    text = orjson.dumps(plain(value), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-    return _UNPRINTABLE.sub(_escaped, text).encode()
+    return _written(plain(value), orjson.OPT_INDENT_2)
+
+
+def line(value: Any) -> bytes:
+    """The same on one line."""
+    return _written(plain(value), 0)
+
+
+def _written(value: Any, option: int) -> bytes:
+    text = orjson.dumps(value, option=option | orjson.OPT_APPEND_NEWLINE).decode()
+    return UNPRINTABLE.sub(_escaped, text).encode()
 
 
 def plain(value: Any) -> Any:

@@ -1,28 +1,39 @@
-"""Tables: of rich on a terminal, aligned text elsewhere; the same cells in both."""
+"""Tables: coloured and cut to the width on a terminal, whole elsewhere; the same cells in both."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from .terminal import cells, columns, emit, is_terminal
+from .terminal import cells, columns, emit, folded, is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
-_GAP = "  "
+_GAP: Final = "  "
+_NARROW: Final = 8
+_NARROWEST: Final = 3
+_HEAD: Final = "bold underline"
+_NAME: Final = "bold"
+_DIM: Final = "dim"
+_NOTHING: Final = "-"
 
 
 @attrs.frozen
 class Column:
-    """A heading; figures stand to the right. ``alarm`` colours figures other than 0."""
+    """A heading; figures stand to the right. ``alarm`` colours figures other than 0.
+
+    Where a line would be too long, text gives way; figures and what is to be kept ``whole`` do not.
+    """
 
     heading: str
     right: bool = False
     alarm: str = ""
+    whole: bool = False
 
 
 @attrs.frozen
@@ -32,41 +43,56 @@ class Table:
     head: Sequence[Column]
     rows: Sequence[Sequence[str]]
 
-    def lines(self) -> list[str]:
-        """Aligned text, a line for each row and one for the headings."""
-        texts = [[column.heading for column in self.head], *self.rows]
-        widths = [max(cells(text) for text in texts_of) for texts_of in zip(*texts, strict=True)]
-        return [_aligned(self.head, widths, row) for row in texts]
+    def lines(self, room: int = sys.maxsize) -> list[str]:
+        """Aligned text, a line for the headings and each row, of ``room`` cells at most if that can be."""
+        return ["".join(parts).rstrip() for parts in self._parts(room)]
 
     def print(self) -> None:
         """Write it to stdout."""
         if is_terminal(sys.stdout):
-            self._print_rich()
+            styles = (
+                [_HEAD] * len(self.head),
+                *([_style(*pair) for pair in zip(self.head, row, strict=True)] for row in self.rows),
+            )
+            _print_styled(zip(self._parts(columns()), styles, strict=True))
         else:
-            emit("".join(f"{line}\n" for line in self.lines()))
+            print_lines(self.lines())
 
-    def _print_rich(self) -> None:
-        from rich.table import Table as RichTable
-        from rich.text import Text
+    def _parts(self, room: int) -> list[list[str]]:
+        texts = [[column.heading for column in self.head], *self.rows]
+        widths = _fitted(self.head, texts, room)
+        return [_aligned(self.head, widths, row) for row in texts]
 
-        table = RichTable(
-            box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style="bold underline"
-        )
-        for column in self.head:
-            table.add_column(
-                Text(column.heading),
-                justify="right" if column.right else "left",
-                no_wrap=True,
-                overflow="ellipsis",
+
+@attrs.frozen
+class Sheet:
+    """Names, each with the lines of its value (none for a heading); fit for a terminal already."""
+
+    facts: Sequence[tuple[str, Sequence[str]]]
+
+    def lines(self, room: int = sys.maxsize) -> list[str]:
+        """A line for each name, or more where a value is folded to ``room`` cells."""
+        return ["".join(parts).rstrip() for parts in self._parts(room)]
+
+    def print(self) -> None:
+        """Write it to stdout."""
+        if is_terminal(sys.stdout):
+            _print_styled(
+                (parts, (_NAME, "", _DIM if parts[2] == _NOTHING else "")) for parts in self._parts(columns())
             )
-        for row in self.rows:
-            table.add_row(
-                *(Text(text, _style(column, text)) for column, text in zip(self.head, row, strict=True))
-            )
-        console = console_of_stdout()
-        with console.capture() as captured:
-            console.print(table)
-        emit("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        else:
+            print_lines(self.lines())
+
+    def _parts(self, room: int) -> list[list[str]]:
+        indent = max((cells(name) for name, values in self.facts if values), default=0)
+        width = max(room - indent - len(_GAP), 2 * _NARROW)
+        parts = []
+        for name, values in self.facts:
+            told = [line for value in values for line in _folded(value, width)]
+            blank = " " * (indent - cells(name))
+            parts.append([name, blank + _GAP if told else "", told[0] if told else ""])
+            parts += [["", " " * indent + _GAP, line] for line in told[1:]]
+        return parts
 
 
 def console_of_stdout() -> Console:
@@ -81,15 +107,75 @@ def print_lines(lines: Iterable[str]) -> None:
     emit("".join(f"{line}\n" for line in lines))
 
 
+def cut(text: str, width: int) -> str:
+    """At most so many cells of a text, the last one an ellipsis where something is missing."""
+    if cells(text) <= width:
+        return text
+    kept = text[: max(width - 1, 0)]
+    while cells(kept) > width - 1 and kept:
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def _print_styled(lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
+    console = console_of_stdout()
+    with console.capture() as captured:
+        for parts, styles in lines:
+            console.print(_styled(parts, styles), soft_wrap=True)
+    emit(captured.get())
+
+
+def _styled(parts: Sequence[str], styles: Sequence[str]) -> Text:
+    from rich.text import Text
+
+    text = Text()
+    for part, style in zip(parts, styles, strict=True):
+        bare = part.strip(" ")
+        before, _, after = part.partition(bare) if bare else (part, "", "")
+        text.append(before).append(bare, style).append(after)
+    text.rstrip()
+    return text
+
+
 def _style(column: Column, text: str) -> str:
-    if column.right and text == "0":
-        return "dim"
+    if text == _NOTHING or (column.right and text == "0"):
+        return _DIM
     return column.alarm
 
 
-def _aligned(head: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:
+def _folded(text: str, width: int) -> list[str]:
+    if cells(text) <= width:
+        return [text]
+    # Wide characters take two cells each.
+    return folded(text, width if text.isascii() else width // 2) or [text]
+
+
+def _fitted(head: Sequence[Column], texts: Sequence[Sequence[str]], room: int) -> list[int]:
+    """A width for each column: the widest text gives way first, then the headings of figures."""
+    sizes = [[cells(text) for text in texts_of] for texts_of in zip(*texts, strict=True)]
+    widths = [max(of) for of in sizes]
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
+    kept = [column.right or column.whole for column in head]
+    for least in (_NARROW, _NARROWEST):
+        for bodies in (False, True):
+            floors = [
+                (max(of[1:], default=0) if bodies else width) if whole else least
+                for of, width, whole in zip(sizes, widths, kept, strict=True)
+            ]
+            while excess > 0:
+                wide = [at for at, width in enumerate(widths) if width > max(floors[at], 1)]
+                if not wide:
+                    break
+                widths[max(wide, key=widths.__getitem__)] -= 1
+                excess -= 1
+    return widths
+
+
+def _aligned(head: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> list[str]:
     padded = []
-    for column, width, text in zip(head, widths, row, strict=True):
-        blank = " " * (width - cells(text))
-        padded.append(blank + text if column.right else text + blank)
-    return _GAP.join(padded).rstrip()
+    for at, (column, width, text) in enumerate(zip(head, widths, row, strict=True)):
+        told = cut(text, width)
+        blank = " " * (width - cells(told))
+        gap = _GAP if at else ""
+        padded.append(gap + (blank + told if column.right else told + blank))
+    return padded

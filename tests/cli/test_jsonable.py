@@ -25,7 +25,7 @@ from aioseflow import (
     UsageGraphs,
     Vm,
 )
-from aioseflow.cli.jsonable import dumps, plain
+from aioseflow.cli.jsonable import dumps, line, plain
 from aioseflow.models.account import AccountStatus
 
 _NOW = dt.datetime(2026, 1, 1, 9, tzinfo=dt.UTC)
@@ -81,6 +81,9 @@ def test_printed_json_steers_no_terminal_and_says_the_same() -> None:
     assert all(character.isprintable() or character == "\n" for character in text)
     assert "Zürich 🙂" in text
     assert "\\udb40\\udc41" in text
+    assert line({"label": hostile}).count(b"\n") == 1
+    assert orjson.loads(line({"label": hostile})) == {"label": hostile}
+    assert line({"label": hostile}).decode().rstrip("\n").isprintable()
 
 
 def test_an_error_is_its_facts_without_the_answer_that_it_came_from() -> None:

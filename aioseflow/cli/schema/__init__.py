@@ -1,0 +1,62 @@
+"""`aioseflow schema`: what ``--output json`` prints, as JSON Schema."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from ..command import command, given
+from ..ending import Ending, Refusal
+from ..table import Sheet
+from ..terminal import shown
+from ..written import Form, Written, written
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app)
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Of what, such as vm; all names without it.")
+    ] = None,
+    array: Annotated[bool, typer.Option("--array", help="Of an array of them, as lists are.")] = False,
+    out: Written = given(written),
+) -> int:
+    """Print the JSON Schema (draft 2020-12) of what commands print with --output json.
+
+    \b
+    aioseflow schema
+    aioseflow schema vm
+    aioseflow schema vm --array > vms.schema.json
+
+    Names of fields stay as they are; new ones may be added. With --columns only those that were asked for are
+    there.
+    """
+    from .catalogue import catalogue, schema_of
+
+    known = catalogue()
+    if name is None:
+        _list({entry.name: entry.printed_by for entry in known.values()}, out)
+        return Ending.OK
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise Refusal(f"there is no schema of {shown(name)}{hint}; aioseflow schema lists all")
+    found = schema_of(known[name], array_of=array)
+    if out.form is Form.TABLE:
+        # A schema is JSON, and a table of it would help nobody.
+        out = Written(Form.JSON, out.columns, out.sort)
+    out.single(found)
+    return Ending.OK
+
+
+def _list(known: Mapping[str, str], out: Written) -> None:
+    if out.form is Form.TABLE and not out.columns and not out.sort:
+        # Folded, not cut: one comes here to read it.
+        Sheet([(name, [printed_by]) for name, printed_by in known.items()]).print()
+        return
+    rows = [{"name": name, "printed_by": printed_by} for name, printed_by in known.items()]
+    out.listing(rows, ("name", "printed_by"))

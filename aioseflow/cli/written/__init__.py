@@ -1,0 +1,93 @@
+"""How data is written to stdout: ``--output``, ``--columns`` and ``--sort``."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+if TYPE_CHECKING:
+    from .stream import Stream
+
+
+class Form(enum.StrEnum):
+    """How data is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    YAML = "yaml"
+
+
+@attrs.frozen
+class Written:
+    """What was asked of the output.
+
+    Items are models, other attrs objects or mappings; their names are those of `jsonable.plain`. A name with
+    dots (``extra.node``) reaches into an object, or into each object of a list.
+
+    Attributes:
+        form: of the five.
+        columns: names, in order; empty for all that there is (in a table: those that the command chose).
+        sort: a name, with ``-`` before it for the largest first; empty for the order in which they came.
+    """
+
+    form: Form = Form.TABLE
+    columns: tuple[str, ...] = ()
+    sort: str = ""
+
+    def listing(self, items: Iterable[object], columns: Sequence[str], *, kind: type | None = None) -> None:
+        """Write many things.
+
+        Args:
+            items: all of them.
+            columns: what a table and a csv have, where nothing else was asked for.
+            kind: the attrs class of the items: its names are then known although the list is empty.
+
+        Raises:
+            Refusal: the items have no column of a name that was asked for.
+        """
+        from .listing import write
+
+        write(self, list(items), columns, kind)
+
+    def single(self, item: object) -> None:
+        """Write one thing: in a table a line for each of its names.
+
+        Raises:
+            Refusal: it has no column of a name that was asked for, or a sorting was.
+        """
+        from .single import write
+
+        write(self, item)
+
+    def stream(self, *, kind: type | None = None) -> Stream:
+        """Write things one by one while something runs: a line of JSON for each, whatever the form.
+
+        With ``kind``, the attrs class of the items, names are looked at now and not when it is too late;
+        one that an item does not have is null.
+
+        Raises:
+            Refusal: ``kind`` has no column of a name that was asked for, or a sorting was.
+        """
+        from .stream import opened
+
+        return opened(self, kind)
+
+
+def written(
+    output: Annotated[Form, typer.Option("--output", "-o", help="How it is written.")] = Form.TABLE,
+    columns: Annotated[
+        str, typer.Option("--columns", metavar="NAME,…", help="Which columns, in this order.")
+    ] = "",
+    sort: Annotated[
+        str, typer.Option("--sort", metavar="[-]NAME", help="By which column; - for the largest first.")
+    ] = "",
+) -> Written:
+    """What the options ask for."""
+    names = (name.strip() for name in columns.split(","))
+    return Written(output, tuple(dict.fromkeys(name for name in names if name)), sort.strip())

@@ -1,0 +1,38 @@
+"""A line of JSON for each thing, at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..ending import Refusal
+from ..jsonable import line
+from ..terminal import emit
+from .naming import check, chosen, row_of
+
+if TYPE_CHECKING:
+    from . import Written
+
+
+@attrs.frozen
+class Stream:
+    """Lines of JSON on stdout."""
+
+    columns: tuple[str, ...] = ()
+
+    def add(self, item: object) -> None:
+        """Write one and flush it; a reader that went away is no error."""
+        row = row_of(item)
+        emit(line(chosen(row, self.columns) if self.columns else row))
+
+
+def opened(asked: Written, kind: type | None) -> Stream:
+    """A stream as asked for. Raises `Refusal`."""
+    if asked.sort:
+        raise Refusal(
+            "lines are written as they come, so --sort cannot be had with jsonl; take json, or sort them"
+        )
+    if kind is not None:
+        check(asked.columns, (), kind)
+    return Stream(asked.columns)
