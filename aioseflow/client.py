@@ -251,6 +251,18 @@ class SeFlow:
         """For how many seconds nobody sends, because the provider asked for it or its pace demands it."""
         return self._session.shared.held
 
+    @property
+    def flow(self) -> parts.Flow:
+        """How its requests flow now, for those who look at a run; `stats` says more."""
+        shared = self._session.shared
+        return parts.Flow(
+            limit=shared.gate.limit.value,
+            in_flight=shared.gate.in_flight,
+            refused=shared.counters.refusals,
+            held=shared.held,
+            answers=not shared.breaker.is_open,
+        )
+
     def remembered(self) -> dict[str, Any]:
         """What the limit has learned, if it is one that learns."""
         limit = self._session.shared.gate.limit
@@ -260,10 +272,17 @@ class SeFlow:
         """Start near a limit that an earlier session found, unless something was sent already."""
         self._session.shared.remember(limit)
 
+    async def service_methods(self, service_id: Id) -> list[parts.ServiceMethod]:
+        """What a service can do by its own word: ``GET /service/@id/methods``, on newer installations only.
+
+        Raises `SeFlowError`: `NotFound` where the installation does not say.
+        """
+        return await self._session.request(_methods(), id=service_id)
+
     async def has_vm_functions(self, service_id: Id) -> bool | None:
         """Whether a service offers VMs, from ``GET /service/@id/methods``; None if the panel does not say."""
         try:
-            methods = await self._session.request(_methods(), id=service_id)
+            methods = await self.service_methods(service_id)
         except SeFlowError:
             return None
         return any("/vms" in (method.route or "") for method in methods)

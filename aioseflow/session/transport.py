@@ -82,7 +82,7 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
             return Fault(
                 Failure.CERTIFICATE,
                 TransportError(
-                    f"the server's certificate was refused: {_certificate_reason(cause)}; nothing was sent. "
+                    f"the server's certificate was refused: {certificate_reason(cause)}; nothing was sent. "
                     f"A private authority is trusted by ca_file= or SSL_CERT_FILE"
                 ),
             )
@@ -111,7 +111,7 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
             return _lost(f"the connection broke before the answer ({_reason(cause)})")
 
 
-def _certificate_reason(error: BaseException) -> str:
+def certificate_reason(error: BaseException) -> str:
     inner = getattr(error, "certificate_error", error)
     code = getattr(inner, "verify_code", None)
     return _CERTIFICATE_REASONS.get(code or 0) or getattr(inner, "verify_message", None) or _reason(error)

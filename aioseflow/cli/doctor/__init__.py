@@ -1,0 +1,1 @@
+"""`aioseflow doctor`: everything between this machine and a panel, checked in order."""

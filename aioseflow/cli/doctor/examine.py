@@ -1,0 +1,53 @@
+"""The order of the checks, and which no longer make sense after one that failed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from ...errors import ConfigurationError
+from ..account import Identity
+from .local import installation, journal
+from .panel import Panel
+from .verdict import ORDER, Check, Verdict
+from .way import Way
+
+
+async def machine() -> AsyncGenerator[Check, None]:
+    """The checks of this machine."""
+    yield installation()
+    yield await journal()
+
+
+async def examine(identity: Identity) -> AsyncGenerator[Check, None]:
+    """All checks of one account in their order, as they are made; those left out are ``not_checked``."""
+    try:
+        name = identity.label
+    except ConfigurationError:
+        # The first check tells it.
+        name = identity.credentials.username
+    left = list(ORDER)
+    failed = None
+    async with aclosing(_made(Way(identity, name))) as made:
+        async for check in made:
+            left.remove(check.check)
+            if check.verdict is Verdict.FAILED:
+                failed = check.check
+            yield check
+    for missing in left:
+        yield Check(
+            name, missing, Verdict.NOT_CHECKED, f"mend {(failed or 'throttle').replace('_', ' ')} first"
+        )
+
+
+async def _made(way: Way) -> AsyncGenerator[Check, None]:
+    failed = False
+    async with aclosing(way.checks()) as checks:
+        async for check in checks:
+            failed = check.verdict is Verdict.FAILED
+            yield check
+    if failed:
+        return
+    async with Panel.client(way) as seflow, aclosing(Panel(seflow, way).checks()) as checks:
+        async for check in checks:
+            yield check

@@ -1,0 +1,1 @@
+"""`aioseflow inventory`: the VMs as a dynamic inventory of Ansible."""
