@@ -1,4 +1,4 @@
-"""The account of the environment, and the journal in which the command line keeps every run."""
+"""The accounts that a command is for, and the journal in which the command line keeps every run."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..client import SeFlow
     from ..config import Credentials
     from ..fleet import Fleet, Journal
+    from .profiles.profile import Profile
 
 _VARIABLE = "AIOSEFLOW_JOURNAL"
 _LONGEST_PATH = 300
@@ -63,42 +64,52 @@ class Identity:
 
     @property
     def label(self) -> str:
-        """How runs call the account: by its user, and its panel where that is another than SeFlow's.
+        """How runs call the account; see `profiles.profile.label_of`. Raises `ConfigurationError`."""
+        from .profiles.profile import label_of
 
-        One journal has the runs of every account that was ever named: with names of their own, none is
-        taken for a run of another one. Raises `ConfigurationError`.
-        """
-        from ..config import DEFAULT_BASE_URL, check_base_url
-
-        if self.base_url is None:
-            return self.credentials.username
-        url = check_base_url(self.base_url, allow_insecure=False)
-        if str(url) == DEFAULT_BASE_URL:
-            return self.credentials.username
-        path = url.raw_path.rstrip("/").removesuffix("/api")
-        return f"{self.credentials.username} at {url.authority}{path}"
+        return label_of(self.credentials.username, self.base_url)
 
 
 @attrs.frozen
 class Accounts:
-    """The accounts that a command is for: the profiles that were named, or the one of the environment."""
+    """The accounts that a command is for: profiles that were named, or the usual one.
+
+    In this order: the names (or everyone), ``SEFLOW_PROFILE``, ``SEFLOW_USERNAME`` and ``SEFLOW_PASSWORD``,
+    the profile ``default``, the only profile there is.
+    """
 
     names: tuple[str, ...] = ()
     everyone: bool = False
 
-    def identities(self) -> tuple[Identity, ...]:
-        """All of them. Raises `ConfigurationError` and `Refusal`."""
-        from ..config import Credentials
+    def labels(self) -> tuple[str, ...]:
+        """How runs call them; no password is read. Raises `ConfigurationError` and `Refusal`."""
+        profiles = self._profiles()
+        return tuple(one.label for one in profiles) if profiles else (_of_environment().label,)
 
-        credentials, base_url = Credentials.from_environment()
-        return (Identity(credentials, base_url),)
+    def identities(self) -> tuple[Identity, ...]:
+        """All of them, with their passwords. Raises `ConfigurationError` and `Refusal`."""
+        profiles = self._profiles()
+        return tuple(_of_profile(one) for one in profiles) if profiles else (_of_environment(),)
 
     def one(self) -> Identity:
-        """The only one. Raises `Refusal` where there are several."""
-        found = self.identities()
-        if len(found) > 1:
-            raise Refusal("this is for one account; name one --profile")
-        return found[0]
+        """The only one. Raises `ConfigurationError`, and `Refusal` where there are several."""
+        self.check_one()
+        return self.identities()[0]
+
+    def check_one(self) -> None:
+        """Raise `Refusal` where there are several; no password is read."""
+        profiles = self._profiles()
+        if len(profiles) > 1:
+            # Before any keyring is asked.
+            names = shown(", ".join(one.name for one in profiles), _LONGEST_PATH)
+            raise Refusal(
+                f"this is for one account, and these are {len(profiles)}: {names}; name one with --profile"
+            )
+
+    def _profiles(self) -> tuple[Profile, ...]:
+        from .profiles.choosing import chosen
+
+        return chosen(self.names, everyone=self.everyone)
 
     def client(self, kept: Journal | None = None) -> SeFlow:
         """The client of the only one, not opened yet. Raises `ConfigurationError` and `Refusal`."""
@@ -113,10 +124,28 @@ class Accounts:
     @asynccontextmanager
     async def fleet(self, kept: Journal) -> AsyncIterator[Fleet]:
         """One fleet of all accounts, open while the block lasts."""
-        from ..fleet import Fleet
-
         async with self.clients(kept) as clients:
-            yield clients[0].fleet if len(clients) == 1 else Fleet(clients, journal=kept)
+            yield fleet_of(clients, kept)
+
+
+def fleet_of(clients: Sequence[SeFlow], kept: Journal) -> Fleet:
+    """One fleet of open clients."""
+    from ..fleet import Fleet
+
+    return clients[0].fleet if len(clients) == 1 else Fleet(clients, journal=kept)
+
+
+def _of_environment() -> Identity:
+    from ..config import Credentials
+
+    return Identity(*Credentials.from_environment())
+
+
+def _of_profile(profile: Profile) -> Identity:
+    from ..config import Credentials
+    from .profiles.passwords import read
+
+    return Identity(Credentials.check(profile.username, read(profile)), profile.base_url, profile.name)
 
 
 def _client(identity: Identity, kept: Journal | None) -> SeFlow:
@@ -139,16 +168,19 @@ def accounts(
     ] = None,
     all_profiles: Annotated[bool, typer.Option("--all-profiles", help="Every account there is.")] = False,
 ) -> Accounts:
-    """The accounts that the options name."""
-    names = [name.strip() for text in profile or () for name in text.split(",")]
-    return Accounts(tuple(dict.fromkeys(name for name in names if name)), all_profiles)
+    """The accounts that the options name. Raises `Refusal`."""
+    from .profiles.choosing import named
+
+    return Accounts(named(profile or (), "--profile"), all_profiles)
 
 
 def account_name() -> str:
-    """How runs call the account of the environment. Raises `ConfigurationError`."""
-    return Accounts().one().label
+    """How runs call the account of the environment. Raises `ConfigurationError` and `Refusal`."""
+    usual = Accounts()
+    usual.check_one()
+    return usual.labels()[0]
 
 
 def client(kept: Journal) -> SeFlow:
-    """The client of the environment's account. Raises `ConfigurationError`."""
+    """The client of the environment's account. Raises `ConfigurationError` and `Refusal`."""
     return Accounts().client(kept)

@@ -1,0 +1,147 @@
+"""Which accounts a command is for: what was named, then the variables, then what is stored."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+from ..ending import Refusal
+from ..terminal import shown
+from . import store
+from .profile import DEFAULT, Profile
+
+VARIABLE: Final = "SEFLOW_PROFILE"
+
+_BOTH: Final = ("SEFLOW_USERNAME", "SEFLOW_PASSWORD")
+_LISTED: Final = 8
+
+
+def named(texts: Iterable[str], where: str) -> tuple[str, ...]:
+    """The names in ``a,b`` and the like, each once. Raises `Refusal` for a text without a name."""
+    found: dict[str, None] = {}
+    for text in texts:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            # An empty variable of a script must not become another account than was meant.
+            raise Refusal(f"{where} names no profile; give a name, or leave it out")
+        found |= dict.fromkeys(names)
+    return tuple(found)
+
+
+def chosen(names: Sequence[str], *, everyone: bool) -> tuple[Profile, ...]:
+    """The profiles that a command uses; none where the variables name its account.
+
+    In this order: ``names`` or everyone, ``SEFLOW_PROFILE``, ``SEFLOW_USERNAME`` and ``SEFLOW_PASSWORD``,
+    the profile ``default``, the only profile. No password is read. Raises `Refusal`.
+    """
+    if names and everyone:
+        raise Refusal("--profile names some and --all-profiles means all; give one of the two")
+    if everyone:
+        profiles = store.stored()
+        if not profiles:
+            raise Refusal("there is no profile; run aioseflow login")
+        return _different(profiles.values())
+    names = names or _named_by_variable()
+    if names:
+        return _different(_found(names, store.stored()))
+    if _variables_are_set():
+        return ()
+    usual = _usual(store.stored())
+    _check_panel(usual)
+    return (usual,)
+
+
+def _named_by_variable() -> tuple[str, ...]:
+    text = os.environ.get(VARIABLE)
+    return named([text], VARIABLE) if text else ()
+
+
+def _variables_are_set() -> bool:
+    """Whether the variables name an account. Raises `Refusal` where one of the two is missing."""
+    there = [name for name in _BOTH if os.environ.get(name)]
+    if len(there) == 1:
+        [missing] = set(_BOTH) - set(there)
+        raise Refusal(
+            f"{there[0]} is set and {missing} is not; set both, or none to use a profile, or name a --profile"
+        )
+    return bool(there)
+
+
+def _usual(profiles: Mapping[str, Profile]) -> Profile:
+    if not profiles:
+        raise Refusal(f"no account is named; run aioseflow login, or set {' and '.join(_BOTH)}")
+    if DEFAULT not in profiles and len(profiles) > 1:
+        raise Refusal(
+            f"there are {len(profiles)} profiles and none is called {DEFAULT}; "
+            f"name one with --profile or {VARIABLE}: {_list(profiles)}"
+        )
+    return profiles.get(DEFAULT) or next(iter(profiles.values()))
+
+
+def _check_panel(profile: Profile) -> None:
+    """Half an account in the environment: acting on another panel than it names would be a surprise."""
+    url = os.environ.get("SEFLOW_BASE_URL")
+    if url and url.rstrip("/") != profile.base_url.rstrip("/"):
+        raise Refusal(
+            f"SEFLOW_BASE_URL is {shown(url, 200)}, and profile {profile.name} is at "
+            f"{shown(profile.base_url, 200)}; unset it, or say --profile {profile.name}"
+        )
+
+
+def _found(names: Sequence[str], profiles: Mapping[str, Profile]) -> list[Profile]:
+    for name in names:
+        if name not in profiles:
+            raise unknown(name, profiles)
+    return [profiles[name] for name in names]
+
+
+def unknown(name: str, profiles: Mapping[str, Profile]) -> Refusal:
+    """The error for a name that no profile has."""
+    near = difflib.get_close_matches(name, profiles, n=2)
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif profiles:
+        hint = f"there is {_list(profiles)}"
+    else:
+        hint = f"there is none; run aioseflow login --profile {shown(name)}"
+    return Refusal(f"there is no profile {shown(name)}; {hint}")
+
+
+def _list(names: Iterable[str]) -> str:
+    first = list(islice(names, _LISTED + 1))
+    return ", ".join([*first[:_LISTED], "…"] if len(first) > _LISTED else first)
+
+
+def _different(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
+    by_label: dict[str, Profile] = {}
+    for profile in profiles:
+        other = by_label.setdefault(profile.label, profile)
+        if other is not profile:
+            raise Refusal(
+                f"profiles {other.name} and {profile.name} are the same account, "
+                f"{shown(profile.label, 200)}; name one of them"
+            )
+    return tuple(by_label.values())
+
+
+def used_by_default() -> tuple[str, ...]:
+    """The names of the profiles that a command without ``--profile`` uses; none where that fails."""
+    try:
+        return tuple(profile.name for profile in chosen((), everyone=False))
+    except Refusal:
+        return ()
+
+
+def stored_default() -> Profile:
+    """The profile of ``SEFLOW_PROFILE``, ``default`` or the only one, whatever else is in the environment.
+
+    Raises `Refusal`.
+    """
+    profiles = store.stored()
+    found = _found(_named_by_variable(), profiles) or [_usual(profiles)]
+    if len(found) > 1:
+        raise Refusal(f"{VARIABLE} names {_list(one.name for one in found)}; name one")
+    return found[0]

@@ -1,0 +1,62 @@
+"""`aioseflow profiles`: the accounts that have a name here."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import attrs
+import typer
+
+from ..command import command, given
+from ..ending import Ending
+from ..terminal import say, shown
+from ..written import Form, Written, written
+from . import choosing, store
+from .asking import tell
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_COLUMNS: Final = ("name", "username", "base_url", "stored_in", "used")
+
+
+@attrs.frozen
+class Listed:
+    """A profile, as it is written: its names are stable.
+
+    Attributes:
+        name: what ``--profile`` takes.
+        username: the e-mail address that logs in.
+        base_url: the API of its panel.
+        stored_in: where its password is: ``keyring`` or ``file``.
+        used: whether a command without ``--profile`` uses it.
+    """
+
+    name: str
+    username: str
+    base_url: str
+    stored_in: str
+    used: bool
+
+
+@command(app)
+def profiles(how: Written = given(written)) -> int:
+    """List the profiles; no password is read.
+
+    \b
+    aioseflow profiles
+    aioseflow profiles --output json
+    """
+    used = choosing.used_by_default()
+    rows = [
+        Listed(one.name, one.username, one.base_url, one.stored_in.value, one.name in used)
+        for one in store.stored().values()
+    ]
+    if rows or how.form is not Form.TABLE:
+        how.listing(rows, columns=_COLUMNS, kind=Listed)
+    else:
+        say("There are no profiles; aioseflow login makes one.")
+    if not os.environ.get(choosing.VARIABLE) and os.environ.get("SEFLOW_USERNAME"):
+        name = shown(os.environ["SEFLOW_USERNAME"], 80)
+        tell(f"Commands without --profile use {name}, whom SEFLOW_USERNAME names.")
+    return Ending.OK
