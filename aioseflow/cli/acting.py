@@ -3,53 +3,153 @@
 from __future__ import annotations
 
 import asyncio
-import enum
-import shlex
+import gc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import attrs
+import orjson
+import typer
 
 from ..errors import ConfigurationError, InvalidArgument
 from ..safety import Safety
-from . import account
+from . import names
+from .account import Accounts, fleet_of, journal
 from .ending import Ending, Refusal, of_report
-from .terminal import columns, confirm, emit, require_answerable, say, shown
+from .telling import command_name, require_columns, streamed, tell
+from .terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
+from .wording import in_our_words
+from .written import Form, Written
 
 if TYPE_CHECKING:
     from ..fleet import Action, Fleet, Journal, Plan, Report, Run, StalePlan
+    from .reporting import Page
     from .selecting import Chosen
 
-_MOVED_NAMED = 5
+_MOVED_NAMED: Final = 5
+_DESTROY: Final = "destroy"
+_SOME_VMS: Final = frozenset({"where", "vms"})
+"""What keeps a selection from being about whole services."""
 
 
-class Output(enum.StrEnum):
-    """How a report is written."""
+@attrs.frozen
+class Manner:
+    """Whether it is asked first, and whether anything is done at all."""
 
-    TABLE = "table"
-    JSON = "json"
+    yes: bool = False
+    dry_run: bool = False
 
 
-def change(action: Action, chosen: Chosen, *, yes: bool, wait: bool, output: Output) -> int:
-    """Do something to the selected VMs, after a look at the plan unless it is meant already (``yes``)."""
+def manner(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan; change nothing.")] = False,
+) -> Manner:
+    """What the options say."""
+    return Manner(yes, dry_run)
+
+
+def change(
+    what: Callable[[Fleet], Action | Run],
+    chosen: Chosen | None,
+    options: dict[str, Any],
+    *,
+    name: str,
+    how: Manner,
+    who: Accounts,
+    out: Written,
+) -> int:
+    """Do something to VMs, after a look at the plan unless it is meant already (``--yes``).
+
+    ``what`` gives an action, for the VMs that are ``chosen``, or a run that has its own.
+    """
+    if not how.dry_run:
+        require_answerable(f"fleet {name}", yes=how.yes)
+        require_columns(out)
+    note = "" if chosen is None else chosen.note
+    arguments = ({} if chosen is None else chosen.arguments) | options
+    kept = journal()
+
+    def make(fleet: Fleet) -> Run:
+        from ..fleet import Run
+
+        made = what(fleet)
+        return made if isinstance(made, Run) else fleet.run(made, **arguments, note=note)
+
+    if how.yes and not how.dry_run and name != _DESTROY:
+        return act(make, out, kept, who)
+    with in_our_words():
+        plan = asyncio.run(_plan(what, arguments, kept, who))
+    if how.dry_run:
+        return told_plan(plan, out)
+    return follow(plan, note, how, out, kept, who)
+
+
+def follow(plan: Plan, note: str, how: Manner, out: Written, kept: Journal, who: Accounts) -> int:
+    """Run a plan, once it was looked at and confirmed."""
     from ..fleet.plan_page import page
 
-    require_answerable(f"fleet {action.name}", yes=yes)
-    options = chosen.arguments | {"wait": wait}
-    if yes:
-        return act(lambda fleet: fleet.run(action, **options, note=chosen.note), output)
-    kept = account.journal()
-    plan = asyncio.run(_plan(action, options, kept))
-    _require_something(plan)
+    require_something(plan)
+    number = len(plan.targets)
+    destroys = _DESTROY in plan.action.split("+")
     # Outside of a loop: one that waits for the keyboard would not see Ctrl-C.
-    confirm(page(plan, columns()), "Go on?")
-    return act(lambda fleet: fleet.run(plan, note=chosen.note), output, kept=kept)
+    if how.yes or not number:
+        pass
+    elif destroys:
+        confirm_word(
+            page(plan, columns()), f"Type {number}, the number of VMs, to destroy them for good:", str(number)
+        )
+    else:
+        confirm(page(plan, columns()), "Go on?")
+    confirmed = plan.confirm(number) if destroys else plan
+    return act(lambda fleet: fleet.run(confirmed, note=note), out, kept, who)
 
 
-async def _plan(action: Action, options: dict[str, Any], kept: Journal) -> Plan:
-    async with account.client(kept) as seflow:
-        return await seflow.fleet.plan(action, **options)
+def told_plan(plan: Plan, out: Written) -> int:
+    """Write a plan to stdout."""
+    from ..fleet.plan_page import page
+    from .jsonable import dumps
+    from .table import print_lines
+
+    if out.form is Form.TABLE and not out.columns:
+        print_lines(page(plan, columns()).splitlines())
+    elif out.form is Form.JSON and not out.columns:
+        emit(dumps(orjson.loads(plan.to_json())))
+    else:
+        out.listing(
+            plan.vms, ("account", "service_id", "vm_id", "vm_label", "power", "do", "why_not", "batch")
+        )
+    if plan.undiscovered:
+        return Ending.UNKNOWN
+    return Ending.OK if plan.vms else Ending.NOTHING_SELECTED
 
 
-def _require_something(plan: Plan) -> None:
+async def _plan(
+    what: Callable[[Fleet], Action | Run], arguments: dict[str, Any], kept: Journal, who: Accounts
+) -> Plan:
+    from ..fleet import Run
+
+    async with who.fleet(kept) as fleet:
+        made = what(fleet)
+        plan = await (fleet.plan(made) if isinstance(made, Run) else fleet.plan(made, **arguments))
+    if not arguments.keys() & _SOME_VMS and not isinstance(made, Run):
+        _remember(plan)
+    return plan
+
+
+def _remember(plan: Plan) -> None:
+    """Keep the names of whole services for completion."""
+    for account in plan.accounts:
+        listed = [
+            names.Named(vm.service_id, vm.service_name, vm.vm_id, vm.vm_label)
+            for vm in plan.vms
+            if vm.account == account
+        ]
+        if listed:
+            names.remember(account, listed)
+
+
+def require_something(plan: Plan) -> None:
+    """Raise `Refusal` for a plan that is about no VM."""
     if any(vm.why_not not in ("excluded", "protected") for vm in plan.vms):
         return
     if plan.undiscovered:
@@ -66,21 +166,29 @@ def _require_something(plan: Plan) -> None:
     raise Refusal("nothing is selected: no such VM was found", Ending.NOTHING_SELECTED)
 
 
-def act(make: Callable[[Fleet], Run], output: Output, *, kept: Journal | None = None) -> int:
-    """Make a run and await it; the exit code."""
-    return asyncio.run(_act(make, output, kept or account.journal()))
+def act(
+    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, *, page: Page | None = None
+) -> int:
+    """Make a run and await it, with a ``page`` of it where one is wanted; the exit code."""
+    require_columns(out)
+    with in_our_words():
+        return asyncio.run(_act(make, out, kept, who, page))
 
 
-async def _act(make: Callable[[Fleet], Run], output: Output, kept: Journal) -> int:
+async def _act(
+    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, page: Page | None
+) -> int:
     from ..fleet import StalePlan
     from .live import view
     from .steer import steered
 
-    async with account.client(kept) as seflow:
-        run = make(seflow.fleet)
+    async with who.clients(kept) as clients:
+        _spare_the_collector()
+        run = make(fleet_of(clients, kept))
         with steered(view()) as wheel:
             try:
-                report = await wheel.drive(run.orders.action, run)
+                async with streamed(run, out):
+                    report = await wheel.drive(run.orders.action, run)
             except StalePlan as error:
                 raise _stale(error) from None
             except InvalidArgument:
@@ -89,14 +197,27 @@ async def _act(make: Callable[[Fleet], Run], output: Output, kept: Journal) -> i
             except Exception:
                 # What was done before a run broke is told all the same.
                 if run.report.targets:
-                    show(run.report, output)
-                    await _tell_how_to_go_on(run, kept)
+                    tell(run.report, out, who)
+                    await _tell_how_to_go_on(run, kept, who)
                 raise
-        show(report, output)
-        await _tell_how_to_go_on(run, kept)
+        tell(report, out, who)
+        await _tell_how_to_go_on(run, kept, who)
+        if page is not None:
+            await page.write(report, clients)
     if wheel.interrupted:
         return Ending.INTERRUPTED
     return of_report(report)
+
+
+def _spare_the_collector() -> None:
+    """Keep full garbage collections from holding the loop.
+
+    Of 100,000 VMs each looks through everything there is: with this one heartbeat in a thousand came over
+    30 ms late, without it over 123. A library must not do so to its users; a command has the process for itself.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 10, 100)
 
 
 def _stale(error: StalePlan) -> Refusal:
@@ -104,11 +225,11 @@ def _stale(error: StalePlan) -> Refusal:
     more = len(error.moved) - _MOVED_NAMED
     return Refusal(
         f"not as planned any more, so nothing was sent: {moved}{f' and {more} more' if more > 0 else ''}",
-        Ending.ERROR,
+        Ending.HELD,
     )
 
 
-async def _tell_how_to_go_on(run: Run, kept: Journal) -> None:
+async def _tell_how_to_go_on(run: Run, kept: Journal, who: Accounts) -> None:
     """Say what goes on with a run that has not come to its end."""
     from ..fleet import Status
     from ..fleet.past import is_complete
@@ -123,37 +244,6 @@ async def _tell_how_to_go_on(run: Run, kept: Journal) -> None:
     steps = run.orders.steps
     if is_complete(stored, steps):
         return
-    say(f"To go on: aioseflow fleet resume {shlex.quote(shown(run.run_id, 200))}")
+    say(f"To go on: {command_name('resume', run.run_id, who)}")
     if run.report.counts[Status.UNKNOWN] and any(step.safety is Safety.ONCE for step in steps):
         say("It sends nothing again that may have been done, unless --repeat-unknown says so.")
-
-
-def resume(run_id: str, *, repeat_unknown: bool, output: Output) -> int:
-    """Go on with a run of this account. Raises `RunNotFound` and `RunIsActive`."""
-    kept = account.journal()
-    name = account.account_name()
-    of = kept.read_now(run_id).info.header.accounts
-    if of != (name,):
-        raise Refusal(
-            f"run {shown(run_id, 200)} is of {shown(', '.join(of), 200)}, and the environment names "
-            f"{shown(name, 200)}; set SEFLOW_USERNAME and SEFLOW_BASE_URL to what they were"
-        )
-    return act(lambda fleet: fleet.resume(run_id, repeat_unknown=repeat_unknown), output, kept=kept)
-
-
-def show(report: Report, output: Output) -> None:
-    """Write a report to stdout."""
-    if output is Output.JSON:
-        from .jsonable import dumps
-
-        emit(dumps(report))
-        return
-    from .summary import causes_of, table_of, usage_of
-    from .table import print_lines
-
-    if report.action == "usage" and (sizes := usage_of(report)).rows:
-        sizes.print()
-        print_lines([""])
-    table_of([report]).print()
-    if causes := causes_of(report, columns()):
-        print_lines(["", *causes])

@@ -5,28 +5,51 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast, get_type_hints
+from copy import copy
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import typer
+from typer.core import TyperCommand
+from typer.models import OptionInfo
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_FIRST: Final = {"Arguments": 0, "Options": 1}
 _TAKES_ANYTHING: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 @attrs.frozen
 class _Given:
     make: Callable[..., Any]
+    under: str
 
 
-def given(make: Callable[..., T]) -> T:
+class Sectioned(TyperCommand):
+    """A command whose help lists its options under the headings of what they make."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments first, then the command's own options, then each section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for one in self.get_params(ctx):
+            record = one.get_help_record(ctx)
+            if record is not None:
+                usual = "Arguments" if one.param_type_name == "argument" else "Options"
+                heading = getattr(one, "rich_help_panel", None) or usual
+                sections.setdefault(heading, []).append(record)
+        for heading in sorted(sections, key=lambda heading: _FIRST.get(heading, len(_FIRST))):
+            with formatter.section(heading):
+                formatter.write_dl(sections[heading])
+
+
+def given(make: Callable[..., T], under: str = "") -> T:
     """The default of a command's parameter that ``make`` builds from options of its own.
 
-    The parameters of ``make`` become options of the command, in the place of that parameter.
+    The parameters of ``make`` become options of the command, in the place of that parameter, and stand in
+    its help ``under`` this heading.
     """
-    return cast("T", _Given(make))
+    return cast("T", _Given(make, under))
 
 
 def command(
@@ -40,7 +63,7 @@ def command(
 
     def declare(function: Function) -> Function:
         settings = dict(_TAKES_ANYTHING) if takes_anything else None
-        app.command(name, hidden=hidden, context_settings=settings)(spread(function))
+        app.command(name, cls=Sectioned, hidden=hidden, context_settings=settings)(spread(function))
         return function
 
     return declare
@@ -49,8 +72,9 @@ def command(
 def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function as typer reads it: with a parameter for each option, none for what they make."""
     taken = inspect.signature(function).parameters
-    made = {name: one.default.make for name, one in taken.items() if isinstance(one.default, _Given)}
-    options = {name: _options(make) for name, make in made.items()}
+    given = {name: one.default for name, one in taken.items() if isinstance(one.default, _Given)}
+    made = {name: each.make for name, each in given.items()}
+    options = {name: _options(each.make, each.under) for name, each in given.items()}
     parameters: list[inspect.Parameter] = []
     for one in _options(function):
         parameters += options.get(one.name, [one])
@@ -66,10 +90,22 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return spreaded
 
 
-def _options(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def _options(function: Callable[..., Any], under: str = "") -> list[inspect.Parameter]:
     hints = get_type_hints(function, include_extras=True)
+    if under:
+        hints = {name: _under(hint, under) for name, hint in hints.items()}
     return [
         # By name only: options without a default may then follow those with one.
         one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY)
         for one in inspect.signature(function).parameters.values()
     ]
+
+
+def _under(hint: Any, heading: str) -> Any:
+    """The annotation of an option, with the heading that it has in the help."""
+    kind, *facts = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    told = [copy(fact) if isinstance(fact, OptionInfo) else fact for fact in facts]
+    for fact in told:
+        if isinstance(fact, OptionInfo):
+            fact.rich_help_panel = heading
+    return Annotated[(kind, *told)] if told else hint

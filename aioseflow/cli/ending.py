@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 # The package, not its names: help and completion, which need none, load no fleet.
 from .. import fleet
@@ -21,16 +21,40 @@ if TYPE_CHECKING:
 
 
 class Ending(enum.IntEnum):
-    """Exit codes; where several are true, the later of failed, unknown, interrupted counts."""
+    """Exit codes; they stay as they are.
+
+    Where several are true of a run: interrupted, then unknown, then stopped, then failed.
+    """
 
     OK = 0
+    """All is as asked."""
     ERROR = 1
     USAGE = 2
     FAILED = 3
+    """Some VMs failed or were not attempted."""
     UNKNOWN = 4
+    """Of some VMs it is not known what became of them, or a service could not be listed."""
+    STOPPED = 5
+    """A guard, a threshold or a deadline said no."""
     AUTHENTICATION = 6
+    """The login or this machine's address was refused."""
+    HELD = 7
+    """The plan is stale, or another run is at it."""
     NOTHING_SELECTED = 8
     INTERRUPTED = 130
+
+
+_STOPPED_BY: Final = frozenset(
+    {
+        "max_failures",
+        "max_unavailable",
+        "same_cause",
+        "deadline",
+        "no_progress",
+        "max_targets",
+        "undiscovered",
+    }
+)
 
 
 class Refusal(Exception):
@@ -48,8 +72,12 @@ def of_error(error: BaseException) -> Ending:
             return error.ending
         case AuthenticationError() | AddressNotAllowed():
             return Ending.AUTHENTICATION
-        case fleet.JournalError() | fleet.RunIsActive() | fleet.RunRefused() | fleet.StalePlan():
-            # It was asked rightly: it is the disk, the fleet or another run that is not so.
+        case fleet.StalePlan() | fleet.RunIsActive():
+            return Ending.HELD
+        case fleet.RunRefused():
+            return Ending.HELD if error.reason in ("in_another_run", "other_run") else Ending.STOPPED
+        case fleet.JournalError():
+            # It was asked rightly: it is the disk that is not so.
             return Ending.ERROR
         case InvalidArgument() | ConfigurationError():
             return Ending.USAGE
@@ -62,9 +90,15 @@ def of_error(error: BaseException) -> Ending:
 
 
 def of_report(report: Report) -> Ending:
-    """The exit code for a run that is over."""
+    """The exit code for a run that is over; one that is not is somebody else's."""
+    if report.error is not None:
+        return of_error(report.error)
+    if report.finished_at is None:
+        return Ending.HELD
     if report.counts[fleet.Status.UNKNOWN] or report.undiscovered:
         return Ending.UNKNOWN
     if not report.targets:
         return Ending.NOTHING_SELECTED
-    return Ending.OK if report.ok else Ending.FAILED
+    if report.ok:
+        return Ending.OK
+    return Ending.STOPPED if _STOPPED_BY & report.causes.keys() else Ending.FAILED

@@ -18,9 +18,30 @@ class Entry:
 MENU: Final[dict[str, dict[str, Entry]]] = {
     "Many VMs at once": {
         "fleet": Entry("fleet:app", "Plan, start, stop, reboot, resize, measure; and go on with it."),
+        "inventory": Entry("inventory.command:app", "All VMs as an inventory for Ansible."),
+    },
+    "One thing at a time": {
+        "vm": Entry("nouns:vm", "Virtual servers: list, show, start, stop, reboot, resize, …"),
+        "disk": Entry("nouns:disk", "Disks of a VM: list, resize."),
+        "ip": Entry("nouns:ip", "Addresses: list, available, assign, remove."),
+        "rdns": Entry("nouns:rdns", "Reverse DNS of a service: list, set."),
+        "service": Entry("nouns:service", "Services: list, show, bandwidth, upgrade, …"),
+        "domain": Entry("nouns:domain", "Domains: list, show, check."),
+        "ticket": Entry("nouns:ticket", "Support tickets: list, show."),
+        "invoice": Entry("nouns:invoice", "Invoices: list, show."),
+        "balance": Entry("nouns:balance", "What is owed, and the credit."),
+        "account": Entry("nouns:account", "The registration data: show, update."),
+    },
+    "Accounts": {
+        "login": Entry("profiles.login:app", "Log in to a client area, and keep its password."),
+        "logout": Entry("profiles.logout:app", "Forget a profile and its password."),
+        "profiles": Entry("profiles.listing:app", "List the accounts that have a name here."),
+        "doctor": Entry("doctor.command:app", "Check everything between here and the panel."),
     },
     "For scripts": {
-        "api": Entry("api:app", "Make any call of the API and print its answer as JSON."),
+        "api": Entry("api:app", "Make any call of the API and print its answer."),
+        "schema": Entry("schema:app", "The JSON Schema of what --output json prints."),
+        "completion": Entry("completing:app", "The completion script for bash, zsh or fish."),
     },
     "To try it": {
         "demo": Entry("demo:app", "See it work: a fleet acted on through faults."),

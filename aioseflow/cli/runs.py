@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from ..fleet import Journal, RunInfo, Status
 from . import account
-from .acting import Output
 from .ending import Ending
 from .table import Column, Table, print_lines
-from .terminal import cells, columns, emit, folded, is_terminal, say, shown
+from .terminal import cells, columns, folded, is_terminal, say, shown
+from .written import Form, Written
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
 _LONGEST_ID = 200
+
+COLUMNS: Final = (
+    *("run_id", "created_at", "action", "state", "targets"),
+    *(f"counts.{status.value}" for status in Status),
+    "note",
+)
+"""What a csv of runs has."""
 
 
 @attrs.frozen
@@ -27,15 +34,13 @@ class Listed:
     state: str
 
 
-def runs(output: Output) -> int:
+def runs(out: Written) -> int:
     """Write the runs to stdout, the newest first."""
     kept = account.journal()
     # A look makes no file.
     listed = asyncio.run(_listed(kept)) if kept.path.exists() else []
-    if output is Output.JSON:
-        from .jsonable import dumps
-
-        emit(dumps([_document(run) for run in listed]))
+    if out.form is not Form.TABLE or out.columns or out.sort:
+        out.listing([_document(run) for run in listed], COLUMNS)
     elif listed:
         print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))
     else:

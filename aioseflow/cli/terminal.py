@@ -79,8 +79,11 @@ def say(message: str) -> None:
 
 
 def complain(message: str) -> None:
-    """An error as one sentence, on stderr."""
-    say(f"aioseflow: {shown(message, _SENTENCE)}")
+    """An error as one sentence, on stderr; one line where a program may read it."""
+    text = f"aioseflow: {shown(message, _SENTENCE)}"
+    lines = folded(text, columns(), 4, "") if is_terminal(sys.stderr) else [text]
+    for line in lines:
+        say(line)
 
 
 def _discard(stream: TextIO) -> None:
@@ -103,6 +106,18 @@ def require_answerable(what: str, *, yes: bool) -> None:
 
 def confirm(facts: str, question: str) -> None:
     """Say what it is about, ask, and raise `Refusal` unless the answer is yes."""
+    if _answer(facts, f"{question} [y/N] ").lower() not in {"y", "yes"}:
+        raise Refusal("not confirmed, so nothing was sent", Ending.ERROR)
+
+
+def confirm_word(facts: str, question: str, word: str) -> None:
+    """The same for what cannot be undone: the answer is a word that one has to have read."""
+    answer = _answer(facts, f"{question} ")
+    if answer != word:
+        raise Refusal(f"'{shown(answer)}' is not {word}, so nothing was sent", Ending.ERROR)
+
+
+def _answer(facts: str, question: str) -> str:
     width = columns()
     for line in facts.splitlines():
         if cells(line) <= width:
@@ -113,7 +128,7 @@ def confirm(facts: str, question: str) -> None:
             say(part)
     # Not input(): that writes its prompt to stdout, which may be a file of data.
     try:
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(question)
         sys.stderr.flush()
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
@@ -121,8 +136,7 @@ def confirm(facts: str, question: str) -> None:
         raise Refusal("interrupted, so nothing was sent", Ending.INTERRUPTED) from None
     if not answer.endswith("\n"):
         say("")
-    if answer.strip().lower() not in {"y", "yes"}:
-        raise Refusal("not confirmed, so nothing was sent", Ending.ERROR)
+    return answer.strip()
 
 
 def folded(text: str, width: int, indent: int = 0, first: str | None = None) -> list[str]:

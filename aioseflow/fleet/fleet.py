@@ -387,7 +387,7 @@ class Fleet:
             strict=bool(document.get("strict", False)),
             max_targets=guard_of(document) if refresh else None,
             plan=None if refresh else plan,
-            parent=None if made is None else made.parent,
+            parent=document.get("parent"),
             note=options.get("note", ""),
             requested_by=options.get("requested_by", ""),
         )

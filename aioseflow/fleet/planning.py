@@ -71,7 +71,7 @@ async def make_plan(
     lost = [loss for crew in sitting.crews for loss in crew.intake.discovery.undiscovered]
     return Plan(
         action=orders.action,
-        document=orders.to_document(),
+        document=orders.to_document() | ({"parent": orders.parent} if orders.parent else {}),
         created_at=datetime.now(UTC),
         accounts=tuple(account.name for account in accounts),
         vms=tuple(vms),

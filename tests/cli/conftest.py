@@ -21,14 +21,21 @@ Panels: TypeAlias = Callable[..., Sandbox]
 Spawn: TypeAlias = Callable[..., Terminal]
 
 _VARIABLES = ("SEFLOW_USERNAME", "SEFLOW_PASSWORD", "SEFLOW_BASE_URL")
+_FOREIGN = (
+    *("SEFLOW_PROFILE", "AIOSEFLOW_DEBUG", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"),
+    *("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE"),
+)
 
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (*_VARIABLES, "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
+    for name in (*_VARIABLES, *_FOREIGN):
         monkeypatch.delenv(name, raising=False)
     # Nobody's own runs are among those of the tests, nor the other way round.
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("AIOSEFLOW_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("AIOSEFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("AIOSEFLOW_JOURNAL", str(tmp_path / "kept" / "runs.sqlite"))
 
 

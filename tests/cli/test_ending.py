@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,12 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
         (ConfigurationError("x"), Ending.USAGE),
         (RunNotFound("x"), Ending.USAGE),
         (JournalError("x"), Ending.ERROR),
-        (RunIsActive("x"), Ending.ERROR),
-        (RunRefused("x"), Ending.ERROR),
-        (StalePlan("x"), Ending.ERROR),
+        (RunIsActive("x"), Ending.HELD),
+        (RunRefused("x"), Ending.STOPPED),
+        (RunRefused("x", reason="in_another_run"), Ending.HELD),
+        (RunRefused("x", reason="other_run"), Ending.HELD),
+        (RunRefused("x", reason="undiscovered"), Ending.STOPPED),
+        (StalePlan("x"), Ending.HELD),
         (OutcomeUnknown("x"), Ending.UNKNOWN),
         (TransportError("x", may_have_acted=True), Ending.UNKNOWN),
         (TransportError("x"), Ending.ERROR),
@@ -56,21 +60,8 @@ def test_each_kind_of_error_has_its_code(error: Exception, ending: Ending) -> No
     assert of_error(error) is ending
 
 
-@pytest.mark.parametrize(
-    ("statuses", "undiscovered", "ending"),
-    [
-        ([Status.CHANGED, Status.UNCHANGED], 0, Ending.OK),
-        ([Status.CHANGED, Status.FAILED], 0, Ending.FAILED),
-        ([Status.CHANGED, Status.NOT_ATTEMPTED], 0, Ending.FAILED),
-        ([Status.FAILED, Status.UNKNOWN], 0, Ending.UNKNOWN),
-        ([Status.CHANGED], 1, Ending.UNKNOWN),
-        ([Status.FAILED], 1, Ending.UNKNOWN),
-        ([], 1, Ending.UNKNOWN),
-        ([], 0, Ending.NOTHING_SELECTED),
-    ],
-)
-def test_unknown_outranks_failed(statuses: list[Status], undiscovered: int, ending: Ending) -> None:
-    outcomes = tuple(
+def _report(*outcomes: tuple[Status, str | None], undiscovered: int = 0, **facts: Any) -> Report:
+    told = tuple(
         Outcome(
             account="main",
             service_id="9",
@@ -79,18 +70,49 @@ def test_unknown_outranks_failed(statuses: list[Status], undiscovered: int, endi
             vm_label="",
             action="stop",
             status=status,
+            cause=cause,
             started_at=_NOW,
             finished_at=_NOW,
         )
-        for number, status in enumerate(statuses)
+        for number, (status, cause) in enumerate(outcomes)
     )
-    report = Report(
+    given = {"finished_at": _NOW, **facts}
+    return Report(
         run_id="r",
         action="stop",
-        targets=tuple(outcome.key for outcome in outcomes),
-        outcomes=outcomes,
+        targets=tuple(outcome.key for outcome in told),
+        outcomes=told,
         undiscovered=tuple(Undiscovered(account="main", cause="timeout") for _ in range(undiscovered)),
         started_at=_NOW,
-        finished_at=_NOW,
+        **given,
     )
+
+
+_OK = (Status.CHANGED, None)
+_FAILED = (Status.FAILED, "vm_locked")
+_LEFT = (Status.NOT_ATTEMPTED, "not_running")
+_STOPPED = (Status.NOT_ATTEMPTED, "max_failures")
+_UNKNOWN = (Status.UNKNOWN, "lost_answer")
+
+
+@pytest.mark.parametrize(
+    ("report", "ending"),
+    [
+        (_report(_OK, (Status.UNCHANGED, "already_stopped")), Ending.OK),
+        (_report(_OK, _FAILED), Ending.FAILED),
+        (_report(_OK, _LEFT), Ending.FAILED),
+        (_report(_FAILED, _UNKNOWN), Ending.UNKNOWN),
+        (_report(_OK, undiscovered=1), Ending.UNKNOWN),
+        (_report(_FAILED, undiscovered=1), Ending.UNKNOWN),
+        (_report(undiscovered=1), Ending.UNKNOWN),
+        (_report(), Ending.NOTHING_SELECTED),
+        (_report(_FAILED, _STOPPED), Ending.STOPPED),
+        (_report(_OK, (Status.NOT_ATTEMPTED, "deadline")), Ending.STOPPED),
+        (_report(_OK, (Status.CHANGED, "deadline")), Ending.STOPPED),
+        (_report(_FAILED, _STOPPED, _UNKNOWN), Ending.UNKNOWN),
+        (_report(_OK, finished_at=None), Ending.HELD),
+        (_report(_STOPPED, error=JournalError("x")), Ending.ERROR),
+    ],
+)
+def test_unknown_outranks_stopped_and_that_failed(report: Report, ending: Ending) -> None:
     assert of_report(report) is ending

@@ -90,7 +90,7 @@ def test_what_moved_since_the_plan_is_named_and_nothing_is_sent(
 
     monkeypatch.setattr("aioseflow.cli.acting.confirm", meanwhile)
     refused = run("fleet", "stop", "--all")
-    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert (refused.exit_code, refused.stdout) == (7, "")
     *_, said = refused.stderr.splitlines()
     assert said.startswith("aioseflow: not as planned any more, so nothing was sent: ")
     assert "VM 4001 of service 33301: was running, is stopped" in said
@@ -138,8 +138,8 @@ def test_where_nothing_could_be_listed_nothing_is_asked(
         (["--vm", "77"], 2, "not found, so nothing was sent: VM 77"),
         (["--where", 'id == "77"'], 8, "nothing is selected: no such VM was found"),
         (["--all", "--exclude", 'id != "77"'], 8, "nothing is selected: what would be (6) is excluded"),
-        (["--all", "--max-targets", "5"], 1, "6 VMs are selected, and max_targets allows 5"),
-        (["--all", "--max-targets", "50%"], 1, "max_targets allows 50%"),
+        (["--all", "--max-targets", "5"], 5, "6 VMs are selected, and --max-targets allows 5"),
+        (["--all", "--max-targets", "50%"], 5, "--max-targets allows 50%"),
     ],
 )
 def test_what_could_not_be_run_is_not_asked(

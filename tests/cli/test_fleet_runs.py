@@ -97,7 +97,7 @@ def test_a_killed_run_is_interrupted_and_goes_on_without_repeating(run: Run, pan
         assert line
     assert [each["state"] for each in _runs(run)] == ["running"]
     refused = run("fleet", "resume", _runs(run)[0]["run_id"])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 7
     assert f"is being run by process {running.pid} on " in refused.stderr
     running.kill()
     running.communicate()
@@ -109,7 +109,7 @@ def test_a_killed_run_is_interrupted_and_goes_on_without_repeating(run: Run, pan
     assert gone_on.exit_code == 4
     assert panel.effect_count("reboot") == 40
     assert panel.repeated("reboot") == {}
-    assert "reboot: 1 unknown" in gone_on.stdout
+    assert " 1 unknown, 0 not attempted" in gone_on.stdout
     assert _GO_ON.findall(gone_on.stderr) == [interrupted["run_id"]]
     assert "unless --repeat-unknown says so" in gone_on.stderr
 

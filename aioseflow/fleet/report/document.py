@@ -80,11 +80,12 @@ def document_of(report: Report, *, values: bool) -> dict[str, Any]:
         ],
         "undiscovered": [_undiscovered(lost) for lost in report.undiscovered],
         "pending": [_place(key) for key in report.targets if key not in reached],
-        "outcomes": [_outcome(outcome, values=values) for outcome in report.outcomes],
+        "outcomes": [outcome_document(outcome, values=values) for outcome in report.outcomes],
     }
 
 
-def _outcome(outcome: Outcome, *, values: bool) -> dict[str, Any]:
+def outcome_document(outcome: Outcome, *, values: bool) -> dict[str, Any]:
+    """One outcome, as a report has it."""
     document: dict[str, Any] = {
         "account": outcome.account,
         "service_id": outcome.service_id,

@@ -1,0 +1,81 @@
+"""Who is not as asked, gathered by cause as `clush -b` gathers equal output: one cause, then who."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .telling import OUTCOME_COLUMNS, outcome_row, print_page
+from .terminal import columns, folded, say, shown
+from .written import Form, Written
+
+if TYPE_CHECKING:
+    from ..fleet import Outcome, Report
+
+_SENTENCE = 400
+_RULE = "-"
+
+
+def told_failures(report: Report, out: Written) -> None:
+    """Write them to stdout."""
+    from ..fleet.report.page import NOT_AS_ASKED
+
+    bad = [outcome for outcome in report.outcomes if outcome.status in NOT_AS_ASKED]
+    if out.form is not Form.TABLE or out.columns or out.sort:
+        out.listing(map(outcome_row, bad), OUTCOME_COLUMNS)
+        return
+    lines = list(_lines(report, bad, min(columns(), 100)))
+    if lines:
+        print_page("\n".join(lines))
+    else:
+        say("All are as asked." if report.ok else "No VM failed; see aioseflow fleet status.")
+
+
+def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
+    from ..fleet.report.names import clean
+
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in bad:
+        groups.setdefault((outcome.status.value, outcome.cause or "no cause given"), []).append(outcome)
+    for (status, cause), outcomes in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        number = f"{len(outcomes):,} VM{'' if len(outcomes) == 1 else 's'}"
+        yield _RULE * min(width, 60)
+        yield from folded(f"{status.replace('_', ' ')}, {shown(cause)}: {number}", width, 4, "")
+        said = {shown(str(one.error), _SENTENCE) for one in outcomes if one.error is not None}
+        for text in sorted(said)[:_DIFFERENT]:
+            yield from folded(text, width, 4)
+        if len(said) > _DIFFERENT:
+            yield f"    and {len(said) - _DIFFERENT:,} other messages"
+        yield _RULE * min(width, 60)
+        yield from _who(outcomes, width)
+    for lost in report.undiscovered:
+        place = f"account {clean(lost.account)}"
+        if lost.service_id is not None:
+            place = f"service {clean(lost.service_id)} {clean(lost.service_name or '')}".rstrip()
+        yield _RULE * min(width, 60)
+        yield from folded(f"not listed, {shown(lost.cause)}: {place}", width, 4, "")
+        if lost.error is not None:
+            yield from folded(shown(str(lost.error), _SENTENCE), width, 4)
+
+
+_DIFFERENT = 3
+
+
+def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
+    """Every VM, by service, the names of many folded into one."""
+    from ..fleet.report.names import clean, fold
+
+    services: dict[tuple[str, str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        services.setdefault((outcome.account, outcome.service_id, outcome.service_name), []).append(outcome)
+    several = len({account for account, _, _ in services}) > 1
+    for (account, service_id, name), ones in sorted(
+        services.items(), key=lambda item: (item[0][0], len(item[0][1]), item[0][1])
+    ):
+        place = f"{clean(service_id, 40)} {clean(name, 40)}".rstrip()
+        if several:
+            place += f" of {clean(account, 60)}"
+        labels = {one.vm_label for one in ones}
+        whole = all(labels) and len(labels) == len(ones)
+        who = fold(shown(one.vm_label) if whole else one.vm_id for one in ones)
+        yield from folded(f"{place}: {who}", width, 4, "")

@@ -1,0 +1,134 @@
+"""Plan now, run later: what would be done, as a page or as a file."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import InvalidArgument
+from ..account import Accounts, accounts, journal
+from ..acting import Manner, change, follow, manner, told_plan
+from ..command import command, given
+from ..ending import Ending, Refusal
+from ..rolling import Rolling, roll
+from ..selecting import Chosen, Note, choose
+from ..telling import require_columns
+from ..terminal import require_answerable, shown
+from ..written import Written, written
+from .changes import Cpu, CpuShare, Memory, resized
+from .group import Wait, app
+from .past import of_accounts
+
+if TYPE_CHECKING:
+    from ...fleet import Action, Plan
+
+_LARGEST = 256 * 1024 * 1024
+
+
+class What(enum.StrEnum):
+    """What can be planned."""
+
+    START = "start"
+    STOP = "stop"
+    REBOOT = "reboot"
+    RESIZE = "resize"
+    DESTROY = "destroy"
+    USAGE = "usage"
+
+
+@command(app)
+def plan(
+    what: Annotated[
+        What, typer.Argument(metavar="ACTION", help="start, stop, reboot, resize, destroy, usage.")
+    ],
+    memory: Memory = None,
+    cpu: Cpu = None,
+    cpu_share: CpuShare = None,
+    chosen: Chosen = given(choose, "Which VMs"),
+    rolling: Rolling = given(roll, "How fast, and when to stop"),
+    wait: Wait = True,
+    who: Accounts = given(accounts, "Account"),
+    out: Written = given(written, "Output"),
+) -> int:
+    """Say what would be done, and what may come of it.
+
+    Nothing is changed. With --output json it is a file for aioseflow fleet apply, which does exactly
+    that or refuses.
+
+    \b
+    Examples:
+      aioseflow fleet plan stop --all --max-unavailable 10%
+      aioseflow fleet plan reboot --service 33301 --output json > plan.json
+    """
+    action = _action(what, memory, cpu, cpu_share)
+    options = rolling.arguments() | {"wait": wait}
+    how = Manner(dry_run=True)
+    return change(lambda _: action, chosen, options, name=f"plan {what}", how=how, who=who, out=out)
+
+
+def _action(what: What, memory: int | None, cpu: int | None, cpu_share: int | None) -> Action:
+    from ... import fleet
+
+    if what is What.RESIZE:
+        return resized(memory, cpu, cpu_share)
+    if memory is not None or cpu is not None or cpu_share is not None:
+        raise Refusal(f"--memory, --cpu and --cpu-share are for resize, not for {what}")
+    kinds: dict[What, type[Action]] = {
+        What.START: fleet.Start,
+        What.STOP: fleet.Stop,
+        What.REBOOT: fleet.Reboot,
+        What.DESTROY: fleet.Destroy,
+        What.USAGE: fleet.Usage,
+    }
+    return kinds[what]()
+
+
+@command(app)
+def apply(
+    file: Annotated[str, typer.Argument(metavar="PLAN", help="What plan --output json wrote; - for stdin.")],
+    note: Note = "",
+    how: Manner = given(manner, "Asking first"),
+    who: Accounts = given(accounts, "Account"),
+    out: Written = given(written, "Output"),
+) -> int:
+    """Run a plan from a file.
+
+    Exactly that is done, or nothing where its VMs have moved since (exit code 7).
+
+    \b
+    Examples:
+      aioseflow fleet apply plan.json
+    """
+    made = _read(file)
+    if how.dry_run:
+        return told_plan(made, out)
+    require_answerable("fleet apply", yes=how.yes)
+    require_columns(out)
+    return follow(made, note, how, out, journal(), of_accounts(made.accounts, "the plan", who))
+
+
+def _read(file: str) -> Plan:
+    from ...fleet import Plan
+
+    if file == "-":
+        if sys.stdin.isatty():
+            raise Refusal("there is no plan on standard input; name a file, or pipe one in")
+        text = sys.stdin.read(_LARGEST)
+    else:
+        try:
+            with Path(file).open(encoding="utf-8") as opened:
+                text = opened.read(_LARGEST)
+        except UnicodeDecodeError:
+            raise Refusal(f"{shown(file, 200)} is no plan: it is not text") from None
+        except OSError as error:
+            raise Refusal(
+                f"the plan {shown(file, 200)} cannot be read: {error.strerror or error}", Ending.USAGE
+            ) from None
+    try:
+        return Plan.from_json(text)
+    except InvalidArgument as error:
+        raise Refusal(f"{shown(file, 200)}: {error}") from None

@@ -1,0 +1,49 @@
+"""Measure: the usage graphs of each VM, and a page of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..account import Accounts, accounts, journal
+from ..acting import act
+from ..command import command, given
+from ..reporting import Page
+from ..rolling import Rolling, roll
+from ..selecting import Chosen, choose
+from ..written import Written, written
+from .group import app
+
+if TYPE_CHECKING:
+    from ...fleet import Fleet, Run
+
+
+@command(app)
+def usage(
+    chosen: Chosen = given(choose, "Which VMs"),
+    rolling: Rolling = given(roll, "How fast, and when to stop"),
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Also write a page with all graphs, and traffic by service."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
+    who: Accounts = given(accounts, "Account"),
+    out: Written = given(written, "Output"),
+) -> int:
+    """Read the CPU, network and disk graphs of each VM.
+
+    \b
+    Examples:
+      aioseflow fleet usage --all --report usage.html
+      aioseflow fleet usage --service 33301 --output json > usage.json
+    """
+    options = chosen.arguments | rolling.arguments()
+
+    def make(fleet: Fleet) -> Run:
+        return fleet.usage(**options, note=chosen.note)
+
+    return act(make, out, journal(), who, page=None if report is None else Page.at(report))
