@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .command import command
+from .account import Accounts, accounts
+from .command import command, given
 from .ending import Ending, Refusal
+from .nouns.facts import by_whom
 from .table import print_lines
-from .terminal import columns, complain, confirm, emit, folded, is_terminal, require_answerable, shown
+from .terminal import columns, confirm, emit, folded, is_terminal, require_answerable, shown
 
 if TYPE_CHECKING:
     from .coroutines import Coroutine
@@ -29,16 +31,18 @@ def api(
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List all calls.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change.")] = False,
+    who: Accounts = given(accounts, "Account"),
 ) -> int:
     """Make one call and print its answer as JSON.
 
-    What the call needs follows it in order, what it may take as options:
+    What the call needs follows it in order, what it may take as options. One call is for one account.
 
     \b
-    aioseflow api vms.list 33301
-    aioseflow api vms.resize 33301 4021 --memory 4096
-    aioseflow api services.set_rdns 33301 192.0.2.1=host.example
-    aioseflow api services.estimate_upgrade 33301 --resources 1557=9953
+    Examples:
+      aioseflow api vms.list 33301
+      aioseflow api vms.resize 33301 4021 --memory 4096
+      aioseflow api services.set_rdns 33301 192.0.2.1=host.example
+      aioseflow api services.estimate_upgrade 33301 --resources 1557=9953
     """
     from .coroutines import COROUTINES
 
@@ -56,31 +60,16 @@ def api(
     if coroutine.changes:
         require_answerable(call, yes=yes)
         if not yes:
-            confirm(_facts(coroutine, list(context.args)), "Send it?")
-    return asyncio.run(_call(coroutine, values, options))
+            asked = shown(" ".join([coroutine.name, *context.args]), 200)
+            confirm(f"{asked} {by_whom(who.one())}", "Send it?")
+    return asyncio.run(_call(who, coroutine, values, options))
 
 
-def _facts(coroutine: Coroutine, words: list[str]) -> str:
-    from ..config import DEFAULT_BASE_URL, Credentials
-
-    credentials, base_url = Credentials.from_environment()
-    asked = shown(" ".join([coroutine.name, *words]), 200)
-    return f"{asked} as {shown(credentials.username)} at {shown(base_url or DEFAULT_BASE_URL, 80)}"
-
-
-async def _call(coroutine: Coroutine, values: list[Any], options: dict[str, Any]) -> int:
-    from ..client import SeFlow
+async def _call(who: Accounts, coroutine: Coroutine, values: list[Any], options: dict[str, Any]) -> int:
     from .jsonable import dumps
 
-    async with SeFlow.from_env() as seflow:
-        group, _, method = coroutine.name.partition(".")
-        with seflow.capture() as exchanges:
-            try:
-                answer = await getattr(getattr(seflow, group), method)(*values, **options)
-            except asyncio.CancelledError:
-                if coroutine.changes and any(exchange.sent for exchange in exchanges):
-                    complain(f"{coroutine.name} was sent, and whether the panel acted is not known")
-                raise
+    async with who.client() as seflow:
+        answer = await coroutine.call(seflow, values, options)
     emit(dumps(answer))
     return Ending.OK
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -17,8 +18,12 @@ from ..endpoints.domains import DomainsEndpoints
 from ..endpoints.services import ServicesEndpoints
 from ..endpoints.support import SupportEndpoints
 from ..endpoints.vms import VmsEndpoints
+from ..session.call import PLACEHOLDER, Call
 from .ending import Refusal
-from .terminal import shown
+from .terminal import complain, shown
+
+if TYPE_CHECKING:
+    from ..client import SeFlow
 
 _GROUPS: Final = {
     "account": AccountEndpoints,
@@ -32,11 +37,28 @@ _GROUPS: Final = {
 
 @attrs.define(eq=False)
 class Coroutine:
-    """One coroutine of the client, ``changes`` if its call is not a plain reading."""
+    """One coroutine of the client, and the calls that it makes: one, of ``vms.usage`` one for each kind."""
 
     name: str
     function: Callable[..., Any]
-    changes: bool
+    calls: tuple[Call[Any], ...]
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is more than a plain reading."""
+        return self.calls[0].changes
+
+    @property
+    def many(self) -> bool:
+        """Whether it answers a list."""
+        return get_origin(self.calls[0].returns) is list
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """Method and path of its calls, ``GET /service/@id``."""
+        return tuple(
+            " ".join((call.method, PLACEHOLDER.sub(r"@\1", call.path_template))) for call in self.calls
+        )
 
     @property
     def summary(self) -> str:
@@ -68,82 +90,120 @@ class Coroutine:
             if parameter.kind is kind and name != "self"
         }
 
+    def is_needed(self, option: str) -> bool:
+        """Whether it cannot be called without an option."""
+        parameter = self._signature.parameters.get(option)
+        return parameter is not None and parameter.default is inspect.Parameter.empty
+
     @property
     def synopsis(self) -> str:
         """How it is written on a command line."""
         words = [_word(name, kind) for name, kind in self.positional.items()]
         for name, kind in self.options.items():
             option = f"--{name.replace('_', '-')} {_word('value', kind)}"
-            required = self._signature.parameters.get(name)
-            needed = required is not None and required.default is inspect.Parameter.empty
-            words.append(option if needed else f"[{option}]")
+            words.append(option if self.is_needed(name) else f"[{option}]")
         return " ".join(["aioseflow api", self.name, *words])
 
     def bind(self, words: list[str]) -> tuple[list[Any], dict[str, Any]]:
         """Values and options out of the words of a command line. Raises `Refusal`."""
         plain, named = _split(words)
+        try:
+            return self.values(plain), self._options(named)
+        except Refusal as error:
+            raise Refusal(f"{error}; {self.synopsis}") from None
+
+    def values(self, words: list[str]) -> list[Any]:
+        """What it needs, out of words in order. Raises `Refusal`."""
+        rest = list(words)
         values: list[Any] = []
         for name, kind in self.positional.items():
-            if not plain:
-                raise self._wrong(f"{name.upper()} is missing")
-            if _is_mapping(kind):
-                values.append(self._mapping(name, plain))
-                plain = []
+            if not rest:
+                raise Refusal(f"{name.upper()} is missing")
+            if is_mapping(kind):
+                values.append(mapping(name, rest))
+                rest = []
             else:
-                values.append(self._converted(name, kind, plain.pop(0)))
-        if plain:
-            raise self._wrong(f"'{shown(plain[0])}' is too much")
+                values.append(_converted(name, kind, rest.pop(0)))
+        if rest:
+            raise Refusal(f"'{shown(rest[0])}' is too much")
+        return values
+
+    def _options(self, named: dict[str, list[str]]) -> dict[str, Any]:
         options: dict[str, Any] = {}
         for name, given in named.items():
             kind = self.options.get(name)
             if kind is None:
-                raise self._wrong(f"there is no --{shown(name)}")
-            if _is_mapping(kind):
-                options[name] = self._mapping(name, given)
+                raise Refusal(f"there is no --{shown(name)}")
+            if is_mapping(kind):
+                options[name] = mapping(name, given)
             elif len(given) > 1:
-                raise self._wrong(f"--{name} is given twice")
+                raise Refusal(f"--{name} is given twice")
             else:
-                options[name] = self._converted(name, kind, given[0])
-        for name, parameter in self._signature.parameters.items():
-            needed = parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
-            if needed and name not in options:
-                raise self._wrong(f"--{name.replace('_', '-')} is missing")
-        return values, options
+                options[name] = _converted(name, kind, given[0])
+        for name in self.options:
+            if self.is_needed(name) and name not in options:
+                raise Refusal(f"--{name.replace('_', '-')} is missing")
+        return options
 
-    def _converted(self, name: str, kind: Any, word: str) -> Any:
-        if get_origin(kind) is Literal:
-            if word not in get_args(kind):
-                raise self._wrong(f"{name} is one of {', '.join(get_args(kind))}, not '{shown(word)}'")
-            return word
-        # Ids are text or a number, and travel as text.
-        if kind is str or str in get_args(kind):
-            return word
-        try:
-            return int(word)
-        except ValueError:
-            raise self._wrong(f"{name} is a whole number, not '{shown(word)}'") from None
+    async def call(
+        self, seflow: SeFlow, values: list[Any], options: dict[str, Any], *, look: str = ""
+    ) -> Any:
+        """Make the call. A change that was sent and then cancelled says so on stderr, and where to look."""
+        group, _, method = self.name.partition(".")
+        with seflow.capture() as exchanges:
+            try:
+                return await getattr(getattr(seflow, group), method)(*values, **options)
+            except asyncio.CancelledError:
+                if self.changes and any(exchange.sent for exchange in exchanges):
+                    more = f"; {look} shows" if look else ""
+                    complain(f"{self.name} was sent, and whether the panel acted is not known{more}")
+                raise
 
-    def _mapping(self, name: str, words: list[str]) -> dict[str, Any]:
-        """``KEY=VALUE``, and ``KEY:ITEM=QUANTITY`` for quantities by item."""
-        mapping: dict[str, Any] = {}
-        for word in words:
-            key, equals, value = word.partition("=")
-            if not equals or not key:
-                raise self._wrong(f"{name} is written KEY=VALUE, not '{shown(word)}'")
-            resource, colon, item = key.partition(":")
-            if name == "resources" and colon:
-                inner = mapping.setdefault(resource, {})
-                if not isinstance(inner, dict):
-                    raise self._wrong(f"{shown(resource)} is given twice")
-                inner[item] = self._converted("a quantity", int, value)
-            elif key in mapping:
-                raise self._wrong(f"{shown(key)} is given twice")
-            else:
-                mapping[key] = value
-        return mapping
 
-    def _wrong(self, what: str) -> Refusal:
-        return Refusal(f"{what}; {self.synopsis}")
+def mapping(name: str, words: list[str]) -> dict[str, Any]:
+    """``KEY=VALUE``, and of ``resources`` ``KEY:ITEM=QUANTITY`` for quantities by item. Raises `Refusal`."""
+    found: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise Refusal(f"{name} is written KEY=VALUE, not '{shown(word)}'")
+        resource, colon, item = key.partition(":")
+        if name == "resources" and colon:
+            inner = found.setdefault(resource, {})
+            if not isinstance(inner, dict):
+                raise Refusal(f"{shown(resource)} is given twice")
+            if item in inner:
+                raise Refusal(f"{shown(key)} is given twice")
+            inner[item] = _converted("a quantity", int, value)
+        elif key in found:
+            raise Refusal(f"{shown(key)} is given twice")
+        else:
+            found[key] = value
+    return found
+
+
+def is_mapping(kind: Any) -> bool:
+    """Whether a type is a mapping, or one of several that are possible."""
+    kinds = get_args(kind) if get_origin(kind) is not Mapping else (kind,)
+    return any(get_origin(one) is Mapping for one in kinds)
+
+
+def is_text(kind: Any) -> bool:
+    """Whether it travels as text: ids are text or a number, and sent as they are written."""
+    return kind is str or str in get_args(kind)
+
+
+def _converted(name: str, kind: Any, word: str) -> Any:
+    if get_origin(kind) is Literal:
+        if word not in get_args(kind):
+            raise Refusal(f"{name} is one of {', '.join(get_args(kind))}, not '{shown(word)}'")
+        return word
+    if is_text(kind):
+        return word
+    try:
+        return int(word)
+    except ValueError:
+        raise Refusal(f"{name} is a whole number, not '{shown(word)}'") from None
 
 
 def _split(words: list[str]) -> tuple[list[str], dict[str, list[str]]]:
@@ -165,27 +225,27 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, list[str]]]:
     return plain, named
 
 
-def _is_mapping(kind: Any) -> bool:
-    kinds = get_args(kind) if get_origin(kind) is not Mapping else (kind,)
-    return any(get_origin(one) is Mapping for one in kinds)
-
-
 def _word(name: str, kind: Any) -> str:
-    if _is_mapping(kind):
+    if is_mapping(kind):
         return "IP=HOST ..." if IpAddress in get_args(kind) or name == "names" else "RESOURCE=ITEM"
     if get_origin(kind) is Literal:
         return "|".join(get_args(kind))
     if name != "value":
         return name.upper()
-    return "TEXT" if kind is str or str in get_args(kind) else "NUMBER"
+    return "TEXT" if is_text(kind) else "NUMBER"
 
 
-COROUTINES: Final[dict[str, Coroutine]] = {
-    call.name: Coroutine(
-        call.name,
-        getattr(_GROUPS[call.name.partition(".")[0]], call.name.partition(".")[2]),
-        call.changes,
-    )
-    for call in CALLS
-}
+def _coroutines() -> dict[str, Coroutine]:
+    calls: dict[str, list[Call[Any]]] = {}
+    for call in CALLS:
+        calls.setdefault(call.name, []).append(call)
+    return {
+        name: Coroutine(
+            name, getattr(_GROUPS[name.partition(".")[0]], name.partition(".")[2]), tuple(several)
+        )
+        for name, several in calls.items()
+    }
+
+
+COROUTINES: Final = _coroutines()
 """Every coroutine by its name, in the order of the provider's document."""

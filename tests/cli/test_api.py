@@ -11,12 +11,21 @@ import pytest
 from cli.terminals import Result, Terminal, process, visible
 
 from aioseflow.cli import api
+from aioseflow.cli.account import Accounts
 from aioseflow.cli.coroutines import COROUTINES
+from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
+from aioseflow.secret import Secret
 
 Run = Callable[..., Result]
 Panels = Callable[..., Sandbox]
 Spawn = Callable[..., Terminal]
+
+
+@pytest.fixture(autouse=True)
+def _own_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIOSEFLOW_CONFIG", str(tmp_path / "config"))
 
 
 def test_list_names_every_call_with_what_it_does(run: Run) -> None:
@@ -160,13 +169,40 @@ def test_ctrl_c_at_the_question_sends_nothing(spawn: Spawn, panel: Sandbox) -> N
     assert panel.requests == []
 
 
+@pytest.mark.parametrize("place", [0, 1, 3, 5])
+def test_a_profile_may_be_named_anywhere_among_the_words(run: Run, panels: Panels, place: int) -> None:
+    first, second = panels(), panels()
+    for name, panel in (("first", first), ("second", second)):
+        profile = Profile(name, panel.username, panel.url, Place.FILE, name)
+        passwords.keep(profile, Secret(panel.password))
+        store.put(profile)
+    words = ["vms.resize", "33301", "4001", "--memory", "4096"]
+    words[place:place] = ["--profile", "first"]
+    ended = run("api", *words, "--yes")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    [request] = first.requests
+    assert (request.path, request.form) == ("/service/33301/vms/4001", {"memory": "4096"})
+    assert second.requests == []
+
+
+def test_one_call_is_for_one_account(run: Run, panels: Panels) -> None:
+    for name in ("first", "second"):
+        panel = panels()
+        profile = Profile(name, panel.username, panel.url, Place.FILE, name)
+        passwords.keep(profile, Secret(panel.password))
+        store.put(profile)
+    ended = run("api", "services.list", "--all-profiles")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "name one with --profile" in ended.stderr
+
+
 async def test_an_interrupted_change_says_that_it_may_have_been_done(
     panels: Panels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     panel = panels(faults=[Fault("hang", when="after")])
     for name in ("vms.stop", "vms.get"):
         coroutine = COROUTINES[name]
-        calling = asyncio.ensure_future(api._call(coroutine, ["33301", "4001"], {}))
+        calling = asyncio.ensure_future(api._call(Accounts(), coroutine, ["33301", "4001"], {}))
         async with asyncio.timeout(20):
             while not any(request.fault for request in panel.requests):  # noqa: ASYNC110 - in a thread
                 await asyncio.sleep(0.01)

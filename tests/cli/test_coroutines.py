@@ -88,6 +88,11 @@ def test_words_become_what_the_signature_asks_for(
         ("services.set_rdns", ["9", "192.0.2.1"], "names is written KEY=VALUE, not '192.0.2.1'"),
         ("services.set_rdns", ["9", "a=b", "a=c"], "a is given twice"),
         ("services.request_upgrade", ["9", "--resources", "1=2", "--resources", "1:2=3"], "1 is given twice"),
+        (
+            "services.request_upgrade",
+            ["9", "--resources", "1:2=3", "--resources", "1:2=4"],
+            "1:2 is given twice",
+        ),
         ("services.request_upgrade", ["9", "--resources", "1:2=x"], "a quantity is a whole number, not 'x'"),
         ("services.request_upgrade", ["9", "--x", "1"], r"\[--resources RESOURCE=ITEM\] \[--package TEXT\]"),
     ],
@@ -97,3 +102,21 @@ def test_words_that_do_not_fit_are_refused_with_the_synopsis(
 ) -> None:
     with pytest.raises(Refusal, match=sentence):
         COROUTINES[name].bind(words)
+
+
+def test_a_coroutine_knows_its_requests_whether_it_changes_and_whether_it_answers_many() -> None:
+    usage, stop, listed = (COROUTINES[name] for name in ("vms.usage", "vms.stop", "vms.list"))
+    assert [request.rpartition("/")[2] for request in usage.requests] == ["cpu", "net", "disk"]
+    assert stop.requests == ("POST /service/@service_id/vms/@vm_id/stop",)
+    assert [one.changes for one in (usage, stop, listed)] == [False, True, False]
+    assert [one.many for one in (usage, stop, listed)] == [False, False, True]
+
+
+def test_only_what_has_no_default_is_needed() -> None:
+    needed = {
+        (name, option)
+        for name, coroutine in COROUTINES.items()
+        for option in coroutine.options
+        if coroutine.is_needed(option)
+    }
+    assert needed == {("vms.resize_disk", "size"), ("vms.assign_ip", "interface_id")}

@@ -1,0 +1,64 @@
+"""A change: asked for with the facts, sent, and then where to look."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from ...errors import SeFlowError
+from ...models import Accepted
+from ..ending import Ending, Refusal, of_error
+from ..terminal import confirm, confirm_word, require_answerable, say, shown
+from ..written import Form
+from .asked import Asked
+from .facts import by_whom, facts
+
+_LONGEST_ID: Final = 60
+
+
+def change(asked: Asked, *, yes: bool) -> int:
+    """Make it, after a look at the facts unless it is meant already (``yes``). Raises `Refusal`."""
+    require_answerable(asked.title, yes=yes)
+    if not yes:
+        # Outside of a loop: one that waits for the keyboard would not see Ctrl-C.
+        _confirm(asked, asyncio.run(_facts(asked)))
+    return asyncio.run(_send(asked))
+
+
+async def _facts(asked: Asked) -> list[str]:
+    async with asked.who.client() as seflow:
+        return await facts(asked, seflow)
+
+
+def _confirm(asked: Asked, lines: list[str]) -> None:
+    about = "\n".join([*lines, f"  {by_whom(asked.who.one())}"])
+    match asked.coroutine.name:
+        case "vms.destroy":
+            word = asked.values[1]
+            question = (
+                f"It is gone for good then, and its disks with it. Type its id, {shown(word, _LONGEST_ID)}:"
+            )
+            confirm_word(about, question, word)
+        case "services.request_upgrade":
+            confirm(about, "This spends money. Order it?")
+        case _:
+            confirm(about, "Send it?")
+
+
+async def _send(asked: Asked) -> int:
+    async with asked.who.client() as seflow:
+        try:
+            accepted = await asked.coroutine.call(seflow, asked.values, asked.options, look=asked.look)
+        except SeFlowError as error:
+            if not error.may_have_acted:
+                raise
+            told = str(error).rstrip(".")
+            raise Refusal(f"{told}; {asked.look} shows what became of it", of_error(error)) from error
+    _tell(asked, accepted)
+    return Ending.OK
+
+
+def _tell(asked: Asked, accepted: Accepted) -> None:
+    if asked.out.form is not Form.TABLE or asked.out.columns or accepted.info or accepted.extra:
+        asked.out.single(accepted)
+    say(f"Accepted; {asked.look} shows when it is done.")

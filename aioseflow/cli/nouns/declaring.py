@@ -1,0 +1,160 @@
+"""The commands of a noun for typer, made out of the table and the coroutines' own signatures.
+
+Each is made when it is asked for: the endpoints and models that a signature names take longer to import than
+anybody waits for help or for completion.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import typer
+import typer.main
+from typer.core import TyperArgument, TyperGroup
+
+from ..account import accounts
+from ..command import Sectioned, given, spread
+from ..ending import Ending, Refusal
+from ..terminal import say
+from . import words
+from .asked import Asked
+from .forms import single, written
+from .table import Noun, Verb
+
+if TYPE_CHECKING:
+    from ..coroutines import Coroutine
+
+
+def group(noun: Noun) -> typer.Typer:
+    """The group of a noun with a command for each verb."""
+    app = typer.Typer(
+        cls=_group_of(noun),
+        help=noun.summary,
+        rich_markup_mode=None,
+        add_completion=False,
+        invoke_without_command=True,
+    )
+
+    @app.callback()
+    def _noun(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            say(context.get_help())
+            raise typer.Exit(Ending.USAGE)
+
+    return app
+
+
+def _group_of(noun: Noun) -> type[TyperGroup]:
+    verbs = {verb.name: verb for verb in noun.verbs}
+
+    class Group(TyperGroup):
+        """The verbs, one of which may be left out."""
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            # Names alone: whoever mistypes one is told the nearest.
+            self.commands = dict.fromkeys(verbs)  # type: ignore[assignment]  # get_command has the commands
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if noun.default and (not args or args[0].startswith("-")) and not {"-h", "--help"} & {*args}:
+                args = [noun.default, *args]
+            parsed: list[str] = super().parse_args(ctx, args)
+            return parsed
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            return list(verbs)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            return _command(noun, verbs[cmd_name]) if cmd_name in verbs else None
+
+        def format_commands(self, ctx: Any, formatter: Any) -> None:
+            with formatter.section("Commands"):
+                formatter.write_dl([(verb.name, verb.summary) for verb in noun.verbs])
+
+    return Group
+
+
+def _command(noun: Noun, verb: Verb) -> Any:
+    class Command(Sectioned):
+        """Its help shows arguments as they are written, without their types and those that are hidden."""
+
+        def get_help(self, ctx: Any) -> str:
+            self.help = _help(noun, verb)
+            return super().get_help(ctx)
+
+        def collect_usage_pieces(self, ctx: Any) -> list[str]:
+            return ["[OPTIONS]", *(name for name, _ in self._arguments())]
+
+        def format_options(self, ctx: Any, formatter: Any) -> None:
+            if arguments := self._arguments():
+                with formatter.section("Arguments"):
+                    formatter.write_dl(arguments)
+            every = self.params
+            self.params = [one for one in every if not isinstance(one, TyperArgument)]
+            super().format_options(ctx, formatter)
+            self.params = every
+
+        def _arguments(self) -> list[tuple[str, str]]:
+            arguments = [one for one in self.params if isinstance(one, TyperArgument)]
+            return [(one.metavar or "", one.help or "") for one in arguments if not one.hidden]
+
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    function = _by_hand(verb) if verb.place else _made(noun, verb)
+    app.command(verb.name, cls=Command, help=verb.summary)(spread(function))
+    return typer.main.get_command(app)
+
+
+def _help(noun: Noun, verb: Verb) -> str:
+    from ..coroutines import COROUTINES
+
+    requests = [request for name in (verb.call, *verb.also) for request in COROUTINES[name].requests]
+    # The line with a backspace alone is how click is told to leave the lines of a paragraph alone.
+    lines = [verb.summary, "", *([verb.more, ""] if verb.more else []), "\b", *requests]
+    examples = [f"  aioseflow {noun.name} {example}".rstrip() for example in verb.examples]
+    return "\n".join([*lines, "", "\b", "Examples:", *examples])
+
+
+def _by_hand(verb: Verb) -> Any:
+    module, _, name = verb.place.partition(":")
+    return getattr(import_module(f".{module}", __package__), name)
+
+
+def _made(noun: Noun, verb: Verb) -> Any:
+    from ..coroutines import COROUTINES
+
+    coroutine = COROUTINES[verb.call]
+
+    def made(**values: Any) -> int:
+        asked = _asked(noun, verb, coroutine, values)
+        if coroutine.changes:
+            from .changing import change
+
+            return change(asked, yes=values["yes"])
+        from .reading import read
+
+        return read(asked)
+
+    parameters = [*words.arguments(coroutine), *words.options(coroutine)]
+    if coroutine.changes:
+        parameters.append(
+            words.parameter("yes", bool, typer.Option(False, "--yes", "-y", help="Do not ask."))
+        )
+    parameters += [
+        words.parameter("who", Any, given(accounts, "Account")),
+        words.parameter("out", Any, given(written if coroutine.many else single, "Output")),
+    ]
+    made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    made.__annotations__ = {one.name: one.annotation for one in parameters}
+    return made
+
+
+def _asked(noun: Noun, verb: Verb, coroutine: Coroutine, values: dict[str, Any]) -> Asked:
+    title = f"{noun.name} {verb.name}"
+    try:
+        needed = words.values(coroutine, values)
+        chosen = words.chosen(coroutine, values)
+        return Asked(title, verb, coroutine, needed, chosen, values["who"], values["out"])
+    except Refusal as error:
+        raise Refusal(f"{error}; see aioseflow {title} --help") from None

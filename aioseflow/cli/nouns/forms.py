@@ -1,0 +1,22 @@
+"""How answers are written: lists can be sorted, one thing cannot."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from ..written import Written, written
+
+__all__ = ["single", "written"]
+
+
+def single(**options: Any) -> Written:
+    """What the options ask for, of one thing: the same ones without ``--sort``."""
+    return written(**options)
+
+
+_PARAMETERS = inspect.signature(written, eval_str=True).parameters
+single.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # read by inspect
+    [one for name, one in _PARAMETERS.items() if name != "sort"]
+)
+single.__annotations__ = {name: one.annotation for name, one in _PARAMETERS.items() if name != "sort"}

@@ -1,0 +1,30 @@
+"""Whether a domain name is free."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from ..account import Accounts, accounts
+from ..command import given
+from ..ending import Ending
+from ..written import Written
+from .forms import single
+
+
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as example.com.")],
+    who: Accounts = given(accounts, "Account"),
+    out: Written = given(single, "Output"),
+) -> int:
+    """`aioseflow domain check`."""
+    return asyncio.run(_check(name, who, out))
+
+
+async def _check(name: str, who: Accounts, out: Written) -> int:
+    async with who.client() as seflow:
+        available = await seflow.domains.is_available(name)
+    out.single({"name": name, "available": available})
+    return Ending.OK

@@ -1,0 +1,123 @@
+"""What a reading answers: of one account, or of each of several."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from ...errors import SeFlowError
+from ..account import Accounts
+from ..ending import Ending, of_error
+from ..names import Named, remember
+from ..terminal import complain, shown
+from ..written import Written
+from .asked import Asked
+
+if TYPE_CHECKING:
+    from ...client import SeFlow
+
+_TOLD: Final = 5
+
+
+def read(asked: Asked) -> int:
+    """Make the call and write its answer. Raises `SeFlowError` and `Refusal`."""
+    if asked.coroutine.many and not asked.coroutine.positional:
+        return asyncio.run(_of_each(asked))
+    return asyncio.run(_of_one(asked))
+
+
+async def _of_one(asked: Asked) -> int:
+    async with asked.who.client() as seflow:
+        answer = await asked.coroutine.call(seflow, asked.values, asked.options)
+    if asked.coroutine.many:
+        asked.out.listing(answer, asked.verb.columns, kind=kind_of(asked))
+    else:
+        asked.out.single(answer)
+    return Ending.OK
+
+
+async def _of_each(asked: Asked) -> int:
+    async def rows(seflow: SeFlow, found: list[Any]) -> None:
+        found += await asked.coroutine.call(seflow, asked.values, asked.options)
+        if asked.coroutine.name == "services.list":
+            remember(seflow.name, [Named(one.id, one.name or "") for one in found], everything=True)
+
+    return await every_account(asked.who, asked.out, rows, asked.verb.columns, kind_of(asked))
+
+
+def kind_of(asked: Asked) -> type:
+    """The class of what the call answers a list of."""
+    kind: type = asked.coroutine.calls[0].returns.__args__[0]
+    return kind
+
+
+async def every_account(
+    who: Accounts,
+    out: Written,
+    rows: Callable[[SeFlow, list[Any]], Awaitable[None]],
+    columns: Sequence[str],
+    kind: type | None,
+) -> int:
+    """Write one list of what ``rows`` finds in each account, at once; with several, whose each is.
+
+    What could be read is written although something else could not be: that is then told, and the exit code
+    is 4. Raises `SeFlowError` where nothing could be read.
+    """
+    found: dict[str, list[Any]] = {}
+    async with who.clients() as clients:
+        for seflow in clients:
+            found[seflow.name] = []
+        errors = await asyncio.gather(*(_caught(rows, seflow, found[seflow.name]) for seflow in clients))
+    lost = [(name, error) for name, several in zip(found, errors, strict=True) for error in several]
+    if all(errors) and not any(found.values()):
+        if len(lost) == 1:
+            raise lost[0][1]
+        _complain(lost, several=len(found) > 1)
+        return of_error(lost[0][1])
+    if len(found) > 1:
+        items = [{"account": name, **fields(item)} for name, items in found.items() for item in items]
+        out.listing(items, ("account", *columns))
+    else:
+        [items] = found.values()
+        out.listing(items, columns, kind=kind)
+    _complain(lost, several=len(found) > 1)
+    return Ending.UNKNOWN if lost else Ending.OK
+
+
+async def _caught(
+    rows: Callable[[SeFlow, list[Any]], Awaitable[None]], seflow: SeFlow, found: list[Any]
+) -> list[SeFlowError]:
+    caught: list[SeFlowError] = []
+    try:
+        await rows(seflow, found)
+    except* SeFlowError as group:
+        caught += _flat(group)
+    return caught
+
+
+def _flat(group: BaseExceptionGroup[Any]) -> Iterator[Any]:
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _flat(one)
+        else:
+            yield one
+
+
+def _complain(lost: Sequence[tuple[str, SeFlowError]], *, several: bool) -> None:
+    for name, error in lost[:_TOLD]:
+        complain(f"{f'{shown(name, 80)}: ' if several else ''}{error}")
+    if len(lost) > _TOLD:
+        complain(f"and {len(lost) - _TOLD} more could not be read")
+
+
+def fields(item: Any) -> dict[str, Any]:
+    """A row by the names that it has in JSON, its values as they are."""
+    if isinstance(item, dict):
+        return item
+    row = {one.alias: getattr(item, one.name) for one in attrs.fields(type(item))}
+    if "extra" in row:
+        row["extra"] = row.pop("extra")
+    return row
