@@ -22,7 +22,7 @@ from .wording import in_our_words
 from .written import Form, Written
 
 if TYPE_CHECKING:
-    from ..fleet import Action, Fleet, Journal, Plan, Report, Run, StalePlan
+    from ..fleet import Action, Fleet, Journal, Plan, Run, StalePlan
     from .reporting import Page
     from .selecting import Chosen
 
@@ -213,7 +213,7 @@ def _spare_the_collector() -> None:
     """Keep full garbage collections from holding the loop.
 
     Of 100,000 VMs each looks through everything there is: with this one heartbeat in a thousand came over
-    30 ms late, without it over 123. A library must not do so to its users; a command has the process for itself.
+    30 ms late, without it over 123. A library must not do so to its users; a command has its process alone.
     """
     gc.collect()
     gc.freeze()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from typing import IO
 
 import attrs
@@ -63,6 +64,13 @@ class Terminal:
                 raise AssertionError(f"{text!r} was not written, but:\n{self.seen}")
         before, found, self.seen = self.seen.partition(text)
         return before + found
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Read on until something is true; what was read stays for `expect`."""
+        deadline = time.monotonic() + _PATIENCE
+        while not true():
+            assert time.monotonic() < deadline, self.seen
+            self._read(min(deadline, time.monotonic() + 0.02))
 
     def type(self, keys: str) -> None:
         """Press keys; ``"\\x03"`` is Ctrl-C."""
