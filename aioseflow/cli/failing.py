@@ -33,11 +33,16 @@ def told_failures(report: Report, out: Written) -> None:
 
 def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
     from ..fleet.report.names import clean
+    from ..fleet.report.page import NOT_AS_ASKED
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
         groups.setdefault((outcome.status.value, outcome.cause or "no cause given"), []).append(outcome)
-    for (status, cause), outcomes in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+    # As on the page of a report: what nobody knows, then what went wrong, then what was left.
+    order = sorted(
+        groups.items(), key=lambda item: (NOT_AS_ASKED.index(item[1][0].status), -len(item[1]), item[0])
+    )
+    for (status, cause), outcomes in order:
         number = f"{len(outcomes):,} VM{'' if len(outcomes) == 1 else 's'}"
         yield _RULE * min(width, 60)
         yield from folded(f"{status.replace('_', ' ')}, {shown(cause)}: {number}", width, 4, "")
@@ -64,6 +69,7 @@ _DIFFERENT = 3
 def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
     """Every VM, by service, the names of many folded into one."""
     from ..fleet.report.names import clean, fold
+    from ..fleet.report.wrap import wrapped
 
     services: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
@@ -78,4 +84,4 @@ def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
         labels = {one.vm_label for one in ones}
         whole = all(labels) and len(labels) == len(ones)
         who = fold(shown(one.vm_label) if whole else one.vm_id for one in ones)
-        yield from folded(f"{place}: {who}", width, 4, "")
+        yield from wrapped(f"{place}: {who}", width=width)

@@ -87,7 +87,10 @@ def test_failures_say_one_cause_and_then_who(run: Run, troubled: Sandbox) -> Non
     told = run("fleet", "failures", "last")
     assert told.exit_code == 4
     rule = "-" * 60
-    assert told.stdout.splitlines() == [
+    lines = told.stdout.splitlines()
+    assert lines[:2] == [rule, "unknown, lost_answer: 1 VM"]
+    assert lines[lines.index(rule, 1) + 1 :] == [
+        "33302 Cloud 2: vm-4008",
         rule,
         "failed, vm_locked: 4 VMs",
         "    vms.reboot: the panel refused: vm_locked",
@@ -98,11 +101,6 @@ def test_failures_say_one_cause_and_then_who(run: Run, troubled: Sandbox) -> Non
         "not attempted, not_running: 1 VM",
         rule,
         "33301 Cloud 1: vm-4003",
-        rule,
-        "unknown, lost_answer: 1 VM",
-        *(line for line in told.stdout.splitlines()[12:-2] if line.startswith("    ")),
-        rule,
-        "33302 Cloud 2: vm-4008",
     ]
     rows = orjson.loads(run("fleet", "failures", "last", "-o", "json", "--columns", "vm_id,cause").stdout)
     assert len(rows) == 6

@@ -1,25 +1,29 @@
-"""A run while it lasts."""
+"""What is said of a run while it lasts: words, figures, bars, dated lines."""
 
 from __future__ import annotations
 
-import io
 import re
-import sys
 from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
-from cli.terminals import visible
 
-from aioseflow import Progress, Status
-from aioseflow.cli import live
-from aioseflow.cli.live import Lines, Picture, bar, circumstances, standing, view
+from aioseflow import Outcome, Progress, Status
+from aioseflow.cli.live import Lines, bar, circumstances, standing, view
+from aioseflow.cli.live.bars import ASCII, LINES
+from aioseflow.cli.live.pace import Pace
+from aioseflow.cli.live.row import Row, fitted, folded, padded
+from aioseflow.cli.live.words import duration, failure, figure, speed
+from aioseflow.cli.terminal import cells
+from aioseflow.errors import PermissionDenied
+from aioseflow.fleet import Flow
 
-_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_AT = "2026-03-01T12:00:00+00:00"
 
 
-def _progress(targets: int = 10, **counts: int) -> Progress:
+def made(targets: int = 10, **counts: int) -> Progress:
+    """A progress that adds up."""
     outcomes = {status: counts.get(status.value, 0) for status in Status}
     rest: dict[str, Any] = {name: counts.get(name, 0) for name in ("in_flight", "settling", "undiscovered")}
     queued = targets - sum(outcomes.values()) - rest["in_flight"] - rest["settling"]
@@ -28,16 +32,41 @@ def _progress(targets: int = 10, **counts: int) -> Progress:
     )
 
 
+def flow(limit: int = 12, was: int = 12, **facts: Any) -> Flow:
+    """How requests flow."""
+    return Flow(**{"limit": limit, "in_flight": limit, "was": was, **facts})
+
+
+SLOWED = flow(4, 12, held=7.2, throttled=True)
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
         ({}, ""),
-        ({"held": {"main": 11.2}}, "waiting 12 s for the provider of main"),
+        ({"held": {"main": 11.2}}, "throttled by the provider: next call in 12 s"),
         ({"held": {"main": 0.1}}, ""),
+        ({"flows": {"main": flow()}}, ""),
+        (
+            {"flows": {"main": SLOWED}, "held": {"main": 7.2}},
+            "throttled by the provider: 4 in flight (was 12), next call in 8 s",
+        ),
+        (
+            {"flows": {"main": flow(4, 12, throttled=True)}},
+            "throttled by the provider: 4 in flight (was 12)",
+        ),
+        (
+            {"flows": {"main": flow(throttled=True)}, "held": {"main": 3000.0}},
+            "throttled by the provider: 12 in flight, next call in 3,000 s",
+        ),
         (
             {"held": {"a": 3.0, "b\x1b[2J": 4.0, "c": 5.0, "d": 6.0}},
-            "waiting 3 s for the provider of a; "
-            "waiting 4 s for the provider of b\\x1b[2J; 2 more accounts wait",
+            "throttled by the provider of a: next call in 3 s; "
+            "throttled by the provider of b\\x1b[2J: next call in 4 s; 2 more accounts are throttled",
+        ),
+        (
+            {"flows": {"main": flow(answers=False)}},
+            "the panel does not answer: one request at a time asks whether it does",
         ),
         ({"paused": True, "batch": 2, "batches": 5}, "paused; batch 2 of 5"),
         ({"stopping": "drained"}, "stopping: interrupted"),
@@ -46,118 +75,255 @@ def _progress(targets: int = 10, **counts: int) -> Progress:
     ],
 )
 def test_what_a_run_waits_for_and_why_it_stops_is_said(facts: dict[str, Any], words: str) -> None:
-    assert "; ".join(circumstances(attrs.evolve(_progress(), **facts))) == words
-
-
-def _run(progress: Progress) -> Any:
-    return SimpleNamespace(progress=progress)
+    assert "; ".join(circumstances(attrs.evolve(made(), **facts))) == words
 
 
 @pytest.mark.parametrize(
     ("progress", "words"),
     [
-        (_progress(0, discovering=1), "0 of 0 done, still listing"),
+        (made(0, discovering=1), "0 of 0 done, still listing"),
+        (made(10, changed=3, in_flight=2, settling=1), "3 of 10 done, 2 in flight, 1 settling, 4 waiting"),
         (
-            _progress(10, changed=3, in_flight=2, settling=1),
-            "3 of 10 done, 2 in flight, 1 settling, 4 waiting",
-        ),
-        (
-            _progress(4, failed=1, unknown=1, not_attempted=2, undiscovered=1),
+            made(4, failed=1, unknown=1, not_attempted=2, undiscovered=1),
             "4 of 4 done, 1 failed, 1 unknown, 2 not attempted, 1 service not listed",
         ),
-        (_progress(0, undiscovered=2), "0 of 0 done, 2 services not listed"),
+        (made(0, undiscovered=2), "0 of 0 done, 2 services not listed"),
+        (made(100_000, changed=1234), "1,234 of 100,000 done, 98,766 waiting"),
     ],
 )
 def test_where_a_run_stands_adds_up(progress: Progress, words: str) -> None:
     assert standing(progress) == words
 
 
+def test_how_fast_it_goes_is_said_as_far_as_it_is_known() -> None:
+    assert speed(made(), None) == []
+    known = attrs.evolve(made(), limit=1, refused=1200)
+    assert speed(known, 0.04) == ["0.0 VMs/s", "limit 1 request", "1,200 refused"]
+    assert speed(attrs.evolve(made(), limit=24), 1234.5) == ["1,234 VMs/s", "limit 24 requests"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-1, "0:00"), (0, "0:00"), (62.9, "1:02"), (3600, "1:00:00"), (3.6e6, "1,000:00:00")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("rate", "words"), [(0.0, "0.0"), (9.94, "9.9"), (10.4, "10"), (12345.0, "12,345")])
+def test_figures(rate: float, words: str) -> None:
+    assert figure(rate) == words
+
+
+def failed(**facts: Any) -> Outcome:
+    """A VM that failed."""
+    from datetime import datetime
+
+    at = datetime.fromisoformat(_AT)
+    values: dict[str, Any] = {
+        "account": "main",
+        "service_id": "9",
+        "service_name": "Cloud",
+        "vm_id": "4",
+        "vm_label": "web",
+        "action": "stop",
+        "status": Status.FAILED,
+        "cause": "permission_denied",
+        "error": PermissionDenied("\n  you may not\nat all"),
+        "started_at": at,
+        "finished_at": at,
+    }
+    return Outcome(**{**values, **facts})
+
+
+def test_a_failure_is_a_place_a_cause_and_one_line() -> None:
+    assert failure(failed()) == ("Cloud/web", "permission_denied", "you may not")
+    assert failure(failed(service_name="", vm_label="", cause=None, error=None)) == ("9/4", "failed", "")
+    hostile = failure(
+        failed(vm_label="\x1b[2J\u202e" + 9999 * "x", error=PermissionDenied("\x07" + 9999 * "y"))
+    )
+    assert all(part.isprintable() and len(part) <= 200 for part in hostile)
+
+
+# -- bars and rows -------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("progress", "drawn"),
     [
-        (_progress(0), "----------"),
-        (_progress(10, changed=5), "#####-----"),
-        (_progress(1000, changed=999, failed=1), "##########"),
-        (_progress(1000, failed=1), "#---------"),
-        (_progress(3, changed=1, unchanged=1, failed=1), "##########"),
-        (_progress(5, changed=1, unchanged=1, failed=1, unknown=1, not_attempted=1), "##########"),
+        (made(0), ".........."),
+        (made(10, changed=5), "#####....."),
+        (made(1000, changed=999, failed=1), "#########x"),
+        (made(1000, changed=999), "#########."),
+        (made(1000, failed=1), "x........."),
+        (made(3, changed=1, unchanged=1, failed=1), "####===xxx"),
+        (made(5, changed=1, unchanged=1, failed=1, unknown=1, not_attempted=1), "##==xx??--"),
+        (made(1000, changed=990, unchanged=1, failed=1, unknown=1, not_attempted=1), "#####=x?-."),
     ],
 )
 def test_a_bar_has_its_width_and_shows_every_outcome(progress: Progress, drawn: str) -> None:
-    row = bar(progress, 10, "#", "-")
+    row = bar(progress.counts, progress.targets, 10, ASCII)
     assert row.plain == drawn
-    coloured = [span for span in row.spans if "dim" not in str(span.style)]
-    assert len(coloured) >= sum(number > 0 for number in progress.counts.values())
+    assert {style for _, style in row.pieces} - {"faint"} == {
+        status.value for status, number in progress.counts.items() if number
+    }
 
 
-def test_a_bar_too_narrow_for_its_outcomes_keeps_its_width() -> None:
-    assert bar(_progress(9, changed=7, unchanged=1, failed=1), 2, "#").cell_len == 2
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_bar_too_narrow_for_its_outcomes_keeps_its_width_and_the_worst(width: int) -> None:
+    everything = made(50, changed=44, unchanged=1, failed=2, unknown=1, not_attempted=2)
+    row = bar(everything.counts, 50, width, ASCII)
+    assert len(row.plain) == width
+    assert "?" in row.plain
 
 
-def test_without_a_terminal_it_is_dated_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with view() as lines:
-        assert isinstance(lines, Lines)
-        lines.draw()
-        lines.begin("stop", _run(_progress(2, changed=1)))
-        lines.draw()
-        lines.note("Interrupted")
-        lines.end()
+@pytest.mark.parametrize("done", range(0, 101, 7))
+@pytest.mark.parametrize("width", [8, 33, 80])
+def test_a_bar_is_full_only_when_all_is_done(done: int, width: int) -> None:
+    row = bar(made(100, changed=done).counts, 100, width, LINES)
+    assert cells(row.plain) == width
+    assert (LINES.rest in row.plain) == (done < 100)
+    assert ("━" in row.plain) == (done > 0)
+
+
+def test_a_row_is_cut_to_its_columns_wherever_its_pieces_end() -> None:
+    row = Row().add("ab", "failed").add("日本語").add("cd", "faint")
+    for width in range(1, 12):
+        cut = row.cut(width)
+        assert cells(cut.plain) <= width
+        assert (cut.plain == row.plain) == (width >= 10)
+        assert cut.plain.endswith("…") == (width < 10)
+
+
+def test_a_row_has_colours_or_at_least_what_is_bold() -> None:
+    row = Row().add("a", "failed").add("b", "changed").add("c")
+    assert row.written(colours=True) == "\x1b[1;31ma\x1b[0m\x1b[32mb\x1b[0mc"
+    assert row.written(colours=False) == "\x1b[1ma\x1b[0mbc"
+
+
+def test_texts_are_fitted_padded_and_folded() -> None:
+    assert (fitted("日本語", 4), fitted("abc", 3), padded("ab", 4)) == ("日…", "abc", "ab  ")
+    assert [row.plain for row in folded(["one", "two", "three"], 9)] == ["one, two,", "three"]
+    assert [row.plain for row in folded(["a", "b"], 9, between="  ")] == ["a  b"]
+    assert [row.plain for row in folded(["x" * 20], 9)] == ["x" * 8 + "…"]
+
+
+# -- how fast ------------------------------------------------------------------------------------------
+
+
+def test_the_pace_is_that_of_the_last_seconds() -> None:
+    pace = Pace()
+    for tenth in range(301):
+        now = tenth / 10
+        progress = made(1000, changed=tenth if now <= 10 else 100, in_flight=1)
+        pace.note(now, progress)
+        if now == 0.5:
+            assert pace.rate(now, progress) is None
+        if now == 3:
+            assert pace.rate(now, progress) == pytest.approx(10)
+            assert pace.left(now, progress) is None, "too early to tell"
+        if now == 10:
+            assert pace.left(now, progress) == pytest.approx(90)
+    assert pace.rate(30.0, progress) == 0
+    assert pace.left(30.0, progress) is None, "nobody knows when nothing moves"
+
+
+@pytest.mark.parametrize("facts", [{"discovering": True}, {"paused": True}, {"stopping": "drained"}])
+def test_time_left_is_not_told_where_nobody_can_know(facts: dict[str, Any]) -> None:
+    pace = Pace()
+    pace.note(0.0, made(10, in_flight=1))
+    progress = attrs.evolve(made(10, changed=5, in_flight=1), **facts)
+    pace.note(10.0, progress)
+    assert pace.rate(10.0, progress) == pytest.approx(0.5)
+    assert pace.left(10.0, progress) is None
+
+
+def test_what_was_done_before_is_no_pace() -> None:
+    pace = Pace()
+    pace.note(0.0, made(1000))
+    pace.note(1.0, made(1000, changed=900))
+    pace.note(1.5, made(1000, changed=900, in_flight=4))
+    assert pace.rate(2.5, made(1000, changed=905, in_flight=4)) == pytest.approx(5)
+
+
+# -- lines ---------------------------------------------------------------------------------------------
+
+
+@attrs.define
+class Clock:
+    """Seconds that go by when they are told to."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines on stderr without their dates, which they must have."""
     written = capsys.readouterr()
     assert written.out == ""
-    told = [re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", "", line) for line in written.err.splitlines()]
-    assert told == ["stop: 1 of 2 done, 1 waiting", "Interrupted", "stop: 1 of 2 done, 1 waiting"]
+    dated = [re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (.*)", line) for line in written.err.splitlines()]
+    return [line[1] for line in dated if line] if all(dated) else pytest.fail(written.err)
 
 
-class _Tty(io.StringIO):
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_on_a_terminal_it_is_a_picture_that_never_wraps(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    screen = _Tty()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", str(width))
-    with view() as picture:
-        assert isinstance(picture, Picture)
-        picture.draw()
-        picture.begin("usage", _run(_progress(100_000, unchanged=100_000)))
-        picture.end()
-        busy = _progress(100_000, changed=5, in_flight=32, failed=3, undiscovered=1)
-        busy = attrs.evolve(busy, held={"demo@example.com at 127.0.0.1:8400": 12.0}, stopping="drained")
-        picture.begin("stop", _run(busy))
-        picture.draw()
-        picture.note("Interrupted")
-    lines = [line for line in re.split(r"[\r\n]+", _SEQUENCE.sub("", screen.getvalue())) if line]
-    assert max(map(len, lines)) < width
-    assert "Interrupted" in lines
-    assert any(line.startswith("usage   ━") for line in lines)
-    if width > 40:
-        assert any("8/100000" in line for line in lines)
-        assert any("32 in flight" in line for line in lines)
-        assert any("stopping: interrupted; waiting 12 s for the provider of demo" in line for line in lines)
+def test_a_line_at_once_then_when_something_changed_and_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock, run = Clock(), SimpleNamespace(progress=made(1000, in_flight=8))
+    lines = Lines(clock=clock)
+    lines.draw()
+    assert told(capsys) == []
+    lines.begin("stop", run)  # type: ignore[arg-type]
+    lines.draw()
+    assert told(capsys) == ["stop: 0 of 1,000 done, 8 in flight, 992 waiting"]
+    clock.now += 4
+    run.progress = attrs.evolve(made(1000, changed=120, failed=3, in_flight=8, settling=12), limit=24)
+    lines.draw()
+    assert told(capsys) == []
+    clock.now += 1
+    lines.draw()
+    assert told(capsys) == [
+        "stop: 123 of 1,000 done, 8 in flight, 12 settling, 857 waiting, 3 failed; "
+        "25 VMs/s, limit 24 requests"
+    ]
+    lines.end()
+    assert len(told(capsys)) == 1
+    lines.draw()
+    assert told(capsys) == []
 
 
-def test_an_encoding_without_lines_gets_plain_signs(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = _Tty()
-    monkeypatch.setattr(screen.__class__, "encoding", "ascii")
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    with view() as picture:
-        picture.begin("stop", _run(_progress(2, changed=1)))
-        picture.draw()
-    assert "━" not in screen.getvalue()
-    assert "stop    #" in visible(screen.getvalue())
+def test_where_nothing_changes_there_is_a_line_every_thirty_seconds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock, run = Clock(), SimpleNamespace(progress=made(0, discovering=1))
+    lines = Lines(clock=clock)
+    lines.begin("stop", run)  # type: ignore[arg-type]
+    for _ in range(90):
+        lines.draw()
+        clock.now += 1
+    # The second says that nothing moves, which was not known at first.
+    assert len(told(capsys)) <= 5
 
 
-def test_a_picture_that_is_not_shown_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    picture = Picture()
-    picture.draw()
-    picture.note("x")
-    picture.__exit__(None, None, None)
-    assert picture._picture() == ""
-    assert capsys.readouterr() == ("", "")
-    assert live._STYLES.keys() == set(Status)
+def test_throttling_is_said_as_soon_as_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    clock, run = Clock(), SimpleNamespace(progress=made())
+    lines = Lines(clock=clock)
+    lines.begin("stop", run)  # type: ignore[arg-type]
+    lines.draw()
+    clock.now += 1
+    run.progress = attrs.evolve(made(), flows={"main": SLOWED}, held={"main": 7.2})
+    lines.draw()
+    last = told(capsys)[-1]
+    assert last.endswith("; throttled by the provider: 4 in flight (was 12), next call in 8 s")
+    clock.now += 1
+    lines.draw()
+    assert told(capsys) == []
+
+
+def test_without_a_terminal_it_is_lines_and_notes_are_dated_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with view() as lines:
+        assert isinstance(lines, Lines)
+        lines.note("Interrupted")
+        lines.hide()
+    assert told(capsys) == ["Interrupted"]

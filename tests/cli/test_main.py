@@ -34,15 +34,50 @@ def test_the_package_of_the_command_line_imports_nothing_of_the_extra() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_version_is_said_without_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(aioseflow.cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["aioseflow", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        aioseflow.cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr() == (f"aioseflow {__version__}\n", "")
+
+
+def test_version_loads_nothing_of_the_extra() -> None:
+    program = (
+        "import sys; sys.argv = ['aioseflow', '--version']\n"
+        "from aioseflow.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as ended: assert not ended.code\n"
+        "loaded = {'typer', 'click', 'rich', 'asyncio'} & set(sys.modules); assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_help_loads_neither_rich_nor_the_sandbox() -> None:
     program = (
         "import sys; sys.argv = ['aioseflow', '--help']\n"
         "from aioseflow.cli import main\n"
         "try: main()\n"
         "except SystemExit as ended: assert not ended.code\n"
-        "loaded = {'rich', 'aioseflow.sandbox'} & set(sys.modules); assert not loaded, loaded"
+        "loaded = {'rich', 'asyncio', 'aioseflow.fleet.fleet', 'aioseflow.sandbox'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_what_tab_asks_is_answered_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["aioseflow", "__complete", "zsh", "80", "flee"])
+    with pytest.raises(SystemExit) as ended:
+        aioseflow.cli.main()
+    assert ended.value.code == 0
+    written = capsys.readouterr()
+    assert written.out.startswith("=fleet\tfleet  -- ")
+    assert written.err == ""
 
 
 def test_python_dash_m_is_the_same_command() -> None:

@@ -215,3 +215,10 @@ def test_wrapping_keeps_every_character_and_the_width(text: str, width: int) -> 
     assert all(cells(line) <= width for line in lines)
     assert lines[0].startswith("- ")
     assert "".join("".join(lines)[2:].split()) == "".join(text.split())
+
+
+def test_a_folded_list_is_broken_at_its_commas() -> None:
+    lines = wrapped("web[" + ",".join(map(str, range(1000, 1100, 2))) + "]", width=40)
+    assert max(map(cells, lines)) <= 40
+    assert "".join(line.strip() for line in lines) == "web[" + ",".join(map(str, range(1000, 1100, 2))) + "]"
+    assert all(line.endswith(",") for line in lines[:-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from aioseflow import Run
+from aioseflow import Progress, Run
 from aioseflow.fleet.rollout import Rollout
 
 from .crash import Life
@@ -21,6 +21,35 @@ def watch(witness: Witness, run: Run) -> None:
     adds_up = counted + progress.in_flight + progress.settling + progress.queued == progress.targets
     if not adds_up or min(progress.in_flight, progress.settling, progress.queued) < 0:
         witness.complain(f"does not add up: {progress}")
+    if wrong := by_service(run, progress):
+        witness.complain(f"the services do not add up to {progress}: {wrong}")
+
+
+def by_service(run: Run, progress: Progress) -> list[str]:
+    """In what the services of a run do not add up to the run."""
+    services = run.services
+    sums = {
+        "targets": sum(each.targets for each in services),
+        "done": sum(each.done for each in services),
+        "in_flight": sum(each.in_flight for each in services),
+        "settling": sum(each.settling for each in services),
+        "queued": sum(each.queued for each in services),
+    }
+    wrong = [f"{number} {name}" for name, number in sums.items() if number != getattr(progress, name)]
+    for status, number in progress.counts.items():
+        if sum(each.counts[status] for each in services) != number:
+            wrong.append(str(status))
+    wrong += [
+        repr(each)
+        for each in services
+        if sum(each.counts.values()) != each.done or min(each.in_flight, each.settling, each.queued) < 0
+    ]
+    if (len(services), sum(not each.open for each in services)) != (
+        progress.services,
+        progress.services_done,
+    ):
+        wrong.append("services done")
+    return wrong
 
 
 @attrs.define

@@ -30,6 +30,8 @@ def wrapped(text: str, *, first: str = "", indent: str = "    ", width: int = WI
             line, room = indent, width - len(indent)
         while cells(rest) > room:
             at = _fitting(rest, room)
+            # A folded list of names has commas and no spaces: no name is cut in two.
+            at = rest.rfind(",", 0, at) + 1 or at
             lines.append(line + rest[:at])
             rest, line, room = rest[at:], indent, width - len(indent)
         line, room, begun = line + rest, room - cells(rest), True
