@@ -37,9 +37,11 @@ if TYPE_CHECKING:
         Downtime,
         Finding,
         Fleet,
+        Flow,
         HealthCheck,
         Journal,
         JournalError,
+        Moment,
         Outcome,
         Plan,
         PlanDiff,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         RunIsActive,
         RunNotFound,
         RunRefused,
+        ServiceProgress,
         ServiceSummary,
         SetRdns,
         Skip,
@@ -127,10 +130,10 @@ else:
                 "ServerError Throttled TransportError"
             ),
             "fleet": (
-                "ALL Action CauseGroup Comparison Destroy Downtime Finding Fleet HealthCheck Journal "
-                "JournalError Outcome Plan PlanDiff PlannedVm Progress Reboot RebuildNetwork Report "
+                "ALL Action CauseGroup Comparison Destroy Downtime Finding Fleet Flow HealthCheck Journal "
+                "JournalError Moment Outcome Plan PlanDiff PlannedVm Progress Reboot RebuildNetwork Report "
                 "Resize ResizeDisk Rollout Run RunHeader RunInfo RunIsActive RunNotFound RunRefused "
-                "ServiceSummary SetRdns Skip StalePlan Start Status Stop Undiscovered Usage UsageGraphs "
+                "ServiceProgress ServiceSummary SetRdns Skip StalePlan Start Status Stop Undiscovered Usage UsageGraphs "
                 "Where http_check tcp_check"
             ),
             "identifiers": "Id",
@@ -242,6 +245,9 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "CauseGroup",
     "Downtime",
     "ServiceSummary",
+    "ServiceProgress",
+    "Moment",
+    "Flow",
     "Comparison",
     "Journal",
     "RunInfo",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .endpoints.support import SupportEndpoints as SupportEndpoints
     from .endpoints.vms import VmsEndpoints as VmsEndpoints
     from .fleet.account import Endable as Endable
+    from .fleet.account import Flow as Flow
     from .fleet.fleet import Fleet as Fleet
     from .fleet.journal import Journal as Journal
     from .fleet.select import Exclude as Exclude
@@ -46,7 +47,7 @@ else:
             "endpoints.services": "ServicesEndpoints",
             "endpoints.support": "SupportEndpoints",
             "endpoints.vms": "VmsEndpoints",
-            "fleet.account": "Endable",
+            "fleet.account": "Endable Flow",
             "fleet.fleet": "Fleet",
             "fleet.journal": "Journal",
             "fleet.select": "Exclude",

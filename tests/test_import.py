@@ -17,7 +17,7 @@ from aioseflow import endpoints, fleet, models, parts
 
 LAZY = [aioseflow, models, fleet, parts]
 EXPORTING = [aioseflow, models, fleet]
-NOT_LOADED_BY_USE = {"__main__", "cli", "sandbox"}
+NOT_LOADED_BY_USE = {"__main__", "cli", "pages", "sandbox"}
 
 
 def python(program: str) -> str:

@@ -6,12 +6,27 @@ Importing this module needs nothing of that, so that a bare installation can say
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
+
+from ..__about__ import __version__
 
 
 def main() -> None:
     """Run the command line and exit with its code; the codes are those of `ending.Ending`."""
+    from .streams import fill_closed_descriptors
+
     try:
+        fill_closed_descriptors()
+        words = sys.argv[1:]
+        if words == ["--version"]:
+            # Without the commands it takes half the time, and no extra; an error is explained by these.
+            with suppress(OSError):
+                sys.exit(_version())
+        if words[:1] == ["__complete"]:
+            from .shells import answer
+
+            sys.exit(answer(words[1:]))
         missing = [name for name in ("typer", "rich", "platformdirs") if find_spec(name) is None]
         if missing:
             sys.stderr.write(
@@ -24,3 +39,10 @@ def main() -> None:
     except KeyboardInterrupt:
         # Ctrl-C while modules are still being imported.
         sys.exit(130)
+
+
+def _version() -> int:
+    from .terminal import emit
+
+    emit(f"aioseflow {__version__}\n")
+    return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -14,8 +14,12 @@ from typer.core import TyperGroup
 from ..__about__ import __version__
 from .ending import Ending, of_error
 from .menu import MENU
+from .streams import give_up_streams
 from .terminal import complain, emit, prepare_streams, say
+from .trace import scrubbed, take_switch, tell
+from .usage import explain_usage, is_usage
 
+_OF_TYPER: Final = ("install_completion", "show_completion")
 _ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in entries.items()}
 
 
@@ -39,6 +43,8 @@ class Face(TyperGroup):
         module, _, attribute = entry.place.partition(":")
         found = typer.main.get_command(getattr(import_module(f".{module}", __package__), attribute))
         found.name = cmd_name
+        # Every application of typer's has these, and this is a part of one.
+        found.params = [one for one in found.params if one.name not in _OF_TYPER]
         return found
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -47,42 +53,49 @@ class Face(TyperGroup):
             with formatter.section(heading):
                 formatter.write_dl([(name, entry.summary) for name, entry in entries.items()])
 
-    def main(self, *args: Any, **options: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *_: Any, **options: Any) -> Any:
         """Run and exit. Commands return their exit code."""
-        options["standalone_mode"] = False
+        words, debug = take_switch(sys.argv[1:] if args is None else list(args))
+        if words[:1] == ["help"]:
+            words = [*words[1:], "--help"]
         prepare_streams()
-        sys.exit(_ended(lambda: super(Face, self).main(*args, **options)))
+        options["standalone_mode"] = False
+        code = _ended(lambda: super(Face, self).main(words, **options), debug=debug)
+        give_up_streams()
+        sys.exit(code)
 
 
-def _ended(command: Callable[[], int | None]) -> int:
+def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
+    whole: BaseException
     try:
         return command() or Ending.OK
+    except SystemExit as ended:
+        # How typer ends where nobody reads its help any more, which is no error of ours.
+        return Ending.OK if type(sys.stdout).__name__ == "PacifyFlushWrapper" else _code(ended)
     except BaseExceptionGroup as group:
-        error = _first(group)
+        whole, error = group, _first(group)
     except Exception as caught:  # noqa: BLE001 - the last resort: a user is never shown a traceback
-        error = caught
-    return _explained(error)
-
-
-def _explained(error: BaseException) -> int:
-    # typer's own errors, by their shape: of which package their classes are depends on its version.
-    if hasattr(error, "format_message"):
-        complain(f"{error.format_message().rstrip('.?')}; see {_command_of(error)} --help")
-        return int(getattr(error, "exit_code", Ending.USAGE))
-    # What was raised here or below says what to do; anything else is a mistake in this program.
+        whole = error = caught
+    if is_usage(error):
+        return explain_usage(error)
     if isinstance(error, typer.Abort):
         return Ending.INTERRUPTED
+    if debug:
+        tell(whole)
+    # What was raised here or below says what to do; anything else is a mistake in this program.
     if type(error).__module__.startswith("aioseflow."):
         complain(str(error))
     elif isinstance(error, OSError):
         complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
-        complain(f"this is a bug in aioseflow: {type(error).__name__}: {error}")
+        proof = "all that is above" if debug else "what the same command with --debug shows"
+        said = f"{type(error).__name__}: {scrubbed(str(error))}"
+        complain(f"this is a bug in aioseflow: {said}; report it with {proof}")
     return of_error(error)
 
 
-def _command_of(error: BaseException) -> str:
-    return getattr(getattr(error, "ctx", None), "command_path", None) or "aioseflow"
+def _code(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else Ending.ERROR
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -92,6 +105,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 app = typer.Typer(
     cls=Face,
+    # aioseflow completion is the one way.
+    add_completion=False,
     # Plain help: it can be searched and copied, and costs no import of rich.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -99,8 +114,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
         emit(f"aioseflow {__version__}\n")
         raise typer.Exit
 
@@ -120,6 +135,13 @@ def _root(
     Exit codes: 0 all as asked, 1 error, 2 usage, 3 some failed, 4 some unknown or not listed, 5 stopped by a
     guard, threshold or deadline, 6 login refused, 7 stale plan or run held by another, 8 nothing selected,
     130 interrupted. --debug, anywhere, shows where an error came from.
+
+    \b
+    Examples:
+      aioseflow login
+      aioseflow vm list
+      aioseflow fleet stop --service 33301
+      aioseflow help fleet stop
     """
     if context.invoked_subcommand is None:
         say(context.get_help())

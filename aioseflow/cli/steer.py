@@ -1,9 +1,10 @@
-"""A run with somebody at the keys: the first Ctrl-C drains it, the second cancels it."""
+"""A run with somebody at the keys: the first Ctrl-C drains it, the second cancels it; p, d and q as shown."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,17 +13,22 @@ import attrs
 
 from ..fleet import Report, Run
 from .live import View
+from .live.keyboard import Keyboard
+from .terminal import can_ask
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SURE: Final = "q again to stop now, any other key to go on"
 
 
 @attrs.define(eq=False)
 class Wheel:
-    """Shows runs one after another, and passes signals on to the one that is on its way."""
+    """Shows runs one after another, and passes signals and keys on to the one that is on its way."""
 
     view: View
     strikes: int = 0
     _run: Run | None = None
+    _asked: bool = False
+    _keyboard: Keyboard | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -32,13 +38,17 @@ class Wheel:
     async def drive(self, action: str, run: Run) -> Report:
         """Await a run and show it meanwhile; raises what the run raises."""
         self._run = run.start()
+        self._tell_keys()
         self.view.begin(action, run)
         ending = asyncio.ensure_future(run.wait_closed())
         try:
+            self.view.draw()
             while not (await asyncio.wait([ending], timeout=self.view.interval))[0]:
+                self._tell_keys()
                 self.view.draw()
         finally:
-            self._run = None
+            ending.cancel()
+            self._run, self._asked = None, False
             self.view.end()
         return await run
 
@@ -48,23 +58,80 @@ class Wheel:
         if self._run is None:
             return
         if self.strikes == 1:
-            self.view.note("Interrupted: finishing what was sent, starting nothing more. Again to stop now.")
-            self._run.drain()
+            self._drain("Interrupted")
         else:
+            self._stop_now()
+
+    def press(self, key: str) -> None:
+        """Somebody pressed a key."""
+        was_asked, self._asked = self._asked, False
+        if key == "q":
+            if was_asked:
+                # As by two strikes of Ctrl-C.
+                self.strikes = max(2, self.strikes + 1)
+                self._stop_now()
+            else:
+                self._asked = True
+        elif key == "d" and not self.strikes:
+            self.strikes = 1
+            self._drain("Draining")
+        elif key == "p" and self._run is not None:
+            if self._run.progress.paused:
+                self._run.resume()
+            else:
+                self._run.pause()
+        self._tell_keys()
+
+    def take_keys(self) -> None:
+        """Let keys be pressed; nothing happens where nobody is asked."""
+        # Keys that nobody is told of (by a view that is no picture) are left to whoever else reads them.
+        if can_ask():
+            self._keyboard = Keyboard(sys.stdin.fileno(), self.press, self.view.hide)
+            self._keyboard.attach()
+
+    def leave_keys(self) -> None:
+        """The terminal is what it was."""
+        if self._keyboard is not None:
+            self._keyboard.detach()
+
+    def _drain(self, word: str) -> None:
+        if self._run is not None:
+            self.view.note(
+                f"{word}: finishing what was sent, starting nothing more. "
+                f"{'Again' if word == 'Interrupted' else 'Ctrl-C'} to stop now."
+            )
+            self._run.drain()
+
+    def _stop_now(self) -> None:
+        if self._run is not None:
             self.view.note("Stopping now: what was sent and not answered is unknown.")
             self._run.cancel()
+
+    def _tell_keys(self) -> None:
+        if self._keyboard is None or not self._keyboard.is_attached:
+            self.view.keys = ""
+        elif self._asked:
+            self.view.keys = _SURE
+        else:
+            progress = None if self._run is None else self._run.progress
+            going = "resume" if progress is not None and progress.paused else "pause"
+            ending = progress is not None and progress.stopping is not None
+            words = ("q stop now",) if ending else (f"p {going}", "d drain", "q cancel")
+            self.view.keys = "  ".join(words)
 
 
 @contextmanager
 def steered(view: View) -> Iterator[Wheel]:
-    """Signals go to the wheel while the block lasts; to be used inside a loop."""
+    """Signals and keys go to the wheel while the block lasts; to be used inside a loop."""
     loop = asyncio.get_running_loop()
     wheel = Wheel(view)
     for number in _SIGNALS:
         loop.add_signal_handler(number, wheel.strike)
     try:
         with view:
+            wheel.take_keys()
             yield wheel
     finally:
+        wheel.leave_keys()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazily
 
 if TYPE_CHECKING:
-    from .account import Account
+    from .account import Account, Flow
     from .actions.action import Action, Skip
     from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
     from .actions.power import Reboot, Start, Stop
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from .fleet import Fleet
     from .health import HealthCheck, http_check, tcp_check
     from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
-    from .outcome import Outcome, Progress, Status
+    from .outcome import Outcome, Status
     from .plan import Plan, PlanDiff, PlannedVm, StalePlan
+    from .progress import Progress, ServiceProgress
     from .reconcile import Finding
     from .refusals import RunRefused
     from .report.compare import Comparison
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from .rollout import Rollout
     from .run import Run
     from .select import ALL, Everything, Where
+    from .timeline import Moment
 else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "account": "Account",
+            "account": "Account Flow",
             "actions.action": "Action Skip",
             "actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
             "actions.power": "Reboot Start Stop",
@@ -34,8 +36,9 @@ else:
             "fleet": "Fleet",
             "health": "HealthCheck http_check tcp_check",
             "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
-            "outcome": "Outcome Progress Status",
+            "outcome": "Outcome Status",
             "plan": "Plan PlanDiff PlannedVm StalePlan",
+            "progress": "Progress ServiceProgress",
             "reconcile": "Finding",
             "refusals": "RunRefused",
             "report.compare": "Comparison",
@@ -43,9 +46,10 @@ else:
             "rollout": "Rollout",
             "run": "Run",
             "select": "ALL Everything Where",
+            "timeline": "Moment",
         },
         modules=(
-            "archive availability book crew discover history intake lanes ledger memory orders past "
+            "archive availability book crew discover history intake lanes ledger memory meter orders past "
             "plan_page planning reading resuming schedule settle sitting where"
         ),
     )
@@ -61,9 +65,11 @@ __all__ = [
     "Everything",
     "Finding",
     "Fleet",
+    "Flow",
     "HealthCheck",
     "Journal",
     "JournalError",
+    "Moment",
     "Outcome",
     "Plan",
     "PlanDiff",
@@ -81,6 +87,7 @@ __all__ = [
     "RunIsActive",
     "RunNotFound",
     "RunRefused",
+    "ServiceProgress",
     "ServiceSummary",
     "SetRdns",
     "Skip",

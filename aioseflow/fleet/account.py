@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
+import attrs
+
 from ..identifiers import Id
 from ..models import Accepted, Disk, RdnsEntry, Service, UntrustedHtml, Vm
 
@@ -93,8 +95,37 @@ class Endable(Protocol):
     async def wait_closed(self) -> None: ...
 
 
+@attrs.frozen(kw_only=True)
+class Flow:
+    """How the requests of an account flow now.
+
+    An account has it as its attribute ``flow`` where it can; it need not.
+
+    Attributes:
+        limit: how many requests may be in flight; ``was`` how many might before its provider throttled it,
+            the same where it does not.
+        in_flight: how many are.
+        refused: how many the provider turned away for now: of the account's since it was opened, in
+            `Progress.flows` since the run began.
+        held: for how many seconds nobody sends, because the provider asked for it or its pace demands it.
+        answers: False while the panel does not answer at all, and one request at a time asks whether it does.
+        throttled: whether the provider asked to wait, or takes less than it did; as a run sees it.
+    """
+
+    limit: int
+    in_flight: int
+    refused: int = 0
+    held: float = 0.0
+    answers: bool = True
+    was: int = 0
+    throttled: bool = False
+
+
 class Account(Protocol):
-    """One account of a fleet, with a session, a gate and a circuit of its own."""
+    """One account of a fleet, with a session, a gate and a circuit of its own.
+
+    One that also has a `Flow` as its attribute ``flow`` lets a run say how its requests go.
+    """
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from .journal import Journal, JournalError, TargetRow
 from .outcome import Outcome, TargetKey
 from .past import loss_of
 from .report.report import Undiscovered
+from .timeline import Moment, rows_of
 
 if TYPE_CHECKING:
     from .ledger import Standing
@@ -118,8 +119,20 @@ class Book:
                 finished_at=outcome.finished_at,
             )
 
-    def ended(self, finished_at: datetime, error: str | None, lost: Sequence[Undiscovered]) -> None:
-        """The run is over."""
+    def ended(
+        self,
+        finished_at: datetime,
+        error: str | None,
+        lost: Sequence[Undiscovered],
+        timeline: Sequence[Moment],
+    ) -> None:
+        """The run is over, and went like this."""
         if self.journal is not None:
             stored = [loss_of(loss) for loss in lost]
-            self._put(self.journal.ended, finished_at=finished_at, error=error, undiscovered=stored)
+            self._put(
+                self.journal.ended,
+                finished_at=finished_at,
+                error=error,
+                undiscovered=stored,
+                timeline=rows_of(timeline),
+            )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -16,10 +18,17 @@ from .actions.action import Steps, name_of
 from .book import Book
 from .discover import service_name
 from .outcome import Outcome, Outcomes, Status, TargetKey, cause_of
+from .progress import ServiceProgress
 from .select import Target
 
 if TYPE_CHECKING:
     from .lanes import Lane
+
+_NOWHERE: Final = ServiceProgress("", "", "")
+"""Where a target is counted that no ledger has yet."""
+
+_BAD: Final = frozenset({Status.FAILED, Status.UNKNOWN})
+_LATEST: Final = 50
 
 
 @attrs.define(eq=False)
@@ -27,7 +36,7 @@ class Standing:
     """A target between its selection and its outcome.
 
     Attributes:
-        number: its place in the run; ``key`` that of its target.
+        number: its place in the run; ``key`` that of its target; ``service`` where it is counted.
         step: the step that it is at; ``sent`` what of it may have reached the panel: ``may_have_acted`` says
             that an answer was lost, ``accepted`` that the panel took it.
         changed: whether an earlier step changed it, ``verified`` whether all of them were seen.
@@ -37,6 +46,7 @@ class Standing:
     target: Target
     number: int
     key: TargetKey
+    service: ServiceProgress = _NOWHERE
     step: int = 0
     batch: int | None = None
     started_at: datetime | None = None
@@ -81,6 +91,16 @@ class Ledger:
     closed: bool = False
     open: dict[TargetKey, Standing] = attrs.field(factory=dict, init=False)
     """The targets without an outcome."""
+    services: list[ServiceProgress] = attrs.field(factory=list, init=False)
+    """Those that have targets, in the order in which they were found."""
+    services_done: int = attrs.field(default=0, init=False)
+    failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_LATEST), init=False)
+    """The latest outcomes that are failed or unknown."""
+    clock: Callable[[], float] = attrs.field(default=lambda: 0.0, init=False)
+    look: Callable[[], None] = attrs.field(default=lambda: None, init=False)
+    """What is to be called before something changes, once the clock has reached ``look_at``."""
+    look_at: float = attrs.field(default=inf, init=False)
+    _services: dict[tuple[str, str], ServiceProgress] = attrs.field(factory=dict, init=False)
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
 
     @action.default
@@ -95,11 +115,19 @@ class Ledger:
     def select(self, targets: Iterable[Target]) -> list[Standing]:
         """Take targets in; those that are here already are left out."""
         new = []
+        listed, service = None, _NOWHERE
         for target in targets:
             key = target.key
             if key not in self.targets:
-                standing = self.open[key] = Standing(target, len(self.targets), key)
+                if target.service is not listed:
+                    listed = target.service
+                    service = self._service_of(key, service_name(listed))
+                standing = self.open[key] = Standing(target, len(self.targets), key, service)
                 self.targets[key] = None
+                service.targets += 1
+                if not service.open:
+                    self.services_done -= 1
+                service.open += 1
                 new.append(standing)
                 if len(self.steps) > 1 and target.vm.power is PowerState.STOPPED:
                     self.off_before.add(key)
@@ -111,17 +139,30 @@ class Ledger:
             self.targets[outcome.key] = None
             self.past[outcome.key] = outcome
             self.counts[outcome.status] += 1
+            service = self._service_of(outcome.key, outcome.service_name)
+            service.targets += 1
+            service.counts[outcome.status] += 1
+            if outcome.status in _BAD:
+                self.failures.append(outcome)
 
     def reopen(self, standing: Standing) -> None:
         """A target of an earlier sitting that is not decided."""
         self.targets[standing.key] = None
         self.open[standing.key] = standing
+        standing.service = self._service_of(standing.key, service_name(standing.target.service))
+        if not standing.service.open:
+            self.services_done -= 1
+        standing.service.targets += 1
+        standing.service.open += 1
 
     def begin(self, standing: Standing) -> None:
         """Something is about to be sent for it."""
+        if self.clock() >= self.look_at:
+            self.look()
         standing.started_at = standing.started_at or datetime.now(UTC)
         standing.in_flight = True
         self.in_flight += 1
+        standing.service.in_flight += 1
 
     def sent(self, standing: Standing, requests: int, error: SeFlowError | None) -> None:
         """So many requests went out for it, and this came of them."""
@@ -146,6 +187,7 @@ class Ledger:
         self._land(standing)
         standing.settling = True
         self.settling += 1
+        standing.service.settling += 1
 
     def advance(self, standing: Standing) -> None:
         """A step is done, and the next one may begin."""
@@ -167,6 +209,8 @@ class Ledger:
         error: SeFlowError | None = None,
     ) -> None:
         """Write the outcome and show it to whoever iterates."""
+        if self.clock() >= self.look_at:
+            self.look()
         target, key = standing.target, standing.key
         del self.open[key]
         self._land(standing)
@@ -196,6 +240,14 @@ class Ledger:
             if standing.accepted:
                 self.taken.add(key)
         self.counts[status] += 1
+        # Written out, here and in `select`: a call more for each VM is what its progress may not cost.
+        service = standing.service
+        service.counts[status] += 1
+        service.open -= 1
+        if not service.open:
+            self.services_done += 1
+        if status is Status.FAILED or status is Status.UNKNOWN:
+            self.failures.append(outcome)
         self.book.finished(standing, outcome)
         self._wake()
         self.finished(standing, outcome)
@@ -206,8 +258,17 @@ class Ledger:
             before, self.past[outcome.key] = self.past[outcome.key], outcome
         else:
             before = self.outcomes.replace(outcome)
-        self.counts[before.status] -= 1
-        self.counts[outcome.status] += 1
+        for counts in (self.counts, self._services[outcome.key[:2]].counts):
+            counts[before.status] -= 1
+            counts[outcome.status] += 1
+        known = [each for each in self.failures if each.key != outcome.key]
+        self.failures.clear()
+        self.failures.extend([*known, outcome] if outcome.status in _BAD else known)
+
+    def all_outcomes(self) -> tuple[Outcome, ...]:
+        """Those of earlier sittings that still hold, then those of this one."""
+        again = {outcome.key for outcome in self.outcomes} if self.past else ()
+        return (*(outcome for key, outcome in self.past.items() if key not in again), *self.outcomes)
 
     def give_up(self, standing: Standing, cause: str) -> None:
         """Give an open target the outcome that is true of it now."""
@@ -259,9 +320,19 @@ class Ledger:
         if standing.in_flight:
             standing.in_flight = False
             self.in_flight -= 1
+            standing.service.in_flight -= 1
         if standing.settling:
             standing.settling = False
             self.settling -= 1
+            standing.service.settling -= 1
+
+    def _service_of(self, key: TargetKey, name: str) -> ServiceProgress:
+        service = self._services.get(key[:2])
+        if service is None:
+            service = self._services[key[:2]] = ServiceProgress(*key[:2], name)
+            self.services.append(service)
+            self.services_done += 1  # until it has something open
+        return service
 
     def _wake(self) -> None:
         if not self._readers:

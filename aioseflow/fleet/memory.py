@@ -12,10 +12,12 @@ import attrs
 from .account import Account
 from .journal import Journal, RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
 from .ledger import Ledger
+from .orders import Orders
 from .outcome import Outcome, Status
 from .past import loss_of
 from .report.report import Report
 from .sitting import Sitting
+from .timeline import rows_of
 
 _LIMIT: Final = "limit."
 _NEW: Final = 0.3  # weight of the last run in what is remembered
@@ -106,6 +108,20 @@ def expect(known: Mapping[str, Mapping[str, float]], action: str, counts: Mappin
     )
 
 
+def header_of(run_id: str, accounts: Sequence[Account], orders: Orders, created_at: datetime) -> RunHeader:
+    """What is known of a run before it starts."""
+    return RunHeader(
+        run_id=run_id,
+        parent=orders.parent,
+        action=orders.action,
+        accounts=tuple(account.name for account in accounts),
+        created_at=created_at,
+        document=orders.to_document(),
+        note=orders.note,
+        requested_by=orders.requested_by,
+    )
+
+
 def stored_of(header: RunHeader, ledger: Ledger, report: Report, *, discovered: bool) -> StoredRun:
     """A run of this process in the form of a journal's."""
     numbers = {key: number for number, key in enumerate(ledger.targets)}
@@ -124,6 +140,7 @@ def stored_of(header: RunHeader, ledger: Ledger, report: Report, *, discovered: 
         ),
         discovered=discovered,
         targets=sorted(targets, key=lambda target: target.row.number),
+        timeline=rows_of(report.timeline),
     )
 
 

@@ -1,10 +1,10 @@
-"""What became of each VM, and where a run stands."""
+"""What became of each VM."""
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeAlias, overload
@@ -161,38 +161,6 @@ class Outcomes(Sequence[Outcome]):
         if isinstance(rows, list):
             return [outcome_of(row) for row in rows]
         return outcome_of(rows)
-
-
-@attrs.frozen(kw_only=True)
-class Progress:
-    """Where a run stands; ``sum(counts) + in_flight + settling + queued == targets`` at every moment.
-
-    ``targets`` grows while services are still being listed (``discovering``).
-
-    Attributes:
-        held: the accounts that wait because their provider asked for it, each with the seconds still to go.
-        paused: whether `Run.pause` holds it.
-        stopping: why nothing new is begun any more (``"drained"``, ``"max_failures"`` …), None while it is.
-        batch, batches: which batch it is at, counted from 1, of how many; None without batches.
-    """
-
-    targets: int
-    counts: Mapping[Status, int]
-    in_flight: int
-    settling: int
-    queued: int
-    discovering: bool
-    undiscovered: int
-    held: Mapping[str, float] = attrs.Factory(dict)
-    paused: bool = False
-    stopping: str | None = None
-    batch: int | None = None
-    batches: int | None = None
-
-    @property
-    def done(self) -> int:
-        """VMs with an outcome."""
-        return sum(self.counts.values())
 
 
 _CAUSES: tuple[tuple[type[SeFlowError], str], ...] = (

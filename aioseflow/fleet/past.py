@@ -10,6 +10,7 @@ from .actions.action import Steps
 from .journal import StoredLoss, StoredRun, StoredTarget
 from .outcome import Outcome, Status, TargetKey
 from .report.report import Report, Undiscovered
+from .timeline import moments_of
 
 TakeUp: TypeAlias = Literal["final", "begin", "ask", "read"]
 """``final``: its outcome stays. ``begin``: nothing is under way, the step may be begun. ``read``: accepted,
@@ -147,4 +148,5 @@ def report_of(stored: StoredRun, *, alive: bool) -> Report:
         parent=header.parent,
         note=header.note,
         requested_by=header.requested_by,
+        timeline=moments_of(stored.timeline),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import warnings
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -17,14 +17,17 @@ from .archive import Archive
 from .book import Book
 from .journal import Journal, JournalError, RunHeader, StoredRun
 from .ledger import Ledger
-from .memory import limits_from, notes_of, stored_of
+from .memory import header_of, limits_from, notes_of, stored_of
+from .meter import Gauge, Meter
 from .orders import Orders, same_work
-from .outcome import Outcome, Progress
+from .outcome import Outcome
 from .past import is_complete
+from .progress import Progress, ServiceProgress
 from .refusals import RunRefused, only_error, require_same
 from .report.report import Report, Undiscovered
 from .rollout import check_limit
 from .sitting import Sitting
+from .timeline import Moment, moments_of
 
 
 class Run:
@@ -58,6 +61,7 @@ class Run:
         self._book = Book(self.run_id, archive.journal)
         self._ledger = Ledger(orders.steps, self._book)
         self._sitting = Sitting(accounts, orders, self._ledger)
+        self._meter = Meter(self._ledger, [Gauge(each) for each in accounts], self._sitting)
         self._created_at = self._began = datetime.now(UTC)
         self._finished_at: datetime | None = None
         self._is_recorded = history is not None
@@ -102,34 +106,32 @@ class Run:
     @property
     def progress(self) -> Progress:
         """Where the run stands now."""
-        ledger, schedule, crews = self._ledger, self._sitting.schedule, self._sitting.crews
-        waits = {account.name: account.held for account in self._accounts}
-        return Progress(
-            targets=len(ledger.targets),
-            counts=dict(ledger.counts),
-            in_flight=ledger.in_flight,
-            settling=ledger.settling,
-            queued=ledger.queued,
-            discovering=self._finished_at is None and any(c.intake.discovery.reading for c in crews),
-            undiscovered=sum(len(crew.intake.discovery.undiscovered) for crew in crews),
-            held={name: seconds for name, seconds in waits.items() if seconds > 0 and self.is_live},
-            paused=schedule.paused,
-            stopping=schedule.stopping,
-            batch=schedule.batch + 1 if schedule.batch_sizes else None,
-            batches=len(schedule.batch_sizes) or None,
-        )
+        return self._meter.progress(live=self.is_live, over=self._finished_at is not None)
+
+    @property
+    def services(self) -> Sequence[ServiceProgress]:
+        """Where each service that has targets stands, as it was found; kept up to date."""
+        return self._ledger.services
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """The latest outcomes that are failed or unknown, the newest last; at most 50."""
+        return tuple(self._ledger.failures)
+
+    @property
+    def timeline(self) -> tuple[Moment, ...]:
+        """How it went so far: a few hundred moments at most, however long it takes."""
+        return tuple(self._meter.timeline.moments)
 
     @property
     def report(self) -> Report:
         """What is known so far; after the end, the same as ``await run``."""
         ledger = self._ledger
-        again = {outcome.key for outcome in ledger.outcomes} if ledger.past else ()
-        past = tuple(outcome for key, outcome in ledger.past.items() if key not in again)
         return Report(
             run_id=self.run_id,
             action=ledger.action,
             targets=tuple(ledger.targets),
-            outcomes=past + tuple(ledger.outcomes),
+            outcomes=ledger.all_outcomes(),
             undiscovered=self._undiscovered(),
             started_at=self._created_at,
             finished_at=self._finished_at,
@@ -139,6 +141,7 @@ class Run:
             requested_by=self._orders.requested_by,
             resumed=int(self._history is not None),
             missing_values=self._orders.selection.missing_values,
+            timeline=self.timeline,
         )
 
     def _undiscovered(self) -> tuple[Undiscovered, ...]:
@@ -169,6 +172,7 @@ class Run:
                 account.require_open()
             self._record()
             self._archive.started(self)
+            self._meter.begin(loop.time)
             self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
             self._task.add_done_callback(self._make_sure)
             for account in self._accounts:
@@ -251,16 +255,7 @@ class Run:
     # -- its life -----------------------------------------------------------------------------------------
 
     def _header(self) -> RunHeader:
-        return RunHeader(
-            run_id=self.run_id,
-            parent=self._orders.parent,
-            action=self._ledger.action,
-            accounts=tuple(account.name for account in self._accounts),
-            created_at=self._created_at,
-            document=self._orders.to_document(),
-            note=self._orders.note,
-            requested_by=self._orders.requested_by,
-        )
+        return header_of(self.run_id, self._accounts, self._orders, self._created_at)
 
     def _record(self) -> None:
         """Make it durable that there is such a run; a file is written only where a journal was asked for."""
@@ -300,6 +295,8 @@ class Run:
         if self._history is not None:
             history = await self._history()
             self._created_at = history.info.started_at or history.info.header.created_at
+            before = (self._began - self._created_at).total_seconds()
+            self._meter.go_on(moments_of(history.timeline), before)
             if history.info.state == "ended" and is_complete(history, self._orders.steps):
                 self._sitting.recall(history)
                 self._finished_at = history.info.finished_at
@@ -364,11 +361,12 @@ class Run:
         for crew in self._sitting.crews:
             crew.intake.discovery.give_up(cause)
         self._finished_at = datetime.now(UTC)
+        self._meter.end()
         if self._is_held:
             error = None if self._error is None else str(self._error)
             if self._sitting.is_discovered:
                 self._book.discovered()
-            self._book.ended(self._finished_at, error, self._undiscovered())
+            self._book.ended(self._finished_at, error, self._undiscovered(), self.timeline)
 
     def _say_last_word(self, cause: str) -> None:
         if self._ended.is_set():

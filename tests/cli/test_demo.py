@@ -63,8 +63,8 @@ def test_it_tells_the_truth_and_proves_it(run: Run, panel: list[Sandbox], tmp_pa
 
 def test_ctrl_c_still_prints_the_table_and_the_proof(spawn: Spawn) -> None:
     terminal = spawn("demo")
-    terminal.expect("usage   ")
-    terminal.expect("━")
+    terminal.expect("usage  ")
+    terminal.expect("═")
     terminal.type("\x03")
     terminal.expect("Interrupted: finishing what was sent")
     code, written = terminal.finish()

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # it has no types of its own
 from cli.terminals import Result, Terminal, visible
 
 from aioseflow.sandbox import Fault, Sandbox

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from ...errors import ConfigurationError, InvalidArgument, SeFlowError
 from . import codec, lock
@@ -256,13 +256,20 @@ class Journal:
             writer.put((Kind.REOPENED, (run, number), None))
 
     def ended(
-        self, run_id: str, *, finished_at: datetime, error: str | None, undiscovered: Sequence[StoredLoss]
+        self,
+        run_id: str,
+        *,
+        finished_at: datetime,
+        error: str | None,
+        undiscovered: Sequence[StoredLoss],
+        timeline: Sequence[Any] | None = None,
     ) -> None:
-        """The run is over; ``error`` is what it raised instead of giving a report."""
+        """The run is over; ``error`` is what it raised; a ``timeline`` of None keeps what is known of it."""
         run = self._number(run_id)
         losses = [codec.loss_values(run, number, loss) for number, loss in enumerate(undiscovered)]
         what = None if error is None else text(error)
-        self._open().put((Kind.ENDED, (run, to_micros(finished_at), what, losses), None))
+        went = None if timeline is None else codec.to_json(timeline, "the timeline of a run")
+        self._open().put((Kind.ENDED, (run, to_micros(finished_at), what, losses, went), None))
 
     def learn(self, account: str, key: str, value: float) -> None:
         """Remember a number of an account, in place of what was remembered by that key."""

@@ -64,7 +64,14 @@ def whole_run(store: Store, run_id: str) -> StoredRun:
             raise not_found(store, run_id)
         info = _info(connection, row)
         rows = connection.execute(_TARGETS, (row[0],)).fetchall()
-    return StoredRun(info=info, discovered=bool(row[12]), targets=[_target(row) for row in rows])
+        # Not in `_RUN`: a list of all runs does not need it.
+        (went,) = connection.execute("SELECT timeline FROM runs WHERE id = ?", (row[0],)).fetchone()
+    return StoredRun(
+        info=info,
+        discovered=bool(row[12]),
+        targets=[_target(row) for row in rows],
+        timeline=[] if went is None else json.loads(went),
+    )
 
 
 def open_elsewhere(store: Store, run_id: str, dead: Set[str]) -> dict[tuple[str, str, str], str]:

@@ -116,8 +116,12 @@ class StoredTarget:
 
 @attrs.frozen(kw_only=True)
 class StoredRun:
-    """All that the journal knows of a run; ``discovered`` says that no further targets were to come."""
+    """All that the journal knows of a run; ``discovered`` says that no further targets were to come.
+
+    ``timeline`` is as `timeline.rows_of` gave it, empty while the run lasts and where it was not measured.
+    """
 
     info: RunInfo
     discovered: bool
     targets: list[StoredTarget]
+    timeline: list[Any] = attrs.Factory(list)

@@ -94,6 +94,11 @@ def _to_version_1(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1,)
+def _to_version_2(connection: sqlite3.Connection) -> None:
+    # How the run went over time, as JSON (`timeline.rows_of`); NULL for runs that nobody measured.
+    connection.execute("ALTER TABLE runs ADD COLUMN timeline TEXT")
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1, _to_version_2)
 """The one at place n makes version n + 1 out of version n, inside a transaction that is not its own; version
 0 is an empty file."""

@@ -93,5 +93,6 @@ INSERT_LOSS: Final = (
 COUNT: Final = "SELECT status, count(*) FROM targets WHERE run = ? AND stage = 3 GROUP BY status"
 COUNT_ALL: Final = "SELECT count(*) FROM targets WHERE run = ?"
 END: Final = (
-    "UPDATE runs SET state = 'ended', finished_at = ?, error = ?, targets = ?, counts = ? WHERE id = ?"
+    "UPDATE runs SET state = 'ended', finished_at = ?, error = ?, targets = ?, counts = ?, "
+    "timeline = coalesce(?, timeline) WHERE id = ?"
 )

@@ -152,13 +152,19 @@ class Store:
         return sorted(conflicts.items())
 
     def _ended(
-        self, run: int, finished_at: int, error: str | None, losses: Sequence[tuple[Any, ...]]
+        self,
+        run: int,
+        finished_at: int,
+        error: str | None,
+        losses: Sequence[tuple[Any, ...]],
+        timeline: str | None,
     ) -> None:
         counts = json.dumps(dict(self._connection.execute(COUNT, (run,)).fetchall()))
         self._connection.execute(FORGET_LOSSES, (run,))
         self._connection.executemany(INSERT_LOSS, losses)
         (targets,) = self._connection.execute(COUNT_ALL, (run,)).fetchone()
-        if self._connection.execute(END, (finished_at, error, targets, counts, run)).rowcount != 1:
+        values = (finished_at, error, targets, counts, timeline, run)
+        if self._connection.execute(END, values).rowcount != 1:
             raise JournalError(f"the journal {self.path} does not have the run that has just ended")
 
     def _mark(self) -> None:

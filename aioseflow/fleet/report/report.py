@@ -14,6 +14,7 @@ import attrs
 
 from ...errors import SeFlowError
 from ..outcome import Outcome, Status, TargetKey
+from ..timeline import Moment
 from .compare import Comparison
 from .document import document_of
 from .names import clean, fold
@@ -88,7 +89,8 @@ class Report:
     ``targets`` are the keys of the selected VMs; while the run lasts some have no outcome yet. ``error`` is
     what ``await run`` raises instead of giving the report, None otherwise. ``parent`` is the run that this
     one retries; ``resumed`` counts how often it was taken up again; ``missing_values`` the VMs for which a
-    condition met a value that the panel did not give. All figures are computed when first asked for.
+    condition met a value that the panel did not give; ``timeline`` is how it went, empty where nobody
+    measured it. All figures are computed when first asked for.
     """
 
     run_id: str
@@ -104,6 +106,7 @@ class Report:
     requested_by: str = ""
     resumed: int = 0
     missing_values: int = 0
+    timeline: tuple[Moment, ...] = attrs.field(default=(), repr=False)
 
     @cached_property
     def counts(self) -> dict[Status, int]:

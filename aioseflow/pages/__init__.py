@@ -1,0 +1,6 @@
+"""A run's report as one HTML file that asks nobody for anything; needs the extra ``report``."""
+
+from .gather import Facts, gather
+from .render import render, write
+
+__all__ = ["Facts", "gather", "render", "write"]

@@ -1,0 +1,219 @@
+"""Bars: VMs by service and outcome, VMs by power state, bandwidth against its limit; in percents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from ..models import Bandwidth, PowerState
+from .gather import Bandwidths, Place, Powers
+from .rows import Row
+from .scale import ticks
+from .wording import PENDING, figure, natural, prefix_of, text
+
+_SERVICES: Final = 24
+_SLIVER: Final = 0.8
+"""Percent that one VM of thousands is drawn as, lest it be invisible."""
+_STACKED: Final = ("changed", "unchanged", PENDING, "not_attempted", "unknown", "failed")
+_BAD: Final = frozenset({"failed", "unknown", "not_attempted"})
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """A piece of a bar: from ``at``, ``width`` wide, both in percent."""
+
+    kind: str
+    count: int
+    at: float
+    width: float
+
+
+@attrs.frozen(kw_only=True)
+class Bar:
+    """A line of a plot; ``total`` VMs, of which ``bad`` are not as asked."""
+
+    name: str
+    account: str
+    total: int
+    bad: int
+    parts: tuple[Part, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Bars:
+    """A plot of bars on one axis: ``marks`` are places in percent and what is written there."""
+
+    bars: tuple[Bar, ...]
+    marks: tuple[tuple[float, str], ...]
+    kinds: tuple[str, ...]
+    left_out: int = 0
+    left_out_bad: int = 0
+
+
+def parts_of(counts: Mapping[str, int], order: Sequence[str], most: int) -> tuple[Part, ...]:
+    """The pieces of a bar on an axis that ends at ``most``."""
+    shares = {kind: max(_SLIVER, 100 * counts[kind] / most) for kind in order if counts.get(kind)}
+    # What the slivers take is taken from the largest, so that the whole stays as long as it is.
+    surplus = sum(shares.values()) - 100 * sum(counts.get(kind, 0) for kind in order) / most
+    if surplus > 0:
+        largest = max(shares, key=lambda kind: shares[kind])
+        shares[largest] = max(_SLIVER, shares[largest] - surplus)
+    found, at = [], 0.0
+    for kind, share in shares.items():
+        found.append(Part(kind=kind, count=counts[kind], at=round(at, 3), width=round(share, 3)))
+        at += share
+    return tuple(found)
+
+
+def outcomes_by_service(rows: Sequence[Row]) -> Bars | None:
+    """The services with the most VMs that are not as asked first; None without VMs."""
+    services: dict[tuple[str, str], Counter[str]] = {}
+    names: dict[tuple[str, str], str] = {}
+    for row in rows:
+        key = row.account, row.service_id
+        services.setdefault(key, Counter())[row.status] += 1
+        names[key] = row.service
+    if not services:
+        return None
+
+    def bad(key: tuple[str, str]) -> int:
+        return sum(number for status, number in services[key].items() if status in _BAD)
+
+    ordered = sorted(services, key=lambda key: (-bad(key), natural(names[key]), key))
+    shown, rest = ordered[:_SERVICES], ordered[_SERVICES:]
+    most, marks = ticks(max(services[key].total() for key in shown), whole=True)
+    several = len({account for account, _ in services}) > 1
+    alike = Counter(names.values())
+    return Bars(
+        bars=tuple(
+            Bar(
+                name=f"{names[key]} ({key[1]})"
+                if alike[names[key]] > 1 and names[key] != key[1]
+                else names[key],
+                account=key[0] if several else "",
+                total=services[key].total(),
+                bad=bad(key),
+                parts=parts_of(services[key], _STACKED, int(most)),
+            )
+            for key in shown
+        ),
+        marks=marks,
+        kinds=tuple(kind for kind in _STACKED if any(kind in counts for counts in services.values())),
+        left_out=len(rest),
+        left_out_bad=sum(bad(key) for key in rest),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class PowerBar:
+    """VMs by power state; ``unread`` says for how many services it could not be read, and an example why."""
+
+    parts: tuple[Part, ...]
+    total: int
+    unread: int
+    why: str
+
+
+def vms_by_power(power: Powers, rows: Sequence[Row]) -> PowerBar | None:
+    """None where nobody looked."""
+    if not power:
+        return None
+    counts = Counter(row.power or "gone" for row in rows if _readable(row, power))
+    order = [*(state.value for state in PowerState), "gone"]
+    reasons = [states for states in power.values() if isinstance(states, str)]
+    total = counts.total()
+    return PowerBar(
+        parts=parts_of(counts, order, total) if total else (),
+        total=total,
+        unread=len(reasons),
+        why=text(reasons[0], 300) if reasons else "",
+    )
+
+
+def _readable(row: Row, power: Powers) -> bool:
+    return isinstance(power.get((row.account, row.service_id)), Mapping)
+
+
+@attrs.frozen(kw_only=True)
+class Traffic:
+    """A service's bandwidth: ``used`` and ``limit`` as figures in the plot's unit, empty where not given.
+
+    ``width`` is the bar in percent of the axis, ``mark`` where its limit is, both None where there is none.
+    """
+
+    name: str
+    used: str = ""
+    limit: str = ""
+    share: str = ""
+    over: bool = False
+    width: float | None = None
+    mark: float | None = None
+    why: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class TrafficPlot:
+    """Bandwidth of services in one ``unit``, those nearest to their limit first."""
+
+    unit: str
+    lines: tuple[Traffic, ...]
+    marks: tuple[tuple[float, str], ...]
+    left_out: int = 0
+
+
+def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> TrafficPlot | None:
+    """None where nobody looked."""
+    if not bandwidth:
+        return None
+    rates = {
+        place: (_number(found.used_bps), _number(found.limit_bps))
+        for place, found in bandwidth.items()
+        if isinstance(found, Bandwidth)
+    }
+    prefix, divisor = prefix_of([rate for pair in rates.values() for rate in pair if rate is not None])
+
+    largest = (
+        max((rate for pair in rates.values() for rate in pair if rate is not None), default=0.0) / divisor
+    )
+    places = 0 if largest >= 100 else 1 if largest >= 10 else 2
+
+    def share(place: Place) -> float:
+        used, limit = rates.get(place, (None, None))
+        return -1.0 if used is None or not limit else used / limit
+
+    ordered = sorted(bandwidth, key=lambda place: (-share(place), natural(names.get(place, place[1])), place))
+    shown = ordered[:_SERVICES]
+    most, marks = ticks(max([100.0, *(100 * share(place) for place in shown)]), about=3)
+    lines = []
+    for place in shown:
+        found = bandwidth[place]
+        name = text(names.get(place, "")) or text(place[1])
+        if isinstance(found, str):
+            lines.append(Traffic(name=name, why=text(found, 300)))
+            continue
+        used, limit = rates[place]
+        ratio = share(place)
+        lines.append(
+            Traffic(
+                name=name,
+                used="" if used is None else figure(used / divisor, places),
+                limit="" if limit is None else figure(limit / divisor, places),
+                share="" if ratio < 0 else f"{100 * ratio:.0f} %",
+                over=ratio > 1,
+                width=None if ratio < 0 else round(10_000 * ratio / most, 3),
+                mark=None if ratio < 0 else round(10_000 / most, 3),
+            )
+        )
+    return TrafficPlot(
+        unit=f"{prefix}bit/s",
+        lines=tuple(lines),
+        marks=tuple((at, f"{label} %") for at, label in marks),
+        left_out=len(ordered) - len(shown),
+    )
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else max(0.0, float(str(value)))

@@ -1,0 +1,303 @@
+"""What is on the page, as data for the template: every text fit to be shown, every figure written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from ..fleet import Report, Status
+from ..fleet.report import Undiscovered
+from ..fleet.report.page import NOT_AS_ASKED, duration
+from .bars import Bars, PowerBar, TrafficPlot, bandwidth_by_service, outcomes_by_service, vms_by_power
+from .fragments import Fragments
+from .gather import Bandwidths, Place, Powers
+from .rows import Row, data_of, rows_of, worst_first
+from .timeline import Timeline, timeline_of
+from .wording import PENDING, moment, text, vms, words
+
+_UNSCRIPTED: Final = 200
+_GROUPS: Final = 30
+_LOST: Final = 50
+_DOWN: Final = 5
+_ORDER: Final = (Status.FAILED, Status.UNKNOWN, Status.NOT_ATTEMPTED)
+_MEANINGS: Final = {
+    "changed": "done as asked",
+    "unchanged": "already as asked, or only read",
+    "failed": "refused, or accepted and not done",
+    "unknown": "sent, and what became of it is not known",
+    "not_attempted": "nothing was sent for it",
+    PENDING: "the run is not over",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Count:
+    """One of the big figures."""
+
+    kind: str
+    number: int
+    share: str
+    meaning: str
+
+
+@attrs.frozen(kw_only=True)
+class Group:
+    """VMs with one status for one cause."""
+
+    kind: str
+    cause: str
+    count: int
+    names: str
+    example: str
+
+
+@attrs.frozen(kw_only=True)
+class Lost:
+    """Something that could not be listed, and why."""
+
+    what: str
+    cause: str
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class Down:
+    """VMs that the run took down: how many in a sentence, and the longest (name, how long, what then)."""
+
+    said: str
+    longest: tuple[tuple[str, str, str], ...]
+
+
+@attrs.frozen(kw_only=True)
+class Contents:
+    """Everything that the template shows.
+
+    ``tone`` is ``good``, ``bad``, ``open`` (not over) or ``empty``; ``rows`` are those shown without the
+    script, ``data`` those for it.
+    """
+
+    title: str
+    tone: str
+    verdict: str
+    why: str
+    facts: tuple[tuple[str, str], ...]
+    error: str
+    groups: tuple[Group, ...]
+    groups_left_out: int
+    lost: tuple[Lost, ...]
+    lost_left_out: int
+    counts: tuple[Count, ...]
+    notes: tuple[str, ...]
+    targets: int
+    services: Bars | None
+    timeline: Timeline | None
+    duration: str
+    traffic: TrafficPlot | None
+    power: PowerBar | None
+    down: Down | None
+    rows: tuple[Row, ...]
+    total: int
+    has_power: bool
+    has_causes: bool
+    has_usage: bool
+    has_accounts: bool
+    statuses: tuple[str, ...]
+    data: str
+    chunks: tuple[str, ...]
+
+
+def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: str | None) -> Contents:
+    """The page of a report."""
+    fragments = Fragments()
+    rows = rows_of(report, power, fragments)
+    fragments.close()
+    groups = [group for status in _ORDER for group in _groups(report, status)]
+    lost = [_lost(one) for one in report.undiscovered]
+    names: dict[Place, str] = {
+        (outcome.account, outcome.service_id): outcome.service_name for outcome in report.outcomes
+    }
+    took = None if report.finished_at is None else (report.finished_at - report.started_at).total_seconds()
+    asked = f"{text(report.action, 60).capitalize()} of {vms(len(report.targets))}"
+    present = {row.status for row in rows}
+    return Contents(
+        title=text(title, 120) if title else asked,
+        tone=_tone(report),
+        verdict=_verdict(report),
+        why=_why(groups),
+        facts=tuple(_facts(report, asked if title else "", took)),
+        error=_error(report.error),
+        groups=tuple(groups[:_GROUPS]),
+        groups_left_out=max(0, len(groups) - _GROUPS),
+        lost=tuple(lost[:_LOST]),
+        lost_left_out=max(0, len(lost) - _LOST),
+        counts=tuple(_counts(report)),
+        notes=tuple(_notes(report)),
+        targets=len(report.targets),
+        services=outcomes_by_service(rows),
+        timeline=timeline_of(report),
+        duration="" if took is None else duration(took),
+        traffic=bandwidth_by_service(bandwidth, names),
+        power=vms_by_power(power, rows),
+        down=_down(report),
+        rows=tuple(worst_first(rows)[:_UNSCRIPTED]),
+        total=len(rows),
+        has_power=any(row.power for row in rows),
+        has_causes=any(row.cause for row in rows),
+        has_usage=any(row.usage for row in rows),
+        has_accounts=len({row.account for row in rows}) > 1,
+        statuses=tuple(status for status in _MEANINGS if status in present),
+        data=data_of(rows, fragments, started=report.started_at),
+        chunks=tuple(fragments.chunks),
+    )
+
+
+def _tone(report: Report) -> str:
+    if report.error is not None:
+        return "bad"
+    if report.finished_at is None:
+        return "open"
+    if report.matched_nothing:
+        return "empty"
+    return "good" if report.ok else "bad"
+
+
+def _verdict(report: Report) -> str:
+    bad = sum(report.counts[status] for status in NOT_AS_ASKED)
+    missing = len(report.targets) - len(report.outcomes)
+    if report.error is not None:
+        return "The run failed"
+    if report.finished_at is None:
+        return f"Not over: {vms(missing)} without an outcome yet" if missing else "Not over"
+    if report.matched_nothing:
+        return "The selection matched nothing, and nothing was sent"
+    if report.ok:
+        return (
+            "The VM is as asked"
+            if len(report.targets) == 1
+            else f"All {vms(len(report.targets))} are as asked"
+        )
+    if bad and len(report.targets) == 1:
+        return "The VM is not as asked"
+    if bad:
+        verb = "is" if bad == 1 else "are"
+        return f"{bad:,} of {vms(len(report.targets))} {verb} not as asked"
+    if report.undiscovered and not report.targets:
+        return "Nothing could be listed, and nothing was sent"
+    if report.undiscovered:
+        return "All that were found are as asked, but not all could be listed"
+    return f"{vms(len(report.unread))} accepted and not read back"
+
+
+def _why(groups: list[Group]) -> str:
+    """The main reasons in one sentence."""
+    told = [f"{group.count:,} {words(group.kind)} ({group.cause})" for group in groups[:3]]
+    rest = sum(group.count for group in groups[3:])
+    if rest:
+        told.append(f"{rest:,} for other causes")
+    return ", ".join(told)
+
+
+def _facts(report: Report, asked: str, took: float | None) -> list[tuple[str, str]]:
+    facts = [("Asked", asked)] if asked else []
+    facts.append(("Run", text(report.run_id, 80)))
+    facts.append(("Started", moment(report.started_at)))
+    if report.finished_at is not None and took is not None:
+        facts += [("Finished", moment(report.finished_at)), ("Took", duration(took))]
+    if report.requested_by:
+        facts.append(("Requested by", text(report.requested_by, 120)))
+    if report.parent:
+        facts.append(("Retry of", text(report.parent, 80)))
+    if report.resumed:
+        facts.append(("Resumed", "once" if report.resumed == 1 else f"{report.resumed:,} times"))
+    if report.note:
+        facts.append(("Note", text(report.note, 400)))
+    return facts
+
+
+def _error(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    said = text(str(error), 600)
+    return f"{type(error).__name__}{f': {said}' if said else ''}"
+
+
+def _groups(report: Report, status: Status) -> list[Group]:
+    return [
+        Group(
+            kind=group.status.value,
+            cause=text(group.cause, 64),
+            count=group.count,
+            names=text(group.names, 1500),
+            example=text(group.example, 400),
+        )
+        for group in report.grouped
+        if group.status is status
+    ]
+
+
+def _lost(lost: Undiscovered) -> Lost:
+    if lost.service_id is None:
+        what = f"account {text(lost.account, 60)}"
+    else:
+        name = f"{text(lost.service_name, 60)} " if lost.service_name else ""
+        what = f"{name}(service {text(lost.service_id, 40)} of {text(lost.account, 60)})"
+    return Lost(
+        what=what,
+        cause=text(lost.cause, 64),
+        error="" if lost.error is None else text(str(lost.error), 400),
+    )
+
+
+def _down(report: Report) -> Down | None:
+    if not report.downtimes:
+        return None
+    left = sum(down.open_ended and down.certain for down in report.downtimes)
+    still = f", {left:,} of them still down at its end" if left else ""
+    longest = []
+    for down in report.downtimes[:_DOWN]:
+        if down.open_ended:
+            then = "still down" if down.certain else "may be down"
+        else:
+            then = "up again" if down.certain else "may have been down"
+        longest.append((text(down.label, 80), duration(down.seconds), then))
+    return Down(said=f"{vms(len(report.downtimes))}{still}", longest=tuple(longest))
+
+
+def _counts(report: Report) -> list[Count]:
+    counts: Mapping[str, int] = {status.value: number for status, number in report.counts.items()}
+    missing = len(report.targets) - len(report.outcomes)
+    if missing > 0:
+        counts = {**counts, PENDING: missing}
+    return [
+        Count(
+            kind=kind,
+            number=number,
+            share=_share(number, max(len(report.targets), len(report.outcomes))) if number else "",
+            meaning=_MEANINGS[kind],
+        )
+        for kind, number in counts.items()
+    ]
+
+
+def _share(number: int, whole: int) -> str:
+    percent = 100 * number / whole
+    if percent < 0.1:
+        return "under 0.1 %"
+    # 9,999 of 10,000 are not 100 %.
+    if number < whole:
+        percent = min(percent, 99.9)
+    return f"{percent:.1f} %" if percent != int(percent) else f"{percent:.0f} %"
+
+
+def _notes(report: Report) -> list[str]:
+    notes = []
+    unread = sum(outcome.status is Status.CHANGED and not outcome.verified for outcome in report.outcomes)
+    if unread:
+        notes.append(f"{unread:,} of the changed were accepted by the panel and not read back.")
+    if report.missing_values:
+        notes.append(
+            f"For {vms(report.missing_values)} a condition met a value that the panel did not give: no match."
+        )
+    return notes

@@ -1,0 +1,102 @@
+"""What a report's page shows beside the report: bandwidth of each service, and power of each VM."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from ..errors import SeFlowError
+from ..fleet import Report
+from ..fleet.report.names import clean
+from ..identifiers import Id
+from ..models import Bandwidth, PowerState, Vm
+
+Place: TypeAlias = tuple[str, str]
+"""Account and service id."""
+Bandwidths: TypeAlias = Mapping[Place, Bandwidth | str]
+"""A service's bandwidth, or why it could not be read."""
+Powers: TypeAlias = Mapping[Place, Mapping[str, PowerState] | str]
+"""The power states of a service's VMs by VM id, or why they could not be read."""
+
+_AT_ONCE: Final = 16
+_SENTENCE: Final = 200
+
+T = TypeVar("T")
+
+
+class Services(Protocol):
+    """``seflow.services``, as far as a page needs it."""
+
+    async def bandwidth(self, id: Id) -> Bandwidth: ...  # noqa: A002 - the contract's name
+
+
+class Vms(Protocol):
+    """``seflow.vms``, as far as a page needs it."""
+
+    async def list(self, service_id: Id) -> builtins.list[Vm]: ...
+
+
+class Account(Protocol):
+    """An open client; `SeFlow` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def services(self) -> Services: ...
+
+    @property
+    def vms(self) -> Vms: ...
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What was read for a report's page; a text in the place of a value says why there is none."""
+
+    bandwidth: Bandwidths = attrs.Factory(dict)
+    power: Powers = attrs.Factory(dict)
+
+
+async def gather(accounts: Sequence[Account], report: Report) -> Facts:
+    """Read the bandwidth and the VMs' power of every service that has VMs in the report.
+
+    Two calls a service. What cannot be read, or belongs to an account that is not among ``accounts``, is a
+    sentence (``could not be read: …``); no error of the panel is raised.
+    """
+    by_name = {account.name: account for account in accounts}
+    places = list(dict.fromkeys((account, service_id) for account, service_id, _ in report.targets))
+    bandwidth: dict[Place, Bandwidth | str] = {}
+    power: dict[Place, Mapping[str, PowerState] | str] = {}
+    # Shared by the workers: each takes the next place, so that 2,000 services are not 2,000 tasks.
+    queue = iter(places)
+
+    async def work(queue: Iterator[Place]) -> None:
+        for place in queue:
+            account = by_name.get(place[0])
+            if account is None:
+                bandwidth[place] = power[place] = (
+                    f"could not be read: no account {clean(place[0], 60)} is open"
+                )
+                continue
+            bandwidth[place] = await _tried(account.services.bandwidth, place[1])
+            vms = await _tried(account.vms.list, place[1])
+            power[place] = vms if isinstance(vms, str) else {vm.id: vm.power for vm in vms}
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(min(_AT_ONCE, len(places))):
+            tasks.create_task(work(queue))
+    return Facts(
+        bandwidth={place: bandwidth[place] for place in places},
+        power={place: power[place] for place in places},
+    )
+
+
+async def _tried(read: Callable[[str], Awaitable[T]], service_id: str) -> T | str:
+    try:
+        return await read(service_id)
+    except SeFlowError as error:
+        return f"could not be read: {clean(str(error), _SENTENCE)}"

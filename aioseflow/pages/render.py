@@ -1,0 +1,122 @@
+"""The page itself: one file of HTML, with its style, its script and its data in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from base64 import b64encode
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import ConfigurationError
+from ..fleet import Report
+from .contents import contents_of
+from .gather import Bandwidths, Powers
+from .wording import vms, words
+
+_BREAKS: Final = re.compile(r"(?<=[.,_-])")
+_EARLY: Final = "document.documentElement.classList.add('scripted')"
+
+
+def render(
+    report: Report,
+    *,
+    bandwidth: Bandwidths | None = None,
+    power: Powers | None = None,
+    title: str | None = None,
+) -> str:
+    """The report as one HTML document that sends nothing anywhere.
+
+    Args:
+        bandwidth, power: what `gather` read; left out, the page has no such plot.
+        title: instead of ``Stop of 300 VMs``.
+
+    Raises:
+        ConfigurationError: the package jinja2 is not installed.
+    """
+    contents = contents_of(report, bandwidth=bandwidth or {}, power=power or {}, title=title)
+    script = _read("report.js")
+    text: str = _template().render(
+        page=contents,
+        style=_read("report.css"),
+        early=_EARLY,
+        script=script,
+        policy=_policy(_EARLY, script),
+    )
+    return text
+
+
+def write(
+    report: Report,
+    path: str | os.PathLike[str],
+    *,
+    bandwidth: Bandwidths | None = None,
+    power: Powers | None = None,
+    title: str | None = None,
+) -> int:
+    """Write `render` to a file that only its owner may read, and return its size in bytes.
+
+    The file is there as a whole or not at all, and an earlier one stays until then.
+
+    Raises:
+        ConfigurationError: the package jinja2 is not installed.
+        OSError: it cannot be written.
+    """
+    data = render(report, bandwidth=bandwidth, power=power, title=title).encode("utf-8")
+    target = Path(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+    return len(data)
+
+
+def _policy(*scripts: str) -> str:
+    # Frames made with srcdoc inherit this policy: without inline styles no fragment could be shown as the
+    # panel meant it, and frame-src 'none' is what keeps a link in one from leading anywhere.
+    hashes = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "frame-src 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Any:
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+        from markupsafe import Markup
+    except ImportError as error:
+        raise ConfigurationError(
+            "a report as a page needs the package jinja2: pip install 'aioseflow[report]'"
+        ) from error
+    environment = Environment(
+        loader=FunctionLoader(_read),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def breakable(name: str) -> Any:
+        # Long names break where people read a break.
+        return Markup("<wbr>").join(_BREAKS.split(name))
+
+    environment.filters.update(words=words, vms=vms, breakable=breakable)
+    return environment.get_template("report.html.j2")

@@ -1,0 +1,180 @@
+"""The table of all VMs: its rows, and the data of which the page's script makes rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from ..fleet import Outcome, Report, UsageGraphs
+from ..fleet.outcome import TargetKey
+from ..fleet.report.report import seconds_of
+from .fragments import Fragments
+from .gather import Place, Powers
+from .wording import PENDING, WORST_FIRST, natural, text
+
+_SENTENCE: Final = 400
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """One VM as the table shows it; its texts are fit to be shown.
+
+    ``status`` is one of `WORST_FIRST`, ``seconds`` how long it took, ``usage`` the numbers of its fragments
+    (CPU, network, disk), if it has any.
+    """
+
+    account: str
+    service_id: str
+    service: str
+    vm_id: str
+    label: str = ""
+    status: str = PENDING
+    verified: bool = False
+    step: str = ""
+    cause: str = ""
+    error: str = ""
+    attempts: int = 0
+    seconds: float | None = None
+    finished: datetime | None = None
+    power: str = ""
+    usage: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the VM is called."""
+        return self.label or f"{self.service_id}/{self.vm_id}"
+
+
+def rows_of(report: Report, power: Powers, fragments: Fragments) -> list[Row]:
+    """Every target of a report once, by service and name; their usage graphs go to ``fragments``."""
+    names: dict[Place, str] = {}
+    reached: set[TargetKey] = set()
+    found: list[tuple[Any, Outcome | TargetKey]] = []
+    for outcome in report.outcomes:
+        reached.add(outcome.key)
+        names[outcome.account, outcome.service_id] = outcome.service_name
+        found.append((_order(outcome.key, outcome.service_name, outcome.vm_label), outcome))
+    found += [(_order(key, names.get(key[:2], ""), ""), key) for key in report.targets if key not in reached]
+    found.sort(key=lambda pair: pair[0])
+    return [
+        _done(one, power, fragments) if isinstance(one, Outcome) else _pending(one, names, power)
+        for _, one in found
+    ]
+
+
+def _order(key: TargetKey, service: str, label: str) -> Any:
+    account, service_id, vm_id = key
+    # Cut first: names of 10,000 characters are nobody's order.
+    return (
+        natural(service[:80] or service_id[:80]),
+        account,
+        service_id,
+        natural(label[:80] or vm_id[:80]),
+        vm_id,
+    )
+
+
+def _done(outcome: Outcome, power: Powers, fragments: Fragments) -> Row:
+    value = outcome.value
+    usage: tuple[int, ...] = ()
+    if isinstance(value, UsageGraphs):
+        usage = tuple(fragments.add(graph.html) for graph in (value.cpu, value.net, value.disk))
+    return Row(
+        account=text(outcome.account),
+        service_id=text(outcome.service_id),
+        service=text(outcome.service_name) or text(outcome.service_id),
+        vm_id=text(outcome.vm_id),
+        label=text(outcome.vm_label),
+        status=outcome.status.value,
+        verified=outcome.verified,
+        step=text(outcome.step or ""),
+        cause=text(outcome.cause or ""),
+        error="" if outcome.error is None else text(str(outcome.error), _SENTENCE),
+        attempts=outcome.attempts,
+        seconds=round(seconds_of(outcome), 3),
+        finished=outcome.finished_at,
+        power=_power(outcome.key, power),
+        usage=usage,
+    )
+
+
+def _pending(key: TargetKey, names: dict[Place, str], power: Powers) -> Row:
+    account, service_id, vm_id = key
+    return Row(
+        account=text(account),
+        service_id=text(service_id),
+        service=text(names.get((account, service_id), "")) or text(service_id),
+        vm_id=text(vm_id),
+        power=_power(key, power),
+    )
+
+
+def _power(key: TargetKey, power: Powers) -> str:
+    states = power.get(key[:2])
+    return "" if states is None or isinstance(states, str) or key[2] not in states else states[key[2]].value
+
+
+def worst_first(rows: Iterable[Row]) -> list[Row]:
+    """Those with the worst outcome first, as the table begins."""
+    rank = {status: place for place, status in enumerate(WORST_FIRST)}
+    return sorted(rows, key=lambda row: rank[row.status])
+
+
+def data_of(rows: Sequence[Row], fragments: Fragments, *, started: datetime) -> str:
+    """The rows column by column as JSON that may stand in a script element.
+
+    Texts that many rows share are numbers of a list; the lists are in natural order, so that the script
+    sorts numbers. Times are seconds since ``started``.
+    """
+    places = list(dict.fromkeys((row.account, row.service_id, row.service) for row in rows))
+    place_of = {place: number for number, place in enumerate(places)}
+    causes, errors = (sorted({pick(row) for row in rows}) for pick in (_cause, _error))
+    powers = sorted({row.power for row in rows})
+    cause_of, error_of, power_of = (
+        {name: number for number, name in enumerate(names)} for names in (causes, errors, powers)
+    )
+    status_of = {status: number for number, status in enumerate(WORST_FIRST)}
+    document = {
+        "started": started.timestamp(),
+        "statuses": WORST_FIRST,
+        "places": places,
+        "causes": causes,
+        "errors": errors,
+        "powers": powers,
+        "steps": [row.step for row in rows] if len({row.step for row in rows}) > 1 else [],
+        "id": [row.vm_id for row in rows],
+        "label": [row.label for row in rows],
+        "place": [place_of[row.account, row.service_id, row.service] for row in rows],
+        "status": [status_of[row.status] for row in rows],
+        "verified": [int(row.verified) for row in rows],
+        "cause": [cause_of[row.cause] for row in rows],
+        "error": [error_of[row.error] for row in rows],
+        "power": [power_of[row.power] for row in rows],
+        "attempts": [row.attempts for row in rows],
+        "seconds": [row.seconds for row in rows],
+        "ended": [
+            None if row.finished is None else round((row.finished - started).total_seconds(), 1)
+            for row in rows
+        ],
+        "usage": [list(row.usage) for row in rows] if any(row.usage for row in rows) else [],
+        "starts": fragments.starts,
+    }
+    return for_script(document)
+
+
+def for_script(document: Any) -> str:
+    """JSON in ASCII in which nothing can end a script element or open a comment in one."""
+    data = json.dumps(document, separators=(",", ":"))
+    return data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _cause(row: Row) -> str:
+    return row.cause
+
+
+def _error(row: Row) -> str:
+    return row.error

@@ -1,0 +1,213 @@
+"""Where candidates for values come from; none of it asks a panel."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.terminals import Result
+
+from aioseflow.cli import completing
+from aioseflow.cli.completing import (
+    Loose,
+    complete_call,
+    complete_profile,
+    complete_run,
+    complete_service,
+    complete_vm,
+)
+from aioseflow.cli.coroutines import COROUTINES
+from aioseflow.cli.names import Named, remember
+from aioseflow.cli.profiles import store
+from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.shells import SCRIPTS, complete
+from aioseflow.fleet import Journal, RunHeader
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIOSEFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("AIOSEFLOW_CONFIG", str(tmp_path / "config"))
+    monkeypatch.delenv("SEFLOW_PROFILE", raising=False)
+
+
+class Line:
+    """What of typer's context is asked: the values of the line so far."""
+
+    def __init__(self, **params: Any) -> None:
+        self.params = params
+
+
+def _vm(incomplete: str, **params: Any) -> list[tuple[str, str]]:
+    return complete_vm(Line(**params), incomplete)  # type: ignore[arg-type]
+
+
+def _service(incomplete: str, **params: Any) -> list[tuple[str, str]]:
+    return complete_service(Line(**params), incomplete)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def fleet() -> None:
+    remember(
+        "me",
+        [
+            Named("33301", "shop", "4001", "web-1"),
+            Named("33301", "shop", "4002", "web-2"),
+            Named("33302", "mail", "4003", "web-3"),
+        ],
+    )
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_the_script_is_data(run: Run, shell: str) -> None:
+    assert run("completion", shell) == Result(0, SCRIPTS[shell], "")
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_service_is_completed_by_its_id_or_its_name() -> None:
+    assert _service("333") == [("33301", "shop"), ("33302", "mail")]
+    assert _service("Ma") == [("33302", "mail")]
+    assert isinstance(_service("ma")[0][0], Loose)
+    assert not isinstance(_service("33302")[0][0], Loose)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_vm_is_completed_as_a_pair_by_either_id_or_its_label() -> None:
+    assert _vm("33301/") == [("33301/4001", "web-1, shop"), ("33301/4002", "web-2, shop")]
+    assert _vm("4003") == _vm("web-3") == [("33302/4003", "web-3, mail")]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_vm_is_completed_by_its_id_alone_where_the_line_says_which_services() -> None:
+    assert _vm("", service=["33301"]) == [("4001", "web-1, shop"), ("4002", "web-2, shop")]
+    assert _vm("", service_id="33302") == [("4003", "web-3, mail")]
+    assert [value for value, _ in _vm("4", where="x")] == ["4001", "4002", "4003"]
+
+
+def test_of_very_many_vms_the_services_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completing, "_MOST", 4)
+    remember("me", [Named("1", "one", str(number)) for number in range(7)] + [Named("2", "", "8")])
+    assert _vm("") == [("1/", "7 VMs, one"), ("2/", "1 VMs")]
+    assert [value for value, _ in _vm("1/")] == ["1/0", "1/1", "1/2", "1/6"]
+
+
+def test_only_names_of_the_accounts_that_the_line_names_are_offered() -> None:
+    for name, service in (("a", "1"), ("b", "2")):
+        profile = Profile(name, f"{name}@example.com", "https://panel.example/api", Place.KEYRING, "e")
+        store.put(profile)
+        remember(profile.label, [Named(service, "", f"{service}0")])
+    assert [value for value, _ in _vm("")] == ["1/10", "2/20"]
+    assert [value for value, _ in _vm("", profile=["b"])] == ["2/20"]
+    assert [value for value, _ in _service("", profile=["b"])] == ["2"]
+    assert [value for value, _ in _service("", all_profiles=True)] == ["1", "2"]
+    # The command itself says that there is no such profile.
+    assert [value for value, _ in _service("", profile=["c"])] == ["1", "2"]
+
+
+def test_a_profile_is_completed_also_behind_a_comma() -> None:
+    assert complete_profile("") == []
+    for name in ("mine", "more", "other"):
+        store.put(Profile(name, f"{name}@example.com", "https://panel.example/api", Place.KEYRING, "e"))
+    assert complete_profile("m") == [("mine", "mine@example.com"), ("more", "more@example.com")]
+    assert complete_profile("mine,m") == [("mine,more", "more@example.com")]
+
+
+def test_a_profiles_file_that_cannot_be_read_offers_nothing(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "profiles.json").write_text("{")
+    assert complete_profile("") == []
+
+
+async def test_runs_are_completed_the_newest_first(tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "runs.sqlite"
+    path.parent.mkdir()
+    assert complete_run("") == []
+    kept = Journal(path)
+    kept.acquire()
+    for number in (1, 2):
+        header = RunHeader(
+            run_id=f"2026-{number}",
+            parent=None,
+            action="stop",
+            accounts=("me",),
+            created_at=datetime(2026, 11, number, 12, 30, tzinfo=UTC),
+            document={},
+            note="patch\x1b[2J" if number == 2 else "",
+        )
+        kept.create(header)
+    await kept.flush()
+    kept.release()
+    before = sorted(path.parent.iterdir())
+    assert complete_run("") == [
+        ("last", "the newest"),
+        ("2026-2", "stop, not ended, 2026-11-02 12:30, patch\x1b[2J"),
+        ("2026-1", "stop, not ended, 2026-11-01 12:30"),
+    ]
+    assert complete_run("2026-1") == [("2026-1", "stop, not ended, 2026-11-01 12:30")]
+    assert complete_run("la") == [("last", "the newest")]
+    assert complete_run("%") == []
+    assert set(before) <= set(path.parent.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", None])
+def test_a_journal_that_cannot_be_read_offers_nothing(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "kept" / "runs.sqlite"
+    path.parent.mkdir()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    assert complete_run("") == []
+
+
+def test_a_journal_that_somebody_locks_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "runs.sqlite"
+    path.parent.mkdir()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("CREATE TABLE runs (run_id, action, state, created_at, note, id)")
+    holder.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    assert complete_run("") == []
+    assert time.monotonic() - began < 5
+    holder.close()
+
+
+def test_calls_are_completed_with_what_they_do() -> None:
+    assert complete_call("vms.st") == [
+        (name, COROUTINES[name].summary) for name in COROUTINES if name.startswith("vms.st")
+    ]
+    assert len(complete_call("")) == len(COROUTINES)
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize(
+    ("words", "last", "word"),
+    [
+        (["fleet", "stop", "--service"], "mail", "33302"),
+        (["fleet", "stop", "--vm"], "web-3", "33302/4003"),
+        (["fleet", "stop", "--vm=33301/4001", "--vm"], "33302", "33302/4003"),
+        (["vm", "show"], "33301/4002", "33301/4002"),
+    ],
+)
+def test_the_commands_that_take_a_name_complete_it(words: list[str], last: str, word: str) -> None:
+    assert [one.word for one in complete(words, last).candidates] == [word]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_nothing_is_asked_of_a_panel(monkeypatch: pytest.MonkeyPatch, panel: Any) -> None:
+    before = len(panel.requests)
+    for words in (
+        ["fleet", "stop", "--vm"],
+        ["fleet", "stop", "--service"],
+        ["fleet", "resume"],
+        ["vm", "show"],
+    ):
+        complete(words, "")
+    assert len(panel.requests) == before

@@ -1,0 +1,371 @@
+"""What the program answers to a shell, and what real shells make of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from cli.terminals import Terminal
+
+from aioseflow.cli.menu import MENU
+from aioseflow.cli.names import Named, remember
+from aioseflow.cli.shells import SCRIPTS, answer, complete, split
+
+BREAKS = " \t\n\"'@><=;|&(:"
+HOSTILE = (
+    "$(touch {0})",
+    "`touch {0}`",
+    "a b",
+    "\"'",
+    "x\ny",
+    "\x1b[2Jz\u202e",
+    "; touch {0} #",
+    "%n%{{",
+    "!!",
+)
+
+# A command of its own, so that this is about the shells and not about what the commands take today.
+_PROGRAM = """#!{python}
+import sys, types
+sys.argv[0] = "aioseflow"
+if len(sys.argv) > 2:
+    from pathlib import Path
+    from typing import Annotated
+    import typer
+    from aioseflow.cli import completing, menu
+    app = typer.Typer(rich_markup_mode=None)
+    @app.command()
+    def tried(
+        vm: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_vm)] = None,
+        service: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_service)] = None,
+        shell: Annotated[completing.Shell, typer.Option()] = completing.Shell.BASH,
+        report: Annotated[Path | None, typer.Option()] = None,
+        note: str = "",
+    ) -> int:
+        return 0
+    module = types.ModuleType("aioseflow.cli.tried")
+    module.app = app
+    sys.modules[module.__name__] = module
+    menu.MENU["Tests"] = {{"tried": menu.Entry("tried:app", "")}}
+from aioseflow.cli import main
+main()
+"""
+
+
+_OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def marker(tmp_path: Path) -> Path:
+    """The file that is there if somebody executed a label."""
+    return tmp_path / "executed"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, marker: Path) -> Path:
+    """A home with the program in its path, and a cache with hostile names."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "aioseflow"
+    program.write_text(_PROGRAM.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("AIOSEFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONUTF8", "1")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    hostile = [text.format(marker) for text in HOSTILE]
+    remember(
+        "me",
+        [
+            *(Named("33301", hostile[0], str(4001 + number), text) for number, text in enumerate(hostile)),
+            Named("33302", "mail", "5001", "web-1"),
+            Named("33302", "mail", "5002", "web-2"),
+            *(Named("9", "odd", text) for text in hostile),
+        ],
+    )
+    (tmp_path / "usage.html").write_text("")
+    return tmp_path
+
+
+def _shell(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed (apt-get install zsh fish)")
+    return found
+
+
+def _ran(*command: str, where: Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=where, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def _at_terminal(*command: str, where: Path) -> Terminal:
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+    process = subprocess.Popen(
+        # The shell reads keys from the terminal that is its own.
+        [sys.executable, "-c", _OWN_TERMINAL, *command],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        cwd=where,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    os.close(slave)
+    return Terminal(process, master)
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "last", "start", "quote"),
+    [
+        ("a ", ["a"], "", 0, ""),
+        ("a b", ["a"], "b", 0, ""),
+        ("a --b=c", ["a"], "--b=c", 4, ""),
+        ("a me@x.y:z", ["a"], "me@x.y:z", 7, ""),
+        ("a 'b c", ["a"], "b c", 0, "'"),
+        ('a "b\\"c', ["a"], 'b"c', 0, '"'),
+        ("a --b='c d", ["a"], "--b=c d", 4, "'"),
+        ("a b\\ c\\=d", ["a"], "b c=d", 0, ""),
+        ("a 'b'c", ["a"], "bc", 1, ""),
+        ("a '' b", ["a", ""], "b", 0, ""),
+        ("a b\\", ["a"], "b", 0, ""),
+    ],
+)
+def test_a_line_is_split_as_bash_does_and_nothing_is_expanded(
+    line: str, words: list[str], last: str, start: int, quote: str
+) -> None:
+    assert split(line, BREAKS) == (words, last, start, quote)
+
+
+def test_the_first_word_is_answered_without_typer_and_without_importing_a_command() -> None:
+    program = (
+        "import sys\nfrom aioseflow.cli.shells import complete\n"
+        "assert 'fleet' in [one.word for one in complete([], 'fl').candidates]\n"
+        "assert 'fleet' in [one.word for one in complete(['help'], '').candidates]\n"
+        "loaded = {'typer', 'click', 'rich', 'asyncio', 'aiohttp'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_all_commands_are_offered_in_the_order_of_the_help() -> None:
+    names = [name for entries in MENU.values() for name in entries]
+    assert [one.word for one in complete([], "").candidates] == names
+
+
+@pytest.mark.parametrize(
+    ("words", "last", "among"),
+    [
+        (["fleet"], "sto", "stop"),
+        (["help", "fleet"], "sto", "stop"),
+        (["--debug", "fleet", "--debug"], "sto", "stop"),
+        (["fleet", "stop"], "--wh", "--where"),
+        (["completion"], "z", "zsh"),
+        (["fleet", "stop", "--output"], "j", "json"),
+        (["fleet", "stop"], "--output=j", "--output=json"),
+        ([], "--ver", "--version"),
+    ],
+)
+def test_commands_options_and_choices_are_completed(words: list[str], last: str, among: str) -> None:
+    assert among in [one.word for one in complete(words, last).candidates]
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["fleet", "nonsense"], ["fleet", "stop", "--note"]])
+def test_where_nothing_is_known_nothing_is_offered(words: list[str]) -> None:
+    assert complete(words, "").candidates == ()
+
+
+def test_a_mistake_of_ours_prints_nothing_into_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answer(["bash", "too few"]) == 1
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("AIOSEFLOW_DEBUG", "1")
+    assert answer(["bash", "too few"]) == 1
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "ValueError: not enough values" in written.err
+
+
+_BASH = """
+source <(aioseflow completion bash)
+COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=$2
+_aioseflow aioseflow
+(( ${#COMPREPLY[@]} )) && printf '%s\\n' "${COMPREPLY[@]}"
+:
+"""
+
+
+def _bash(machine: Path, line: str, kind: int = 9) -> list[str]:
+    command = (_shell("bash"), "--norc", "--noprofile", "-c", _BASH, "bash", line, str(kind))
+    return _ran(*command, where=machine).splitlines()
+
+
+def test_bash_completes_commands_options_and_choices(machine: Path) -> None:
+    assert _bash(machine, "aioseflow flee") == ["fleet"]
+    assert _bash(machine, "aioseflow tried --sh") == ["--shell"]
+    assert _bash(machine, "aioseflow tried --shell z") == ["zsh"]
+    assert _bash(machine, "aioseflow tried --shell=z") == ["zsh"]
+    assert _bash(machine, "aioseflow tried --note ") == []
+
+
+def test_bash_lists_what_each_candidate_is_unless_it_inserts_all(machine: Path) -> None:
+    assert _bash(machine, "aioseflow tried --vm 33302/") == [
+        *("33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)")
+    ]
+    assert _bash(machine, "aioseflow tried --vm 33302/", kind=37) == ["33302/5001", "33302/5002"]
+    assert _bash(machine, "aioseflow tried --vm 33302/5001") == ["33302/5001"]
+
+
+def test_bash_puts_the_id_in_the_place_of_a_label(machine: Path) -> None:
+    assert _bash(machine, "aioseflow tried --vm web-2") == ["33302/5002"]
+    # Of several nothing is put in place: they have nothing in common with the blank.
+    several = _bash(machine, "aioseflow tried --vm web")
+    assert several == ["33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)", " "]
+    assert _bash(machine, "aioseflow tried --vm web", kind=37) == []
+
+
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_bash_executes_no_name_and_gives_it_back_whole(machine: Path, marker: Path, quote: str) -> None:
+    lines = _bash(machine, f"aioseflow tried --vm {quote}9/", kind=37)
+    # As if the line were sent.
+    back = {_ran(_shell("bash"), "-c", f"printf %s {quote}{line}{quote}", where=machine) for line in lines}
+    expected = {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()}
+    # bash would expand an exclamation mark there.
+    assert back == {text for text in expected if quote != '"' or "!" not in text}
+    assert not marker.exists()
+
+
+def test_what_bash_shows_of_hostile_labels_is_plain_text(machine: Path, marker: Path) -> None:
+    listed = _bash(machine, "aioseflow tried --vm 33301/")
+    assert len(listed) == len(HOSTILE)
+    assert all(line.startswith(f"33301/{4001 + number}  (") for number, line in enumerate(listed))
+    assert all(line.isprintable() for line in listed)
+    assert not marker.exists()
+
+
+_ZSH = """
+autoload -Uz compinit && compinit -u -d "$HOME/dump"
+source <(aioseflow completion zsh)
+compadd() { print -r -- "compadd $*"; print -rl -- "${(@)values}"; print -rl -- "${(@)texts}"; }
+_files() { print files; }
+words=("${(@)argv}") CURRENT=$#argv PREFIX=$argv[-1]
+_aioseflow || print nothing
+"""
+
+
+def _zsh(machine: Path, *words: str) -> list[str]:
+    return _ran(_shell("zsh"), "-f", "-c", _ZSH, "zsh", *words, where=machine).splitlines()
+
+
+def test_zsh_completes_commands_options_and_choices(machine: Path) -> None:
+    assert _zsh(machine, "aioseflow", "flee")[1] == "fleet"
+    assert _zsh(machine, "aioseflow", "tried", "--sh")[1] == "--shell"
+    assert _zsh(machine, "aioseflow", "tried", "--shell", "z")[1] == "zsh"
+    assert _zsh(machine, "aioseflow", "tried", "--shell=z")[1] == "--shell=zsh"
+    assert _zsh(machine, "aioseflow", "tried", "--report", "us") == ["files"]
+    assert _zsh(machine, "aioseflow", "tried", "--note", "") == ["nothing"]
+
+
+def test_zsh_is_told_what_each_candidate_is_and_how_to_treat_them(machine: Path) -> None:
+    assert _zsh(machine, "aioseflow", "tried", "--vm", "33302/") == [
+        "compadd -V aioseflow -l -d texts -a values",
+        *("33302/5001", "33302/5002", "33302/5001  -- web-1, mail", "33302/5002  -- web-2, mail"),
+    ]
+    assert _zsh(machine, "aioseflow", "tried", "--vm", "web-2") == [
+        *("compadd -V aioseflow -l -d texts -U -a values", "33302/5002", "33302/5002  -- web-2, mail")
+    ]
+
+
+def test_zsh_executes_no_name(machine: Path, marker: Path) -> None:
+    added = _zsh(machine, "aioseflow", "tried", "--vm", "9/")
+    assert {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()} <= set(added)
+    assert all(line.isprintable() for line in _zsh(machine, "aioseflow", "tried", "--vm", "33301/"))
+    assert not marker.exists()
+
+
+def test_a_person_at_a_zsh_presses_tab(machine: Path, marker: Path) -> None:
+    (machine / ".zshrc").write_text("PS1='ready> '\nsource <(aioseflow completion zsh)\n")
+    terminal = _at_terminal(_shell("zsh"), "-d", "-i", where=machine)
+    try:
+        terminal.expect("ready> ")
+        terminal.type("aioseflow tried --vm 9/\\$\t")
+        # Quoted by zsh itself.
+        terminal.expect(f"9/\\$\\(touch\\ {marker}\\)")
+        terminal.type("\x15aioseflow tried --vm web-1\t")
+        terminal.expect("33302/5001")
+        terminal.type("\x15aioseflow tried --report us\t")
+        terminal.expect("usage.html")
+    finally:
+        terminal.close()
+    assert not marker.exists()
+
+
+def test_a_person_at_a_bash_presses_tab(machine: Path, marker: Path) -> None:
+    (machine / "rc").write_text("PS1='ready> '\nsource <(aioseflow completion bash)\n")
+    terminal = _at_terminal(_shell("bash"), "--noprofile", "--rcfile", "rc", "-i", where=machine)
+    try:
+        terminal.expect("ready> ")
+        terminal.type("aioseflow tried --vm 9/\\$\t")
+        terminal.expect(f"9/\\$\\(touch\\ {marker}\\) ")
+        terminal.type("\x15aioseflow tried --vm=web-1\t")
+        terminal.expect("33302/5001 ")
+        terminal.type("\x15aioseflow tried --report us\t")
+        terminal.expect("usage.html ")
+    finally:
+        terminal.close()
+    assert not marker.exists()
+
+
+def _fish(machine: Path, line: str) -> list[str]:
+    program = "aioseflow completion fish | source; complete -C $argv[1]"
+    return _ran(_shell("fish"), "-N", "-c", program, line, where=machine).splitlines()
+
+
+def test_fish_completes_commands_options_choices_and_files(machine: Path) -> None:
+    assert _fish(machine, "aioseflow flee")[0].startswith("fleet\t")
+    assert _fish(machine, "aioseflow tried --sh") == ["--shell"]
+    assert _fish(machine, "aioseflow tried --shell z") == ["zsh"]
+    assert _fish(machine, "aioseflow tried --shell=z") == ["--shell=zsh"]
+    assert [line.partition("\t")[0] for line in _fish(machine, "aioseflow tried --report us")] == [
+        "usage.html"
+    ]
+    assert _fish(machine, "aioseflow tried --note ") == []
+
+
+def test_fish_shows_what_each_candidate_is(machine: Path) -> None:
+    assert _fish(machine, "aioseflow tried --vm 33302/") == [
+        *("33302/5001\tweb-1, mail", "33302/5002\tweb-2, mail")
+    ]
+
+
+def test_fish_executes_no_name(machine: Path, marker: Path) -> None:
+    names = {line.partition("\t")[0] for line in _fish(machine, "aioseflow tried --vm 9/")}
+    assert names == {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()}
+    assert all(
+        text.isprintable()
+        for line in _fish(machine, "aioseflow tried --vm 33301/")
+        for text in line.split("\t")
+    )
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_scripts_are_right_by_their_shells(machine: Path, name: str) -> None:
+    (machine / "script").write_text(SCRIPTS[name])
+    assert _ran(_shell(name), "-n", "script", where=machine) == ""

@@ -1,0 +1,41 @@
+"""axe-core finds nothing to mend in a report's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pages.axe import violations
+from pages.browser import Browser
+from pages.opened import Page
+from pages.runs import Shown, empty, failed_stop, ok_usage
+
+
+def test_axe_finds_what_is_wrong(axe: str, chromium: Browser, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.html"
+    wrong.write_text('<!doctype html><title>wrong</title><body><img src="data:,"><p style="color:#ddd">pale')
+    chromium.screen(1440)
+    chromium.open(wrong)
+    found = violations(chromium, axe)
+    assert [rule for rule in ("image-alt", "color-contrast", "html-has-lang") if rule not in str(found)] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize("shown", [failed_stop, ok_usage, empty])
+def test_axe_finds_nothing(
+    shown: Callable[[], Shown],
+    width: int,
+    scheme: Literal["light", "dark"],
+    axe: str,
+    chromium: Browser,
+    tmp_path: Path,
+) -> None:
+    chromium.screen(width, scheme=scheme)
+    page = Page.open(chromium, shown(), tmp_path)
+    assert violations(chromium, axe) == []
+    if page.rows:
+        page.show(page.first)
+        assert violations(chromium, axe) == []
