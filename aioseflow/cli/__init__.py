@@ -33,8 +33,10 @@ def main() -> None:
                 f"aioseflow: the command line needs {', '.join(missing)}: pip install 'aioseflow[cli]'\n"
             )
             sys.exit(1)
+        from . import collector
         from .app import app
 
+        collector.is_ours = True
         app(prog_name="aioseflow")
     except KeyboardInterrupt:
         # Ctrl-C while modules are still being imported.

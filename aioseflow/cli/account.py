@@ -13,6 +13,7 @@ import attrs
 import typer
 
 from ..errors import ConfigurationError
+from .completing import complete_profile
 from .ending import Ending, Refusal
 from .terminal import shown
 
@@ -164,7 +165,12 @@ def _client(identity: Identity, kept: Journal | None) -> SeFlow:
 def accounts(
     profile: Annotated[
         list[str] | None,
-        typer.Option("--profile", metavar="NAME[,NAME]", help="Which account; see aioseflow profiles."),
+        typer.Option(
+            "--profile",
+            metavar="NAME[,NAME]",
+            help="Which account; see aioseflow profiles.",
+            autocompletion=complete_profile,
+        ),
     ] = None,
     all_profiles: Annotated[bool, typer.Option("--all-profiles", help="Every account there is.")] = False,
 ) -> Accounts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,7 +12,7 @@ import typer
 
 from ..errors import ConfigurationError, InvalidArgument
 from ..safety import Safety
-from . import names
+from . import collector, names
 from .account import Accounts, fleet_of, journal
 from .ending import Ending, Refusal, of_report
 from .telling import command_name, require_columns, streamed, tell
@@ -183,7 +182,7 @@ async def _act(
     from .steer import steered
 
     async with who.clients(kept) as clients:
-        _spare_the_collector()
+        collector.spare()
         run = make(fleet_of(clients, kept))
         with steered(view()) as wheel:
             try:
@@ -207,17 +206,6 @@ async def _act(
     if wheel.interrupted:
         return Ending.INTERRUPTED
     return of_report(report)
-
-
-def _spare_the_collector() -> None:
-    """Keep full garbage collections from holding the loop.
-
-    Of 100,000 VMs each looks through everything there is: with this one heartbeat in a thousand came over
-    30 ms late, without it over 123. A library must not do so to its users; a command has its process alone.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(700, 10, 100)
 
 
 def _stale(error: StalePlan) -> Refusal:

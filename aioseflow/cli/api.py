@@ -11,6 +11,7 @@ import typer
 
 from .account import Accounts, accounts
 from .command import command, given
+from .completing import complete_call
 from .ending import Ending, Refusal
 from .nouns.facts import by_whom
 from .table import print_lines
@@ -27,7 +28,12 @@ app = typer.Typer(rich_markup_mode=None)
 def api(
     context: typer.Context,
     call: Annotated[
-        str | None, typer.Argument(metavar="CALL [ARGUMENTS]", help="Such as vms.list 33301; see --list.")
+        str | None,
+        typer.Argument(
+            metavar="CALL [ARGUMENTS]",
+            help="Such as vms.list 33301; see --list.",
+            autocompletion=complete_call,
+        ),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List all calls.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change.")] = False,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 
-@attrs.frozen
-class Entry:
+class Entry(NamedTuple):
     """A command or a group: where it is (``module:attribute`` of this package), and a line of help."""
 
     place: str

@@ -45,6 +45,11 @@ def sandbox(
     """Run a panel on this machine, to try against; Ctrl-C ends it.
 
     Prints the lines that point another shell's aioseflow at it.
+
+    \b
+    Examples:
+      aioseflow sandbox
+      aioseflow sandbox --port 0 --services 50 --vms 100 > panel.env
     """
     from ..sandbox import Sandbox
 

@@ -31,6 +31,11 @@ def demo(
     Everything happens on this machine: a panel with its VMs is started in this process, and its answers are
     late, refused, lost or cut on purpose. The end says what became of each VM, and compares that with what
     the panel itself recorded. Exit code 0 means that both agree.
+
+    \b
+    Examples:
+      aioseflow demo
+      aioseflow demo --services 8 --vms 100 --seed 7
     """
     return asyncio.run(_demo(services, vms, seed))
 

@@ -12,6 +12,7 @@ import typer
 from ..account import Accounts, accounts, journal
 from ..acting import Manner, act, change, manner
 from ..command import command, given
+from ..completing import complete_run
 from ..ending import Ending, Refusal, of_report
 from ..failing import told_failures
 from ..reporting import Page
@@ -85,7 +86,9 @@ def failures(run: RunId, out: Written = given(written, "Output")) -> int:
 @command(app)
 def diff(
     before: RunId,
-    after: Annotated[str, typer.Argument(metavar="RUN", help="The later one, or last.")],
+    after: Annotated[
+        str, typer.Argument(metavar="RUN", help="The later one, or last.", autocompletion=complete_run)
+    ],
     out: Written = given(written, "Output"),
 ) -> int:
     """Say what is different from one run to another.

@@ -50,6 +50,12 @@ def inventory(
     #!/bin/sh
     exec aioseflow inventory --where 'power == "running"' "$@"
 
+    \b
+    Examples:
+      aioseflow inventory --list
+      aioseflow inventory --host web-1
+      ansible -i inventory.sh power_running -m ping
+
     Exit codes: 0 all listed, 4 something could not be listed (and nothing is printed), 6 login refused,
     8 no such host.
     """

@@ -1,0 +1,20 @@
+"""The garbage collector, which must not hold a run."""
+
+from __future__ import annotations
+
+import gc
+
+is_ours = False
+"""Whether the process is this command's alone; a program that calls it as a function keeps its collector."""
+
+
+def spare() -> None:
+    """Keep full collections from holding the loop of a run that is about to begin.
+
+    Of 100,000 VMs each looks through everything there is: with this one heartbeat in a thousand came over
+    30 ms late, without it over 123. A library must not do so to its users.
+    """
+    if is_ours:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(700, 10, 100)
