@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+import json
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import attrs
-import orjson
 import typer
 
 from ..errors import ConfigurationError, InvalidArgument
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from ..fleet import Action, Fleet, Journal, Plan, Run, StalePlan
     from .reporting import Page
     from .selecting import Chosen
+
+T = TypeVar("T")
 
 _MOVED_NAMED: Final = 5
 _DESTROY: Final = "destroy"
@@ -77,7 +78,7 @@ def change(
     if how.yes and not how.dry_run and name != _DESTROY:
         return act(make, out, kept, who)
     with in_our_words():
-        plan = asyncio.run(_plan(what, arguments, kept, who))
+        plan = awaited(_plan(what, arguments, kept, who))
     if how.dry_run:
         return told_plan(plan, out)
     return follow(plan, note, how, out, kept, who)
@@ -103,6 +104,14 @@ def follow(plan: Plan, note: str, how: Manner, out: Written, kept: Journal, who:
     return act(lambda fleet: fleet.run(confirmed, note=note), out, kept, who)
 
 
+def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it in a loop of its own."""
+    # Here: help and completion need no loop, and importing one takes as long as typer itself.
+    import asyncio
+
+    return asyncio.run(coroutine)
+
+
 def told_plan(plan: Plan, out: Written) -> int:
     """Write a plan to stdout."""
     from ..fleet.plan_page import page
@@ -112,7 +121,7 @@ def told_plan(plan: Plan, out: Written) -> int:
     if out.form is Form.TABLE and not out.columns:
         print_lines(page(plan, columns()).splitlines())
     elif out.form is Form.JSON and not out.columns:
-        emit(dumps(orjson.loads(plan.to_json())))
+        emit(dumps(json.loads(plan.to_json())))
     else:
         out.listing(
             plan.vms, ("account", "service_id", "vm_id", "vm_label", "power", "do", "why_not", "batch")
@@ -171,7 +180,7 @@ def act(
     """Make a run and await it, with a ``page`` of it where one is wanted; the exit code."""
     require_columns(out)
     with in_our_words():
-        return asyncio.run(_act(make, out, kept, who, page))
+        return awaited(_act(make, out, kept, who, page))
 
 
 async def _act(

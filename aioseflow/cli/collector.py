@@ -11,8 +11,8 @@ is_ours = False
 def spare() -> None:
     """Keep full collections from holding the loop of a run that is about to begin.
 
-    Of 100,000 VMs each looks through everything there is: with this one heartbeat in a thousand came over
-    30 ms late, without it over 123. A library must not do so to its users.
+    Of 100,000 VMs each looks through everything there is: the heartbeat that is late once in a thousand times
+    was 100 ms late without this, and 17 with it. A library must not do so to its users.
     """
     if is_ours:
         gc.collect()

@@ -74,7 +74,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     taken = inspect.signature(function).parameters
     given = {name: one.default for name, one in taken.items() if isinstance(one.default, _Given)}
     made = {name: each.make for name, each in given.items()}
-    options = {name: _options(each.make, each.under) for name, each in given.items()}
+    options = {name: _shared_options(each.make, each.under) for name, each in given.items()}
     parameters: list[inspect.Parameter] = []
     for one in _options(function):
         parameters += options.get(one.name, [one])
@@ -88,6 +88,12 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     spreaded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
     spreaded.__annotations__ = {one.name: one.annotation for one in parameters}
     return spreaded
+
+
+@functools.cache
+def _shared_options(make: Callable[..., Any], under: str) -> list[inspect.Parameter]:
+    # Of a dozen commands, each of which takes them.
+    return _options(make, under)
 
 
 def _options(function: Callable[..., Any], under: str = "") -> list[inspect.Parameter]:

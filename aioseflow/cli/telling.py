@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import queue
 import re
 import shlex
 import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +14,8 @@ from .terminal import columns, emit, is_terminal, shown
 from .written import Form, Written
 
 if TYPE_CHECKING:
+    import queue
+
     from ..fleet import Outcome, Report, Run
 
 OUTCOME_COLUMNS: Final = (
@@ -132,6 +131,10 @@ async def streamed(run: Run, out: Written) -> AsyncIterator[None]:
     if out.form is not Form.JSONL:
         yield
         return
+    import asyncio
+    import queue
+    import threading
+
     lines: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
     loop, written = asyncio.get_running_loop(), asyncio.Event()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..account import Accounts, accounts, journal
-from ..acting import Manner, act, change, manner
+from ..acting import Manner, act, awaited, change, manner
 from ..command import command, given
 from ..completing import complete_run
 from ..ending import Ending, Refusal, of_report
@@ -60,7 +59,7 @@ def status(run: RunId, out: Written = given(written, "Output")) -> int:
     """
     require_columns(out)
     kept = journal()
-    report = asyncio.run(_report(kept, run_named(kept, run)))
+    report = awaited(_report(kept, run_named(kept, run)))
     _tell(report, out)
     return of_report(report)
 
@@ -78,7 +77,7 @@ def failures(run: RunId, out: Written = given(written, "Output")) -> int:
     """
     require_columns(out)
     kept = journal()
-    report = asyncio.run(_report(kept, run_named(kept, run)))
+    report = awaited(_report(kept, run_named(kept, run)))
     told_failures(report, out)
     return of_report(report)
 
@@ -101,7 +100,7 @@ def diff(
 
     kept = journal()
     first, second = run_named(kept, before), run_named(kept, after)
-    told_difference(asyncio.run(_report(kept, first)), asyncio.run(_report(kept, second)), out)
+    told_difference(awaited(_report(kept, first)), awaited(_report(kept, second)), out)
     return Ending.OK
 
 
@@ -128,7 +127,7 @@ def report(
     kept = journal()
     run_id = run_named(kept, run)
     page = Page.at(Path(f"{shown(run_id).replace('/', '_')}.html") if file is None else file)
-    asyncio.run(_write_page(kept, run_id, page, who if read else None))
+    awaited(_write_page(kept, run_id, page, who if read else None))
     return Ending.OK
 
 
@@ -250,9 +249,7 @@ def reconcile(
 
     kept = journal()
     run_id = run_named(kept, run)
-    found = asyncio.run(
-        _reconcile(kept, run_id, seconds_of(grace, "--grace"), accounts_of(kept, run_id, who))
-    )
+    found = awaited(_reconcile(kept, run_id, seconds_of(grace, "--grace"), accounts_of(kept, run_id, who)))
     if out.form is Form.TABLE and not out.columns:
         _findings(found)
     else:
@@ -291,7 +288,7 @@ def run_named(kept: Journal, text: str) -> str:
         return text
     if not kept.path.exists():
         raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", Ending.NOTHING_SELECTED)
-    known = asyncio.run(kept.runs())
+    known = awaited(kept.runs())
     if not known:
         raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", Ending.NOTHING_SELECTED)
     header = known[0].header

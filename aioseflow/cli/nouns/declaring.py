@@ -10,6 +10,7 @@ import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import typer
 import typer.main
 from typer.core import TyperArgument, TyperGroup
@@ -113,7 +114,19 @@ def _help(noun: Noun, verb: Verb) -> str:
     # The line with a backspace alone is how click is told to leave the lines of a paragraph alone.
     lines = [verb.summary, "", *([verb.more, ""] if verb.more else []), "\b", *requests]
     examples = [f"  aioseflow {noun.name} {example}".rstrip() for example in verb.examples]
-    return "\n".join([*lines, "", "\b", "Examples:", *examples])
+    lines += ["", "\b", "Examples:", *examples]
+    if COROUTINES[verb.call].many:
+        names = _columns(COROUTINES[verb.call])
+        lines += ["", f"Columns: {', '.join(names)}."]
+    return "\n".join(lines)
+
+
+def _columns(coroutine: Coroutine) -> list[str]:
+    """What ``--columns`` of a list may name, beside what the panel sends in ``extra``."""
+    kind = coroutine.calls[0].returns.__args__[0]
+    names = [field.alias or field.name for field in attrs.fields(kind)]
+    # What it inherits comes first there, and `extra` last in every row.
+    return sorted(names, key="extra".__eq__)
 
 
 def _by_hand(verb: Verb) -> Any:
