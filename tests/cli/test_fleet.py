@@ -12,6 +12,7 @@ import orjson
 import pytest
 from cli.terminals import Result, Terminal, process, visible
 
+from aioseflow.fleet.where.expression import compile_expression
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.sandbox.machines import Vm
 
@@ -258,3 +259,10 @@ def test_a_run_goes_on_when_nobody_reads_any_more(panel: Sandbox) -> None:
     running.stderr.close()
     assert running.wait(30) == 0
     assert panel.effect_count("reboot") == 6
+
+
+def test_the_fields_that_the_help_names_are_fields(run: Run) -> None:
+    told = " ".join(run("fleet", "--help").stdout.split())
+    [names] = re.findall(r"compares fields: (.*?) and the rest", told)
+    for name in names.split(", "):
+        compile_expression(f"{name} == {name}", "where")

@@ -163,7 +163,7 @@ def test_q_and_then_another_key_goes_on(begin: Begin) -> None:
 
 
 def test_arrows_and_pasted_words_are_no_orders(begin: Begin) -> None:
-    session = begin()
+    session = begin(seconds=0.05)
     session.type("\x1b[D")
     session.until(lambda: session.sent >= 8)
     session.type("[D")

@@ -1,7 +1,15 @@
 """`aioseflow fleet`: every selected VM at once, and a true word about each."""
 
-# In the order of the help.
-from . import planned, changes, usage, past  # isort: skip
+from typing import Final
+
+from . import changes, past, planned, usage
 from .group import app
+
+_ORDER: Final = (
+    *("plan", "start", "stop", "reboot", "resize", "destroy", "usage", "apply"),
+    *("runs", "status", "failures", "resume", "retry", "restore", "reconcile", "diff", "report"),
+)
+# As help lists them: what is done, then what was.
+app.registered_commands.sort(key=lambda one: _ORDER.index(one.callback.__name__ if one.callback else ""))
 
 __all__ = ["app", "changes", "past", "planned", "usage"]

@@ -20,6 +20,10 @@ app = typer.Typer(
     Every run is kept in a journal (AIOSEFLOW_JOURNAL names another file), so that one that was interrupted
     can go on: runs lists them, and RUN is one of their ids, or last for the newest.
 
+    An expression (--where, --exclude) compares fields: power, locked, label, id, memory, cpus, uptime,
+    template, note, account, service.id, service.name, service.status and the rest of what vm list and
+    service list show; and, or, not, ==, =~ (a regular expression), >=, in.
+
     \b
     Examples:
       aioseflow fleet stop --where 'service.name =~ "web.*"'
