@@ -5,26 +5,27 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, TypeAlias, cast
 
+import pytest
 import typer.main
 from cli.terminals import Terminal
 
 from aioseflow.cli.app import app
 
-if TYPE_CHECKING:
-    import pytest
+Here: TypeAlias = Callable[..., Terminal]
+
+_PATIENCE = 30.0
 
 
 class _Command(threading.Thread):
-    """What `Terminal` knows of a process, for a command in a thread; there is no Ctrl-C for it."""
+    """What `Terminal` asks of a process, of a command in a thread."""
 
-    def __init__(self, words: tuple[str, ...], terminal: tuple[int, int], errors: str) -> None:
+    def __init__(self, words: tuple[str, ...], master: int, slave: int, errors: str) -> None:
         super().__init__(daemon=True)
-        self.words, self.errors = words, errors
-        self.master, self.slave = terminal
+        self.words, self.master, self.slave, self.errors = words, master, slave, errors
         self.code: int | None = None
 
     def run(self) -> None:
@@ -37,39 +38,48 @@ class _Command(threading.Thread):
     def poll(self) -> int | None:
         return None if self.is_alive() else self.code
 
-    def wait(self, patience: float | None = None) -> int | None:
+    def wait(self, patience: float = _PATIENCE) -> int | None:
         self.join(patience)
         assert not self.is_alive(), self.words
         return self.code
 
     def kill(self) -> None:
-        # Whatever it asks, the input has ended; twice where a line was begun.
+        # Whatever it asks, nobody answers any more: the one ends a line that was begun, the other the input.
         os.write(self.master, b"\x04\x04")
 
 
 @contextmanager
 def _standard_streams(slave: int, errors: str) -> Iterator[None]:
-    """As Python opens them on a terminal; closed afterwards, which ends what is read of them."""
+    """As Python opens them on a terminal, which nobody has open any more afterwards."""
     before = sys.stdin, sys.stdout, sys.stderr
     with ExitStack() as opened:
         opened.callback(os.close, slave)
-        said = "backslashreplace"
-        sys.stdin = opened.enter_context(open(slave, encoding="utf-8", errors=errors, closefd=False))
-        sys.stdout = opened.enter_context(open(slave, "w", 1, "utf-8", said, closefd=False))
-        sys.stderr = opened.enter_context(open(slave, "w", 1, "utf-8", said, closefd=False))
+        asked = opened.enter_context(open(slave, encoding="utf-8", errors=errors, closefd=False))
+        said = opened.enter_context(open(slave, "w", 1, "utf-8", "backslashreplace", closefd=False))
+        sys.stdin, sys.stdout, sys.stderr = asked, said, said
         try:
             yield
         finally:
             sys.stdin, sys.stdout, sys.stderr = before
 
 
-def on_terminal(
-    monkeypatch: pytest.MonkeyPatch, *words: str, columns: int = 80, errors: str = "strict"
-) -> Terminal:
-    """Start a command here; ``errors`` is what becomes of input in another encoding. One at a time."""
-    # Python looks for the width at the standard output that it began with.
-    monkeypatch.setenv("COLUMNS", str(columns))
-    master, slave = os.openpty()
-    command = _Command(words, (master, slave), errors)
-    command.start()
-    return Terminal(cast(Any, command), master)
+@contextmanager
+def terminals_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    """Starts a command, one after the other: as the fixture ``spawn``, except that there is no Ctrl-C.
+
+    ``errors`` is what becomes of input that is in another encoding.
+    """
+    terminals: list[Terminal] = []
+
+    def start(*words: str, columns: int = 80, errors: str = "strict") -> Terminal:
+        # Python looks for the width at the standard output that it began with.
+        monkeypatch.setenv("COLUMNS", str(columns))
+        master, slave = os.openpty()
+        command = _Command(words, master, slave, errors)
+        command.start()
+        terminals.append(Terminal(cast("Any", command), master))
+        return terminals[-1]
+
+    yield start
+    for terminal in terminals:
+        terminal.close()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from cli.inside import Here, terminals_here
 from cli.terminals import Result, Terminal, visible
 
 from aioseflow.cli.account import Accounts
@@ -50,6 +51,13 @@ def question(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
         return asked
 
     return question
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    """Runs a command on a terminal in this process."""
+    with terminals_here(monkeypatch) as start:
+        yield start
 
 
 def _asked(terminal: Terminal, question: str) -> str:
@@ -176,16 +184,16 @@ def test_names_that_cannot_be_right_are_refused_before_anybody_is_asked(
     assert panel.requests == []
 
 
-def test_a_vm_that_is_not_there_is_refused_before_anybody_is_asked(spawn: Spawn, panel: Sandbox) -> None:
-    code, written = _written(spawn("vm", "destroy", "33301/77"))
+def test_a_vm_that_is_not_there_is_refused_before_anybody_is_asked(here: Here, panel: Sandbox) -> None:
+    code, written = _written(here("vm", "destroy", "33301/77"))
     assert code == 1
     assert "vm_notfound" in written
     assert _changes(panel) == []
 
 
-def test_destroy_wants_the_id_of_the_vm(spawn: Spawn, panel: Sandbox) -> None:
+def test_destroy_wants_the_id_of_the_vm(here: Here, panel: Sandbox) -> None:
     for answer, code, effects in (("y", 1, 0), ("4002", 1, 0), ("4001", 0, 1)):
-        terminal = spawn("vm", "destroy", "33301/4001")
+        terminal = here("vm", "destroy", "33301/4001")
         asked = _asked(terminal, "Type its id, 4001: ")
         assert "vm destroy 33301/4001: 'vm-4001', running now" in asked
         assert "gone for good" in asked
@@ -194,8 +202,8 @@ def test_destroy_wants_the_id_of_the_vm(spawn: Spawn, panel: Sandbox) -> None:
         assert panel.effect_count("destroy") == effects
 
 
-def test_an_upgrade_is_estimated_and_shown_before_it_is_ordered(spawn: Spawn, panel: Sandbox) -> None:
-    terminal = spawn("service", "upgrade", "33301", "--resources", "1557=10103")
+def test_an_upgrade_is_estimated_and_shown_before_it_is_ordered(here: Here, panel: Sandbox) -> None:
+    terminal = here("service", "upgrade", "33301", "--resources", "1557=10103")
     asked = _asked(terminal, "This spends money. Order it? [y/N] ")
     assert "service upgrade 33301: 'Cloud 1', 58.50 Monthly now" in asked
     assert "    total: 4.00" in asked

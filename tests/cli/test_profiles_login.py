@@ -6,11 +6,12 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keyring.backend
 import pytest
+from cli.inside import Here, terminals_here
 from cli.terminals import Result, Terminal
 from keyrings.alt.file import PlaintextKeyring  # type: ignore[import-untyped]
 
@@ -66,6 +67,13 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    """Runs a command on a terminal in this process."""
+    with terminals_here(monkeypatch) as start:
+        yield start
+
+
+@pytest.fixture
 def alone(panels: Panels, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A panel that the environment does not name, with a password that is not plain."""
     panel = panels(password=PASSWORD)
@@ -94,48 +102,38 @@ def _everything_in(directory: Path) -> bytes:
 
 
 def test_a_login_is_tried_with_one_call_and_kept_in_the_keyring(
-    spawn: Spawn, alone: Sandbox, home: Path
+    spawn: Spawn, alone: Sandbox, home: Path, tmp_path: Path
 ) -> None:
-    terminal = spawn("login", "--base-url", alone.url, columns=200)
-    seen = _type_in(terminal, alone)
-    code, rest = terminal.finish()
+    with (tmp_path / "out").open("w+b") as out:
+        terminal = spawn("login", "--base-url", alone.url, stdout=out)
+        seen = _type_in(terminal, alone)
+        code, rest = terminal.finish()
+        out.seek(0)
+        assert out.read() == b""
     assert (code, len(alone.requests)) == (0, 1)
-    assert "the password is in the keyring (file PlaintextKeyring)." in rest
+    assert "the password is in the keyring (file PlaintextKeyring)." in rest.replace("\r\n", " ")
     assert PASSWORD not in seen + rest
     profile = store.stored()["default"]
     assert (profile.username, profile.base_url, profile.stored_in) == (alone.username, alone.url, "keyring")
     assert passwords.read(profile) == Secret(PASSWORD)
     assert PASSWORD.encode() not in _everything_in(home)
     assert not password_file.path().exists()
-
-
-def test_the_files_are_for_their_owner_alone(spawn: Spawn, alone: Sandbox, home: Path) -> None:
-    terminal = spawn("login", "--base-url", alone.url)
-    _type_in(terminal, alone)
-    terminal.finish()
+    document = json.loads((home / "profiles.json").read_text())
+    assert set(document["profiles"]["default"]) == {"username", "base_url", "stored_in", "entry"}
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in home.iterdir()} == {0o600}
 
 
-def test_nothing_of_it_is_written_to_stdout(spawn: Spawn, alone: Sandbox, tmp_path: Path) -> None:
-    with (tmp_path / "out").open("w+b") as out:
-        terminal = spawn("login", "--base-url", alone.url, stdout=out)
-        _type_in(terminal, alone)
-        assert terminal.finish()[0] == 0
-        out.seek(0)
-        assert out.read() == b""
-
-
-def test_an_email_that_was_given_is_not_asked_for(spawn: Spawn, alone: Sandbox) -> None:
-    terminal = spawn("login", "--base-url", alone.url, "--username", alone.username, "--profile", "a.b@c")
+def test_an_email_that_was_given_is_not_asked_for(here: Here, alone: Sandbox) -> None:
+    terminal = here("login", "--base-url", alone.url, "--username", alone.username, "--profile", "a.b@c")
     assert "E-mail" not in terminal.expect("Password: ")
     terminal.type(f"{PASSWORD}\n")
     assert terminal.finish()[0] == 0
     assert list(store.stored()) == ["a.b@c"]
 
 
-def test_a_wrong_password_is_tried_once_and_stores_nothing(spawn: Spawn, alone: Sandbox, home: Path) -> None:
-    terminal = spawn("login", "--base-url", alone.url)
+def test_a_wrong_password_is_tried_once_and_stores_nothing(here: Here, alone: Sandbox, home: Path) -> None:
+    terminal = here("login", "--base-url", alone.url)
     seen = _type_in(terminal, alone, "wrong-planted")
     code, rest = terminal.finish()
     assert (code, len(alone.requests)) == (6, 1)
@@ -144,8 +142,8 @@ def test_a_wrong_password_is_tried_once_and_stores_nothing(spawn: Spawn, alone: 
     assert not home.exists()
 
 
-def test_an_unreachable_panel_stores_nothing(spawn: Spawn, alone: Sandbox, home: Path) -> None:
-    terminal = spawn("login", "--base-url", "http://127.0.0.1:1/api")
+def test_an_unreachable_panel_stores_nothing(here: Here, alone: Sandbox, home: Path) -> None:
+    terminal = here("login", "--base-url", "http://127.0.0.1:1/api")
     _type_in(terminal, alone)
     code, rest = terminal.finish()
     assert (code, alone.requests) == (1, [])
@@ -157,6 +155,7 @@ def test_an_unreachable_panel_stores_nothing(spawn: Spawn, alone: Sandbox, home:
 @pytest.mark.parametrize(("keys", "expected"), [("\x03", 130), ("\x04", 1)])
 def test_ctrl_c_and_ctrl_d_at_any_question_store_nothing(
     spawn: Spawn,
+    here: Here,
     alone: Sandbox,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -165,7 +164,8 @@ def test_ctrl_c_and_ctrl_d_at_any_question_store_nothing(
     expected: int,
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", KEYRINGS["none"])
-    terminal = spawn("login", "--base-url", alone.url)
+    # Ctrl-C is a signal, which a process gets.
+    terminal = (spawn if keys == "\x03" else here)("login", "--base-url", alone.url)
     for question, answer in (("E-mail", alone.username), ("Password: ", PASSWORD)):
         terminal.expect(question)
         if question == prompt:
@@ -180,8 +180,8 @@ def test_ctrl_c_and_ctrl_d_at_any_question_store_nothing(
     assert not home.exists()
 
 
-def _offered_a_file(spawn: Spawn, panel: Sandbox, home: Path) -> Terminal:
-    terminal = spawn("login", "--base-url", panel.url, columns=300)
+def _offered_a_file(here: Here, panel: Sandbox, home: Path) -> Terminal:
+    terminal = here("login", "--base-url", panel.url, columns=300)
     seen = _type_in(terminal, panel) + terminal.expect("Keep it there? [y/N] ")
     assert "cannot be kept in a keyring" in seen
     assert str(home / "passwords.json") in seen
@@ -192,10 +192,10 @@ def _offered_a_file(spawn: Spawn, panel: Sandbox, home: Path) -> Terminal:
 
 @pytest.mark.parametrize("backend", KEYRINGS.values(), ids=KEYRINGS)
 def test_without_a_keyring_a_file_is_used_after_a_yes(
-    spawn: Spawn, alone: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+    here: Here, alone: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
-    terminal = _offered_a_file(spawn, alone, home)
+    terminal = _offered_a_file(here, alone, home)
     terminal.type("y\n")
     code, rest = terminal.finish()
     assert code == 0
@@ -209,10 +209,10 @@ def test_without_a_keyring_a_file_is_used_after_a_yes(
 
 @pytest.mark.parametrize("answer", ["n", "", "yeah"])
 def test_without_a_keyring_and_a_yes_nothing_is_stored(
-    spawn: Spawn, alone: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+    here: Here, alone: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", KEYRINGS["none"])
-    terminal = _offered_a_file(spawn, alone, home)
+    terminal = _offered_a_file(here, alone, home)
     terminal.type(f"{answer}\n")
     code, rest = terminal.finish()
     assert code == 1
@@ -237,10 +237,10 @@ def test_what_a_broken_keyring_says_of_the_password_is_not_shown(monkeypatch: py
 
 
 def test_a_profile_is_replaced_after_a_yes_and_its_old_password_removed(
-    spawn: Spawn, alone: Sandbox, home: Path
+    here: Here, alone: Sandbox, home: Path
 ) -> None:
     old = _logged_in(alone)
-    terminal = spawn("login", columns=200)
+    terminal = here("login", columns=200)
     question = terminal.expect("Replace it? [y/N] ")
     assert f"There is a profile default already: {alone.username} at {alone.url}." in question
     terminal.type("y\n")
@@ -256,9 +256,11 @@ def test_a_profile_is_replaced_after_a_yes_and_its_old_password_removed(
 
 
 @pytest.mark.parametrize(("keys", "expected"), [("n\n", 1), ("\n", 1), ("\x03", 130)])
-def test_a_profile_is_kept_without_a_yes(spawn: Spawn, alone: Sandbox, keys: str, expected: int) -> None:
+def test_a_profile_is_kept_without_a_yes(
+    spawn: Spawn, here: Here, alone: Sandbox, keys: str, expected: int
+) -> None:
     old = _logged_in(alone)
-    terminal = spawn("login")
+    terminal = (spawn if keys == "\x03" else here)("login")
     terminal.expect("Replace it? [y/N] ")
     terminal.type(keys)
     assert terminal.finish()[0] == expected
@@ -267,9 +269,9 @@ def test_a_profile_is_kept_without_a_yes(spawn: Spawn, alone: Sandbox, keys: str
     assert alone.requests == []
 
 
-def test_a_refused_login_leaves_the_old_profile_as_it_was(spawn: Spawn, alone: Sandbox) -> None:
+def test_a_refused_login_leaves_the_old_profile_as_it_was(here: Here, alone: Sandbox) -> None:
     old = _logged_in(alone)
-    terminal = spawn("login")
+    terminal = here("login")
     terminal.expect("Replace it? [y/N] ")
     terminal.type("y\n")
     _type_in(terminal, alone, "wrong")
@@ -296,10 +298,10 @@ def test_a_password_whose_profile_cannot_be_written_is_removed_again(
 
 @pytest.mark.parametrize("answer", ["y", "n"])
 def test_a_login_that_may_not_read_the_account_is_stored_after_a_yes(
-    spawn: Spawn, panels: Panels, answer: str
+    here: Here, panels: Panels, answer: str
 ) -> None:
     panel = panels(password=PASSWORD, faults=[Fault("error", path="/details", codes=("unauthorized",))])
-    terminal = spawn("login", "--base-url", panel.url)
+    terminal = here("login", "--base-url", panel.url)
     _type_in(terminal, panel)
     assert "unauthorized" in terminal.expect("Store it all the same? [y/N] ")
     terminal.type(f"{answer}\n")
@@ -307,9 +309,9 @@ def test_a_login_that_may_not_read_the_account_is_stored_after_a_yes(
     assert list(store.stored()) == (["default"] if answer == "y" else [])
 
 
-def test_whoever_is_logged_in_beside_variables_is_told_how_to_use_it(spawn: Spawn, panels: Panels) -> None:
+def test_whoever_is_logged_in_beside_variables_is_told_how_to_use_it(here: Here, panels: Panels) -> None:
     panel = panels(password=PASSWORD)
-    terminal = spawn("login", columns=200)
+    terminal = here("login", columns=200)
     _type_in(terminal, panel)
     code, rest = terminal.finish()
     assert code == 0
@@ -345,9 +347,9 @@ def test_without_a_terminal_the_variables_are_named(run: Run) -> None:
     ],
 )
 def test_what_cannot_be_right_is_refused_before_a_password_is_asked_for(
-    spawn: Spawn, home: Path, words: list[str], sentence: str
+    here: Here, home: Path, words: list[str], sentence: str
 ) -> None:
-    code, written = spawn("login", *words, columns=300).finish()
+    code, written = here("login", *words, columns=300).finish()
     assert code == 2
     assert sentence in written
     assert "Password" not in written
@@ -355,8 +357,8 @@ def test_what_cannot_be_right_is_refused_before_a_password_is_asked_for(
     assert not home.exists()
 
 
-def test_an_empty_password_is_not_sent(spawn: Spawn, alone: Sandbox, home: Path) -> None:
-    terminal = spawn("login", "--base-url", alone.url)
+def test_an_empty_password_is_not_sent(here: Here, alone: Sandbox, home: Path) -> None:
+    terminal = here("login", "--base-url", alone.url)
     _type_in(terminal, alone, "")
     code, rest = terminal.finish()
     assert (code, alone.requests) == (2, [])
@@ -368,10 +370,9 @@ def test_an_empty_password_is_not_sent(spawn: Spawn, alone: Sandbox, home: Path)
     ("errors", "sentence"), [("strict", "encoding"), ("surrogateescape", "not well-formed")]
 )
 def test_a_password_in_another_encoding_is_refused_and_not_shown(
-    spawn: Spawn, alone: Sandbox, monkeypatch: pytest.MonkeyPatch, errors: str, sentence: str
+    here: Here, alone: Sandbox, errors: str, sentence: str
 ) -> None:
-    monkeypatch.setenv("PYTHONIOENCODING", f"utf-8:{errors}")
-    terminal = spawn("login", "--base-url", alone.url)
+    terminal = here("login", "--base-url", alone.url, errors=errors)
     terminal.expect("E-mail")
     terminal.type(f"{alone.username}\n")
     terminal.expect("Password: ")
@@ -383,19 +384,11 @@ def test_a_password_in_another_encoding_is_refused_and_not_shown(
 
 
 def test_what_is_said_stays_within_the_terminal(
-    spawn: Spawn, alone: Sandbox, monkeypatch: pytest.MonkeyPatch
+    here: Here, alone: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", KEYRINGS["none"])
-    terminal = spawn("login", "--base-url", alone.url, columns=60)
+    terminal = here("login", "--base-url", alone.url, columns=60)
     _type_in(terminal, alone)
     explained = terminal.expect("Keep it there? [y/N] ")
     assert "whoever gets at your backups." in explained.replace("\r\n", " ")
     assert max(map(len, explained.splitlines())) <= 60
-
-
-def test_the_stored_profiles_hold_no_password(spawn: Spawn, alone: Sandbox, home: Path) -> None:
-    terminal = spawn("login", "--base-url", alone.url)
-    _type_in(terminal, alone)
-    terminal.finish()
-    document = json.loads((home / "profiles.json").read_text())
-    assert set(document["profiles"]["default"]) == {"username", "base_url", "stored_in", "entry"}

@@ -16,7 +16,7 @@ from support.clients import QUICK_RETRY, QUICK_SETTLE
 from support.reports import a_report, an_outcome
 
 from aioseflow import Journal, Report, Rollout, SeFlow, Status, Stop, UntrustedHtml, UsageGraphs
-from aioseflow.cli.runs import Listed, _document
+from aioseflow.cli.fleet.runs import Listed, _document
 from aioseflow.cli.schema.catalogue import catalogue, schema_of
 from aioseflow.fleet.report.document import outcome_document
 from aioseflow.sandbox import Fault

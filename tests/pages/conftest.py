@@ -1,4 +1,10 @@
-"""One Chromium for all tests of a worker."""
+"""One Chromium for all tests of a worker.
+
+``AIOSEFLOW_BROWSER=all`` in the environment makes a longer run of it: each attack has a page of its own and
+is seen to succeed where nothing protects, and axe-core reads each report at each width in both schemes of
+colours. Without it the attacks share a few pages, those of `pages.hostile.CONTROLS` are seen to succeed, and
+axe-core reads each report once.
+"""
 
 from __future__ import annotations
 

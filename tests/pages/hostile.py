@@ -180,6 +180,26 @@ ATTACKS: Final = (
     ),
 )
 
+CONTROLS: Final = frozenset(
+    {
+        "script",
+        "image",
+        "image error",
+        "link",
+        "download",
+        "form",
+        "refresh",
+        "base",
+        "preconnect that mutates",
+        "style import",
+        "style that covers",
+        "svg",
+        "frame in a frame",
+        "window",
+    }
+)
+"""Names of attacks, one of each kind: together they do every harm and come into the page in every way."""
+
 
 _LISTEN: Final = """
 window.heard = 0;

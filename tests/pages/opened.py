@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import attrs
 from pages.browser import Browser
@@ -16,8 +15,28 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 _READY = "return !document.getElementById('vms') || document.documentElement.dataset.ready === '1'"
+_WATCH = """
+window.loaded ??= new Set();
+document.addEventListener("load", (event) => window.loaded.add(event.target), true);
+return arguments[0].querySelector("button.open");
+"""
+# One call that waits in the page: asking again and again from outside takes longer than the frames do.
+_SHOWN = """
+const [row, done] = arguments;
+function look() {
+  const slots = [...row.nextElementSibling.querySelectorAll(".slot")];
+  const frames = slots.flatMap((slot) => [...slot.querySelectorAll("iframe")]);
+  if (slots.every((slot) => slot.childElementCount) && frames.every((frame) => window.loaded.has(frame))) {
+    done(frames);
+  } else {
+    setTimeout(look, 2);
+  }
+}
+look();
+"""
 _HARMLESS = """
 const [text, bold, image] = ["p.calm", "p.calm b", "img.calm"].map((what) => document.querySelector(what));
+if (!text || !bold || !image) return [location.href, document.documentElement.outerHTML];
 return [text.innerText, getComputedStyle(text).color, getComputedStyle(bold).color,
   image.complete && image.naturalWidth, image.getBoundingClientRect().width];
 """
@@ -86,30 +105,13 @@ class Page:
 
     def show(self, row: WebElement) -> list[WebElement]:
         """Open a row, wait until the frames in it have loaded, and give them."""
-        number = row.get_attribute("data-vm")
-        row.find_element("css selector", "button.open").click()
-        frames = f"#details-{number} iframe"
-        slots = len(self.browser.find_all(f"#details-{number} .slot"))
-        self.browser.until(
-            lambda: len(self.browser.find_all(f"#details-{number} .slot > *")) == slots,
-            "every graph has an answer",
-        )
-        found = self.browser.find_all(frames)
-        for frame in found:
-            self.browser.until(partial(self._loaded, frame), "a frame has loaded")
-        return found
-
-    def _loaded(self, frame: WebElement) -> bool:
-        with self.inside(frame):
-            state: Any = self.browser.driver.execute_script(
-                "return document.readyState === 'complete' && location.href === 'about:srcdoc'"
-            )
-            return bool(state)
+        self.browser.run(_WATCH, row).click()
+        frames: list[WebElement] = self.browser.driver.execute_async_script(_SHOWN, row)
+        return frames
 
     @contextlib.contextmanager
     def inside(self, frame: WebElement) -> Iterator[None]:
-        """Have the browser look at what is in a frame."""
-        self.browser.driver.switch_to.default_content()
+        """Have the browser look at what is in a frame of the page."""
         self.browser.driver.switch_to.frame(frame)
         try:
             yield
@@ -117,6 +119,9 @@ class Page:
             self.browser.driver.switch_to.default_content()
 
     def harmless_part(self) -> list[object]:
-        """Of the frame that the browser looks at: the text, its two colours, the picture's widths."""
+        """Of the frame that the browser looks at: the text, its two colours, the picture's widths.
+
+        What is there instead if something of that is missing.
+        """
         found: list[object] = self.browser.driver.execute_script(_HARMLESS)
         return found

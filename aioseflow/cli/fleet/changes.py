@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from ..account import Accounts, accounts
-from ..acting import Manner, change, manner
 from ..command import command, given
 from ..ending import Refusal
-from ..rolling import Rolling, roll
-from ..selecting import Chosen, choose
-from ..wording import in_our_words
 from ..written import Written, written
+from .acting import Manner, change, manner
 from .group import Wait, app
+from .rolling import Rolling, roll
+from .selecting import Chosen, choose
+from .wording import in_our_words
 
 if TYPE_CHECKING:
     from ...fleet import Action, Resize

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..account import Accounts, accounts, journal
-from ..acting import Manner, act, awaited, change, manner
 from ..command import command, given
 from ..completing import complete_run
 from ..ending import Ending, Refusal, of_report
-from ..failing import told_failures
-from ..reporting import Page
-from ..rolling import Rolling, roll
-from ..telling import require_columns, tell
 from ..terminal import columns, say, shown
 from ..written import Form, Written, written
+from .acting import Manner, act, awaited, change, manner
+from .failing import told_failures
 from .group import RunId, Wait, app
+from .reporting import Page
+from .rolling import Rolling, roll
+from .telling import require_columns, tell
 
 if TYPE_CHECKING:
     from ...fleet import Finding, Journal, Report
@@ -41,7 +41,7 @@ def runs(out: Written = given(written, "Output")) -> int:
       aioseflow fleet runs
       aioseflow fleet runs --output json --columns run_id,state
     """
-    from ..runs import runs
+    from .runs import runs
 
     return runs(out)
 
@@ -96,7 +96,7 @@ def diff(
     Examples:
       aioseflow fleet diff 20261124T175849-4c7c22c0 last
     """
-    from ..differing import told_difference
+    from .differing import told_difference
 
     kept = journal()
     first, second = run_named(kept, before), run_named(kept, after)
@@ -245,7 +245,7 @@ def reconcile(
     Examples:
       aioseflow fleet reconcile last
     """
-    from ..rolling import seconds_of
+    from .rolling import seconds_of
 
     kept = journal()
     run_id = run_named(kept, run)
@@ -306,7 +306,7 @@ async def _report(kept: Journal, run_id: str) -> Report:
 
 def _tell(report: Report, out: Written) -> None:
     if out.form is Form.JSONL:
-        from ..telling import outcome_row
+        from .telling import outcome_row
 
         out.listing(map(outcome_row, report.outcomes), ())
         return

@@ -11,17 +11,17 @@ import typer
 
 from ...errors import InvalidArgument
 from ..account import Accounts, accounts, journal
-from ..acting import Manner, change, follow, manner, told_plan
 from ..command import command, given
 from ..ending import Ending, Refusal
-from ..rolling import Rolling, roll
-from ..selecting import Chosen, Note, choose
-from ..telling import require_columns
 from ..terminal import require_answerable, shown
 from ..written import Written, written
+from .acting import Manner, change, follow, manner, told_plan
 from .changes import Cpu, CpuShare, Memory, resized
 from .group import Wait, app
 from .past import of_accounts
+from .rolling import Rolling, roll
+from .selecting import Chosen, Note, choose
+from .telling import require_columns
 
 if TYPE_CHECKING:
     from ...fleet import Action, Plan

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..account import Accounts, accounts, journal
-from ..acting import act
 from ..command import command, given
-from ..reporting import Page
-from ..rolling import Rolling, roll
-from ..selecting import Chosen, choose
 from ..written import Written, written
+from .acting import act
 from .group import app
+from .reporting import Page
+from .rolling import Rolling, roll
+from .selecting import Chosen, choose
 
 if TYPE_CHECKING:
     from ...fleet import Fleet, Run

@@ -3,7 +3,8 @@
 from .bars import bar
 from .lines import Lines
 from .picture import Picture
-from .view import View, view
+from .showing import View
+from .view import view
 from .words import circumstances, standing
 
 __all__ = ["Lines", "Picture", "View", "bar", "circumstances", "standing", "view"]

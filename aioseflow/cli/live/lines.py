@@ -12,7 +12,7 @@ import attrs
 
 from ...fleet import Progress, Run
 from ..terminal import say, shown
-from .view import Showing
+from .showing import Showing
 from .words import circumstances, speed, standing
 
 _OFTEN: Final = 5.0

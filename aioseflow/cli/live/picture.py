@@ -16,7 +16,7 @@ from .bars import ASCII, LINES, Signs, bar
 from .choice import Choice
 from .row import Row, folded, padded
 from .screen import Screen
-from .view import Showing
+from .showing import Showing
 from .words import circumstances, discovery, duration, failure, outcomes, speed, underway
 
 _NAME: Final = 60  # columns that a name is cut to, whatever the width

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..terminal import columns, folded, say, shown
+from ..written import Form, Written
 from .telling import OUTCOME_COLUMNS, outcome_row, print_page
-from .terminal import columns, folded, say, shown
-from .written import Form, Written
 
 if TYPE_CHECKING:
-    from ..fleet import Outcome, Report
+    from ...fleet import Outcome, Report
 
 _SENTENCE = 400
 _RULE = "-"
@@ -18,7 +18,7 @@ _RULE = "-"
 
 def told_failures(report: Report, out: Written) -> None:
     """Write them to stdout."""
-    from ..fleet.report.page import NOT_AS_ASKED
+    from ...fleet.report.page import NOT_AS_ASKED
 
     bad = [outcome for outcome in report.outcomes if outcome.status in NOT_AS_ASKED]
     if out.form is not Form.TABLE or out.columns or out.sort:
@@ -32,8 +32,8 @@ def told_failures(report: Report, out: Written) -> None:
 
 
 def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
-    from ..fleet.report.names import clean
-    from ..fleet.report.page import NOT_AS_ASKED
+    from ...fleet.report.names import clean
+    from ...fleet.report.page import NOT_AS_ASKED
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
@@ -68,8 +68,8 @@ _DIFFERENT = 3
 
 def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
     """Every VM, by service, the names of many folded into one."""
-    from ..fleet.report.names import clean, fold
-    from ..fleet.report.wrap import wrapped
+    from ...fleet.report.names import clean, fold
+    from ...fleet.report.wrap import wrapped
 
     services: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in outcomes:

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from .account import Accounts
-from .terminal import columns, emit, is_terminal, shown
-from .written import Form, Written
+from ..account import Accounts
+from ..terminal import columns, emit, is_terminal, shown
+from ..written import Form, Written
 
 if TYPE_CHECKING:
     import queue
 
-    from ..fleet import Outcome, Report, Run
+    from ...fleet import Outcome, Report, Run
 
 OUTCOME_COLUMNS: Final = (
     "account",
@@ -61,15 +61,15 @@ def tell(report: Report, out: Written, who: Accounts) -> None:
 
 def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """An outcome under the names that it has in a report."""
-    from ..fleet.report.document import outcome_document
+    from ...fleet.report.document import outcome_document
 
     return outcome_document(outcome, values=True)
 
 
 def require_columns(out: Written) -> None:
     """Raise `Refusal` for columns that no outcome has: before a run, not after it."""
-    from ..fleet import Outcome
-    from .written.naming import check
+    from ...fleet import Outcome
+    from ..written.naming import check
 
     check([*out.columns, *([out.sort.removeprefix("-")] if out.sort else [])], (), Outcome)
     if out.form is Form.JSONL:
@@ -96,8 +96,8 @@ def page(report: Report, who: Accounts, width: int) -> str:
 
 
 def _page(report: Report, who: Accounts) -> None:
-    from .summary import usage_of
-    from .table import print_lines
+    from ..summary import usage_of
+    from ..table import print_lines
 
     if report.action == "usage" and (sizes := usage_of(report)).rows:
         sizes.print()
@@ -112,7 +112,7 @@ def print_page(text: str) -> None:
         return
     from rich.text import Text
 
-    from .table import console_of_stdout
+    from ..table import console_of_stdout
 
     console = console_of_stdout()
     with console.capture() as captured:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeAlias
 import attrs
 import typer
 
-from .completing import complete_service, complete_vm
-from .ending import Refusal
+from ..completing import complete_service, complete_vm
+from ..ending import Refusal
 from .rolling import size_of
 
 Services: TypeAlias = Annotated[

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .ending import Ending, Refusal
-from .terminal import say, shown
+from ..ending import Ending, Refusal
+from ..terminal import say, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..client import SeFlow
-    from ..fleet import Report
+    from ...client import SeFlow
+    from ...fleet import Report
 
 _LONGEST_PATH = 300
 
@@ -40,7 +40,7 @@ class Page:
 
     async def write(self, report: Report, clients: Sequence[SeFlow] = ()) -> None:
         """Write it; with ``clients`` traffic and power are read first, a few calls for each service."""
-        from ..pages import Facts, gather, write
+        from ...pages import Facts, gather, write
 
         facts = await gather(clients, report) if clients else Facts()
         try:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 import attrs
 import typer
 
-from .ending import Refusal
-from .terminal import shown
+from ..ending import Refusal
+from ..terminal import shown
 from .wording import in_our_words
 
 _DURATION: Final = re.compile(
@@ -27,7 +27,7 @@ class Rolling:
         """The keyword of `Fleet`'s methods. Raises `InvalidArgument`."""
         if not self.given:
             return {}
-        from ..fleet import Rollout
+        from ...fleet import Rollout
 
         with in_our_words():
             return {"rollout": Rollout(**self.given)}

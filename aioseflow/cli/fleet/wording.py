@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ..errors import InvalidArgument
+from ...errors import InvalidArgument
 
 _OPTIONS: Final = {
     'missing="ignore"': "--ignore-missing",

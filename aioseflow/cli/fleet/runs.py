@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import attrs
 
-from ..fleet import Journal, RunInfo, Status
-from . import account
-from .ending import Ending
-from .table import Column, Table, print_lines
-from .terminal import cells, columns, folded, is_terminal, say, shown
-from .written import Form, Written
+from ...fleet import Journal, RunInfo, Status
+from .. import account
+from ..ending import Ending
+from ..table import Column, Table, print_lines
+from ..terminal import cells, columns, folded, is_terminal, say, shown
+from ..written import Form, Written
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
 _LONGEST_ID = 200

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .table import print_lines
-from .written import Form, Written
+from ..table import print_lines
+from ..written import Form, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..fleet import Comparison, Outcome, Report
+    from ...fleet import Comparison, Outcome, Report
 
 _COLUMNS = ("account", "service_id", "vm_id", "vm_label", "what", "before", "after", "cause")
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import attrs
 import typer
 
-from ..errors import ConfigurationError, InvalidArgument
-from ..safety import Safety
-from . import collector, names
-from .account import Accounts, fleet_of, journal
-from .ending import Ending, Refusal, of_report
+from ...errors import ConfigurationError, InvalidArgument
+from ...safety import Safety
+from .. import collector, names
+from ..account import Accounts, fleet_of, journal
+from ..ending import Ending, Refusal, of_report
+from ..terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
+from ..written import Form, Written
 from .telling import command_name, require_columns, streamed, tell
-from .terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
 from .wording import in_our_words
-from .written import Form, Written
 
 if TYPE_CHECKING:
-    from ..fleet import Action, Fleet, Journal, Plan, Run, StalePlan
+    from ...fleet import Action, Fleet, Journal, Plan, Run, StalePlan
     from .reporting import Page
     from .selecting import Chosen
 
@@ -70,7 +70,7 @@ def change(
     kept = journal()
 
     def make(fleet: Fleet) -> Run:
-        from ..fleet import Run
+        from ...fleet import Run
 
         made = what(fleet)
         return made if isinstance(made, Run) else fleet.run(made, **arguments, note=note)
@@ -86,7 +86,7 @@ def change(
 
 def follow(plan: Plan, note: str, how: Manner, out: Written, kept: Journal, who: Accounts) -> int:
     """Run a plan, once it was looked at and confirmed."""
-    from ..fleet.plan_page import page
+    from ...fleet.plan_page import page
 
     require_something(plan)
     number = len(plan.targets)
@@ -114,9 +114,9 @@ def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def told_plan(plan: Plan, out: Written) -> int:
     """Write a plan to stdout."""
-    from ..fleet.plan_page import page
-    from .jsonable import dumps
-    from .table import print_lines
+    from ...fleet.plan_page import page
+    from ..jsonable import dumps
+    from ..table import print_lines
 
     if out.form is Form.TABLE and not out.columns:
         print_lines(page(plan, columns()).splitlines())
@@ -134,7 +134,7 @@ def told_plan(plan: Plan, out: Written) -> int:
 async def _plan(
     what: Callable[[Fleet], Action | Run], arguments: dict[str, Any], kept: Journal, who: Accounts
 ) -> Plan:
-    from ..fleet import Run
+    from ...fleet import Run
 
     async with who.fleet(kept) as fleet:
         made = what(fleet)
@@ -186,9 +186,9 @@ def act(
 async def _act(
     make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, page: Page | None
 ) -> int:
-    from ..fleet import StalePlan
-    from .live import view
-    from .steer import steered
+    from ...fleet import StalePlan
+    from ..live import view
+    from ..steer import steered
 
     async with who.clients(kept) as clients:
         collector.spare()
@@ -228,8 +228,8 @@ def _stale(error: StalePlan) -> Refusal:
 
 async def _tell_how_to_go_on(run: Run, kept: Journal, who: Accounts) -> None:
     """Say what goes on with a run that has not come to its end."""
-    from ..fleet import Status
-    from ..fleet.past import is_complete
+    from ...fleet import Status
+    from ...fleet.past import is_complete
 
     if run.report.ok:
         return

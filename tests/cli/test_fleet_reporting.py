@@ -22,7 +22,7 @@ def test_usage_is_measured_and_written_as_one_page(run: Run, panels: Panels, tmp
     assert done.exit_code == 0
     assert f"The page is in {page} (" in done.stderr
     text = page.read_text(encoding="utf-8")
-    assert text.startswith("<!DOCTYPE html>") or text.startswith("<!doctype html>")
+    assert text.startswith(("<!DOCTYPE html>", "<!doctype html>"))
     assert "Bandwidth against limit" in text
     assert "hunter2" not in text
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
@@ -77,7 +77,7 @@ def test_where_no_page_can_be_written_nothing_is_measured(
 def test_without_jinja2_the_extra_is_named_before_anything_is_measured(
     run: Run, panel: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aioseflow.cli.reporting.find_spec", lambda _: None)
+    monkeypatch.setattr("aioseflow.cli.fleet.reporting.find_spec", lambda _: None)
     refused = run("fleet", "usage", "--all", "--report", str(tmp_path / "usage.html"))
     assert (refused.exit_code, panel.requests) == (1, [])
     assert "pip install 'aioseflow[report]'" in refused.stderr
