@@ -73,8 +73,10 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function as typer reads it: with a parameter for each option, none for what they make."""
     taken = inspect.signature(function).parameters
     given = {name: one.default for name, one in taken.items() if isinstance(one.default, _Given)}
-    made = {name: each.make for name, each in given.items()}
-    options = {name: _shared_options(each.make, each.under) for name, each in given.items()}
+    if not given:
+        return function
+    made = {name: _spread_once(each.make) for name, each in given.items()}
+    options = {name: _shared_options(made[name], each.under) for name, each in given.items()}
     parameters: list[inspect.Parameter] = []
     for one in _options(function):
         parameters += options.get(one.name, [one])
@@ -90,9 +92,12 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return spreaded
 
 
+# What makes an object of options may itself be made of such; a dozen commands take the same.
+_spread_once: Final = functools.cache(spread)
+
+
 @functools.cache
 def _shared_options(make: Callable[..., Any], under: str) -> list[inspect.Parameter]:
-    # Of a dozen commands, each of which takes them.
     return _options(make, under)
 
 

@@ -97,6 +97,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, marker: Path) -> Pa
         ],
     )
     (tmp_path / "usage.html").write_text("")
+    for name, script in SCRIPTS.items():
+        (tmp_path / f"script.{name}").write_text(script)
     return tmp_path
 
 
@@ -111,6 +113,13 @@ def _ran(*command: str, where: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, cwd=where, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def _answers(written: str) -> list[list[str]]:
+    """The lines that a shell wrote before each form feed."""
+    *answers, rest = written.split("\f\n")
+    assert rest == ""
+    return [answer.splitlines() for answer in answers]
 
 
 def _at_terminal(*command: str, where: Path) -> Terminal:
@@ -203,56 +212,67 @@ def test_a_mistake_of_ours_prints_nothing_into_a_line(
 
 
 _BASH = """
-source <(aioseflow completion bash)
-COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=$2
-_aioseflow aioseflow
-(( ${#COMPREPLY[@]} )) && printf '%s\\n' "${COMPREPLY[@]}"
-:
+source script.bash
+COMP_TYPE=$1
+for COMP_LINE in "${@:2}"; do
+    COMP_POINT=${#COMP_LINE}
+    _aioseflow aioseflow
+    (( ${#COMPREPLY[@]} )) && printf '%s\\n' "${COMPREPLY[@]}"
+    printf '\\f\\n'
+done
 """
 
 
-def _bash(machine: Path, line: str, kind: int = 9) -> list[str]:
-    command = (_shell("bash"), "--norc", "--noprofile", "-c", _BASH, "bash", line, str(kind))
-    return _ran(*command, where=machine).splitlines()
+def _bash(machine: Path, *lines: str, kind: int = 9) -> list[list[str]]:
+    """What each line may become."""
+    command = (_shell("bash"), "--norc", "--noprofile", "-c", _BASH, "bash", str(kind), *lines)
+    return _answers(_ran(*command, where=machine))
 
 
 def test_bash_completes_commands_options_and_choices(machine: Path) -> None:
-    assert _bash(machine, "aioseflow flee") == ["fleet"]
-    assert _bash(machine, "aioseflow tried --sh") == ["--shell"]
-    assert _bash(machine, "aioseflow tried --shell z") == ["zsh"]
-    assert _bash(machine, "aioseflow tried --shell=z") == ["zsh"]
-    assert _bash(machine, "aioseflow tried --note ") == []
+    assert _bash(
+        machine,
+        "aioseflow flee",
+        "aioseflow tried --sh",
+        "aioseflow tried --shell z",
+        "aioseflow tried --shell=z",
+        "aioseflow tried --note ",
+    ) == [["fleet"], ["--shell"], ["zsh"], ["zsh"], []]
 
 
 def test_bash_lists_what_each_candidate_is_unless_it_inserts_all(machine: Path) -> None:
-    assert _bash(machine, "aioseflow tried --vm 33302/") == [
-        *("33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)")
+    several, one = "aioseflow tried --vm 33302/", "aioseflow tried --vm 33302/5001"
+    assert _bash(machine, several, one) == [
+        ["33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)"],
+        ["33302/5001"],
     ]
-    assert _bash(machine, "aioseflow tried --vm 33302/", kind=37) == ["33302/5001", "33302/5002"]
-    assert _bash(machine, "aioseflow tried --vm 33302/5001") == ["33302/5001"]
+    assert _bash(machine, several, kind=37) == [["33302/5001", "33302/5002"]]
 
 
 def test_bash_puts_the_id_in_the_place_of_a_label(machine: Path) -> None:
-    assert _bash(machine, "aioseflow tried --vm web-2") == ["33302/5002"]
-    # Of several nothing is put in place: they have nothing in common with the blank.
-    several = _bash(machine, "aioseflow tried --vm web")
-    assert several == ["33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)", " "]
-    assert _bash(machine, "aioseflow tried --vm web", kind=37) == []
+    assert _bash(machine, "aioseflow tried --vm web-2", "aioseflow tried --vm web") == [
+        ["33302/5002"],
+        # Of several nothing is put in place: they have nothing in common with the blank.
+        ["33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)", " "],
+    ]
+    assert _bash(machine, "aioseflow tried --vm web", kind=37) == [[]]
 
 
-@pytest.mark.parametrize("quote", ["", "'", '"'])
-def test_bash_executes_no_name_and_gives_it_back_whole(machine: Path, marker: Path, quote: str) -> None:
-    lines = _bash(machine, f"aioseflow tried --vm {quote}9/", kind=37)
-    # As if the line were sent.
-    back = {_ran(_shell("bash"), "-c", f"printf %s {quote}{line}{quote}", where=machine) for line in lines}
+def test_bash_executes_no_name_and_gives_it_back_whole(machine: Path, marker: Path) -> None:
+    quotes = ["", "'", '"']
+    answers = _bash(machine, *(f"aioseflow tried --vm {quote}9/" for quote in quotes), kind=37)
     expected = {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()}
-    # bash would expand an exclamation mark there.
-    assert back == {text for text in expected if quote != '"' or "!" not in text}
+    for quote, lines in zip(quotes, answers, strict=True):
+        # As if the lines were sent.
+        sent = "\n".join(f"printf '%s\\n' {quote}{line}{quote}" for line in lines)
+        back = _ran(_shell("bash"), "-c", sent, where=machine).splitlines()
+        # bash would expand an exclamation mark there.
+        assert set(back) == {text for text in expected if quote != '"' or "!" not in text}
     assert not marker.exists()
 
 
 def test_what_bash_shows_of_hostile_labels_is_plain_text(machine: Path, marker: Path) -> None:
-    listed = _bash(machine, "aioseflow tried --vm 33301/")
+    [listed] = _bash(machine, "aioseflow tried --vm 33301/")
     assert len(listed) == len(HOSTILE)
     assert all(line.startswith(f"33301/{4001 + number}  (") for number, line in enumerate(listed))
     assert all(line.isprintable() for line in listed)
@@ -260,42 +280,54 @@ def test_what_bash_shows_of_hostile_labels_is_plain_text(machine: Path, marker: 
 
 
 _ZSH = """
-autoload -Uz compinit && compinit -u -d "$HOME/dump"
-source <(aioseflow completion zsh)
+compdef() { : }
+source script.zsh
 compadd() { print -r -- "compadd $*"; print -rl -- "${(@)values}"; print -rl -- "${(@)texts}"; }
 _files() { print files; }
-words=("${(@)argv}") CURRENT=$#argv PREFIX=$argv[-1]
-_aioseflow || print nothing
+for line in "$@"; do
+    # Split as zsh does, with an empty last word behind a blank.
+    words=("${(@z)line}")
+    [[ $line == *' ' ]] && words+=('')
+    CURRENT=$#words PREFIX=$words[-1]
+    _aioseflow || print nothing
+    print '\\f'
+done
 """
 
 
-def _zsh(machine: Path, *words: str) -> list[str]:
-    return _ran(_shell("zsh"), "-f", "-c", _ZSH, "zsh", *words, where=machine).splitlines()
+def _zsh(machine: Path, *lines: str) -> list[list[str]]:
+    """What the completion of each line calls, or "nothing"."""
+    return _answers(_ran(_shell("zsh"), "-f", "-c", _ZSH, "zsh", *lines, where=machine))
 
 
 def test_zsh_completes_commands_options_and_choices(machine: Path) -> None:
-    assert _zsh(machine, "aioseflow", "flee")[1] == "fleet"
-    assert _zsh(machine, "aioseflow", "tried", "--sh")[1] == "--shell"
-    assert _zsh(machine, "aioseflow", "tried", "--shell", "z")[1] == "zsh"
-    assert _zsh(machine, "aioseflow", "tried", "--shell=z")[1] == "--shell=zsh"
-    assert _zsh(machine, "aioseflow", "tried", "--report", "us") == ["files"]
-    assert _zsh(machine, "aioseflow", "tried", "--note", "") == ["nothing"]
+    *added, files, note = _zsh(
+        machine,
+        "aioseflow flee",
+        "aioseflow tried --sh",
+        "aioseflow tried --shell z",
+        "aioseflow tried --shell=z",
+        "aioseflow tried --report us",
+        "aioseflow tried --note ",
+    )
+    assert [lines[1] for lines in added] == ["fleet", "--shell", "zsh", "--shell=zsh"]
+    assert (files, note) == (["files"], ["nothing"])
 
 
 def test_zsh_is_told_what_each_candidate_is_and_how_to_treat_them(machine: Path) -> None:
-    assert _zsh(machine, "aioseflow", "tried", "--vm", "33302/") == [
-        "compadd -V aioseflow -l -d texts -a values",
-        *("33302/5001", "33302/5002", "33302/5001  -- web-1, mail", "33302/5002  -- web-2, mail"),
-    ]
-    assert _zsh(machine, "aioseflow", "tried", "--vm", "web-2") == [
-        *("compadd -V aioseflow -l -d texts -U -a values", "33302/5002", "33302/5002  -- web-2, mail")
+    assert _zsh(machine, "aioseflow tried --vm 33302/", "aioseflow tried --vm web-2") == [
+        [
+            "compadd -V aioseflow -l -d texts -a values",
+            *("33302/5001", "33302/5002", "33302/5001  -- web-1, mail", "33302/5002  -- web-2, mail"),
+        ],
+        ["compadd -V aioseflow -l -d texts -U -a values", "33302/5002", "33302/5002  -- web-2, mail"],
     ]
 
 
 def test_zsh_executes_no_name(machine: Path, marker: Path) -> None:
-    added = _zsh(machine, "aioseflow", "tried", "--vm", "9/")
-    assert {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()} <= set(added)
-    assert all(line.isprintable() for line in _zsh(machine, "aioseflow", "tried", "--vm", "33301/"))
+    names, labels = _zsh(machine, "aioseflow tried --vm 9/", "aioseflow tried --vm 33301/")
+    assert {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()} <= set(names)
+    assert all(line.isprintable() for line in labels)
     assert not marker.exists()
 
 
@@ -332,40 +364,46 @@ def test_a_person_at_a_bash_presses_tab(machine: Path, marker: Path) -> None:
     assert not marker.exists()
 
 
-def _fish(machine: Path, line: str) -> list[str]:
-    program = "aioseflow completion fish | source; complete -C $argv[1]"
-    return _ran(_shell("fish"), "-N", "-c", program, line, where=machine).splitlines()
+_FISH = """
+aioseflow completion fish | source
+for line in $argv
+    complete -C $line
+    printf '\\f\\n'
+end
+"""
+
+
+def _fish(machine: Path, *lines: str) -> list[list[str]]:
+    """What each line may become: a word, or a word, a tab and what it is."""
+    return _answers(_ran(_shell("fish"), "-N", "-c", _FISH, *lines, where=machine))
 
 
 def test_fish_completes_commands_options_choices_and_files(machine: Path) -> None:
-    assert _fish(machine, "aioseflow flee")[0].startswith("fleet\t")
-    assert _fish(machine, "aioseflow tried --sh") == ["--shell"]
-    assert _fish(machine, "aioseflow tried --shell z") == ["zsh"]
-    assert _fish(machine, "aioseflow tried --shell=z") == ["--shell=zsh"]
-    assert [line.partition("\t")[0] for line in _fish(machine, "aioseflow tried --report us")] == [
-        "usage.html"
-    ]
-    assert _fish(machine, "aioseflow tried --note ") == []
-
-
-def test_fish_shows_what_each_candidate_is(machine: Path) -> None:
-    assert _fish(machine, "aioseflow tried --vm 33302/") == [
-        *("33302/5001\tweb-1, mail", "33302/5002\tweb-2, mail")
-    ]
-
-
-def test_fish_executes_no_name(machine: Path, marker: Path) -> None:
-    names = {line.partition("\t")[0] for line in _fish(machine, "aioseflow tried --vm 9/")}
-    assert names == {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()}
-    assert all(
-        text.isprintable()
-        for line in _fish(machine, "aioseflow tried --vm 33301/")
-        for text in line.split("\t")
+    answers = _fish(
+        machine,
+        "aioseflow flee",
+        "aioseflow tried --sh",
+        "aioseflow tried --shell z",
+        "aioseflow tried --shell=z",
+        "aioseflow tried --report us",
+        "aioseflow tried --note ",
     )
+    words = [[line.partition("\t")[0] for line in lines] for lines in answers]
+    assert words == [["fleet"], ["--shell"], ["zsh"], ["--shell=zsh"], ["usage.html"], []]
+
+
+def test_fish_shows_what_each_candidate_is_and_executes_no_name(machine: Path, marker: Path) -> None:
+    known, names, labels = _fish(
+        machine, *(f"aioseflow tried --vm {service}/" for service in ("33302", "9", "33301"))
+    )
+    assert known == ["33302/5001\tweb-1, mail", "33302/5002\tweb-2, mail"]
+    assert {line.partition("\t")[0] for line in names} == {
+        f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()
+    }
+    assert all(text.isprintable() for line in labels for text in line.split("\t"))
     assert not marker.exists()
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_scripts_are_right_by_their_shells(machine: Path, name: str) -> None:
-    (machine / "script").write_text(SCRIPTS[name])
-    assert _ran(_shell(name), "-n", "script", where=machine) == ""
+    assert _ran(_shell(name), "-n", f"script.{name}", where=machine) == ""

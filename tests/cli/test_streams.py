@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.terminals import Result
+from typer.main import get_command
 
 from aioseflow import __version__
-
-Run = Callable[..., Result]
+from aioseflow.cli.app import app
 
 _COMMAND = "import sys; sys.argv[0] = 'aioseflow'; from aioseflow.cli import main; main()"
 
 
-def _sh(line: str, *, descriptor: int = 2, **environment: str) -> tuple[int, str, str]:
+def _sh(line: str, descriptor: int = 2, /, **environment: str) -> tuple[int, str, str]:
     """Run a line of bash in which ``aioseflow`` is a function and a ``descriptor`` of ours is open."""
     program = f'aioseflow() {{ "$PYTHON" -c "$COMMAND" "$@"; }}; {line}'
     done = subprocess.run(
@@ -36,7 +34,7 @@ def test_a_pipe_that_nobody_reads_is_no_error(words: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        assert _sh(f"aioseflow {words} >&{writing}", descriptor=writing) == (0, "", "")
+        assert _sh(f"aioseflow {words} >&{writing}", writing) == (0, "", "")
     finally:
         os.close(writing)
 
@@ -102,11 +100,17 @@ def test_a_word_that_is_no_text_is_escaped() -> None:
     [({"COLUMNS": "40"}, 50), ({"COLUMNS": "200"}, 80), ({"TERM": "dumb"}, 80), ({"NO_COLOR": "1"}, 80)],
 )
 def test_help_is_plain_and_fits_whatever_the_terminal(
-    run: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], widest: int
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    widest: int,
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    shown = run("--help")
-    assert (shown.exit_code, shown.stderr) == (0, "")
-    assert "\x1b" not in shown.stdout
-    assert max(map(len, shown.stdout.splitlines())) <= widest
+    # Not by the fixture `run`, whose terminal is always 80 columns wide.
+    with pytest.raises(SystemExit) as ended:
+        get_command(app).main(["--help"], "aioseflow")
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.err) == (0, "")
+    assert "\x1b" not in shown.out
+    assert max(map(len, shown.out.splitlines())) <= widest

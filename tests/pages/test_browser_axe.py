@@ -14,6 +14,16 @@ from pages.extent import EVERYTHING
 from pages.opened import Page
 from pages.runs import Shown, empty, failed_stop, ok_usage
 
+Scheme = Literal["light", "dark"]
+
+_EACH: Final = itertools.product((failed_stop, ok_usage, empty), (1440, 360), ("light", "dark"))
+_FEW: Final = (
+    (failed_stop, 1440, "light"),
+    (failed_stop, 360, "dark"),
+    (ok_usage, 1440, "dark"),
+    (empty, 360, "light"),
+)
+_READ: Final = tuple(_EACH) if EVERYTHING else _FEW
 
 def test_axe_finds_what_is_wrong(axe: str, chromium: Browser, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.html"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
 from ..account import Accounts, accounts
@@ -19,22 +20,78 @@ from .wording import in_our_words
 if TYPE_CHECKING:
     from ...fleet import Action, Resize
 
-Memory: TypeAlias = Annotated[int | None, typer.Option("--memory", metavar="MB", help="So much memory.")]
-Cpu: TypeAlias = Annotated[int | None, typer.Option("--cpu", metavar="N", help="So many cores.")]
-CpuShare: TypeAlias = Annotated[
-    int | None, typer.Option("--cpu-share", metavar="PERCENT", help="So much of a core's time.")
-]
+
+@attrs.frozen
+class Change:
+    """A change that was asked for: of which VMs, how fast, with whose consent, told how."""
+
+    chosen: Chosen
+    rolling: Rolling
+    how: Manner
+    who: Accounts
+    out: Written
+
+    def make(self, action: Action, *, wait: bool = True) -> int:
+        """Plan it, ask, do it and tell; the exit code."""
+        options = self.rolling.arguments() | {"wait": wait}
+        return change(
+            lambda _: action,
+            self.chosen,
+            options,
+            name=action.name,
+            how=self.how,
+            who=self.who,
+            out=self.out,
+        )
 
 
-@command(app)
-def start(
+def asked(
     chosen: Chosen = given(choose, "Which VMs"),
     rolling: Rolling = given(roll, "How fast, and when to stop"),
-    wait: Wait = True,
     how: Manner = given(manner, "Asking first"),
     who: Accounts = given(accounts, "Account"),
     out: Written = given(written, "Output"),
-) -> int:
+) -> Change:
+    """What the options of every change ask for."""
+    return Change(chosen, rolling, how, who, out)
+
+
+@attrs.frozen
+class Sizes:
+    """What a resize gives, as far as it was said."""
+
+    memory: int | None = None
+    cpu: int | None = None
+    cpu_share: int | None = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether any was."""
+        return (self.memory, self.cpu, self.cpu_share) != (None, None, None)
+
+    def action(self) -> Resize:
+        """The action. Raises `Refusal` and `InvalidArgument`."""
+        from ...fleet import Resize
+
+        if not self.are_given:
+            raise Refusal("say what to resize to: --memory, --cpu, --cpu-share or several of them")
+        with in_our_words():
+            return Resize(memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share)
+
+
+def sizes(
+    memory: Annotated[int | None, typer.Option("--memory", metavar="MB", help="So much memory.")] = None,
+    cpu: Annotated[int | None, typer.Option("--cpu", metavar="N", help="So many cores.")] = None,
+    cpu_share: Annotated[
+        int | None, typer.Option("--cpu-share", metavar="PERCENT", help="So much of a core's time.")
+    ] = None,
+) -> Sizes:
+    """What the options of a resize give."""
+    return Sizes(memory, cpu, cpu_share)
+
+
+@command(app)
+def start(asked: Change = given(asked), wait: Wait = True) -> int:
     """Power on; what runs already is left alone.
 
     \b
@@ -43,18 +100,11 @@ def start(
     """
     from ...fleet import Start
 
-    return _change(Start(), chosen, rolling, wait, how, who, out)
+    return asked.make(Start(), wait=wait)
 
 
 @command(app)
-def stop(
-    chosen: Chosen = given(choose, "Which VMs"),
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
-    wait: Wait = True,
-    how: Manner = given(manner, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
-) -> int:
+def stop(asked: Change = given(asked), wait: Wait = True) -> int:
     """Power off; what is off already is left alone.
 
     \b
@@ -64,21 +114,15 @@ def stop(
     """
     from ...fleet import Stop
 
-    return _change(Stop(), chosen, rolling, wait, how, who, out)
+    return asked.make(Stop(), wait=wait)
 
 
 @command(app)
-def reboot(
-    chosen: Chosen = given(choose, "Which VMs"),
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
-    how: Manner = given(manner, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
-) -> int:
+def reboot(asked: Change = given(asked)) -> int:
     """Reboot what runs, each at most once.
 
-    What is off is not attempted. A reboot leaves no trace to read: changed means that the panel took
-    it, and a lost answer is unknown.
+    What is off is not attempted. A reboot leaves no trace to read: changed means that the panel took it,
+    and a lost answer is unknown.
 
     \b
     Examples:
@@ -86,21 +130,11 @@ def reboot(
     """
     from ...fleet import Reboot
 
-    return _change(Reboot(), chosen, rolling, True, how, who, out)
+    return asked.make(Reboot())
 
 
 @command(app)
-def resize(
-    memory: Memory = None,
-    cpu: Cpu = None,
-    cpu_share: CpuShare = None,
-    chosen: Chosen = given(choose, "Which VMs"),
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
-    wait: Wait = True,
-    how: Manner = given(manner, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
-) -> int:
+def resize(sizes: Sizes = given(sizes), asked: Change = given(asked), wait: Wait = True) -> int:
     """Give each VM memory, cores or a CPU share.
 
     What has them already is left alone.
@@ -109,28 +143,11 @@ def resize(
     Examples:
       aioseflow fleet resize --memory 4096 --where 'memory < 4096'
     """
-    return _change(resized(memory, cpu, cpu_share), chosen, rolling, wait, how, who, out)
-
-
-def resized(memory: int | None, cpu: int | None, cpu_share: int | None) -> Resize:
-    """The resize that the options ask for. Raises `Refusal` and `InvalidArgument`."""
-    from ...fleet import Resize
-
-    if memory is None and cpu is None and cpu_share is None:
-        raise Refusal("say what to resize to: --memory, --cpu, --cpu-share or several of them")
-    with in_our_words():
-        return Resize(memory=memory, cpu=cpu, cpu_share=cpu_share)
+    return asked.make(sizes.action(), wait=wait)
 
 
 @command(app)
-def destroy(
-    chosen: Chosen = given(choose, "Which VMs"),
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
-    wait: Wait = True,
-    how: Manner = given(manner, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
-) -> int:
+def destroy(asked: Change = given(asked), wait: Wait = True) -> int:
     """Destroy VMs with all their data, for good.
 
     Their number has to be typed, or --yes given.
@@ -141,17 +158,4 @@ def destroy(
     """
     from ...fleet import Destroy
 
-    return _change(Destroy(), chosen, rolling, wait, how, who, out)
-
-
-def _change(
-    action: Action,
-    chosen: Chosen,
-    rolling: Rolling,
-    wait: bool,
-    how: Manner,
-    who: Accounts,
-    out: Written,
-) -> int:
-    options = rolling.arguments() | {"wait": wait}
-    return change(lambda _: action, chosen, options, name=action.name, how=how, who=who, out=out)
+    return asked.make(Destroy(), wait=wait)

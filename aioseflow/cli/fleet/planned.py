@@ -16,7 +16,7 @@ from ..ending import Ending, Refusal
 from ..terminal import require_answerable, shown
 from ..written import Written, written
 from .acting import Manner, change, follow, manner, told_plan
-from .changes import Cpu, CpuShare, Memory, resized
+from .changes import Sizes, sizes
 from .group import Wait, app
 from .past import of_accounts
 from .rolling import Rolling, roll
@@ -42,12 +42,8 @@ class What(enum.StrEnum):
 
 @command(app)
 def plan(
-    what: Annotated[
-        What, typer.Argument(metavar="ACTION", help="start, stop, reboot, resize, destroy, usage.")
-    ],
-    memory: Memory = None,
-    cpu: Cpu = None,
-    cpu_share: CpuShare = None,
+    what: Annotated[What, typer.Argument(metavar="ACTION", help="What to plan.")],
+    sizes: Sizes = given(sizes, "What to resize to"),
     chosen: Chosen = given(choose, "Which VMs"),
     rolling: Rolling = given(roll, "How fast, and when to stop"),
     wait: Wait = True,
@@ -64,18 +60,18 @@ def plan(
       aioseflow fleet plan stop --all --max-unavailable 10%
       aioseflow fleet plan reboot --service 33301 --output json > plan.json
     """
-    action = _action(what, memory, cpu, cpu_share)
+    action = _action(what, sizes)
     options = rolling.arguments() | {"wait": wait}
     how = Manner(dry_run=True)
     return change(lambda _: action, chosen, options, name=f"plan {what}", how=how, who=who, out=out)
 
 
-def _action(what: What, memory: int | None, cpu: int | None, cpu_share: int | None) -> Action:
+def _action(what: What, sizes: Sizes) -> Action:
     from ... import fleet
 
     if what is What.RESIZE:
-        return resized(memory, cpu, cpu_share)
-    if memory is not None or cpu is not None or cpu_share is not None:
+        return sizes.action()
+    if sizes.are_given:
         raise Refusal(f"--memory, --cpu and --cpu-share are for resize, not for {what}")
     kinds: dict[What, type[Action]] = {
         What.START: fleet.Start,
