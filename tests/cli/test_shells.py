@@ -9,10 +9,12 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cli.terminals import Terminal
+from cli.tried import PROGRAM, asking
 
 from aioseflow.cli.menu import MENU
 from aioseflow.cli.names import Named, remember
@@ -31,34 +33,6 @@ HOSTILE = (
     "!!",
 )
 
-# A command of its own, so that this is about the shells and not about what the commands take today.
-_PROGRAM = """#!{python}
-import sys, types
-sys.argv[0] = "aioseflow"
-if len(sys.argv) > 2:
-    from pathlib import Path
-    from typing import Annotated
-    import typer
-    from aioseflow.cli import completing, menu
-    app = typer.Typer(rich_markup_mode=None)
-    @app.command()
-    def tried(
-        vm: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_vm)] = None,
-        service: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_service)] = None,
-        shell: Annotated[completing.Shell, typer.Option()] = completing.Shell.BASH,
-        report: Annotated[Path | None, typer.Option()] = None,
-        note: str = "",
-    ) -> int:
-        return 0
-    module = types.ModuleType("aioseflow.cli.tried")
-    module.app = app
-    sys.modules[module.__name__] = module
-    menu.MENU["Tests"] = {{"tried": menu.Entry("tried:app", "")}}
-from aioseflow.cli import main
-main()
-"""
-
-
 _OWN_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -74,13 +48,13 @@ def marker(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, marker: Path) -> Path:
-    """A home with the program in its path, and a cache with hostile names."""
+    """A home with the program in its path, the scripts, and a cache with hostile names."""
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "aioseflow"
-    program.write_text(_PROGRAM.format(python=sys.executable))
+    program.write_text(PROGRAM)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, Path(__file__).parents[1:3])))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("AIOSEFLOW_CACHE", str(tmp_path / "cache"))
@@ -100,6 +74,14 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, marker: Path) -> Pa
     for name, script in SCRIPTS.items():
         (tmp_path / f"script.{name}").write_text(script)
     return tmp_path
+
+
+@pytest.fixture
+def quick(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The machine with a program that has its answers from this process, which need not start any more."""
+    with asking(monkeypatch) as program:
+        (machine / "bin" / "aioseflow").write_text(program)
+        yield machine
 
 
 def _shell(name: str) -> str:
@@ -229,9 +211,9 @@ def _bash(machine: Path, *lines: str, kind: int = 9) -> list[list[str]]:
     return _answers(_ran(*command, where=machine))
 
 
-def test_bash_completes_commands_options_and_choices(machine: Path) -> None:
+def test_bash_completes_commands_options_and_choices(quick: Path) -> None:
     assert _bash(
-        machine,
+        quick,
         "aioseflow flee",
         "aioseflow tried --sh",
         "aioseflow tried --shell z",
@@ -240,39 +222,39 @@ def test_bash_completes_commands_options_and_choices(machine: Path) -> None:
     ) == [["fleet"], ["--shell"], ["zsh"], ["zsh"], []]
 
 
-def test_bash_lists_what_each_candidate_is_unless_it_inserts_all(machine: Path) -> None:
+def test_bash_lists_what_each_candidate_is_unless_it_inserts_all(quick: Path) -> None:
     several, one = "aioseflow tried --vm 33302/", "aioseflow tried --vm 33302/5001"
-    assert _bash(machine, several, one) == [
+    assert _bash(quick, several, one) == [
         ["33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)"],
         ["33302/5001"],
     ]
-    assert _bash(machine, several, kind=37) == [["33302/5001", "33302/5002"]]
+    assert _bash(quick, several, kind=37) == [["33302/5001", "33302/5002"]]
 
 
-def test_bash_puts_the_id_in_the_place_of_a_label(machine: Path) -> None:
-    assert _bash(machine, "aioseflow tried --vm web-2", "aioseflow tried --vm web") == [
+def test_bash_puts_the_id_in_the_place_of_a_label(quick: Path) -> None:
+    assert _bash(quick, "aioseflow tried --vm web-2", "aioseflow tried --vm web") == [
         ["33302/5002"],
         # Of several nothing is put in place: they have nothing in common with the blank.
         ["33302/5001  (web-1, mail)", "33302/5002  (web-2, mail)", " "],
     ]
-    assert _bash(machine, "aioseflow tried --vm web", kind=37) == [[]]
+    assert _bash(quick, "aioseflow tried --vm web", kind=37) == [[]]
 
 
-def test_bash_executes_no_name_and_gives_it_back_whole(machine: Path, marker: Path) -> None:
+def test_bash_executes_no_name_and_gives_it_back_whole(quick: Path, marker: Path) -> None:
     quotes = ["", "'", '"']
-    answers = _bash(machine, *(f"aioseflow tried --vm {quote}9/" for quote in quotes), kind=37)
+    answers = _bash(quick, *(f"aioseflow tried --vm {quote}9/" for quote in quotes), kind=37)
     expected = {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()}
     for quote, lines in zip(quotes, answers, strict=True):
         # As if the lines were sent.
         sent = "\n".join(f"printf '%s\\n' {quote}{line}{quote}" for line in lines)
-        back = _ran(_shell("bash"), "-c", sent, where=machine).splitlines()
+        back = _ran(_shell("bash"), "-c", sent, where=quick).splitlines()
         # bash would expand an exclamation mark there.
         assert set(back) == {text for text in expected if quote != '"' or "!" not in text}
     assert not marker.exists()
 
 
-def test_what_bash_shows_of_hostile_labels_is_plain_text(machine: Path, marker: Path) -> None:
-    [listed] = _bash(machine, "aioseflow tried --vm 33301/")
+def test_what_bash_shows_of_hostile_labels_is_plain_text(quick: Path, marker: Path) -> None:
+    [listed] = _bash(quick, "aioseflow tried --vm 33301/")
     assert len(listed) == len(HOSTILE)
     assert all(line.startswith(f"33301/{4001 + number}  (") for number, line in enumerate(listed))
     assert all(line.isprintable() for line in listed)
@@ -300,9 +282,9 @@ def _zsh(machine: Path, *lines: str) -> list[list[str]]:
     return _answers(_ran(_shell("zsh"), "-f", "-c", _ZSH, "zsh", *lines, where=machine))
 
 
-def test_zsh_completes_commands_options_and_choices(machine: Path) -> None:
+def test_zsh_completes_commands_options_and_choices(quick: Path) -> None:
     *added, files, note = _zsh(
-        machine,
+        quick,
         "aioseflow flee",
         "aioseflow tried --sh",
         "aioseflow tried --shell z",
@@ -314,8 +296,8 @@ def test_zsh_completes_commands_options_and_choices(machine: Path) -> None:
     assert (files, note) == (["files"], ["nothing"])
 
 
-def test_zsh_is_told_what_each_candidate_is_and_how_to_treat_them(machine: Path) -> None:
-    assert _zsh(machine, "aioseflow tried --vm 33302/", "aioseflow tried --vm web-2") == [
+def test_zsh_is_told_what_each_candidate_is_and_how_to_treat_them(quick: Path) -> None:
+    assert _zsh(quick, "aioseflow tried --vm 33302/", "aioseflow tried --vm web-2") == [
         [
             "compadd -V aioseflow -l -d texts -a values",
             *("33302/5001", "33302/5002", "33302/5001  -- web-1, mail", "33302/5002  -- web-2, mail"),
@@ -324,8 +306,8 @@ def test_zsh_is_told_what_each_candidate_is_and_how_to_treat_them(machine: Path)
     ]
 
 
-def test_zsh_executes_no_name(machine: Path, marker: Path) -> None:
-    names, labels = _zsh(machine, "aioseflow tried --vm 9/", "aioseflow tried --vm 33301/")
+def test_zsh_executes_no_name(quick: Path, marker: Path) -> None:
+    names, labels = _zsh(quick, "aioseflow tried --vm 9/", "aioseflow tried --vm 33301/")
     assert {f"9/{text.format(marker)}" for text in HOSTILE if text.isprintable()} <= set(names)
     assert all(line.isprintable() for line in labels)
     assert not marker.exists()
@@ -365,7 +347,7 @@ def test_a_person_at_a_bash_presses_tab(machine: Path, marker: Path) -> None:
 
 
 _FISH = """
-aioseflow completion fish | source
+source script.fish
 for line in $argv
     complete -C $line
     printf '\\f\\n'
@@ -378,9 +360,9 @@ def _fish(machine: Path, *lines: str) -> list[list[str]]:
     return _answers(_ran(_shell("fish"), "-N", "-c", _FISH, *lines, where=machine))
 
 
-def test_fish_completes_commands_options_choices_and_files(machine: Path) -> None:
+def test_fish_completes_commands_options_choices_and_files(quick: Path) -> None:
     answers = _fish(
-        machine,
+        quick,
         "aioseflow flee",
         "aioseflow tried --sh",
         "aioseflow tried --shell z",
@@ -392,9 +374,9 @@ def test_fish_completes_commands_options_choices_and_files(machine: Path) -> Non
     assert words == [["fleet"], ["--shell"], ["zsh"], ["--shell=zsh"], ["usage.html"], []]
 
 
-def test_fish_shows_what_each_candidate_is_and_executes_no_name(machine: Path, marker: Path) -> None:
+def test_fish_shows_what_each_candidate_is_and_executes_no_name(quick: Path, marker: Path) -> None:
     known, names, labels = _fish(
-        machine, *(f"aioseflow tried --vm {service}/" for service in ("33302", "9", "33301"))
+        quick, *(f"aioseflow tried --vm {service}/" for service in ("33302", "9", "33301"))
     )
     assert known == ["33302/5001\tweb-1, mail", "33302/5002\tweb-2, mail"]
     assert {line.partition("\t")[0] for line in names} == {

@@ -15,23 +15,24 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 _READY = "return !document.getElementById('vms') || document.documentElement.dataset.ready === '1'"
-_WATCH = """
-window.loaded ??= new Set();
-document.addEventListener("load", (event) => window.loaded.add(event.target), true);
-return arguments[0].querySelector("button.open");
-"""
-# One call that waits in the page: asking again and again from outside takes longer than the frames do.
-_SHOWN = """
+# All in one call: a driver that clicks, and asks again and again, takes longer than the frames do.
+_SHOW = """
 const [row, done] = arguments;
+const loaded = new Set();
+const note = (event) => loaded.add(event.target);
 function look() {
   const slots = [...row.nextElementSibling.querySelectorAll(".slot")];
   const frames = slots.flatMap((slot) => [...slot.querySelectorAll("iframe")]);
-  if (slots.every((slot) => slot.childElementCount) && frames.every((frame) => window.loaded.has(frame))) {
+  if (slots.every((slot) => slot.childElementCount) && frames.every((frame) => loaded.has(frame))) {
+    document.removeEventListener("load", note, true);
     done(frames);
   } else {
     setTimeout(look, 2);
   }
 }
+document.addEventListener("load", note, true);
+row.scrollIntoView();
+row.querySelector("button.open").click();
 look();
 """
 _HARMLESS = """
@@ -104,9 +105,9 @@ class Page:
         raise AssertionError(f"Tab does not reach {selector}")
 
     def show(self, row: WebElement) -> list[WebElement]:
-        """Open a row, wait until the frames in it have loaded, and give them."""
-        self.browser.run(_WATCH, row).click()
-        frames: list[WebElement] = self.browser.driver.execute_async_script(_SHOWN, row)
+        """Scroll to a row, open it, wait until the frames in it have loaded, and give them."""
+        self.browser.driver.switch_to.default_content()
+        frames: list[WebElement] = self.browser.driver.execute_async_script(_SHOW, row)
         return frames
 
     @contextlib.contextmanager

@@ -44,8 +44,8 @@ class Shown:
         return render(self.report, bandwidth=self.bandwidth, power=self.power)
 
 
-def a_usage_run(graphs: Iterable[str], **facts: Any) -> Shown:
-    """A run that read usage: each VM has one of the graphs, three times."""
+def a_usage_run(graphs: Iterable[str | tuple[str, str, str]], **facts: Any) -> Shown:
+    """A run that read usage: each VM has three graphs, or one of them three times."""
     outcomes = [
         an_outcome(number, Status.UNCHANGED, value=usage(html), **{"action": "usage", **facts})
         for number, html in enumerate(graphs, 1)
@@ -53,9 +53,11 @@ def a_usage_run(graphs: Iterable[str], **facts: Any) -> Shown:
     return Shown(report=a_report(*outcomes, action="usage"))
 
 
-def usage(html: str) -> UsageGraphs:
-    """A VM's graphs, all the same."""
-    return UsageGraphs(**{kind: UntrustedHtml(kind, html) for kind in ("cpu", "net", "disk")})
+def usage(html: str | tuple[str, str, str]) -> UsageGraphs:
+    """A VM's graphs, of processor, network and disk, or one for all of these."""
+    each = (html,) * 3 if isinstance(html, str) else html
+    kinds = zip(("cpu", "net", "disk"), each, strict=True)
+    return UsageGraphs(**{kind: UntrustedHtml(kind, graph) for kind, graph in kinds})
 
 
 def failed_stop(vms: int = 300) -> Shown:

@@ -25,6 +25,7 @@ _FEW: Final = (
 )
 _READ: Final = tuple(_EACH) if EVERYTHING else _FEW
 
+
 def test_axe_finds_what_is_wrong(axe: str, chromium: Browser, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.html"
     wrong.write_text('<!doctype html><title>wrong</title><body><img src="data:,"><p style="color:#ddd">pale')

@@ -96,7 +96,7 @@ def test_a_status_is_chosen_with_the_space_bar(chromium: Browser, tmp_path: Path
     assert page.matching == "45 VMs"
 
 
-def test_enter_opens_a_row_and_closes_it(chromium: Browser, tmp_path: Path) -> None:
+def test_enter_or_a_click_opens_a_row_and_closes_it(chromium: Browser, tmp_path: Path) -> None:
     page = Page.open(chromium, ok_usage(10), tmp_path)
     opener = page.focus("#vms button.open")
     assert chromium.find_all("iframe") == []
@@ -110,6 +110,10 @@ def test_enter_opens_a_row_and_closes_it(chromium: Browser, tmp_path: Path) -> N
     page.press(Keys.ENTER)
     assert opener.get_attribute("aria-expanded") == "false"
     assert chromium.find_all("iframe") == []
+    opener.click()
+    assert opener.get_attribute("aria-expanded") == "true"
+    opener.click()
+    assert opener.get_attribute("aria-expanded") == "false"
 
 
 def test_what_has_the_focus_can_be_seen(chromium: Browser, tmp_path: Path) -> None:

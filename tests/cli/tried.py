@@ -1,0 +1,89 @@
+"""`aioseflow tried`, for tests that are about shells and not about what the commands take today."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aioseflow.cli import app as outermost
+from aioseflow.cli import completing
+from aioseflow.cli.menu import Entry
+from aioseflow.cli.shells import answer
+
+if TYPE_CHECKING:
+    import pytest
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def tried(
+    vm: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_vm)] = None,
+    service: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_service)] = None,
+    shell: Annotated[completing.Shell, typer.Option()] = completing.Shell.BASH,
+    report: Annotated[Path | None, typer.Option()] = None,
+    note: str = "",
+) -> int:
+    """Take what is to be completed."""
+    return 0
+
+
+def enlist(put: Callable[[Any, str, Any], None]) -> None:
+    """Put it among the commands with ``put(mapping, key, value)``."""
+    put(sys.modules, "aioseflow.cli.tried", sys.modules[__name__])
+    put(outermost._ENTRIES, "tried", Entry("tried:app", ""))
+
+
+PROGRAM = f"""#!{sys.executable}
+import operator, sys
+sys.argv[0] = "aioseflow"
+if len(sys.argv) > 2:
+    from cli.tried import enlist
+    enlist(operator.setitem)
+from aioseflow.cli import main
+main()
+"""
+"""The text of the program, which finds this module by its PYTHONPATH."""
+
+# Python takes a hundredth of a second to start where it need not look for packages.
+_ASKING = """#!{python} -IS
+import _socket, os, sys
+connection = _socket.socket()
+connection.connect(("127.0.0.1", {port}))
+connection.sendall(os.fsencode("\\0".join(sys.argv[1:])))
+connection.shutdown(_socket.SHUT_WR)
+while data := connection.recv(65536):
+    sys.stdout.buffer.write(data)
+"""
+
+
+class _Answering(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        words = os.fsdecode(self.rfile.read()).split("\0")
+        assert words.pop(0) == "__complete"
+        with contextlib.redirect_stdout(io.StringIO()) as written:
+            assert answer(words) == 0
+        self.wfile.write(os.fsencode(written.getvalue()))
+
+
+@contextlib.contextmanager
+def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The text of a program that has its answers from this process, which need not start any more."""
+    enlist(monkeypatch.setitem)
+    with socketserver.TCPServer(("127.0.0.1", 0), _Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield _ASKING.format(python=sys.executable, port=server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()
