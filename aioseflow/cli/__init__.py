@@ -24,7 +24,7 @@ def main() -> None:
             with suppress(OSError):
                 sys.exit(_version())
         if words[:1] == ["__complete"]:
-            from .shells import answer
+            from .completion.shells import answer
 
             sys.exit(answer(words[1:]))
         missing = [name for name in ("typer", "rich", "platformdirs") if find_spec(name) is None]

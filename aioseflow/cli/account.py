@@ -1,20 +1,16 @@
-"""The accounts that a command is for, and the journal in which the command line keeps every run."""
+"""The accounts that a command is for."""
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
 
-from ..errors import ConfigurationError
-from .completing import complete_profile
-from .ending import Ending, Refusal
+from .completion.candidates import complete_profile
+from .ending import Refusal
 from .terminal import shown
 
 if TYPE_CHECKING:
@@ -23,36 +19,7 @@ if TYPE_CHECKING:
     from ..fleet import Fleet, Journal
     from .profiles.profile import Profile
 
-_VARIABLE = "AIOSEFLOW_JOURNAL"
 _LONGEST_PATH = 300
-
-
-def journal() -> Journal:
-    """The journal that ``AIOSEFLOW_JOURNAL`` names, or ``runs.sqlite`` in the user's folder for state.
-
-    Its directory is made if it is missing, for its owner only. Raises `Refusal` where it cannot be.
-    """
-    from ..fleet import Journal
-
-    path = os.environ.get(_VARIABLE) or _default()
-    try:
-        kept = Journal(path)
-        kept.path.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-    except ConfigurationError as error:
-        raise Refusal(f"{error} ({_VARIABLE} says which)", Ending.ERROR) from None
-    except OSError as error:
-        raise Refusal(
-            f"the directory of the journal {shown(os.fspath(path), _LONGEST_PATH)} cannot be made "
-            f"({error.strerror or error}), so nothing was sent; name another file with {_VARIABLE}",
-            Ending.ERROR,
-        ) from None
-    return kept
-
-
-def _default() -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("aioseflow") / "runs.sqlite"
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ import typer
 
 from .account import Accounts, accounts
 from .command import command, given
-from .completing import complete_call
+from .completion.candidates import complete_call
 from .ending import Ending, Refusal
 from .nouns.facts import by_whom
 from .table import print_lines

@@ -38,7 +38,7 @@ MENU: Final[dict[str, dict[str, Entry]]] = {
     "For scripts": {
         "api": Entry("api:app", "Make any call of the API and print its answer."),
         "schema": Entry("schema:app", "The JSON Schema of what --output json prints."),
-        "completion": Entry("completing:app", "The completion script for bash, zsh or fish."),
+        "completion": Entry("completion.command:app", "The completion script for bash, zsh or fish."),
     },
     "To try it": {
         "demo": Entry("demo:app", "See it work: a fleet acted on through faults."),

@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
+from contextlib import suppress
 from typing import TextIO
 
 from .ending import Ending, Refusal
@@ -34,8 +35,13 @@ def cells(text: str) -> int:
 
 
 def columns() -> int:
-    """The width to write for: the terminal's, or 80."""
-    return max(40, shutil.get_terminal_size().columns)
+    """The width to write for: that of the terminal of stdout, else of stderr, or 80."""
+    fallback = (80, 24)
+    if not is_terminal(sys.stdout) and is_terminal(sys.stderr):
+        # What is said is read there, wherever the data go.
+        with suppress(OSError):
+            fallback = os.get_terminal_size(sys.stderr.fileno())
+    return max(40, shutil.get_terminal_size(fallback).columns)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from aioseflow.cli import account
 from aioseflow.cli.account import Accounts, Identity, accounts
 from aioseflow.cli.ending import Ending, Refusal
+from aioseflow.cli.journal import journal
 from aioseflow.cli.profiles import passwords, store
 from aioseflow.cli.profiles.profile import Place, Profile, is_name
 from aioseflow.config import DEFAULT_BASE_URL, Credentials
@@ -263,7 +264,7 @@ async def test_two_profiles_are_one_fleet_of_two_panels() -> None:
         _made("first", one.username, one.url, password=one.password)
         _made("second", two.username, two.url, Place.FILE, two.password)
         chosen = Accounts(("first", "second"))
-        async with chosen.fleet(account.journal()) as fleet:
+        async with chosen.fleet(journal()) as fleet:
             report = await fleet.stop(wait=False)
         assert report.ok
         assert {outcome.account for outcome in report.outcomes} == set(chosen.labels())
@@ -273,7 +274,7 @@ async def test_two_profiles_are_one_fleet_of_two_panels() -> None:
 async def test_the_fleet_of_one_profile_is_its_clients_own() -> None:
     async with Sandbox(services=1, vms_per_service=2) as panel:
         _made("default", panel.username, panel.url, password=panel.password)
-        async with Accounts().fleet(account.journal()) as fleet:
+        async with Accounts().fleet(journal()) as fleet:
             report = await fleet.stop(wait=False)
         assert (report.ok, panel.effect_count("stop")) == (True, 2)
 

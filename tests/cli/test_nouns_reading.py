@@ -12,7 +12,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from cli.terminals import Result, Terminal, visible
 
-from aioseflow.cli import names
+from aioseflow.cli.completion import names
 from aioseflow.cli.profiles import passwords, store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox

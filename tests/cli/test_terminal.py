@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cli.terminals import Terminal, visible
 
 from aioseflow.cli import terminal
 from aioseflow.cli.ending import Ending, Refusal
 from aioseflow.cli.terminal import cells, columns, complain, confirm, emit, folded, say, shown
+
+Spawn = Callable[..., Terminal]
 
 _ANSI = "\x1b[2J\x1b]0;owned\x07"
 
@@ -137,3 +141,12 @@ def test_ctrl_c_at_the_question_sends_nothing(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(Refusal, match="nothing was sent") as refused:
         confirm("stop: 3 VMs", "Go on?")
     assert refused.value.ending is Ending.INTERRUPTED
+
+
+def test_what_is_said_fits_the_terminal_where_the_data_go_elsewhere(spawn: Spawn, tmp_path: Path) -> None:
+    with (tmp_path / "data").open("wb") as data:
+        terminal = spawn("fleet", "stop", "--vm", "1", "--vm", "33301/4001", columns=50, stdout=data)
+        _, written = terminal.finish()
+    lines = visible(written).splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 50

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aioseflow.cli import app as outermost
-from aioseflow.cli import completing
+from aioseflow.cli.completion.candidates import complete_service, complete_vm
+from aioseflow.cli.completion.command import Shell
+from aioseflow.cli.completion.shells import answer
 from aioseflow.cli.menu import Entry
-from aioseflow.cli.shells import answer
 
 if TYPE_CHECKING:
     import pytest
@@ -27,9 +28,9 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def tried(
-    vm: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_vm)] = None,
-    service: Annotated[list[str] | None, typer.Option(autocompletion=completing.complete_service)] = None,
-    shell: Annotated[completing.Shell, typer.Option()] = completing.Shell.BASH,
+    vm: Annotated[list[str] | None, typer.Option(autocompletion=complete_vm)] = None,
+    service: Annotated[list[str] | None, typer.Option(autocompletion=complete_service)] = None,
+    shell: Annotated[Shell, typer.Option()] = Shell.BASH,
     report: Annotated[Path | None, typer.Option()] = None,
     note: str = "",
 ) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...__about__ import __version__
 from ...errors import SeFlowError
-from .. import account
+from .. import journal as kept_journal
 from ..ending import Refusal
 from .verdict import Check, Verdict, told
 
@@ -53,7 +53,7 @@ def _version(name: str) -> str:
 async def journal() -> Check:
     """Whether the journal of runs can be written and read; none is made."""
     try:
-        kept = account.journal()
+        kept = kept_journal.journal()
     except Refusal as refusal:
         found, mend = told(str(refusal), "AIOSEFLOW_JOURNAL names another file")
         return Check(None, "journal", Verdict.FAILED, found, mend)

@@ -11,9 +11,11 @@ import typer
 
 from ...errors import ConfigurationError, InvalidArgument
 from ...safety import Safety
-from .. import collector, names
-from ..account import Accounts, fleet_of, journal
+from .. import collector
+from ..account import Accounts, fleet_of
+from ..completion import names
 from ..ending import Ending, Refusal, of_report
+from ..journal import journal
 from ..terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
 from ..written import Form, Written
 from .telling import command_name, require_columns, streamed, tell

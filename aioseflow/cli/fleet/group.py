@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from ..completing import complete_run
+from ..completion.candidates import complete_run
 
 app = typer.Typer(
     rich_markup_mode=None,

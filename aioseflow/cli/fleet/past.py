@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..account import Accounts, accounts, journal
+from ..account import Accounts, accounts
 from ..command import command, given
-from ..completing import complete_run
+from ..completion.candidates import complete_run
 from ..ending import Ending, Refusal, of_report
+from ..journal import journal
 from ..terminal import columns, say, shown
 from ..written import Form, Written, written
 from .acting import Manner, act, awaited, change, manner

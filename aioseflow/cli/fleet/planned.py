@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import InvalidArgument
-from ..account import Accounts, accounts, journal
+from ..account import Accounts, accounts
 from ..command import command, given
 from ..ending import Ending, Refusal
+from ..journal import journal
 from ..terminal import require_answerable, shown
 from ..written import Written, written
 from .acting import Manner, change, follow, manner, told_plan

@@ -9,8 +9,8 @@ from typing import Any, Final
 import attrs
 
 from ...fleet import Journal, RunInfo, Status
-from .. import account
 from ..ending import Ending
+from ..journal import journal
 from ..table import Column, Table, print_lines
 from ..terminal import cells, columns, folded, is_terminal, say, shown
 from ..written import Form, Written
@@ -36,7 +36,7 @@ class Listed:
 
 def runs(out: Written) -> int:
     """Write the runs to stdout, the newest first."""
-    kept = account.journal()
+    kept = journal()
     # A look makes no file.
     listed = asyncio.run(_listed(kept)) if kept.path.exists() else []
     if out.form is not Form.TABLE or out.columns or out.sort:

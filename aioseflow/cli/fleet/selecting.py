@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 import attrs
 import typer
 
-from ..completing import complete_service, complete_vm
+from ..completion.candidates import complete_service, complete_vm
 from ..ending import Refusal
 from .rolling import size_of
 

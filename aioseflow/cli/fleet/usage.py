@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..account import Accounts, accounts, journal
+from ..account import Accounts, accounts
 from ..command import command, given
+from ..journal import journal
 from ..written import Written, written
 from .acting import act
 from .group import app

@@ -9,9 +9,9 @@ import typer
 
 from ..account import Accounts, accounts
 from ..command import given
-from ..completing import complete_service, complete_vm
+from ..completion.candidates import complete_service, complete_vm
+from ..completion.names import Named, remember
 from ..ending import Ending, Refusal
-from ..names import Named, remember
 from ..written import Written, written
 from .reading import every_account, fields
 from .table import NOUNS

@@ -10,8 +10,8 @@ import attrs
 
 from ...errors import SeFlowError
 from ..account import Accounts
+from ..completion.names import Named, remember
 from ..ending import Ending, of_error
-from ..names import Named, remember
 from ..terminal import complain, shown
 from ..written import Written
 from .asked import Asked

@@ -13,7 +13,7 @@ import typer
 from ...errors import DecodeError
 from ..account import Accounts, accounts
 from ..command import given
-from ..completing import complete_service, complete_vm
+from ..completion.candidates import complete_service, complete_vm
 from ..ending import Ending, Refusal
 from ..terminal import complain, say, shown
 from ..written import Written, written

@@ -10,7 +10,7 @@ import typer
 
 from ..account import Accounts, accounts
 from ..command import given
-from ..completing import complete_service
+from ..completion.candidates import complete_service
 from ..ending import Ending
 from ..written import Form, Written, written
 

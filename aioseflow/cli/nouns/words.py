@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from ..completing import complete_service, complete_vm
+from ..completion.candidates import complete_service, complete_vm
 from ..ending import Refusal
 from ..terminal import shown
 

@@ -16,9 +16,9 @@ import pytest
 from cli.terminals import Terminal
 from cli.tried import PROGRAM, asking
 
+from aioseflow.cli.completion.names import Named, remember
+from aioseflow.cli.completion.shells import SCRIPTS, answer, complete, split
 from aioseflow.cli.menu import MENU
-from aioseflow.cli.names import Named, remember
-from aioseflow.cli.shells import SCRIPTS, answer, complete, split
 
 BREAKS = " \t\n\"'@><=;|&(:"
 HOSTILE = (
@@ -145,7 +145,7 @@ def test_a_line_is_split_as_bash_does_and_nothing_is_expanded(
 
 def test_the_first_word_is_answered_without_typer_and_without_importing_a_command() -> None:
     program = (
-        "import sys\nfrom aioseflow.cli.shells import complete\n"
+        "import sys\nfrom aioseflow.cli.completion.shells import complete\n"
         "assert 'fleet' in [one.word for one in complete([], 'fl').candidates]\n"
         "assert 'fleet' in [one.word for one in complete(['help'], '').candidates]\n"
         "loaded = {'typer', 'click', 'rich', 'asyncio', 'aiohttp'} & set(sys.modules)\n"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from cli.terminals import Result
 
-from aioseflow.cli import completing
-from aioseflow.cli.completing import (
+from aioseflow.cli.completion import candidates
+from aioseflow.cli.completion.candidates import (
     Loose,
     complete_call,
     complete_profile,
@@ -21,11 +21,11 @@ from aioseflow.cli.completing import (
     complete_service,
     complete_vm,
 )
+from aioseflow.cli.completion.names import Named, remember
+from aioseflow.cli.completion.shells import SCRIPTS, complete
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.names import Named, remember
 from aioseflow.cli.profiles import store
 from aioseflow.cli.profiles.profile import Place, Profile
-from aioseflow.cli.shells import SCRIPTS, complete
 from aioseflow.fleet import Journal, RunHeader
 
 Run = Callable[..., Result]
@@ -92,7 +92,7 @@ def test_a_vm_is_completed_by_its_id_alone_where_the_line_says_which_services() 
 
 
 def test_of_very_many_vms_the_services_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(completing, "_MOST", 4)
+    monkeypatch.setattr(candidates, "_MOST", 4)
     remember("me", [Named("1", "one", str(number)) for number in range(7)] + [Named("2", "", "8")])
     assert _vm("") == [("1/", "7 VMs, one"), ("2/", "1 VMs")]
     assert [value for value, _ in _vm("1/")] == ["1/0", "1/1", "1/2", "1/6"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aioseflow.cli import names
-from aioseflow.cli.names import Found, Named, find, find_services, remember
+from aioseflow.cli.completion import names
+from aioseflow.cli.completion.names import Found, Named, find, find_services, remember
 
 
 @pytest.fixture(autouse=True)

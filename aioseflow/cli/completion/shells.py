@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
-from .terminal import cells, emit, shown
+from ..terminal import cells, emit, shown
 
 _LONGEST_TEXT: Final = 60
 _PATHS: Final = re.compile(r"FILE|PATH|DIR")
@@ -43,7 +43,7 @@ def answer(asked: Sequence[str]) -> int:
         emit("".join(f"{line}\n" for line in _lines(list(asked))))
     except Exception as error:  # noqa: BLE001 - whatever was printed would land in somebody's line
         if os.environ.get("AIOSEFLOW_DEBUG"):
-            from .trace import tell
+            from ..trace import tell
 
             tell(error)
         return 1
@@ -153,7 +153,7 @@ def complete(words: list[str], last: str) -> Answer:
     if words[:1] == ["help"]:
         del words[0]
     if not words and not last.startswith("-"):
-        from .menu import MENU
+        from ..menu import MENU
 
         commands = {name: entry.summary for entries in MENU.values() for name, entry in entries.items()}
         items = [Candidate(name, text) for name, text in commands.items() if name.startswith(last)]
@@ -164,8 +164,8 @@ def complete(words: list[str], last: str) -> Answer:
 def _of_command(words: list[str], last: str) -> Answer:
     import typer.main
 
-    from .app import app
-    from .completing import Loose
+    from ..app import app
+    from .candidates import Loose
 
     # typer has its own copy of click, or had none.
     own = find_spec("typer._click")

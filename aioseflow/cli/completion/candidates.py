@@ -1,4 +1,4 @@
-"""`aioseflow completion SHELL`, and where the candidates for the values of options come from.
+"""Where the candidates for the values of options come from.
 
 Everything is read from files of this machine, and nothing here ever asks a panel: see `names`.
 """
@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import enum
-import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import typer
 
-from ..errors import SeFlowError
-from .command import command
-from .ending import Ending, Refusal
-from .terminal import emit
+from ...errors import SeFlowError
+from ..ending import Refusal
+from ..journal import journal_path
 
 Candidates: TypeAlias = list[tuple[str, str]]
 
@@ -34,38 +30,6 @@ class Loose(str):
     def startswith(self, *_: Any) -> bool:
         """True: typer leaves out what does not begin with what was typed."""
         return True
-
-
-class Shell(enum.StrEnum):
-    """The shells there are scripts for."""
-
-    BASH = "bash"
-    ZSH = "zsh"
-    FISH = "fish"
-
-
-app = typer.Typer(rich_markup_mode=None)
-
-
-@command(app)
-def completion(shell: Annotated[Shell, typer.Argument(help="Whose script it is.")]) -> int:
-    """Print the completion script of a shell.
-
-    TAB then completes commands, options and choices, and profiles, runs, services and VMs: these by id or by
-    name, as they were when a command last listed them. It never talks to the panel.
-
-    Each of these is for every shell that starts from then on.
-
-    \b
-    Examples:
-      echo 'source <(aioseflow completion bash)' >> ~/.bashrc
-      echo 'source <(aioseflow completion zsh)' >> ~/.zshrc
-      echo 'aioseflow completion fish | source' >> ~/.config/fish/config.fish
-    """
-    from .shells import SCRIPTS
-
-    emit(SCRIPTS[shell])
-    return Ending.OK
 
 
 def complete_service(ctx: typer.Context, incomplete: str) -> Candidates:
@@ -108,10 +72,12 @@ def _accounts_of(ctx: typer.Context) -> tuple[str, ...]:
     """How runs call the accounts that the line names, if it names any."""
     if not ctx.params.get("profile") and not ctx.params.get("all_profiles"):
         return ()
-    from .account import accounts
+    from ..profiles.choosing import chosen, named
 
     try:
-        return accounts(ctx.params.get("profile"), bool(ctx.params.get("all_profiles"))).labels()
+        names = named(ctx.params.get("profile") or (), "--profile")
+        profiles = chosen(names, everyone=bool(ctx.params.get("all_profiles")))
+        return tuple(profile.label for profile in profiles)
     except (Refusal, SeFlowError, OSError):
         return ()
 
@@ -128,7 +94,7 @@ def complete_profile(incomplete: str) -> Candidates:
 
 
 def _profiles() -> list[tuple[str, str]]:
-    from .profiles import store
+    from ..profiles import store
 
     try:
         return [(name, one.username) for name, one in store.stored().items()]
@@ -141,7 +107,7 @@ def complete_run(incomplete: str) -> Candidates:
     """Ids of the journal's runs, the newest first."""
     import sqlite3
 
-    path = _journal()
+    path = journal_path()
     if not path.is_file():
         return []
     # Not `Journal`: that looks for damage first, may bring the file up to date, and imports a fleet.
@@ -165,17 +131,9 @@ def _told(action: str, state: str, created_at: int, note: str) -> str:
     return ", ".join(filter(None, (action, ended, f"{when:%Y-%m-%d %H:%M}", note)))
 
 
-def _journal() -> Path:
-    if path := os.environ.get("AIOSEFLOW_JOURNAL"):
-        return Path(path)
-    from platformdirs import user_state_path
-
-    return user_state_path("aioseflow") / "runs.sqlite"
-
-
 def complete_call(incomplete: str) -> Candidates:
     """Names of the API's calls."""
-    from .coroutines import COROUTINES
+    from ..coroutines import COROUTINES
 
     return [(name, one.summary) for name, one in COROUTINES.items() if name.startswith(incomplete)]
 
