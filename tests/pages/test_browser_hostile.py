@@ -11,6 +11,7 @@ from pages.extent import EVERYTHING
 from pages.hostile import ATTACKS, CONTROLS, HARMLESS, Attack, harms, outside, watch
 from pages.opened import Page
 from pages.runs import Shown, a_usage_run
+from selenium.common.exceptions import WebDriverException
 from support.reports import a_report, an_outcome
 
 from aioseflow import ApiError, Status, Undiscovered
@@ -81,13 +82,17 @@ def test_fragments_are_shown_and_can_do_nothing(
     watch(chromium)
     # A row stays open, for those that are slow to do harm.
     for attacks, row, right in zip(vms, page.rows, as_it_should_be, strict=False):
-        for attack, frame in zip(attacks, page.show(row), strict=True):
-            with page.inside(frame):
-                assert page.harmless_part() == _SHOWN, attack
-                attack.provoke(chromium)
-                owned = chromium.driver.execute_script("return document.documentElement.dataset.owned")
-                assert not owned, attack
-        assert harms(chromium, tmp_path, right) == set(), f"by one of: {', '.join(map(str, attacks))}"
+        blamed = f"by one of: {', '.join(map(str, attacks))}"
+        try:
+            for attack, frame in zip(attacks, page.show(row), strict=True):
+                with page.inside(frame):
+                    assert page.harmless_part() == _SHOWN, attack
+                    attack.provoke(chromium)
+                    owned = chromium.driver.execute_script("return document.documentElement.dataset.owned")
+                    assert not owned, attack
+            assert harms(chromium, tmp_path, right) == set(), blamed
+        except WebDriverException as broken:
+            raise AssertionError(f"the page was taken away {blamed}") from broken
 
 
 @pytest.mark.parametrize("deed", ["", "click", "enter"])

@@ -1,0 +1,94 @@
+"""Several accounts are one fleet, and what follows a run finds the accounts that it had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+import pytest
+from cli.terminals import Result
+
+from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.sandbox import Fault, Sandbox
+from aioseflow.secret import Secret
+
+Run = Callable[..., Result]
+Panels = Callable[..., Sandbox]
+
+
+@pytest.fixture
+def two(panels: Panels, monkeypatch: pytest.MonkeyPatch) -> tuple[Sandbox, Sandbox]:
+    """The panels of the profiles ``a`` and ``b``, and no account in the environment."""
+    made = []
+    for name in ("a", "b"):
+        panel = panels(
+            username=f"{name}@example.com",
+            faults=[Fault("error", method="POST", vm="4002", codes=("broken",))],
+        )
+        profile = Profile(name, panel.username, panel.url, Place.FILE, f"entry of {name}")
+        passwords.keep(profile, Secret(panel.password))
+        store.put(profile)
+        made.append(panel)
+    for variable in ("SEFLOW_USERNAME", "SEFLOW_PASSWORD", "SEFLOW_BASE_URL"):
+        monkeypatch.delenv(variable)
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        (["--profile", "a,b"], "--profile a,b"),
+        (["--profile", "a", "--profile", "b"], "--profile a,b"),
+        (["--all-profiles"], "--all-profiles"),
+    ],
+)
+def test_several_profiles_are_one_fleet(
+    run: Run, two: tuple[Sandbox, Sandbox], words: list[str], again: str
+) -> None:
+    done = run("fleet", "reboot", "--all", "--yes", *words)
+    assert done.exit_code == 3
+    assert done.stdout.startswith("reboot of 12 VMs: 2 NOT as asked")
+    assert [panel.effect_count("reboot") for panel in two] == [5, 5]
+    # The next step names the accounts as they were named.
+    assert f"aioseflow fleet retry {_newest(run)} {again} tries" in " ".join(done.stdout.split())
+
+
+def test_a_retry_finds_the_profiles_that_the_run_had(run: Run, two: tuple[Sandbox, Sandbox]) -> None:
+    assert run("fleet", "reboot", "--all", "--yes", "--all-profiles").exit_code == 3
+    for panel in two:
+        panel.faults.clear()
+    assert run("fleet", "retry", "last", "--yes").exit_code == 0
+    assert [panel.effect_count("reboot") for panel in two] == [6, 6]
+
+
+def test_a_selection_can_name_the_account(run: Run, two: tuple[Sandbox, Sandbox]) -> None:
+    where = 'account =~ "b@.*" and service.id == "33301"'
+    assert run("fleet", "reboot", "--where", where, "--all-profiles", "--yes").exit_code == 3
+    assert [panel.effect_count("reboot") for panel in two] == [0, 2]
+
+
+def test_a_pair_of_ids_that_two_accounts_have_is_an_error_that_names_both(
+    run: Run, two: tuple[Sandbox, Sandbox]
+) -> None:
+    refused = run("fleet", "reboot", "--vm", "33301/4001", "--all-profiles", "--yes")
+    assert refused.exit_code == 2
+    assert "is in the accounts a@example.com" in refused.stderr
+    assert "name it with --profile" in refused.stderr
+    assert [panel.effect_count("reboot") for panel in two] == [0, 0]
+
+
+def test_what_follows_a_run_of_two_accounts_is_not_done_with_one(
+    run: Run, two: tuple[Sandbox, Sandbox]
+) -> None:
+    assert run("fleet", "reboot", "--all", "--yes", "--all-profiles").exit_code == 3
+    asked = [len(panel.requests) for panel in two]
+    refused = run("fleet", "retry", "last", "--yes", "--profile", "a")
+    assert refused.exit_code == 2
+    assert "name its account with --profile" in refused.stderr
+    assert [len(panel.requests) for panel in two] == asked
+
+
+def _newest(run: Run) -> str:
+    newest: str = orjson.loads(run("fleet", "runs", "-o", "json").stdout)[0]["run_id"]
+    return newest
