@@ -86,10 +86,10 @@ def test_fragments_are_shown_and_can_do_nothing(
         try:
             for attack, frame in zip(attacks, page.show(row), strict=True):
                 with page.inside(frame):
-                    assert page.harmless_part() == _SHOWN, attack
+                    assert page.harmless_part() == _SHOWN, attack.name
                     attack.provoke(chromium)
                     owned = chromium.driver.execute_script("return document.documentElement.dataset.owned")
-                    assert not owned, attack
+                    assert not owned, attack.name
             assert harms(chromium, tmp_path, right) == set(), blamed
         except WebDriverException as broken:
             raise AssertionError(f"the page was taken away {blamed}") from broken
