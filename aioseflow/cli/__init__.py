@@ -14,7 +14,7 @@ from ..__about__ import __version__
 
 def main() -> None:
     """Run the command line and exit with its code; the codes are those of `ending.Ending`."""
-    from .streams import fill_closed_descriptors
+    from .streams import fill_closed_descriptors, give_up_streams
 
     try:
         fill_closed_descriptors()
@@ -41,6 +41,13 @@ def main() -> None:
     except KeyboardInterrupt:
         # Ctrl-C while modules are still being imported.
         sys.exit(130)
+    except OSError as error:
+        # A stream that cannot be written, where no command is there yet, or any more, to say so.
+        from .terminal import complain
+
+        complain(error.strerror or str(error))
+        give_up_streams()
+        sys.exit(1)
 
 
 def _version() -> int:

@@ -145,15 +145,3 @@ def accounts(
     from .profiles.choosing import named
 
     return Accounts(named(profile or (), "--profile"), all_profiles)
-
-
-def account_name() -> str:
-    """How runs call the account of the environment. Raises `ConfigurationError` and `Refusal`."""
-    usual = Accounts()
-    usual.check_one()
-    return usual.labels()[0]
-
-
-def client(kept: Journal) -> SeFlow:
-    """The client of the environment's account. Raises `ConfigurationError` and `Refusal`."""
-    return Accounts().client(kept)

@@ -27,8 +27,8 @@ _HEAD = (
     Column("changed", right=True, alarm="green"),
     Column("unchanged", right=True),
     Column("failed", right=True, alarm="bold red"),
-    Column("unknown", right=True, alarm="bold yellow"),
-    Column("not attempted", right=True, alarm="bold magenta"),
+    Column("unknown", right=True, alarm="bold magenta"),
+    Column("not attempted", right=True, alarm="bold"),
     Column("seconds", right=True),
 )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from aioseflow.cli import account
 from aioseflow.cli.account import Accounts, Identity, accounts
 from aioseflow.cli.ending import Ending, Refusal
 from aioseflow.cli.journal import journal
@@ -185,7 +184,6 @@ def test_labels_are_told_without_a_look_at_any_password(monkeypatch: pytest.Monk
         _made(name)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "no_such_package.Keyring")
     assert Accounts().labels() == ("default@example.com at panel.example:443",)
-    assert account.account_name() == "default@example.com at panel.example:443"
     assert len(Accounts(everyone=True).labels()) == 2
     _refusal(Accounts().identities, Ending.ERROR)
 

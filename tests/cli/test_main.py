@@ -105,3 +105,16 @@ def test_ctrl_c_while_modules_are_imported_is_no_traceback(monkeypatch: pytest.M
     with pytest.raises(SystemExit) as ended:
         aioseflow.cli.main()
     assert ended.value.code == 130
+
+
+def test_a_stream_that_breaks_outside_of_any_command_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "argv", ["aioseflow", "--help"])
+    monkeypatch.setattr("aioseflow.cli.app.prepare_streams", broken)
+    with pytest.raises(SystemExit) as ended:
+        aioseflow.cli.main()
+    assert (ended.value.code, capsys.readouterr()) == (1, ("", "aioseflow: No space left on device\n"))

@@ -20,7 +20,7 @@ from .failing import told_failures
 from .group import RunId, Wait, app
 from .reporting import Page
 from .rolling import Rolling, roll
-from .telling import require_columns, tell
+from .telling import outcome_row, require_columns, tell
 
 if TYPE_CHECKING:
     from ...fleet import Finding, Journal, Report
@@ -61,7 +61,11 @@ def status(run: RunId, out: Written = given(written, "Output")) -> int:
     require_columns(out)
     kept = journal()
     report = awaited(_report(kept, run_named(kept, run)))
-    _tell(report, out)
+    if out.form is Form.JSONL:
+        # While it lasts a run writes them itself.
+        out.listing(map(outcome_row, report.outcomes), ())
+    else:
+        tell(report, out, Accounts())
     return of_report(report)
 
 
@@ -303,15 +307,6 @@ async def _report(kept: Journal, run_id: str) -> Report:
 
     stored = await kept.read(run_id)
     return report_of(stored, alive=stored.info.state != "ended" and kept.is_held(run_id))
-
-
-def _tell(report: Report, out: Written) -> None:
-    if out.form is Form.JSONL:
-        from .telling import outcome_row
-
-        out.listing(map(outcome_row, report.outcomes), ())
-        return
-    tell(report, out, Accounts())
 
 
 def accounts_of(kept: Journal, run_id: str, who: Accounts) -> Accounts:
