@@ -62,6 +62,8 @@ class Browser:
     def open(self, page: Path | str) -> None:
         """Load a file or an address and wait for its ``load`` event; the network's count begins with it."""
         self.only_window()
+        # As if somebody looked at it: an element of a page that has no focus gets none.
+        self.command("Emulation.setFocusEmulationEnabled", enabled=True)
         self.driver.get("about:blank")
         self.wire.forget()
         self.driver.get(page if isinstance(page, str) else page.as_uri())
