@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import shutil
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from .ending import Ending, Refusal
 
 _LABEL = 40
 _SENTENCE = 1000
+_GLANCE = 0.2  # seconds
 
 
 def shown(text: str, longest: int = _LABEL) -> str:
@@ -123,6 +125,15 @@ def confirm_word(facts: str, question: str, word: str) -> None:
         raise Refusal(f"'{shown(answer)}' is not {word}, so nothing was sent", Ending.ERROR)
 
 
+def read_line() -> str:
+    """A line from stdin with its end, ``""`` where there is no more."""
+    if is_terminal(sys.stdin):
+        # Ctrl-C that comes just before a read that blocks would be seen only after the next line.
+        while not select.select([sys.stdin], [], [], _GLANCE)[0]:
+            pass
+    return sys.stdin.readline()
+
+
 def _answer(facts: str, question: str) -> str:
     width = columns()
     for line in facts.splitlines():
@@ -136,7 +147,7 @@ def _answer(facts: str, question: str) -> str:
     try:
         sys.stderr.write(question)
         sys.stderr.flush()
-        answer = sys.stdin.readline()
+        answer = read_line()
     except KeyboardInterrupt:
         say("")
         raise Refusal("interrupted, so nothing was sent", Ending.INTERRUPTED) from None

@@ -41,7 +41,7 @@ def _answer(question: str) -> str:
     try:
         sys.stderr.write(question)
         sys.stderr.flush()
-        text = sys.stdin.readline()
+        text = read_line()
     except KeyboardInterrupt:
         say("")
         raise Refusal("interrupted, so nothing was stored", Ending.INTERRUPTED) from None
