@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ...secret import Secret
 from ..ending import Ending, Refusal
-from ..terminal import columns, folded, is_terminal, say, shown
+from ..terminal import columns, folded, is_terminal, read_line, say, shown
 
 
 def tell(message: str) -> None:
