@@ -137,7 +137,8 @@ def test_ctrl_c_at_the_question_sends_nothing(monkeypatch: pytest.MonkeyPatch) -
     def interrupted() -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(readline=interrupted))
+    stdin = SimpleNamespace(readline=interrupted, closed=False, isatty=lambda: False)
+    monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(Refusal, match="nothing was sent") as refused:
         confirm("stop: 3 VMs", "Go on?")
     assert refused.value.ending is Ending.INTERRUPTED
