@@ -125,8 +125,11 @@ def confirm_word(facts: str, question: str, word: str) -> None:
         raise Refusal(f"'{shown(answer)}' is not {word}, so nothing was sent", Ending.ERROR)
 
 
-def read_line() -> str:
-    """A line from stdin with its end, ``""`` where there is no more."""
+def read_line(question: str) -> str:
+    """Ask on stderr, and give a line from stdin with its end, ``""`` where there is no more."""
+    # Not input(): that writes its prompt to stdout, which may be a file of data.
+    sys.stderr.write(question)
+    sys.stderr.flush()
     if is_terminal(sys.stdin):
         # Ctrl-C that comes just before a read that blocks would be seen only after the next line.
         while not select.select([sys.stdin], [], [], _GLANCE)[0]:
@@ -143,11 +146,8 @@ def _answer(facts: str, question: str) -> str:
         text = line.lstrip()
         for part in folded(text, width, len(line) - len(text)):
             say(part)
-    # Not input(): that writes its prompt to stdout, which may be a file of data.
     try:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        answer = read_line()
+        answer = read_line(question)
     except KeyboardInterrupt:
         say("")
         raise Refusal("interrupted, so nothing was sent", Ending.INTERRUPTED) from None

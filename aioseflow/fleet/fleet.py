@@ -22,7 +22,7 @@ from .health import HealthCheck
 from .history import History
 from .journal import Journal, RunInfo
 from .ledger import Ledger
-from .orders import Orders, guard_of, policy_of, rollout_from, steps_of
+from .orders import Orders, guard_of, planned_rollout, planned_selection, policy_of, steps_of
 from .outcome import Status
 from .plan import Plan
 from .planning import make_plan
@@ -370,12 +370,12 @@ class Fleet:
             if made
             else steps_of(document)
         )
-        rollout = _rollout_of(document, made, healthy)
+        rollout = planned_rollout(document, made, healthy)
         keys = [vm.key for vm in plan.vms if vm.why_not not in ("excluded", "protected")]
         if not keys and not refresh:
             raise InvalidArgument("the plan is about no VM at all; there is nothing to run")
         if refresh:
-            selection = _selection_of(document, made)
+            selection = planned_selection(document, made)
         else:
             named = Matcher(pairs=frozenset(), keys=frozenset(keys))
             selection = Selection(named, None, None, Matcher(), "ignore")
@@ -392,20 +392,3 @@ class Fleet:
             requested_by=options.get("requested_by", ""),
         )
         return self._history.begin(orders, options.get("run_id"))
-
-
-def _rollout_of(document: Any, made: Orders | None, healthy: HealthCheck | None) -> Rollout | None:
-    if healthy is not None and not document.get("healthy"):
-        raise InvalidArgument("the plan asks no health check; give it to fleet.plan() as Rollout(healthy=…)")
-    if made is not None and healthy is None:
-        return made.rollout
-    return rollout_from(document, healthy)
-
-
-def _selection_of(document: Any, made: Orders | None) -> Selection:
-    if made is not None:
-        return made.selection
-    stored = document.get("selection")
-    if stored is None:
-        raise InvalidArgument("the plan chose its VMs by a predicate, which no file can hold: plan again")
-    return Selection.from_document(stored)

@@ -42,7 +42,7 @@ def doctor(who: Accounts = given(accounts), out: Written = given(written)) -> in
     from .verdict import Check, ending
 
     made: list[Check] = []
-    if out.form is Form.TABLE and not (out.columns or out.sort):
+    if out.is_page:
         screen = Screen(made)
         try:
             asyncio.run(_examine(who, screen.add))

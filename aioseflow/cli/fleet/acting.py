@@ -120,7 +120,7 @@ def told_plan(plan: Plan, out: Written) -> int:
     from ..jsonable import dumps
     from ..table import print_lines
 
-    if out.form is Form.TABLE and not out.columns:
+    if out.is_page:
         print_lines(page(plan, columns()).splitlines())
     elif out.form is Form.JSON and not out.columns:
         emit(dumps(json.loads(plan.to_json())))
@@ -148,14 +148,12 @@ async def _plan(
 
 def _remember(plan: Plan) -> None:
     """Keep the names of whole services for completion."""
-    for account in plan.accounts:
-        listed = [
-            names.Named(vm.service_id, vm.service_name, vm.vm_id, vm.vm_label)
-            for vm in plan.vms
-            if vm.account == account
-        ]
-        if listed:
-            names.remember(account, listed)
+    listed: dict[str, list[names.Named]] = {}
+    for vm in plan.vms:
+        named = names.Named(vm.service_id, vm.service_name, vm.vm_id, vm.vm_label)
+        listed.setdefault(vm.account, []).append(named)
+    for account, of_account in listed.items():
+        names.remember(account, of_account)
 
 
 def require_something(plan: Plan) -> None:

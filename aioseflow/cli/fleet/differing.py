@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..table import print_lines
-from ..written import Form, Written
+from ..written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ _COLUMNS = ("account", "service_id", "vm_id", "vm_label", "what", "before", "aft
 def told_difference(before: Report, after: Report, out: Written) -> None:
     """Write what is different to stdout."""
     comparison = after.compare(before)
-    if out.form is Form.TABLE and not out.columns and not out.sort:
+    if out.is_page:
         print_lines(str(comparison).splitlines())
         return
     out.listing(list(_rows(comparison)), _COLUMNS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..terminal import columns, folded, say, shown
-from ..written import Form, Written
+from ..written import Written
 from .telling import OUTCOME_COLUMNS, outcome_row, print_page
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SENTENCE = 400
 _RULE = "-"
+_DIFFERENT = 3
 
 
 def told_failures(report: Report, out: Written) -> None:
@@ -21,7 +22,7 @@ def told_failures(report: Report, out: Written) -> None:
     from ...fleet.report.page import NOT_AS_ASKED
 
     bad = [outcome for outcome in report.outcomes if outcome.status in NOT_AS_ASKED]
-    if out.form is not Form.TABLE or out.columns or out.sort:
+    if not out.is_page:
         out.listing(map(outcome_row, bad), OUTCOME_COLUMNS)
         return
     lines = list(_lines(report, bad, min(columns(), 100)))
@@ -61,9 +62,6 @@ def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
         yield from folded(f"not listed, {shown(lost.cause)}: {place}", width, 4, "")
         if lost.error is not None:
             yield from folded(shown(str(lost.error), _SENTENCE), width, 4)
-
-
-_DIFFERENT = 3
 
 
 def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:

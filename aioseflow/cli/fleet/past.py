@@ -255,7 +255,7 @@ def reconcile(
     kept = journal()
     run_id = run_named(kept, run)
     found = awaited(_reconcile(kept, run_id, seconds_of(grace, "--grace"), accounts_of(kept, run_id, who)))
-    if out.form is Form.TABLE and not out.columns:
+    if out.is_page:
         _findings(found)
     else:
         out.listing(found, ("account", "service_id", "vm_id", "vm_label", "action", "verdict", "why"))

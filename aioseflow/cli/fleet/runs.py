@@ -13,7 +13,7 @@ from ..ending import Ending
 from ..journal import journal
 from ..table import Column, Table, print_lines
 from ..terminal import cells, columns, folded, is_terminal, say, shown
-from ..written import Form, Written
+from ..written import Written
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
 _LONGEST_ID = 200
@@ -39,7 +39,7 @@ def runs(out: Written) -> int:
     kept = journal()
     # A look makes no file.
     listed = asyncio.run(_listed(kept)) if kept.path.exists() else []
-    if out.form is not Form.TABLE or out.columns or out.sort:
+    if not out.is_page:
         out.listing([_document(run) for run in listed], COLUMNS)
     elif listed:
         print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))

@@ -49,7 +49,7 @@ _STYLES: Final = (
 def tell(report: Report, out: Written, who: Accounts) -> None:
     """Write a report to stdout; where it was streamed already, nothing more."""
     match out.form:
-        case Form.TABLE if not out.columns and not out.sort:
+        case Form.TABLE if out.is_page:
             _page(report, who)
         case Form.JSON | Form.YAML if not out.columns and not out.sort:
             out.single(report.to_document(values=True))

@@ -36,12 +36,10 @@ def password(question: str) -> Secret:
 
 
 def _answer(question: str) -> str:
-    # Not input() nor getpass(): the one asks on stdout, which may be a file of data, the other on /dev/tty.
+    # Not getpass(), which asks on /dev/tty.
     text = None
     try:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        text = read_line()
+        text = read_line(question)
     except KeyboardInterrupt:
         say("")
         raise Refusal("interrupted, so nothing was stored", Ending.INTERRUPTED) from None

@@ -54,7 +54,7 @@ def schema(
 
 
 def _list(known: Mapping[str, str], out: Written) -> None:
-    if out.form is Form.TABLE and not out.columns and not out.sort:
+    if out.is_page:
         # Folded, not cut: one comes here to read it.
         Sheet([(name, [printed_by]) for name, printed_by in known.items()]).print()
         return

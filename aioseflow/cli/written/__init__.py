@@ -40,6 +40,11 @@ class Written:
     columns: tuple[str, ...] = ()
     sort: str = ""
 
+    @property
+    def is_page(self) -> bool:
+        """Whether what a command has for people is wanted, and no columns or order of one's own."""
+        return self.form is Form.TABLE and not self.columns and not self.sort
+
     def listing(self, items: Iterable[object], columns: Sequence[str], *, kind: type | None = None) -> None:
         """Write many things.
 
