@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         ConfigurationError,
         DecodeError,
+        GatewayError,
         InvalidArgument,
         NotFound,
         OutcomeUnknown,
@@ -126,8 +127,8 @@ else:
             "endpoints.account": "AccountFields",
             "errors": (
                 "AddressNotAllowed ApiError AuthenticationError ConfigurationError DecodeError "
-                "InvalidArgument NotFound OutcomeUnknown PermissionDenied RequestTimeout SeFlowError "
-                "ServerError Throttled TransportError"
+                "GatewayError InvalidArgument NotFound OutcomeUnknown PermissionDenied RequestTimeout "
+                "SeFlowError ServerError Throttled TransportError"
             ),
             "fleet": (
                 "ALL Action CauseGroup Comparison Destroy Downtime Finding Fleet Flow HealthCheck Journal "
@@ -190,6 +191,7 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "NotFound",
     "ApiError",
     "ServerError",
+    "GatewayError",
     "TransportError",
     "RequestTimeout",
     "DecodeError",

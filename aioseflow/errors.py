@@ -111,6 +111,14 @@ class ServerError(SeFlowError):
     """The panel broke (5xx) or answered a page where JSON was promised."""
 
 
+class GatewayError(ServerError):
+    """Something in front of the panel (web server, balancer, firewall, challenge page) answered in its place.
+
+    Raised where a page or text that is not the panel's own JSON refuses a request, as a 403 or 404 does: it
+    says nothing about the service or VM that was asked for.
+    """
+
+
 class DecodeError(SeFlowError):
     """The answer does not have the shape that this call promises.
 

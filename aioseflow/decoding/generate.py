@@ -100,7 +100,7 @@ def generate(
     # is told before one of a field, hence the call after a failure.
     lines += ["  plain = found == len(value) and kept is None"]
     lines += ["  self.extra = {} if plain else beside(value, keys, kept)"]
-    lines += ["  self.__class__ = cls", "  return self"]
+    lines += ["  self.unread = ()", "  self.__class__ = cls", "  return self"]
     lines += [" beside(value, keys, kept)", " raise locate(value, given)"]
     exec("\n".join(lines), names)  # noqa: S102 - made of names and keys in our own classes
     read: Hook = names["read"]

@@ -199,7 +199,7 @@ def _fields(cls: type) -> dict[str, Field]:
     attrs.resolve_types(cls)
     fields: dict[str, Field] = {}
     for field in attrs.fields(cls):
-        if field.name != "extra":
+        if field.name not in ("extra", "unread"):
             hook = _FIELD_HOOKS.get((cls, field.name)) or _converter.get_structure_hook(field.type)
             keys = field.metadata.get("wire", (field.name,))
             fields[field.name] = Field(field.name, keys, hook, field.default)

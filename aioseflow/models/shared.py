@@ -42,9 +42,12 @@ class Model:
     Attributes:
         extra: the keys that the model has no attribute for, as parsed from JSON; whatever stands under a
             secret-looking key, at any depth, is a `Secret`.
+        unread: the names of the fields that the panel sent in a form that cannot be read. Such a field is
+            None (or empty), and what was sent is in `extra`.
     """
 
     extra: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, repr=False, hash=False)
+    unread: tuple[str, ...] = attrs.field(default=(), kw_only=True, repr=False)
 
 
 @attrs.frozen

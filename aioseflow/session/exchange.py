@@ -25,6 +25,7 @@ class Exchange:
         status: HTTP status of the last answer, None while there is none.
         waits: seconds waited before each repeat.
         queued: seconds spent at the concurrency gate, in all.
+        pages: what the answer says of being one page of several (``"page 1 of 3"``); None for a whole one.
     """
 
     call: str
@@ -37,6 +38,7 @@ class Exchange:
     raw_headers: Mapping[str, str] = attrs.field(default=_NO_HEADERS, repr=False)
     waits: list[float] = attrs.Factory(list)
     queued: float = 0.0
+    pages: str | None = attrs.field(default=None, init=False)
     _scrub: Callable[[str], str] = attrs.field(default=str, repr=False)
     _left: bool = attrs.field(default=False, init=False, repr=False)
     _reused: bool = attrs.field(default=False, init=False, repr=False)

@@ -75,6 +75,8 @@ def fields(model: type[Model]) -> dict[str, Field]:
 def _fields(model: type[Model]) -> Iterator[tuple[str, Field]]:
     hints = typing.get_type_hints(model)
     for attribute in attrs.fields(model):
+        if attribute.name == "unread":
+            continue  # about the fields, not one of them
         hint = hints[attribute.name]
         union = set(typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,))
         # The number of "int | str": the words in its place are no number, so that it is missing then.
