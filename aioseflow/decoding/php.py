@@ -31,8 +31,16 @@ _NULL_DATES: Final = ("0000-00-00", "-0001-11-30")
 # The thread's own context is the application's: with few digits it would round, or raise.
 _EXACT: Final = Context(prec=2000, traps=[])
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_TRUE: Final = frozenset({"1", "true", "yes", "y", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "n", "off"})
+_YES: Final = _TRUE | {
+    *("ok", "okay", "success", "successful", "succeeded", "accepted", "done", "completed", "complete"),
+}
+_NO: Final = _FALSE | {
+    *("", "error", "errors", "err", "fail", "failed", "failure", "ko", "nok", "not ok", "unsuccessful"),
+    *("denied", "rejected", "refused", "forbidden", "invalid", "aborted", "exception"),
+}
+_BETWEEN_WORDS: Final = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 _ADDRESS_KEYS: Final = ("ipaddress", "ip", "address")
 _SHOWN: Final = 40
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -146,6 +154,34 @@ def flag(value: Any, _type: object = None) -> bool | None:
     if number in (0, 1):
         return bool(number)
     raise Mismatch("a boolean", value)
+
+
+def says(value: Any) -> bool | None:
+    """Whether a panel's value means yes (True) or no (False); None where it says neither.
+
+    It is the only reader of success: of `Accepted.status` and of the judge of answers. Words count in any
+    case, with blanks, ``_`` or ``-`` between them; a number counts as it would as a flag or as an HTTP
+    status, and a negative whole number says no. ``""`` is PHP's false; null says nothing.
+    Never raises.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        stripped = value.strip().lower()
+        # A sign is no separator: "-1" is not "1".
+        if not _NUMBER.fullmatch(stripped):
+            word = _BETWEEN_WORDS.sub(" ", stripped)
+            return True if word in _YES else False if word in _NO else None
+        value = Decimal(stripped)
+        if value != value.to_integral_value():
+            return None
+    elif not isinstance(value, int) and not (isinstance(value, float) and value.is_integer()):
+        return None
+    if value in (0, 1):
+        return bool(value)
+    if value < 0 or 400 <= value < 600:
+        return False
+    return True if 200 <= value < 300 else None
 
 
 def stamp(value: Any, _type: object = None, *, expected: str = "a date and time") -> dt.datetime | None:

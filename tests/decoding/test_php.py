@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, localcontext
+from decimal import Context, Decimal, Inexact, Rounded, localcontext
 from typing import Any
 
 import pytest
@@ -183,3 +183,97 @@ def test_a_time_reads_back_as_it_was_written(value: datetime) -> None:
 def test_the_applications_own_decimal_context_changes_no_time() -> None:
     with localcontext(Context(prec=3)):
         assert php.epoch("1437948000.25") == datetime(2015, 7, 26, 22, 0, 0, 250000, tzinfo=UTC)
+
+
+YES = [
+    *(
+        True,
+        1,
+        1.0,
+        "1",
+        "1.0000",
+        "true",
+        "yes",
+        "y",
+        "on",
+        "ok",
+        "okay",
+        "success",
+        "successful",
+        "succeeded",
+    ),
+    *("accepted", "done", "completed", "complete", " YES ", "Ok", 200, 204, 299, 200.0, "200", " 201 "),
+]
+NO = [
+    *(
+        False,
+        0,
+        0.0,
+        "0",
+        "0.0",
+        "false",
+        "no",
+        "n",
+        "off",
+        "",
+        "  ",
+        "error",
+        "errors",
+        "err",
+        "fail",
+        "failed",
+    ),
+    *("failure", "ko", "nok", "unsuccessful", "denied", "rejected", "refused", "forbidden", "invalid"),
+    *("aborted", "not ok", "exception", "Not_OK", "not-ok", " not  ok", "ERROR", 400, 403, 599, "500", 404.0),
+    *(-1, -1.0, "-1", " -1 ", -200, -HUGE),
+]
+NEITHER = [
+    *(
+        None,
+        [],
+        {},
+        [True],
+        {"ok": True},
+        "maybe",
+        "queued",
+        "-",
+        "_",
+        "yes!",
+        "-yes",
+        "yes_",
+        "notok",
+        "null",
+    ),
+    *(2, 100, 199, 300, 302, 399, 600, 0.5, -0.5, "2", "0.5", "-0.5", "300", NAN, INF, -INF, HUGE),
+    *("1e999", "-1.5", "1e-999", "1" * 5000, "\u0661", "1 0", "o k"),
+]
+
+
+@pytest.mark.parametrize(("meaning", "values"), [(True, YES), (False, NO), (None, NEITHER)])
+def test_one_reader_says_yes_no_or_neither(meaning: bool | None, values: list[Any]) -> None:
+    for value in values:
+        assert php.says(value) is meaning, name_of(value) or repr(value)
+
+
+@given(
+    st.text(max_size=12) | st.floats() | st.integers() | st.sampled_from([*map(str, YES), *map(str, NO[:-1])])
+)
+def test_a_flag_never_contradicts_it(value: Any) -> None:
+    try:
+        flag = php.flag(value)
+    except Mismatch:
+        return
+    if flag is not None:
+        assert php.says(value) is flag
+
+
+def test_every_word_of_a_flag_is_one_of_yes_and_no() -> None:
+    for word in ("1", "true", "yes", "y", "on", "0", "false", "no", "n", "off"):
+        assert php.flag(word) is php.says(word) is not None
+
+
+@pytest.mark.parametrize("digits", [1, 6])
+def test_yes_and_no_do_not_depend_on_the_applications_decimal_context(digits: int) -> None:
+    with localcontext(Context(prec=digits, traps=[Inexact, Rounded])):
+        assert php.says("204.0000000") is True
+        assert php.says("1" * 100) is None
