@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ..fleet import Outcome, Report, Status, Undiscovered, UsageGraphs
+from ..fleet.past import NOT_READABLE
 from .table import Column, Table
 from .terminal import folded, shown
 
@@ -14,7 +15,7 @@ _ERROR = 300
 _NOT_AS_ASKED = (Status.FAILED, Status.UNKNOWN, Status.NOT_ATTEMPTED)
 _IN_OTHER_WORDS = {
     "not_settled": "Accepted, but not read back as done in the time given; look before you repeat it.",
-    "not_readable": "Accepted, but it could not be read back.",
+    NOT_READABLE: "Accepted, but it could not be read back.",
     "not_running": "It is off, and only what runs is rebooted.",
     "drained": "Nothing was sent: the run was interrupted.",
     "cancelled": "The run was stopped before there was an answer.",
@@ -98,7 +99,9 @@ def _explained(cause: str, outcomes: Sequence[Outcome]) -> str:
         if cause == "cancelled" and outcomes[0].status is Status.NOT_ATTEMPTED:
             return "Nothing was sent: the run was stopped."
         return _IN_OTHER_WORDS.get(cause, "")
-    return ("e.g. " if len(outcomes) > 1 else "") + shown(str(error), _ERROR)
+    said = ("e.g. " if len(outcomes) > 1 else "") + shown(str(error), _ERROR)
+    # What it ended with is not about what was sent, as other errors are.
+    return f"{_IN_OTHER_WORDS[cause]} {said}" if cause == NOT_READABLE else said
 
 
 def named(outcomes: Sequence[Outcome], most: int = _NAMED) -> str:

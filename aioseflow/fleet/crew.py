@@ -20,6 +20,7 @@ from .intake import Intake
 from .journal import JournalError
 from .ledger import Ledger, Standing
 from .outcome import Status, cause_of
+from .past import NOT_READABLE
 from .schedule import Schedule
 from .select import Target
 from .settle import Judge, Settler, Verdict
@@ -131,7 +132,7 @@ class Crew:
             self._step_done(standing, changed=False, verified=True, cause=skip.cause)
         else:
             status = Status.FAILED if standing.changed else skip.status
-            self.ledger.finish(standing, status, cause=skip.cause)
+            self.ledger.finish(standing, status, cause=skip.cause, error=skip.error)
 
     def _cancelled(self, standing: Standing, *, left: bool) -> None:
         if left or standing.may_have_acted:
@@ -239,9 +240,9 @@ class Crew:
         elif verdict == "not_seen":
             self.ledger.finish(standing, Status.FAILED, cause="not_settled")
         elif action.settles:
-            self.ledger.finish(standing, Status.UNKNOWN, cause="not_readable")
+            self.ledger.finish(standing, Status.UNKNOWN, cause=NOT_READABLE, error=standing.unread)
         else:
-            self.ledger.finish(standing, Status.CHANGED, cause="not_readable")
+            self.ledger.finish(standing, Status.CHANGED, cause=NOT_READABLE, error=standing.unread)
 
     def _step_done(
         self, standing: Standing, *, changed: bool, verified: bool, cause: str | None = None

@@ -68,6 +68,7 @@ class Standing:
     sightings: int = 0
     was_read: bool = False
     last: str | None = None
+    unread: SeFlowError | None = None  # why the last reading did not tell
 
 
 @attrs.define(eq=False)

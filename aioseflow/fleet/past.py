@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
+from ..errors import SeFlowError
 from ..safety import Safety
 from .actions.action import Steps
 from .journal import StoredLoss, StoredRun, StoredTarget
@@ -18,6 +19,9 @@ and to be read back. ``ask``: it may have been done, and the panel has to be ask
 
 INTERRUPTED: Final = "interrupted"
 """The cause of what a run that was killed left open."""
+
+NOT_READABLE: Final = "not_readable"
+"""The cause of what was accepted and could not be read back; its error is that of the reading."""
 
 _FOR_LATER: Final = frozenset(
     {
@@ -102,6 +106,11 @@ def _left(stored: StoredTarget, action: str) -> Status:
     if stored.stage in ("open", "accepted") or stored.may_have_acted:
         return Status.UNKNOWN
     return Status.FAILED if stored.step and stored.attempts else Status.NOT_ATTEMPTED
+
+
+def sent_error(stored: StoredTarget) -> SeFlowError | None:
+    """The error of what was sent for a VM; why it could not be read back is none of it."""
+    return None if stored.cause == NOT_READABLE else stored.error
 
 
 def undiscovered_of(loss: StoredLoss) -> Undiscovered:

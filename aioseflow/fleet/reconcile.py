@@ -12,7 +12,7 @@ from ..safety import Safety
 from .actions.action import Action, held, rebooted_since
 from .journal import Journal, StoredRun, StoredTarget
 from .outcome import Outcome, Status, TargetKey
-from .past import INTERRUPTED, outcome_of
+from .past import INTERRUPTED, outcome_of, sent_error
 
 Decision: TypeAlias = Literal["done", "not_done", "cannot_tell"]
 
@@ -133,10 +133,11 @@ def decided(target: StoredTarget, finding: Finding, stored: StoredRun) -> Outcom
     """The outcome that a finding decides; None where it decides none."""
     names = stored.info.header.action.split("+")
     outcome = outcome_of(target, stored.info.header.action, datetime.now(UTC))
+    error = sent_error(target)
     if finding.verdict == "not_done":
-        return attrs.evolve(outcome, status=Status.FAILED, cause="not_done", verified=True)
+        return attrs.evolve(outcome, status=Status.FAILED, cause="not_done", verified=True, error=error)
     if finding.verdict == "done" and target.step >= len(names) - 1:
-        return attrs.evolve(outcome, status=Status.CHANGED, cause=None, verified=True, step=None)
+        return attrs.evolve(outcome, status=Status.CHANGED, cause=None, verified=True, step=None, error=error)
     if target.stage != "done":
         return attrs.evolve(outcome, cause=INTERRUPTED)
     return None

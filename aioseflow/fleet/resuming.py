@@ -17,7 +17,7 @@ from .journal import StoredRun, StoredTarget
 from .ledger import Ledger, Standing
 from .orders import Orders
 from .outcome import Status, TargetKey, cause_of
-from .past import INTERRUPTED, TakeUp, key_of, outcome_of, take_up
+from .past import INTERRUPTED, TakeUp, key_of, outcome_of, sent_error, take_up
 from .reconcile import judge
 from .refusals import refuse_contested
 from .schedule import Schedule
@@ -120,7 +120,7 @@ class Resuming:
             attempts=stored.attempts,
             accepted=kind == "read",
             may_have_acted=kind == "ask",
-            error=stored.error if kind == "ask" else None,
+            error=sent_error(stored) if kind == "ask" else None,
         )
 
     def _decide(self, standing: Standing, stored: StoredTarget, kind: TakeUp) -> None:
@@ -141,7 +141,7 @@ class Resuming:
             standing.may_have_acted = True
             done = action.done(vm)
             if action.settles and (done or held(vm) is not None):
-                standing.error = stored.error or _lost(standing, stored)
+                standing.error = sent_error(stored) or _lost(standing, stored)
                 self._watch.append(standing)
             else:
                 # Ends in the same state however often it is sent, or the operator says so.
@@ -152,7 +152,7 @@ class Resuming:
         action, vm = self.orders.steps[standing.step], standing.target.vm
         now = datetime.now(UTC)
         verdict, _ = judge(action, vm, action.done(vm), sent_at=stored.sent_at, read_at=now)
-        error = stored.error or _lost(standing, stored)
+        error = sent_error(stored) or _lost(standing, stored)
         if verdict == "done" and standing.step == len(self.orders.steps) - 1:
             self.ledger.finish(standing, Status.CHANGED, verified=True, error=error)
         elif verdict == "not_done":
@@ -170,7 +170,7 @@ class Resuming:
         elif kind == "begin" or (kind == "read" and not listed):
             self.ledger.give_up(standing, cause)
         else:
-            error = stored.error or _lost(standing, stored)
+            error = sent_error(stored) or _lost(standing, stored)
             self.ledger.finish(
                 standing, Status.UNKNOWN, cause=cause if listed else cause_of(error), error=error
             )

@@ -45,8 +45,9 @@ class _Service:
 class Settler:
     """Watches the VMs of one account until they are as wanted or nothing moves any more.
 
-    ``report`` is told once of each VM: the verdict, the last reading and the seconds that it took;
-    ``readings`` of every list, with the loop's time at which it was asked for.
+    ``report`` is told once of each VM: the verdict, the last reading and the seconds that it took (why one
+    could not be read is in `Standing.unread`); ``readings`` of every list, with the loop's time at which it
+    was asked for.
     """
 
     account: Account
@@ -67,7 +68,7 @@ class Settler:
             self.tasks.create_task(self._poll(target.service.id, service))
         # Thousands may be watched at once, and the collector follows every object: one for each will do.
         standing.judge, standing.watched_at = judge, now
-        standing.sightings, standing.was_read, standing.last = 0, False, None
+        standing.sightings, standing.was_read, standing.last, standing.unread = 0, False, None, None
         service.waiting[target.vm.id] = standing
         service.moved_at = now
         service.restart = True
@@ -86,8 +87,10 @@ class Settler:
             waiting, asked_at = list(service.waiting.values()), loop.time()
             try:
                 vms = await self.account.polls.list(service_id)
-            except SeFlowError:
+            except SeFlowError as error:
                 # A list that fails now may work in the next round; patience decides.
+                for standing in service.waiting.values():
+                    standing.unread = error.with_traceback(None)
                 if loop.time() - max(service.moved_at, service.read_at) >= self.policy.patience:
                     self._give_up(service, list(service.waiting.values()), "not_readable")
                 continue
@@ -104,6 +107,7 @@ class Settler:
         untold: list[tuple[Standing, Vm]] = []
         for standing in asked_for:
             vm = vms.get(standing.target.vm.id)
+            standing.unread = None
             done = standing.judge.done(vm)
             if done is None and vm is not None:
                 untold.append((standing, vm))
@@ -118,7 +122,8 @@ class Settler:
     async def _look(self, standing: Standing, vm: Vm) -> bool | None:
         try:
             seen: bool | None = await standing.judge.look(standing.target.service, vm)
-        except SeFlowError:
+        except SeFlowError as error:
+            standing.unread = error.with_traceback(None)
             return None
         return seen
 
