@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -95,7 +96,18 @@ class Matcher:
         return self.names_vm(account, service.id, vm.id)
 
     def may_match(self, account: str, service: Service, vm: Vm) -> bool:
-        """Whether it is about this VM, or may be: a condition on a value that is missing may be met."""
+        """Whether it is about this VM, or may be: a condition on a value that is missing may be met.
+
+        A condition is also asked with the names and labels as people read them, without HTML entities.
+        """
+        if self._may(account, service, vm):
+            return True
+        if self.condition is None:
+            return False
+        # PHP panels store what people typed with &amp; and &#039; in it, and a guard must not miss it.
+        return any(self._may(account, *plain) for plain in _unescaped(service, vm))
+
+    def _may(self, account: str, service: Service, vm: Vm) -> bool:
         if isinstance(self.condition, Expression):
             return self.condition.decide(service, vm, account) is not False
         return self.matches(account, service, vm)
@@ -238,6 +250,30 @@ def select(
     )
 
 
+def _unescaped(service: Service, vm: Vm) -> Iterator[tuple[Service, Vm]]:
+    """The two with their names unescaped, as often as they are escaped; nothing where they are not."""
+    for _ in range(_ESCAPED_AT_MOST):
+        given = {"name": service.name, "label": service.label, "domain": service.domain}
+        names: dict[str, Any] = {
+            name: plain for name, text in given.items() if (plain := _plain(text)) is not None
+        }
+        label = _plain(vm.label)
+        if not names and label is None:
+            return
+        service = attrs.evolve(service, **names) if names else service
+        vm = vm if label is None else attrs.evolve(vm, label=label)
+        yield service, vm
+
+
+def _plain(text: str | None) -> str | None:
+    """The text without HTML entities; None where it has none."""
+    if text is None or "&" not in text:
+        return None
+    plain = html.unescape(text)
+    return None if plain == text else plain
+
+
+_ESCAPED_AT_MOST: Final = 3
 _HINT = "give an expression, a predicate (service, vm), pairs of ids [(service_id, vm_id)], or aioseflow.ALL"
 _PAIR, _KEY = 2, 3
 
