@@ -132,7 +132,11 @@ class Intake:
                 left.append(standing)
             else:
                 self.ledger.finish(
-                    standing, skip.status, verified=skip.status is Status.UNCHANGED, cause=skip.cause
+                    standing,
+                    skip.status,
+                    verified=skip.status is Status.UNCHANGED,
+                    cause=skip.cause,
+                    error=skip.error,
                 )
         return left
 

@@ -10,6 +10,7 @@ import pytest
 
 from aioseflow import (
     Action,
+    DecodeError,
     Destroy,
     InvalidArgument,
     PowerState,
@@ -26,6 +27,7 @@ from aioseflow import (
     Usage,
     Vm,
 )
+from aioseflow.fleet.actions.action import is_down
 
 UP = Vm(id="4", label="web01", power=PowerState.RUNNING, power_word="online", memory=4096, cpus=2)
 OFF = attrs.evolve(UP, power=PowerState.STOPPED, power_word="offline")
@@ -183,6 +185,48 @@ def test_an_action_that_cannot_be_meant_is_refused(kind: Any, arguments: dict[st
     with pytest.raises(InvalidArgument) as caught:
         kind(**arguments)
     assert told in str(caught.value)
+
+
+def unread(vm: Vm, *names: str) -> Vm:
+    """The VM, of which these fields could not be read."""
+    empty: dict[str, Any] = {name: () if name == "ip" else None for name in names}
+    return attrs.evolve(vm, **empty, unread=names)
+
+
+ADDRESSED = attrs.evolve(UP, ip=("192.0.2.4",))
+
+
+@pytest.mark.parametrize(
+    ("hostname", "vm", "told"),
+    [
+        ("{id}.example.com", unread(UP, "ip"), "its address"),
+        ("{id}.example.com", unread(UP, "label", "ip"), "its address"),
+        ("{label}.example.com", unread(ADDRESSED, "label"), "its label"),
+        ("{id}.example.com", unread(ADDRESSED, "label", "memory"), None),
+        ("{label}.example.com", unread(ADDRESSED, "memory"), None),
+        ("{label}.example.com", attrs.evolve(ADDRESSED, label=None), None),
+    ],
+)
+def test_a_reverse_name_is_not_set_where_a_value_that_it_needs_was_not_read(
+    hostname: str, vm: Vm, told: str | None
+) -> None:
+    skip = SetRdns(hostname).skip(vm)
+    if told is None:
+        assert skip is None
+    else:
+        assert skip is not None
+        assert (skip.status, skip.cause) == (NOT_ATTEMPTED, "undecodable")
+        assert isinstance(skip.error, DecodeError)
+        assert f"VM 4: {told} cannot be read" in str(skip.error)
+
+
+@pytest.mark.parametrize(
+    ("vm", "down"),
+    [(UP, False), (OFF, True), (ODD, True), (SILENT, False), (unread(SILENT, "power"), True)],
+    ids=["up", "off", "odd", "silent", "unread"],
+)
+def test_a_vm_whose_power_cannot_be_read_counts_as_down(vm: Vm, *, down: bool) -> None:
+    assert is_down(vm) is down
 
 
 @pytest.mark.parametrize("kind", [Resize, ResizeDisk, SetRdns], ids=lambda kind: kind.__name__)

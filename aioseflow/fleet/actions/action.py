@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import attrs
 
-from ...errors import InvalidArgument
+from ...errors import InvalidArgument, SeFlowError
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
 from ..account import Account
@@ -18,10 +18,11 @@ from ..outcome import Status
 
 @attrs.frozen
 class Skip:
-    """Why nothing is sent to a VM."""
+    """Why nothing is sent to a VM, with the error that says more, where there is one."""
 
     status: Status
     cause: str
+    error: SeFlowError | None = None
 
 
 @runtime_checkable
@@ -139,7 +140,12 @@ def held(vm: Vm) -> str | None:
 
 def is_down(vm: Vm) -> bool:
     """Whether a VM cannot be used, whatever the reason; one of which nothing is known is not down."""
-    return vm.power is not PowerState.RUNNING and vm.power_word is not None
+    return vm.power is not PowerState.RUNNING and (vm.power_word is not None or unread(vm, "power"))
+
+
+def unread(vm: Vm, *names: str) -> bool:
+    """Whether the panel sent one of these fields in a form that cannot be read."""
+    return bool(vm.unread) and not {*names}.isdisjoint(vm.unread)
 
 
 def rebooted_since(vm: Vm, since: datetime, now: datetime) -> bool | None:

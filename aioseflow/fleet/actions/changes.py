@@ -10,18 +10,23 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ...errors import InvalidArgument, NotFound
+from ...errors import DecodeError, InvalidArgument, NotFound
 from ...identifiers import Id, check_id
 from ...models import Service, Vm
 from ...safety import Safety
 from ..account import Account
-from ..outcome import Status
-from .action import Skip
+from ..outcome import Status, cause_of
+from .action import Skip, unread
 
 
 def _check_positive(name: str, value: object) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise InvalidArgument(f"{name} must be a whole number of at least 1, not {value!r:.40}")
+
+
+def _unreadable(vm: Vm, what: str, instead: str) -> DecodeError:
+    """The error of a change that is not sent, because a value that it needs cannot be read."""
+    return DecodeError(f"VM {vm.id}: {what} cannot be read, and nothing is sent without it; {instead}")
 
 
 def _disk_id(value: Id) -> str:
@@ -69,7 +74,15 @@ class Resize:
         return False if False in seen else None if None in seen else True
 
     async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
-        return self.done(await account.polls.get(service.id, vm.id))
+        read = await account.polls.get(service.id, vm.id)
+        done = self.done(read)
+        asked = {"memory": self.memory, "cpus": self.cpu, "cpu_share": self.cpu_share}
+        names = [name for name, size in asked.items() if size is not None and unread(read, name)]
+        if done is None and names:
+            raise DecodeError(
+                f"VM {vm.id}: its {' and '.join(names)} cannot be read; look at it in the panel"
+            )
+        return done
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +107,12 @@ class ResizeDisk:
         sizes = {disk.id: disk.size for disk in await account.vms.disks(service.id, vm.id)}
         if self.disk_id not in sizes:
             raise NotFound(f"VM {vm.id} has no disk {self.disk_id}; it has {', '.join(sizes) or 'none'}")
+        if sizes[self.disk_id] is None:
+            raise _unreadable(
+                vm,
+                f"the size of its disk {self.disk_id}",
+                "look at the disk in the panel, and resize it there or with vms.resize_disk()",
+            )
         if sizes[self.disk_id] == self.size:
             return Skip(Status.UNCHANGED, "already_so")
         return await account.vms.resize_disk(service.id, vm.id, self.disk_id, size=self.size)
@@ -103,8 +122,11 @@ class ResizeDisk:
 
     async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
         sizes = {disk.id: disk.size for disk in await account.polls.disks(service.id, vm.id)}
-        size = sizes.get(self.disk_id)
-        return None if size is None else size == self.size
+        if self.disk_id not in sizes:
+            return None
+        if sizes[self.disk_id] is None:
+            raise DecodeError(f"VM {vm.id}: the size of its disk {self.disk_id} cannot be read")
+        return sizes[self.disk_id] == self.size
 
 
 @attrs.frozen
@@ -171,7 +193,19 @@ class SetRdns:
             )
 
     def skip(self, vm: Vm) -> Skip | None:
+        if (error := self._lacking(vm)) is not None:
+            return Skip(Status.NOT_ATTEMPTED, cause_of(error), error)
         return None if vm.ip_texts else Skip(Status.NOT_ATTEMPTED, "no_address")
+
+    def _lacking(self, vm: Vm) -> DecodeError | None:
+        """The error for a VM of which an unread field is needed."""
+        instead = "look at the VM in the panel, or name its address with services.set_rdns()"
+        if not vm.ip_texts and unread(vm, "ip", "ip_texts"):
+            return _unreadable(vm, "its address", instead)
+        # With its id in the label's place it would get a wrong name, and not none.
+        if unread(vm, "label") and any(part[1] == "label" for part in Formatter().parse(self.hostname)):
+            return _unreadable(vm, "its label", instead)
+        return None
 
     async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
         if await self.look(account, service, vm):
@@ -183,6 +217,10 @@ class SetRdns:
         return None
 
     async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+        if (error := self._lacking(vm)) is not None:
+            raise error
+        if not vm.ip_texts:
+            raise NotFound(f"VM {vm.id} has no address any more")
         name = (await self._names(account, service.id)).get(self._ip(vm))
         return (
             None
