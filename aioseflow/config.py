@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ from .errors import ConfigurationError
 from .secret import Masked, Secret, basic_authorization
 
 DEFAULT_BASE_URL: Final = "https://manage.seflow.it/api"
+
+_BLANK_OR_CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
 class Unset(enum.Enum):
@@ -71,7 +74,15 @@ class Credentials:
 
 
 def check_base_url(text: str, *, allow_insecure: bool) -> URL:
-    """The panel's API root without a trailing slash. Raises `ConfigurationError`."""
+    """The panel's API root without a trailing slash or blanks around it. Raises `ConfigurationError`."""
+    if isinstance(text, str):
+        text = Masked(text.strip())
+        # yarl drops line ends and tabs, keeps a blank in the host and makes %20 of one in the path.
+        if _BLANK_OR_CONTROL.search(text):
+            raise ConfigurationError(
+                "the base URL has a blank or a control character in it; "
+                "it looks like https://panel.example/api"
+            )
     try:
         url = URL(text)
         host = url.host

@@ -11,7 +11,7 @@ import yarl
 from support.searching import Bag
 
 from aioseflow import ConfigurationError, Secret, SeFlow, Timeouts
-from aioseflow.config import UNSET, Credentials, find_proxy, find_tls
+from aioseflow.config import UNSET, Credentials, check_base_url, find_proxy, find_tls
 
 URL = "https://panel.example/api"
 
@@ -54,6 +54,17 @@ def test_credentials_that_cannot_be_sent_are_refused(username: Any, password: An
         "http://10.0.0.1/api",
         "http://127.0.0.1.example/api",
         "http://[::2]/api",
+        *(
+            " ",
+            "\n",
+            "https:// panel.example/api",
+            "https://panel .example/api",
+            "https://panel.example /api",
+        ),
+        *("https://panel.example/a pi", "https://panel.example/api /", "https ://panel.example/api"),
+        *("https://panel.example/a\tpi", "https://panel.example/\r\napi", "https://panel.example/a\u00a0pi"),
+        *("https://panel.example/api\0", "\x1bhttps://panel.example/api", "https://panel.example/\x7fapi"),
+        "https://panel.example/api https://panel.example/api",
         None,
         7,
     ],
@@ -77,6 +88,31 @@ def test_a_base_url_that_cannot_work_is_refused(url: Any) -> None:
 )
 def test_a_base_url_that_can_work_is_taken(url: str) -> None:
     assert url.rstrip("/") in repr(SeFlow("u@example.com", "p", base_url=url))
+
+
+@pytest.mark.parametrize("before", ["", " ", "\t", "\n", "\u00a0"])
+@pytest.mark.parametrize("after", [" ", "/ ", "/", "\t", "\r\n", " \u00a0"])
+def test_blanks_around_a_base_url_are_dropped(
+    before: str, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = before + URL + after
+    assert check_base_url(given, allow_insecure=False) == yarl.URL(URL)
+    monkeypatch.setenv("SEFLOW_USERNAME", "u")
+    monkeypatch.setenv("SEFLOW_PASSWORD", "p")
+    monkeypatch.setenv("SEFLOW_BASE_URL", given)
+    assert repr(SeFlow.from_env()) == repr(SeFlow("u", "p", base_url=URL))
+
+
+def test_a_base_url_with_a_blank_in_it_is_refused_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEFLOW_USERNAME", "u")
+    monkeypatch.setenv("SEFLOW_PASSWORD", "p")
+    monkeypatch.setenv("SEFLOW_BASE_URL", "https://panel.example /api")
+    with pytest.raises(ConfigurationError, match="a blank or a control character"):
+        SeFlow.from_env()
+
+
+def test_blanks_that_are_escaped_in_a_base_url_stay() -> None:
+    assert str(check_base_url(f"{URL}%20", allow_insecure=False)) == f"{URL}%20"
 
 
 def test_cleartext_may_be_allowed_by_name() -> None:
