@@ -9,7 +9,7 @@ import re
 import ssl
 from pathlib import Path
 from typing import Final
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import getproxies_environment
 
 import attrs
 from yarl import URL
@@ -20,6 +20,9 @@ from .secret import Masked, Secret, basic_authorization
 DEFAULT_BASE_URL: Final = "https://manage.seflow.it/api"
 
 _BLANK_OR_CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+# An IPv6 address without brackets has more than one colon, so its last group is no port.
+_WITH_PORT: Final = re.compile(r"(\[.*\]|[^:]*):([0-9]{1,5})")
+_IN_BRACKETS: Final = re.compile(r"\[(.*)\]")
 
 
 class Unset(enum.Enum):
@@ -118,13 +121,13 @@ class Proxy:
 def find_proxy(proxy: str | Unset | None, url: URL) -> Proxy | None:
     """The proxy for a panel: the one given, or that of ``HTTPS_PROXY`` unless ``NO_PROXY`` names the panel.
 
-    Raises `ConfigurationError`.
+    A variable in lower case wins over one in upper case. Raises `ConfigurationError`.
     """
     where = "the proxy"
     if isinstance(proxy, Unset):
         # Cleartext goes to this machine or to a network of the user's own: no proxy was meant for that.
         proxy = getproxies_environment().get("https") if url.scheme == "https" else None
-        if not proxy or proxy_bypass(f"{url.host}:{url.port}"):
+        if not proxy or is_exempt(url, getproxies_environment().get("no", "")):
             return None
         where = "HTTPS_PROXY"
     if proxy is None:
@@ -135,6 +138,54 @@ def find_proxy(proxy: str | Unset | None, url: URL) -> Proxy | None:
         del proxy
         raise ConfigurationError(f"{where} must be an HTTP proxy's URL, such as http://proxy.example:3128")
     return found
+
+
+def is_exempt(url: URL, no_proxy: str) -> bool:
+    """Whether a list of the form of ``NO_PROXY`` names the URL's host; the rules are curl's, and ports.
+
+    ``*`` alone means every host. Otherwise the entries, between commas or blanks, are
+
+    - names: ``corp.example``, ``.corp.example`` and ``*.corp.example`` all mean the name and its subdomains;
+    - addresses, ``10.0.0.1``, ``::1`` or ``[::1]``, and networks, ``10.0.0.0/8`` or ``2001:db8::/32``, for a
+      host that is an address: no name is looked up;
+    - any of these with a port, ``corp.example:8443`` or ``[::1]:8443``, for that port alone.
+
+    An entry that cannot be read names nothing.
+    """
+    if no_proxy.strip() == "*":
+        return True
+    host = (url.raw_host or "").lower().rstrip(".")
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        address = None
+    for entry in re.split(r"[,\s]+", no_proxy):
+        with_port = _WITH_PORT.fullmatch(entry)
+        name, port = (with_port[1], int(with_port[2])) if with_port else (entry, url.port)
+        if port == url.port and (_is_below(host, name) if address is None else _is_within(address, name)):
+            return True
+    return False
+
+
+def _is_below(host: str, name: str) -> bool:
+    name = name.removeprefix("*.").lstrip(".")
+    if not name.isascii():
+        try:
+            name = URL.build(scheme="https", host=name).raw_host or ""
+        except ValueError:
+            return False
+    name = name.lower().rstrip(".")
+    return name != "" and f".{host}".endswith(f".{name}")
+
+
+def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, name: str) -> bool:
+    in_brackets = _IN_BRACKETS.fullmatch(name)
+    try:
+        return address in ipaddress.ip_network(
+            in_brackets[1] if in_brackets else name.rstrip("."), strict=False
+        )
+    except ValueError:
+        return False
 
 
 def _read_proxy(text: str) -> Proxy | None:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+import yarl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import tls
@@ -20,6 +21,7 @@ from support.proxy import Proxy
 from support.wire import Wire, http
 
 from aioseflow import ConfigurationError, Event, InvalidArgument, Retried, SeFlow, TransportError
+from aioseflow.config import is_exempt
 
 OK = http('{"status": true, "services": []}')
 URL = "https://panel.example/api"
@@ -84,27 +86,215 @@ async def test_no_proxy_is_respected(names: str, monkeypatch: pytest.MonkeyPatch
     assert len(proxy.requests) == (0 if bypassed else 1)
 
 
-@pytest.mark.parametrize(
-    ("names", "bypassed"),
-    [
-        (".panel.example", True),
-        ("panel.example", True),
-        ("example", True),
-        ("a.panel.example", True),
-        ("b.panel.example", False),
-        ("nel.example", False),
-        ("panel.example.org", False),
-        ("a.panel.example:443", True),
-        ("a.panel.example:444", False),
-    ],
-)
-def test_no_proxy_names_hosts_their_parents_and_ports(
-    names: str, monkeypatch: pytest.MonkeyPatch, *, bypassed: bool
+# Hosts that the tables below ask for; where no port is written it is 443.
+NAME, IPV4, IPV6 = "a.panel.example", "10.1.2.3", "[2001:db8::1]"
+IDN, PUNYCODE = "panel.b\u00fccher.example", "panel.xn--bcher-kva.example"
+
+NAMED = [
+    # the name and what is below it
+    (NAME, "a.panel.example"),
+    (NAME, "panel.example"),
+    (NAME, ".panel.example"),
+    (NAME, ".a.panel.example"),
+    (NAME, "*.panel.example"),
+    (NAME, "*.a.panel.example"),
+    (NAME, "example"),
+    (NAME, "PANEL.Example"),
+    ("A.PANEL.example", "panel.example"),
+    (NAME, "panel.example."),
+    (f"{NAME}.", "panel.example"),
+    (f"{NAME}.", ".panel.example."),
+    ("localhost", "localhost"),
+    # separators
+    (NAME, "other.example,panel.example"),
+    (NAME, "other.example panel.example"),
+    (NAME, "other.example \t, ,,panel.example ,"),
+    (NAME, "other.example\npanel.example"),
+    # everything
+    (NAME, "*"),
+    (NAME, " * "),
+    (IPV4, "*"),
+    (IPV6, "*"),
+    # ports
+    (NAME, "panel.example:443"),
+    (f"{NAME}:8443", "*.panel.example.:8443"),
+    (f"{NAME}:8443", "panel.example"),
+    (IPV4, "10.1.2.3:443"),
+    (f"{IPV4}:8443", "10.0.0.0/8:8443"),
+    (f"{IPV6}:8443", "[2001:db8::1]:8443"),
+    (f"{IPV6}:8443", "[2001:db8::1]"),
+    # addresses, however they are written
+    (IPV4, "10.1.2.3"),
+    (IPV4, "[10.1.2.3]"),
+    (IPV4, "10.1.2.3."),
+    (f"{IPV4}.", "10.1.2.3"),
+    (IPV6, "2001:db8::1"),
+    (IPV6, "2001:DB8::1"),
+    (IPV6, "[2001:db8::1]"),
+    (IPV6, "2001:0db8:0000:0:0::0001"),
+    ("[2001:db8:0:0:0:0:0:1]", "[2001:db8::1]"),
+    ("[::1]", "::1"),
+    ("[::1]", "0:0:0:0:0:0:0:1"),
+    ("[2001:db8::443]", "2001:db8::443"),
+    ("[fe80::1%25eth0]", "fe80::1"),
+    # networks
+    (IPV4, "10.0.0.0/8"),
+    (IPV4, "10.1.2.3/32"),
+    (IPV4, "10.9.9.9/8"),
+    (IPV4, "0.0.0.0/0"),
+    (IPV4, "10.0.0.0/255.0.0.0"),
+    ("10.1.2.127", "10.1.2.0/25"),
+    (IPV6, "2001:db8::/32"),
+    (IPV6, "[2001:db8::/32]"),
+    (IPV6, "other.example, 10.0.0.0/8, 2001:db8::/32"),
+    # a name in the one form or the other
+    (IDN, IDN),
+    (IDN, PUNYCODE),
+    (PUNYCODE, IDN),
+    (PUNYCODE, "XN--BCHER-KVA.example"),
+    (IDN, "B\u00dcCHER.example"),
+    (IDN, "*.b\u00fccher.example."),
+    (IDN, "b\u00fccher\u3002example\u3002"),
+    (f"{IDN}:8443", "b\u00fccher.example:8443"),
+    # what is malformed does not hide what comes behind it
+    (NAME, "b\u00fc..example, [::1, 10.0.0.0/99, :443, panel.example"),
+    (IPV4, "10/8, 10.0.0.0/x, [::1, 10.0.0.0/8"),
+]
+
+NOT_NAMED = [
+    (NAME, ""),
+    (NAME, " , "),
+    # another name, of which only a part is the same
+    (NAME, "b.panel.example"),
+    (NAME, "nel.example"),
+    (NAME, "*nel.example"),
+    (NAME, "panel.example.org"),
+    (NAME, "x.a.panel.example"),
+    (NAME, "panel"),
+    (NAME, "a.panel"),
+    ("notcorp.example", "corp.example"),
+    ("notcorp.example", ".corp.example"),
+    ("notcorp.example", "*.corp.example"),
+    ("corp.example.evil.example", "corp.example"),
+    # `*` is a wildcard by itself only
+    (NAME, "*, other.example"),
+    (NAME, "a.*.example"),
+    (NAME, "*.*.example"),
+    (NAME, "**"),
+    (NAME, "*."),
+    (NAME, "."),
+    # ports
+    (NAME, "panel.example:444"),
+    (NAME, "panel.example:8443"),
+    (f"{NAME}:8443", "panel.example:443"),
+    (NAME, "panel.example:0443x"),
+    (NAME, "panel.example:"),
+    (NAME, "panel.example:https"),
+    (NAME, "panel.example:\u0664\u0664\u0663"),
+    (NAME, "panel.example:" + "4" * 5000),
+    (NAME, "*:443"),
+    (NAME, ":443"),
+    (IPV4, "10.1.2.3:444"),
+    (IPV4, "10.0.0.0/8:444"),
+    (IPV6, "[2001:db8::1]:444"),
+    # addresses: no part of one, no name
+    (IPV4, "10.1.2"),
+    (IPV4, "10."),
+    (IPV4, "10"),
+    (IPV4, "10.1.2.30"),
+    ("10.1.2.30", "10.1.2.3"),
+    ("110.1.2.3", "10.1.2.3"),
+    (IPV4, "2.3"),
+    (IPV4, ".1.2.3"),
+    (IPV4, "3"),
+    (IPV4, "010.1.2.3"),
+    (IPV4, "*.1.2.3"),
+    (IPV6, "2001:db8::"),
+    (IPV6, "2001:db8"),
+    (IPV6, "2001:db8::11"),
+    ("[2001:db8::443]", "[2001:db8::]:443"),
+    (IPV6, "db8::1"),
+    # networks
+    ("11.0.0.1", "10.0.0.0/8"),
+    ("10.1.2.128", "10.1.2.0/25"),
+    ("[2001:db9::1]", "2001:db8::/32"),
+    (IPV6, "10.0.0.0/8"),
+    (IPV6, "0.0.0.0/0"),
+    (IPV4, "::/0"),
+    (IPV4, "10.0.0.0/33"),
+    (IPV4, "10.0.0.0/-1"),
+    (IPV4, "10.0.0.0/"),
+    (IPV4, "10.0.0.0/8/8"),
+    (IPV4, "10/8"),
+    (IPV4, "/8"),
+    (IPV6, "2001:db8::/129"),
+    (IPV6, "[2001:db8::1"),
+    (IPV6, "2001:db8::1]"),
+    (IPV6, "[]"),
+    # a network and a host that is a name
+    (NAME, "0.0.0.0/0"),
+    (NAME, "::/0"),
+    ("10.panel.example", "10.0.0.0/8"),
+    ("localhost", "127.0.0.0/8"),
+    ("localhost", "::1"),
+    # IDN
+    (IDN, "bucher.example"),
+    (IDN, "cher.example"),
+    (NAME, "\u00fc" * 300),
+    (NAME, "\udcff.panel.example"),
+    (NAME, "\u00fc:panel.example"),
+]
+
+
+def goes_through_the_proxy(host: str) -> bool:
+    seflow = SeFlow("u", "p", base_url=f"https://{host}/api")
+    return "proxy" in seflow._session.shared.connections.options
+
+
+@pytest.mark.parametrize(("host", "names"), NAMED)
+def test_no_proxy_names_hosts_networks_and_ports(
+    host: str, names: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert goes_through_the_proxy(host)
     monkeypatch.setenv("NO_PROXY", names)
-    seflow = SeFlow("u", "p", base_url="https://a.panel.example/api")
-    assert ("proxy" not in seflow._session.shared.connections.options) is bypassed
+    assert not goes_through_the_proxy(host)
+
+
+@pytest.mark.parametrize(("host", "names"), NOT_NAMED)
+def test_no_proxy_names_nothing_else(host: str, names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", names)
+    assert goes_through_the_proxy(host)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "bypassed"),
+    [
+        ("panel.example", None, True),
+        (None, "panel.example", True),
+        ("panel.example", "other.example", True),
+        ("other.example", "panel.example", False),
+        # as for the other variables: an empty one in lower case switches the other off
+        ("", "panel.example", False),
+    ],
+)
+def test_no_proxy_in_lower_case_wins(
+    lower: str | None, upper: str | None, monkeypatch: pytest.MonkeyPatch, *, bypassed: bool
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    for name, value in (("no_proxy", lower), ("NO_PROXY", upper)):
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert goes_through_the_proxy("panel.example") is not bypassed
+
+
+@given(
+    st.text(st.characters() | st.sampled_from("*.,:/[]%0123456789abcdef\u00fc"), max_size=30),
+    st.sampled_from([NAME, IPV4, IPV6, IDN, "[fe80::1%25eth0]", f"{NAME}.:8443"]),
+)
+def test_no_list_of_exceptions_raises(names: str, host: str) -> None:
+    assert is_exempt(yarl.URL(f"https://{host}/api"), names) in {True, False}
 
 
 async def test_the_argument_wins_over_the_environment(dead: str, monkeypatch: pytest.MonkeyPatch) -> None:
