@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ..models import Accepted, Availability, PowerState, Vm
+import attrs
+
+from ..models import Availability, PowerState, Vm
 from ..models.vms import POWER_WORDS
 from ..secret import conceal, is_secret_key
 from . import php
@@ -13,6 +15,9 @@ from .generate import Adapter, Object
 from .php import MISSING, Mismatch, is_nothing
 
 _POWER_KEYS: Final = ("state", "status", "power")
+_FAMILIES: Final = ("ipv4", "ipv6")
+# As many as `conceal` follows.
+_LEVELS: Final = 64
 
 
 def as_object(value: Any) -> Object:
@@ -43,43 +48,26 @@ def beside(value: Object, known: frozenset[str], kept: Object | None) -> Object:
     for key, item in extra.items():
         # Most are plain, and conceal() copies.
         if is_secret_key(key) or isinstance(item, dict | list):
-            extra[key] = concealed(item, key)
+            extra[key] = concealed(item, secret=is_secret_key(key))
     return extra
 
 
-def concealed(item: Any, *path: str) -> Any:
-    """A copy of parsed JSON without its secrets; nested too deep is a `Mismatch` at the path."""
+def concealed(item: Any, *, secret: bool = False) -> Any:
+    """A copy of parsed JSON without its secrets; what is nested too deep is "…"."""
     try:
-        return conceal(item, secret=any(map(is_secret_key, path)))
+        return conceal(item, secret=secret)
     except ValueError:
-        pass
-    raise Mismatch("at most 64 levels, one in another", item, *path)
+        return conceal(_cut(item, _LEVELS), secret=secret)
 
 
-def hidden(item: Any) -> Any:
-    """What stands under a secret's key, as a secret."""
-    try:
-        return conceal(item, secret=True)
-    except ValueError:
-        return item  # refused where it is kept, with the way there
-
-
-def _of_accepted(keys: frozenset[str]) -> Adapter:
-    # The panel has acted: nothing that it says about it may turn that into an error.
-    def adapt(value: Object) -> tuple[Any, ...]:
-        status, info = value.get("status"), value.get("info")
-        if status.__class__ is bool and info is None:
-            return keys, None, 1, status, ()
-        found: dict[str, Any] = {"status": None, "info": ()}
-        known = keys
-        for key, read in (("status", php.flag), ("info", php.texts)):
-            try:
-                found[key] = read(value.get(key))
-            except Mismatch:
-                known -= {key}
-        return known, None, 0, found["status"], found["info"]
-
-    return adapt
+def _cut(item: Any, levels: int) -> Any:
+    if not isinstance(item, dict | list):
+        return item
+    if not levels:
+        return "…"
+    if isinstance(item, list):
+        return [_cut(one, levels - 1) for one in item]
+    return {key: _cut(one, levels - 1) for key, one in item.items()}
 
 
 def _of_availability(keys: frozenset[str]) -> Adapter:
@@ -93,13 +81,13 @@ def _of_availability(keys: frozenset[str]) -> Adapter:
 
 def _of_vm(keys: frozenset[str]) -> Adapter:
     # Of the keys that may say the power, one is read; the others are kept, for they may contradict it.
-    silent = keys - {"power"}
+    silent = keys - {"power", "power_word"}
     speaking = [(key, silent | {key}) for key in _POWER_KEYS]
 
     def adapt(value: Object) -> tuple[Any, ...]:
         ip = value.get("ip")
         # Objects say more than an address.
-        is_more = ip.__class__ is dict or (ip.__class__ is list and dict in map(type, ip))
+        is_more = (ip.__class__ is dict and ip) or (ip.__class__ is list and dict in map(type, ip))
         kept = {"ip": ip} if is_more else None
         for key, known in speaking:
             said = value.get(key)
@@ -115,7 +103,59 @@ def _of_vm(keys: frozenset[str]) -> Adapter:
 
 # The class's adapter, made for its keys, and the fields that it gives.
 ADAPTERS: Final[dict[type, tuple[Callable[[frozenset[str]], Adapter], tuple[str, ...]]]] = {
-    Accepted: (_of_accepted, ("status", "info")),
     Availability: (_of_availability, ()),
     Vm: (_of_vm, ("power", "power_word")),
 }
+
+
+@attrs.frozen(eq=False)
+class Rare:
+    """Keys that few installations have, looked for only in objects with keys that are not known.
+
+    Attributes:
+        keys: all of them.
+        gather: the object with what these keys say under the keys that are known, and the names of the
+            fields that they say in a form that cannot be read.
+    """
+
+    keys: tuple[str, ...]
+    gather: Callable[[Object], tuple[Object, tuple[str, ...]]]
+
+
+def _of_rare_vm(value: Object) -> tuple[Object, tuple[str, ...]]:
+    lost: list[str] = []
+    found: Object = {}
+    gone: set[str] = set()
+    if is_nothing(value.get("ip")) and not all(is_nothing(value.get(key)) for key in _FAMILIES):
+        try:
+            addresses = list(_of_families(value))
+            php.addresses(addresses)
+        except Mismatch:
+            lost.append("ip_texts")
+        else:
+            found["ip"] = addresses
+            gone.update(_FAMILIES)
+    name = value.get("template_name")
+    if is_nothing(value.get("template_label")) and not is_nothing(name):
+        try:
+            found["template_label"] = php.text(name)
+            gone.add("template_name")
+        except Mismatch:
+            lost.append("template_label")
+    if found:
+        value = {**{key: item for key, item in value.items() if key not in gone}, **found}
+    return value, tuple(lost)
+
+
+def _of_families(value: Object) -> Iterable[Any]:
+    for key in _FAMILIES:
+        item = value.get(key)
+        if is_nothing(item):
+            continue
+        # An object may as well hold a gateway or a mask.
+        if not isinstance(item, str | list):
+            raise Mismatch("an address or a list of them", item)
+        yield from item if isinstance(item, list) else [item]
+
+
+RARE: Final[dict[type, Rare]] = {Vm: Rare((*_FAMILIES, "template_name"), _of_rare_vm)}

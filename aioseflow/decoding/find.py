@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from ..errors import DecodeError
-from ..models import Availability, Ticket
+from ..models import Availability, ServiceResources, Ticket
 from ..secret import redact
 from .generate import Object
 from .php import MISSING, Mismatch, is_nothing
@@ -33,6 +33,8 @@ _SLICE: Final = 64
 _KEYS: Final[dict[type, tuple[str, ...]]] = {Ticket: ("ticket", "tickets"), Availability: ("details",)}
 # What stands beside the object in the answer, and belongs to it.
 _SIBLINGS: Final[dict[type, tuple[str, ...]]] = {Ticket: ("replies",)}
+# Under which key of `Model.extra` an answer is kept that is no object, of classes that know nothing of it.
+_WHOLE: Final[dict[type, str]] = {ServiceResources: "resources"}
 # Classes for which PHP's nothing is an answer: this panel's "no" is an empty one.
 _MAY_BE_NOTHING: Final = frozenset({Availability})
 
@@ -149,6 +151,7 @@ class _Promise:
     Attributes:
         keys: where it stands whatever the call says.
         siblings: what stands beside the object and belongs to it.
+        whole: under which key what is no object is kept.
         may_be_nothing: whether PHP's nothing is an answer.
         own_key: the canonical key that says which object it is.
         is_plain: whether it is one object that stands where the call says.
@@ -159,6 +162,7 @@ class _Promise:
     shape: Shape
     keys: tuple[str, ...]
     siblings: tuple[str, ...]
+    whole: str | None
     may_be_nothing: bool
     own_key: str | None
     is_plain: bool
@@ -174,6 +178,7 @@ def _promised(returns: Any) -> _Promise:
         shape,
         _KEYS.get(cls, ()),
         _SIBLINGS.get(cls, ()),
+        _WHOLE.get(cls),
         cls in _MAY_BE_NOTHING,
         own_key=shape.own[0] if shape.own else None,
         is_plain=not many and cls not in (*_KEYS, *_SIBLINGS, *_MAY_BE_NOTHING),
@@ -198,20 +203,19 @@ def _decode(promise: _Promise, payload: Any, key: tuple[str, ...], identity: str
                 pass  # read once more, to say where
     path: list[str | int] = []
     value = _answer(promise, payload, key, path)
-    siblings: set[str] = set()
     try:
         if promise.many:
             return promise.shape.read_many(value)
         if promise.may_be_nothing and is_nothing(value):
             value = {}
+        if promise.whole and not (value is None or value == [] or isinstance(value, dict)):
+            value = {promise.whole: value}
         value = _pick(promise.shape, value, identity, path)
         if promise.siblings and isinstance(payload, dict):
-            siblings.update(name for name in promise.siblings if name in payload and name not in value)
-            value = {**value, **{name: payload[name] for name in siblings}}
+            value = {**{name: payload[name] for name in promise.siblings if name in payload}, **value}
         return promise.shape.read(value)
     except Mismatch as mismatch:
-        if not (mismatch.path and mismatch.path[0] in siblings):
-            mismatch.path[:0] = path
+        mismatch.path[:0] = path
         raise
 
 
@@ -250,7 +254,13 @@ def _pick(shape: Shape, value: Any, identity: str | None, path: list[str | int])
     elif isinstance(value, dict) and shape.own and shape.is_keyed(value):
         # Only one that was asked for by its id may take it from its key: any other key is no id.
         name = shape.named if identity is not None else shape.guarded
-        several = [(key, name(key, item)) for key, item in value.items() if isinstance(item, dict)]
+        # PHP's nothing may be an object of which nothing is known, and as well some field's.
+        named = [
+            (key, name(key, item))
+            for key, item in value.items()
+            if isinstance(item, dict) or key == identity or (key.isdecimal() and is_nothing(item))
+        ]
+        several = [(key, item) for key, item in named if isinstance(item, dict)]
     if several:
         step, value = _choose(shape, several, identity, value)
         path.append(step)

@@ -31,6 +31,8 @@ _AS_CODE: Final[dict[Hook, str]] = {
     php.identity: "item if item.__class__ is str and item.isalnum()",
     php.text: "item if item.__class__ is str",
     php.flag: "item if item.__class__ is bool",
+    php.said: "item if item.__class__ is bool",
+    php.lock: "item if item.__class__ is bool",
     php.whole: _WHOLE,
     php.whole_or_text: _WHOLE,
     php.decimal: f"Decimal(item) if {_DIGITS}",
@@ -39,17 +41,30 @@ _AS_CODE: Final[dict[Hook, str]] = {
 
 @attrs.frozen
 class Field:
-    """One field of a class: its keys in the answer, the canonical one first, and what reads its value."""
+    """One field of a class.
+
+    Attributes:
+        alias: its public name.
+        keys: its keys in the answer, the canonical one first.
+        hook: reads its value, or raises `Mismatch`.
+        strict: whether a value that cannot be read is an error.
+    """
 
     name: str
+    alias: str
     keys: tuple[str, ...]
     hook: Hook
     default: Any
+    strict: bool
 
     @property
     def is_required(self) -> bool:
         """Whether there must be a value."""
         return self.default is attrs.NOTHING
+
+    def made(self) -> Any:
+        """The value where there is none to read."""
+        return self.default.factory() if isinstance(self.default, attrs.Factory) else self.default  # type: ignore[arg-type]
 
 
 def generate(
@@ -58,6 +73,7 @@ def generate(
     *,
     adapt: Adapter | None,
     adapted: tuple[str, ...],
+    rare: tuple[str, ...],
     **helpers: Hook,
 ) -> Hook:
     """The function from a parsed object to a model.
@@ -65,8 +81,10 @@ def generate(
     Args:
         adapt: looks at the whole object first.
         adapted: the fields that it gives.
+        rare: keys that make an object one for ``read_rare``.
         helpers: ``as_object(value)`` for what is no dict, ``respelt(value, respellable)``, ``beside(value,
-            known, kept)`` for `Model.extra`, ``locate(value, given)`` for the error after a hook failed.
+            known, kept)`` for `Model.extra`, ``read_odd(given)`` for an object of which a hook could not read
+            something, ``read_rare(value)`` for one with rare keys, None where they say nothing.
     """
     names: dict[str, Any] = {
         **helpers,
@@ -96,12 +114,14 @@ def generate(
         if name not in adapted:
             lines += _field(field, names)
     lines += [" except (Mismatch, KeyError):", "  pass", " else:"]
-    # Counting takes a third of what comparing the keys does: 1,400 instructions a VM. A fault in what is kept
-    # is told before one of a field, hence the call after a failure.
+    # Counting takes a third of what comparing the keys does: 1,400 instructions a VM.
     lines += ["  plain = found == len(value) and kept is None"]
+    if rare:
+        lines += [f"  if not plain and ({' or '.join(f'{key!r} in value' for key in rare)}):"]
+        lines += ["   again = read_rare(value)", "   if again is not None:", "    return again"]
     lines += ["  self.extra = {} if plain else beside(value, keys, kept)"]
     lines += ["  self.unread = ()", "  self.__class__ = cls", "  return self"]
-    lines += [" beside(value, keys, kept)", " raise locate(value, given)"]
+    lines += [" return read_odd(given)"]
     exec("\n".join(lines), names)  # noqa: S102 - made of names and keys in our own classes
     read: Hook = names["read"]
     return read

@@ -40,8 +40,13 @@ _NO: Final = _FALSE | {
     *("", "error", "errors", "err", "fail", "failed", "failure", "ko", "nok", "not ok", "unsuccessful"),
     *("denied", "rejected", "refused", "forbidden", "invalid", "aborted", "exception"),
 }
+_NO_LOCK: Final = frozenset({"unlocked", "not locked", "none", "null"})
+# Letters first: "512 MB" and "N/A" are no words.
+_WORDS: Final = re.compile(r"[^\W\d_][\w\s:.,()-]*")
 _BETWEEN_WORDS: Final = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 _ADDRESS_KEYS: Final = ("ipaddress", "ip", "address")
+# What stands for a byte that could not be decoded, and half of a character.
+_LOST: Final = re.compile("[\ufffd\ud800-\udfff]")
 _SHOWN: Final = 40
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -67,6 +72,14 @@ class Mismatch(Exception):
         return _describe(self.found, hidden=hidden)
 
 
+class Told(Mismatch):
+    """A value means something, but says more than that: it is to be kept beside its `meaning`."""
+
+    def __init__(self, expected: str, found: object, meaning: object) -> None:
+        super().__init__(expected, found)
+        self.meaning = meaning
+
+
 def is_nothing(value: object) -> bool:
     """Whether this is one of PHP's ways to say nothing: null, false, "", [] or {}."""
     return not value and (value is None or value is False or isinstance(value, str | list | dict))
@@ -89,14 +102,19 @@ def text(value: Any, _type: object = None) -> str | None:
 
 
 def identity(value: Any, _type: object = None) -> str:
-    """An id: text that is not empty; a whole number as text."""
-    if value.__class__ is str and value.strip():
+    """An id: text that is not empty, of which no character was lost; a whole number as text."""
+    if value.__class__ is str and value.strip() and not _LOST.search(value):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE_LIMIT:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and _is_number(value):
         return str(value)
     raise Mismatch("an id", value)
+
+
+def optional_identity(value: Any, _type: object = None) -> str | None:
+    """An id where there is one."""
+    return None if is_nothing(value) else identity(value)
 
 
 def whole(value: Any, _type: object = None) -> int | None:
@@ -182,6 +200,32 @@ def says(value: Any) -> bool | None:
     if value < 0 or 400 <= value < 600:
         return False
     return True if 200 <= value < 300 else None
+
+
+def said(value: Any, _type: object = None) -> bool | None:
+    """Yes or no as `says` reads it; None for null alone."""
+    found = says(value)
+    if found is None and value is not None:
+        raise Mismatch("yes or no", value)
+    return found
+
+
+def lock(value: Any, _type: object = None) -> bool | None:
+    """Whether something is locked: a boolean, or the lock's own name or number, which is `Told`."""
+    expected = "a boolean or the name of a lock"
+    try:
+        return flag(value)
+    except Mismatch:
+        pass
+    if isinstance(value, str):
+        stripped = value.strip()
+        if _BETWEEN_WORDS.sub(" ", stripped.lower()) in _NO_LOCK:
+            return False
+        if not (_WORDS.fullmatch(stripped) or _NUMBER.fullmatch(stripped)):
+            raise Mismatch(expected, value)
+    elif not (isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))):
+        raise Mismatch(expected, value)
+    raise Told(expected, value, meaning=True)
 
 
 def stamp(value: Any, _type: object = None, *, expected: str = "a date and time") -> dt.datetime | None:

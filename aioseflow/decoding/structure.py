@@ -1,13 +1,14 @@
 """How one object, and one list of them, is read: the converter and the shapes of the models.
 
 There is one cattrs converter, which knows what reads each type. The functions for the classes are generated
-and know no path; only when one fails is the object read once more, field by field, to say where.
+and know neither a path nor tolerance; only when one fails is that object read once more, field by field.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +19,10 @@ import attrs
 import cattrs
 
 from ..models import (
+    Accepted,
     AvailableIp,
     BandwidthUsage,
+    Model,
     OpenEnum,
     PowerState,
     RdnsEntry,
@@ -30,11 +33,13 @@ from ..models import (
 )
 from ..models.shared import address
 from ..secret import Secret, is_secret_key
+from ..thaw import thawed
 from . import php
-from .adapt import ADAPTERS, as_object, beside, concealed, hidden, respelt
+from .adapt import ADAPTERS, RARE, as_object, beside, concealed, respelt
 from .generate import Field, Hook, Object, generate
-from .php import MISSING, Mismatch, is_nothing
+from .php import MISSING, Mismatch, Told, is_nothing
 
+_DIGIT: Final = re.compile("[0-9]")
 Rows = Iterator[tuple[str | int, Any]]
 
 # What a bare text in a list is, and what one under a key is.
@@ -42,11 +47,15 @@ _BARE: Final[dict[type, str]] = {ServiceIp: "ipaddress", VmIp: "ipaddress", Avai
 _BARE_UNDER_KEY: Final[dict[type, str]] = {**_BARE, RdnsEntry: "ptrcontent", Template: "name"}
 
 _FIELD_HOOKS: Final[dict[tuple[type, str], Hook]] = {
+    (Accepted, "status"): php.said,
+    (AvailableIp, "id"): php.optional_identity,
     (BandwidthUsage, "from_"): php.epoch,
     (BandwidthUsage, "to"): php.epoch,
+    (Vm, "locked"): php.lock,
     (Vm, "power"): PowerState.read,  # from several keys
     (Vm, "ip_texts"): php.addresses,
     (Vm, "uptime"): php.whole_or_text,
+    (VmIp, "id"): php.optional_identity,
 }
 _SCALARS: Final[dict[Any, Hook]] = {
     str: php.text,
@@ -69,12 +78,14 @@ class Shape:
         read: a parsed object to the model; raises `Mismatch`.
         known: every spelling of every key.
         own: the spellings of the key that says which object it is, empty for a class without one.
+        fields: by every spelling of their keys.
     """
 
     cls: type
     read: Hook
     known: frozenset[str]
     own: tuple[str, ...]
+    fields: Mapping[str, Field]
 
     def own_id(self, value: Object) -> Any:
         """The value under `own`, None where there is none."""
@@ -88,7 +99,13 @@ class Shape:
         return self.known.isdisjoint(value)
 
     def named(self, key: str, item: Any) -> Any:
-        """What stands under its id, with that id where it has none of its own."""
+        """What stands under its id, with that id where it has none of its own.
+
+        PHP's nothing is an object of which nothing is known. Null, false and "" are so only under what looks
+        like an id: ``{"error": false}`` beside the rows is none of them.
+        """
+        if self.own and (item == [] or (_DIGIT.search(key) and is_nothing(item) and not self._is_bare(item))):
+            item = {}
         item = self.guarded(key, item)
         bare = _BARE_UNDER_KEY.get(self.cls)
         if bare is not None and isinstance(item, str) and not is_secret_key(key):
@@ -111,7 +128,26 @@ class Shape:
         """
         if not isinstance(item, dict) or not is_secret_key(key):
             return item
-        return {name: value if name in self.known else hidden(value) for name, value in item.items()}
+        return {
+            name: value if self._is_plain(name, value) else concealed(value, secret=True)
+            for name, value in item.items()
+        }
+
+    def _is_plain(self, name: str, value: Any) -> bool:
+        """Whether all of a value is read as what the model knows, so that none of it gets into an `extra`."""
+        field = self.fields.get(name)
+        if field is None:
+            return False
+        try:
+            return _is_known(field.hook(value))
+        except Told:
+            return True
+        except Mismatch:
+            # Of an error about it, the path hides what was found.
+            return field.strict or field.is_required
+
+    def _is_bare(self, item: Any) -> bool:
+        return isinstance(item, str) and self.cls in _BARE_UNDER_KEY
 
     def rows(self, value: Any) -> Rows | None:
         """The objects of a list, or of an object keyed by id, with their places.
@@ -156,33 +192,57 @@ def shape_of(cls: type) -> Shape:
     identity = fields.get("id") or next((field for field in fields.values() if field.is_required), None)
     known = frozenset(key for field in fields.values() for key in field.keys)
     own = () if identity is None else identity.keys
-    return Shape(cls, _converter.get_structure_hook(cls), known, own)
+    spelt = {key: field for field in fields.values() for key in field.keys}
+    return Shape(cls, _converter.get_structure_hook(cls), known, own, spelt)
+
+
+def _is_known(found: Any) -> bool:
+    """Whether there is nothing in a model, nor in those within it, that it does not know."""
+    if isinstance(found, tuple):
+        return all(map(_is_known, found))
+    if not isinstance(found, Model):
+        return not isinstance(found, Mapping)
+    return not found.extra and all(
+        _is_known(getattr(found, field.name)) for field in attrs.fields(type(found)) if field.name != "extra"
+    )
 
 
 def _object_hook(cls: type) -> Hook:
     fields = _fields(cls)
     make_adapter, adapted = ADAPTERS.get(cls, (None, ()))
-    adapt = None if make_adapter is None else make_adapter(frozenset(f.keys[0] for f in fields.values()))
+    known = frozenset(field.keys[0] for field in fields.values())
+    adapt = None if make_adapter is None else make_adapter(known)
+    respellable = tuple(field.keys for field in fields.values() if len(field.keys) > 1)
+    rare = RARE.get(cls)
+    draft = thawed(cls)
 
-    def locate(value: Object, given: Object) -> Mismatch:
-        missing: list[str] = []
+    def read_odd(given: Object) -> Any:
+        value = respelt(given, respellable)
+        value, lost = (value, ()) if rare is None else rare.gather(value)
+        keys, more, _, *values = (known, None, 0) if adapt is None else adapt(value)
+        kept: Object = {} if more is None else dict(more)
+        made: Any = object.__new__(draft)
+        for name, found in zip(adapted, values, strict=True):
+            setattr(made, name, found)
+        unread: list[str] = []
         for name, field in fields.items():
-            key, *others = field.keys
-            if key not in value:
-                missing.append(key)
-                continue
-            if name in adapted:
-                continue
-            try:
-                field.hook(value[key])
-            except Mismatch as mismatch:
-                spelt = (other for other in others if is_nothing(given.get(key)) and other in given)
-                mismatch.path.insert(0, next(spelt, key))
-                return mismatch
-        # The required field comes first in every class.
-        return Mismatch("a value that is always there", MISSING, missing[0])
+            if name not in adapted:
+                is_read = _read_field(made, field, value, given, kept)
+                if not is_read or name in lost:
+                    unread.append(field.alias)
+        made.extra = beside(value, keys, kept)
+        made.unread = tuple(unread)
+        made.__class__ = cls
+        return made
 
-    return generate(
+    def read_rare(value: Object) -> Any:
+        assert rare is not None  # noqa: S101 - for the type checker
+        gathered, lost = rare.gather(value)
+        if lost:
+            return read_odd(value)
+        return None if gathered is value else read(gathered)
+
+    read = generate(
         cls,
         fields,
         adapt=adapt,
@@ -190,19 +250,56 @@ def _object_hook(cls: type) -> Hook:
         as_object=as_object,
         respelt=respelt,
         beside=beside,
-        locate=locate,
+        rare=() if rare is None else rare.keys,
+        read_odd=read_odd,
+        read_rare=read_rare,
     )
+    return read
+
+
+def _read_field(made: Any, field: Field, value: Object, given: Object, kept: Object) -> bool:
+    """Read one field; False where it could not be read, and then what was sent is among what is kept.
+
+    Raises `Mismatch` where that is an error.
+    """
+    key, *others = field.keys
+    if key not in value:
+        if field.is_required:
+            raise Mismatch("a value that is always there", MISSING, key)
+        setattr(made, field.name, field.made())
+        return True
+    sent = key
+    if is_nothing(given.get(key)):
+        sent = next((other for other in others if not is_nothing(given.get(other))), key)
+    try:
+        setattr(made, field.name, field.hook(value[key]))
+    except Told as told:
+        setattr(made, field.name, told.meaning)
+        kept[sent] = value[key]
+        return True
+    except Mismatch as mismatch:
+        if field.strict or field.is_required:
+            mismatch.path.insert(0, sent)
+            raise
+        setattr(made, field.name, field.made())
+        # Under the key that the panel sent, and not once more under that by which it is known.
+        kept.pop(key, None)
+        kept[sent] = value[key]
+        return False
+    return True
 
 
 def _fields(cls: type) -> dict[str, Field]:
-    """The fields by their names, without `Model.extra`."""
+    """The fields by their names, without those of `Model`."""
     attrs.resolve_types(cls)
     fields: dict[str, Field] = {}
     for field in attrs.fields(cls):
         if field.name not in ("extra", "unread"):
             hook = _FIELD_HOOKS.get((cls, field.name)) or _converter.get_structure_hook(field.type)
             keys = field.metadata.get("wire", (field.name,))
-            fields[field.name] = Field(field.name, keys, hook, field.default)
+            strict = field.metadata.get("strict", False)
+            alias = field.alias or field.name
+            fields[field.name] = Field(field.name, alias, keys, hook, field.default, strict)
     return fields
 
 

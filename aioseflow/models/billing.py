@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from .shared import Model, OpenEnum
+from .shared import STRICT, Model, OpenEnum
 
 
 @attrs.frozen
@@ -21,8 +21,8 @@ class Balance(Model):
         acc_credit: credit of the account.
     """
 
-    acc_balance: Decimal | None = None
-    acc_credit: Decimal | None = None
+    acc_balance: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    acc_credit: Decimal | None = attrs.field(default=None, metadata=STRICT)
 
 
 class InvoiceStatus(OpenEnum):
@@ -51,10 +51,10 @@ class InvoiceItem(Model):
     type: str | None = None
     item_id: str | None = None
     description: str | None = None
-    amount: Decimal | None = None
+    amount: Decimal | None = attrs.field(default=None, metadata=STRICT)
     taxed: bool | None = None
-    qty: Decimal | None = None
-    linetotal: Decimal | None = None
+    qty: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    linetotal: Decimal | None = attrs.field(default=None, metadata=STRICT)
 
 
 @attrs.frozen
@@ -74,22 +74,22 @@ class Invoice(Model):
     date: dt.date | None = None
     duedate: dt.date | None = None
     paybefore: dt.date | None = None
-    total: Decimal | None = None
+    total: Decimal | None = attrs.field(default=None, metadata=STRICT)
     datepaid: dt.datetime | None = None
     status: InvoiceStatus | None = None
     merge_id: str | None = None
     number: str | None = None
     currency: str | None = None
-    subtotal: Decimal | None = None
-    credit: Decimal | None = None
-    tax: Decimal | None = None
-    taxrate: Decimal | None = None
-    tax2: Decimal | None = None
-    taxrate2: Decimal | None = None
+    subtotal: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    credit: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    tax: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    taxrate: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    tax2: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    taxrate2: Decimal | None = attrs.field(default=None, metadata=STRICT)
     taxexempt: bool | None = None
-    rate: Decimal | None = None
-    rate2: Decimal | None = None
-    rate3: Decimal | None = None
+    rate: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    rate2: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    rate3: Decimal | None = attrs.field(default=None, metadata=STRICT)
     notes: str | None = None
-    items: tuple[InvoiceItem, ...] = ()
+    items: tuple[InvoiceItem, ...] = attrs.field(default=(), metadata=STRICT)
     client: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)

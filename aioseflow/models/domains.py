@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-from .shared import Model, OpenEnum
+from .shared import STRICT, Model, OpenEnum
 
 
 class DomainStatus(OpenEnum):
@@ -56,7 +56,7 @@ class Availability(Model):
         status: ``"ok"``, or None: the panel says nothing at all about a name that is taken.
     """
 
-    status: str | None = None
+    status: str | None = attrs.field(default=None, metadata=STRICT)
 
     @property
     def available(self) -> bool:

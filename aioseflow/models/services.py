@@ -13,7 +13,7 @@ import attrs
 
 from ..errors import DecodeError, InvalidArgument
 from ..secret import Secret
-from .shared import Address, Model, OpenEnum, address, wire
+from .shared import STRICT, Address, Model, OpenEnum, address, wire
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _BITS_PER_SECOND: Final = {
@@ -74,9 +74,9 @@ class UpgradeItem(Model):
 
     id: str
     name: str | None = None
-    price: Decimal | None = None
-    setup_price: Decimal | None = None
-    selected: bool | None = None
+    price: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    setup_price: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    selected: bool | None = attrs.field(default=None, metadata=STRICT)
 
 
 @attrs.frozen
@@ -90,7 +90,7 @@ class UpgradeResource(Model):
     id: str
     name: str | None = None
     type: str | None = None
-    items: tuple[UpgradeItem, ...] = ()
+    items: tuple[UpgradeItem, ...] = attrs.field(default=(), metadata=STRICT)
 
 
 @attrs.frozen
@@ -105,8 +105,8 @@ class UpgradePackage(Model):
 class UpgradeOptions(Model):
     """What a service can be upgraded to: *seen on another installation*, ``GET /service/@id/upgrade``."""
 
-    resources: tuple[UpgradeResource, ...] = ()
-    package: tuple[UpgradePackage, ...] = ()
+    resources: tuple[UpgradeResource, ...] = attrs.field(default=(), metadata=STRICT)
+    package: tuple[UpgradePackage, ...] = attrs.field(default=(), metadata=STRICT)
 
 
 @attrs.frozen
@@ -180,16 +180,16 @@ class BandwidthUsage(Model):
         percentile_95: ``95th``, bits/s.
     """
 
-    from_: dt.datetime | None = attrs.field(default=None, metadata=wire("from"))
-    to: dt.datetime | None = None
-    total: Decimal | None = None
-    total_in: Decimal | None = None
-    total_out: Decimal | None = None
-    average_t: Decimal | None = None
-    max_in: Decimal | None = None
-    percentile_95: Decimal | None = attrs.field(default=None, metadata=wire("95th"))
-    max_out: Decimal | None = None
-    average: Decimal | None = None
+    from_: dt.datetime | None = attrs.field(default=None, metadata=wire("from") | STRICT)
+    to: dt.datetime | None = attrs.field(default=None, metadata=STRICT)
+    total: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    total_in: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    total_out: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    average_t: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    max_in: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    percentile_95: Decimal | None = attrs.field(default=None, metadata=wire("95th") | STRICT)
+    max_out: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    average: Decimal | None = attrs.field(default=None, metadata=STRICT)
 
 
 @attrs.frozen
@@ -205,17 +205,17 @@ class Bandwidth(Model):
         projected_overage, projected_usage: for people, with their unit.
     """
 
-    charge: Decimal | None = None
-    overage: Decimal | None = None
-    over: bool | None = None
+    charge: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    overage: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    over: bool | None = attrs.field(default=None, metadata=STRICT)
     formatted: BandwidthFormatted | None = None
-    usage: BandwidthUsage | None = None
-    used: Decimal | None = None
-    limit: Decimal | None = None
+    usage: BandwidthUsage | None = attrs.field(default=None, metadata=STRICT)
+    used: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    limit: Decimal | None = attrs.field(default=None, metadata=STRICT)
     model: str | None = None
-    cost: Decimal | None = None
-    overage_unit: str | None = None
-    projected_charge: Decimal | None = None
+    cost: Decimal | None = attrs.field(default=None, metadata=STRICT)
+    overage_unit: str | None = attrs.field(default=None, metadata=STRICT)
+    projected_charge: Decimal | None = attrs.field(default=None, metadata=STRICT)
     projected_overage: str | None = None
     projected_usage: str | None = None
     period_from: dt.date | None = None
@@ -289,7 +289,8 @@ class Template(Model):
 class ServiceResources(Model):
     """Available and used resources: undocumented, all of it is in `extra`.
 
-    *Inferred* is only that it is an object; ``GET /service/@id/resources``.
+    *Inferred* is only that it is an object; ``GET /service/@id/resources``. A list or a text in its place is
+    in `extra` under ``"resources"``.
     """
 
 

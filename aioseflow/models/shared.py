@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
@@ -39,9 +39,15 @@ class OpenEnum(enum.StrEnum):
 class Model:
     """Base of every answer that is an object.
 
+    Decoding is strict where something would be addressed, paid or reported by a field: ids, the figure that
+    a call is for, money that is ordered by or owed. Such a field is read, or the call raises `DecodeError`.
+    Every other field is optional, and costs nothing but itself: where its value cannot be read, it is None
+    (or empty), the value is in `extra` under the key that the panel sent, and the field is named in `unread`.
+
     Attributes:
-        extra: the keys that the model has no attribute for, as parsed from JSON; whatever stands under a
-            secret-looking key, at any depth, is a `Secret`.
+        extra: the keys that the model has no attribute for, and those of `unread`, as parsed from JSON;
+            whatever stands under a secret-looking key, at any depth, is a `Secret`. What is nested deeper
+            than 64 levels is "…".
         unread: the names of the fields that the panel sent in a form that cannot be read. Such a field is
             None (or empty), and what was sent is in `extra`.
     """
@@ -59,13 +65,16 @@ class Accepted(Model):
     (``POST /service/@id/rdns``), the others *inferred*.
 
     Attributes:
-        status: the panel's own word on it, None where it gives none (or one that is no boolean, which is
-            then in `extra`).
+        status: whether the panel says yes; None where it says nothing, or neither yes nor no (``"queued"``).
         info: its codes for what it did.
     """
 
     status: bool | None = None
     info: tuple[str, ...] = ()
+
+
+STRICT: Final[dict[str, Any]] = {"strict": True}
+"""Field metadata: a value that cannot be read is an error, though the field is optional."""
 
 
 def wire(*keys: str) -> dict[str, Any]:

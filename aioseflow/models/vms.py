@@ -96,12 +96,14 @@ class Vm(Model):
         label: its name; ``hostname`` or ``name`` where the installation has no ``label``.
         power: read from ``state``, else ``status``, else ``power``.
         power_word: what the panel called it; None where it said nothing.
-        locked: whether a task of the panel holds it.
+        locked: whether a task of the panel holds it. A word that is no boolean (``"backup"``) and a number
+            other than 0 and 1 name a lock; they are in `extra` as well.
         memory: MB. burstmem: MB on top of it, negative where the panel has none.
         cpus: cores. cpu_share: percent.
         disk: GB. bandwidth: in the installation's unit.
-        ip_texts: addresses as the panel spells them; `ip` are the objects. Where it sends objects, these
-            are under ``"ip"`` in `extra` as well.
+        ip_texts: addresses as the panel spells them, or those of ``ipv4`` and ``ipv6`` together; `ip` are
+            the objects. Where it sends objects, these are under ``"ip"`` in `extra` as well.
+        template_label: its name for people; ``template_name`` where the installation has no other.
         ipv6subnet_texts: likewise, `ipv6subnets` are the objects.
         uptime: seconds where it is a number, else the panel's words.
     """
@@ -179,7 +181,7 @@ class Disk(Model):
 
     id: str
     name: str | None = attrs.field(default=None, metadata=wire("name", "label"))
-    size: Decimal | None = None
+    size: Decimal | None = attrs.field(default=None, metadata=wire("size", "disk_size", "size_gb"))
 
 
 @attrs.frozen
@@ -217,7 +219,9 @@ class AvailableIp(Model):
         id: what ``POST …/ips`` takes as ``ipid``; None where the panel lists bare addresses.
     """
 
-    ipaddress_text: str = attrs.field(alias="ipaddress", metadata=wire("ipaddress", "ip", "address"))
+    ipaddress_text: str = attrs.field(
+        alias="ipaddress", metadata=wire("ipaddress", "ip", "address", "descriptor")
+    )
     id: str | None = None
 
     @functools.cached_property

@@ -16,7 +16,8 @@ from support import hostile
 from aioseflow.decoding import decode
 from aioseflow.endpoints import CALLS
 from aioseflow.errors import DecodeError, SeFlowError
-from aioseflow.models import BandwidthGraph, Domain, Model, RdnsEntry, Template, Vm
+from aioseflow.models import BandwidthGraph, Domain, InvoiceItem, Model, RdnsEntry, Template, Vm
+from aioseflow.secret import Secret
 from aioseflow.session.call import Call
 from aioseflow.session.envelope import judge
 from aioseflow.session.retry import Fault
@@ -176,6 +177,34 @@ def test_what_is_unknown_under_a_key_of_a_secret_is_secret_though_objects_stand_
     deep: Any = "x"
     for _ in range(70):
         deep = [deep]
+    (server,) = decode(list[Vm], {"keyserver": {"id": 1, "deep": deep, "note": "n"}}, call="vms.list")
+    innermost = server.extra["deep"]
+    while isinstance(innermost, list):
+        (innermost,) = innermost
+    assert innermost == Secret("…")
+    assert server.note == "n"
+
+
+def test_what_cannot_be_read_under_a_key_of_a_secret_is_secret() -> None:
+    odd = {"id": 1, "memory": "hunter2", "note": ["hunter2"], "ip": [{"x": "hunter2"}], "label": "shown"}
+    odd |= {"usage": {"disk": {"free": "hunter2", "total": 5}, "x": "hunter2"}, "cpu": "hunter2"}
+    (found,) = decode(list[Vm], {"keyserver": odd}, call="vms.list")
+    assert (found.label, found.extra["memory"], found.extra["cpu"]) == (
+        "shown",
+        Secret("hunter2"),
+        Secret("hunter2"),
+    )
+    assert set(found.unread) == {"memory", "cpus", "note", "ip"}
+    assert "hunter2" not in f"{found!r}{found.extra}{found.usage and (found.usage, found.usage.extra)}"
+    assert found.usage is not None
+    assert found.usage.disk is not None
+    assert "hunter2" not in f"{found.usage.disk.extra}"
+    (locked,) = decode(list[Vm], {"keyserver": {"id": 1, "locked": "backup"}}, call="vms.list")
+    assert locked.locked is True
+
+
+def test_a_strict_figure_under_a_key_of_a_secret_is_not_in_its_error() -> None:
     with pytest.raises(DecodeError) as caught:
-        decode(list[Vm], {"keyserver": {"id": 1, "deep": deep}}, call="vms.list")
-    assert caught.value.path == "$.keyserver.deep"
+        decode(list[InvoiceItem], {"password": {"id": 1, "amount": "hunter2"}}, call="x")
+    assert caught.value.path == "$.password.amount"
+    assert "hunter2" not in f"{caught.value}{caught.value.payload}"

@@ -59,8 +59,8 @@ async def test_short_ones_are_read_too(payload: Any) -> None:
     "payload",
     [
         {"vms": [*LISTED, {"label": "without an id"}]},
-        {"vms": [*LISTED[:120], {**vm(1), "memory": "much"}, *LISTED]},
-        {"vms": {**KEYED, "bad": {"id": "3", "memory": "much"}}},
+        {"vms": [*LISTED[:120], {**vm(1), "id": [1]}, *LISTED]},
+        {"vms": {**KEYED, "bad": {"id": ["3"], "memory": "much"}}},
         {"vms": "none"},
         {"other": []},
         "text",

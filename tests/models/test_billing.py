@@ -93,9 +93,16 @@ def test_the_client_of_an_invoice_is_kept_without_its_secrets() -> None:
     invoice = decode(Invoice, payload, call="billing.invoice")
     assert invoice.client == {"firstname": "J", "password": Secret("pw")}
     assert decode(Invoice, {"id": "1", "client": []}, call="billing.invoice").client == {}
+    odd = decode(Invoice, {"id": "1", "client": "J"}, call="billing.invoice")
+    assert (odd.client, odd.unread, odd.extra) == ({}, ("client",), {"client": "J"})
+
+
+@pytest.mark.parametrize("line", [{"amount": "1,024.50"}, {"qty": "two"}, {"linetotal": "free"}, {"id": ""}])
+def test_a_line_that_cannot_be_read_is_an_error_with_its_path(line: dict[str, Any]) -> None:
+    payload = {"id": "1", "items": [{"id": 7}, {"id": 8, **line}]}
     with pytest.raises(DecodeError) as caught:
-        decode(Invoice, {"id": "1", "client": "J"}, call="billing.invoice")
-    assert caught.value.path == "$.client"
+        decode(Invoice, payload, call="billing.invoice")
+    assert caught.value.path == f"$.items[1].{next(iter(line))}"
 
 
 def test_lines_keyed_by_id_take_their_key_as_id() -> None:

@@ -121,6 +121,54 @@ def test_what_was_never_published_is_kept_whole(cls: type[UpgradeQuote | Service
     assert "5.00" not in repr(answer)
 
 
+@pytest.mark.parametrize("answer", [[{"cpu": 1}, {"cpu": 2}], [{"cpu": 1}], ["cpu"], "none", "", 5, True])
+def test_resources_that_are_no_object_are_kept_whole(answer: Any) -> None:
+    assert decode(ServiceResources, answer, call="services.resources").extra == {"resources": answer}
+    with pytest.raises(DecodeError):
+        decode(UpgradeQuote, [1, 2] if isinstance(answer, list) else answer, call="services.estimate_upgrade")
+
+
+def test_resources_that_are_no_object_show_no_secret() -> None:
+    found = decode(ServiceResources, [{"node_token": "hunter2"}], call="services.resources")
+    assert found.extra == {"resources": [{"node_token": Secret("hunter2")}]}
+
+
+@pytest.mark.parametrize("nothing", [[], {}])
+def test_empty_resources_are_an_empty_object(nothing: Any) -> None:
+    assert decode(ServiceResources, nothing, call="services.resources").extra == {}
+    with pytest.raises(DecodeError):
+        decode(ServiceResources, None, call="services.resources")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"next_due": "Never"}, {"total": "Free"}, {"next_due": "02/01/2026"}, {"domain": ["x"]}]
+)
+def test_a_field_of_a_service_that_cannot_be_read_costs_no_service(odd: dict[str, Any]) -> None:
+    payload = {"services": [{"id": "8"}, {"id": "9", "name": "Cloud", **odd}]}
+    eight, nine = decode(list[Service], payload, key=("services",), call="services.list")
+    assert eight == Service("8")
+    assert (nine.id, nine.name, nine.extra, nine.unread) == ("9", "Cloud", odd, tuple(odd))
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"resources": [{"id": 1, "items": [{"id": 2, "price": "1,50"}]}]}, "$.resources[0].items[0].price"),
+        (
+            {"resources": [{"id": 1, "items": [{"id": 2, "selected": "?"}]}]},
+            "$.resources[0].items[0].selected",
+        ),
+        ({"resources": [{"id": 1, "items": "none"}]}, "$.resources[0].items"),
+        ({"resources": [{"id": [1]}]}, "$.resources[0].id"),
+        ({"package": "none"}, "$.package"),
+    ],
+)
+def test_what_is_ordered_by_is_read_or_an_error(options: dict[str, Any], path: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decode(UpgradeOptions, options, call="services.upgrade_options")
+    assert caught.value.path == path
+
+
 def test_the_documents_graphs_keep_their_text(published: Published) -> None:
     payload = published("seflow/GET_service-id-bandwidth-graphs.json")
     (graph,) = decode(list[BandwidthGraph], payload, key=("graphs",), call="services.bandwidth_graphs")

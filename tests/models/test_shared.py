@@ -14,9 +14,15 @@ from hypothesis import strategies as st
 
 from aioseflow import models
 from aioseflow.decoding import decode
+from aioseflow.decoding.php import says
 from aioseflow.errors import DecodeError
 from aioseflow.models import Accepted, InvoiceStatus, Model, OpenEnum, Service, ServiceStatus
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
 OPEN_ENUMS = [
     cls for cls in vars(models).values() if isinstance(cls, type) and issubclass(cls, OpenEnum) and len(cls)
 ]
@@ -73,9 +79,18 @@ def test_an_unknown_state_of_a_service_never_raises() -> None:
         ({"status": "1"}, Accepted(status=True)),
         ({"info": ["revdnsupdated"]}, Accepted(info=("revdnsupdated",))),
         ({"info": "done"}, Accepted(info=("done",))),
-        ({"info": [["a", 1]]}, Accepted(extra={"info": [["a", 1]]})),
-        ({"status": "queued"}, Accepted(extra={"status": "queued"})),
-        ({"status": {"a": 1}, "task": 5}, Accepted(extra={"status": {"a": 1}, "task": 5})),
+        ({"status": "Success"}, Accepted(status=True)),
+        ({"status": 200}, Accepted(status=True)),
+        ({"status": "not_ok"}, Accepted(status=False)),
+        ({"status": ""}, Accepted(status=False)),
+        ({"status": None, "info": None}, Accepted()),
+        ({"info": [["a", 1]]}, Accepted(extra={"info": [["a", 1]]}, unread=("info",))),
+        ({"status": "queued"}, Accepted(extra={"status": "queued"}, unread=("status",))),
+        ({"status": []}, Accepted(extra={"status": []}, unread=("status",))),
+        (
+            {"status": {"a": 1}, "info": True, "task": 5},
+            Accepted(extra={"status": {"a": 1}, "info": True, "task": 5}, unread=("status", "info")),
+        ),
         ([], Accepted()),
         ({}, Accepted()),
     ],
@@ -84,6 +99,12 @@ def test_an_accepted_change_is_read_from_every_shape(payload: Any, expected: Acc
     accepted = decode(Accepted, payload, call="vms.stop")
     assert accepted == expected
     assert accepted.extra == expected.extra
+
+
+@given(st.dictionaries(st.sampled_from(["status", "info", "x"]), JSON))
+def test_no_object_is_too_odd_for_an_accepted_change(payload: dict[str, Any]) -> None:
+    accepted = decode(Accepted, payload, call="vms.stop")
+    assert accepted.status is says(payload.get("status"))
 
 
 @pytest.mark.parametrize("payload", [None, True, 5, "ok", "", ["ok"], [1]])

@@ -180,9 +180,11 @@ def test_other_spellings_of_the_keys() -> None:
     assert read(label="c", hostname="a").extra == {"hostname": "a"}
     assert read(cpu="4.000").cpus == 4
     assert read(cpus=0, cpu=4).cpus == 0
-    with pytest.raises(DecodeError) as caught:
-        read(cpu="four")
-    assert caught.value.path == "$.vm.cpu"
+    odd = read(cpu="four", cpus="", hostname=["a"])
+    assert (odd.cpus, odd.label) == (None, None)
+    assert odd.extra == {"cpu": "four", "hostname": ["a"]}
+    assert odd.unread == ("label", "cpus")
+    assert odd == attrs.evolve(odd)
 
 
 def test_sizes_are_numbers_however_they_are_spelt() -> None:
@@ -238,28 +240,130 @@ def test_decoration_that_says_nothing_is_none() -> None:
     ],
     ids=name_of,
 )
-def test_a_wrong_value_is_an_error_with_its_path(key: str, value: Any) -> None:
-    with pytest.raises(DecodeError) as caught:
-        read(**{key: value})
-    assert caught.value.path == f"$.vm.{key}"
-    assert caught.value.call == "vms.get"
-    assert len(str(caught.value)) < 300
+def test_a_value_that_cannot_be_read_costs_only_itself(key: str, value: Any) -> None:
+    vm = read(**{"memory": 512, "note": "n", "disk": 5, key: value})
+    assert vm.unread == (key,)
+    assert vm.extra.keys() == {key}
+    assert key == "password" or vm.extra[key] is value or vm.extra[key] == value
+    intact = {"memory": 512, "note": "n", "disk": 5, key: None}
+    assert (vm.memory, vm.note, vm.disk) == (intact["memory"], intact["note"], intact["disk"])
+    assert not getattr(vm, key)
+    assert pickle.loads(pickle.dumps(vm)).unread == vm.unread
+
+
+def test_what_is_odd_within_an_object_costs_only_that() -> None:
+    vm = read(usage={"disk": {"free": "some", "used": 5}, "memory": "much", "bandwidth": {"percent": "10%"}})
+    assert (vm.unread, vm.extra) == ((), {})
+    assert vm.usage is not None
+    assert vm.usage == VmUsage(
+        disk=Quota(used=Decimal(5), unread=("free",), extra={"free": "some"}),
+        bandwidth=Quota(unread=("percent",), extra={"percent": "10%"}),
+        unread=("memory",),
+        extra={"memory": "much"},
+    )
+    assert vm.usage.disk is not None
+    assert vm.usage.disk.extra == {"free": "some"}
 
 
 @pytest.mark.parametrize(
-    ("fields", "path"),
+    ("key", "value"),
     [
-        ({"usage": {"disk": {"free": "some"}}}, "$.vm.usage.disk.free"),
-        ({"ip": ["10.0.0.1", 5]}, "$.vm.ip[1]"),
-        ({"ip": [{"mac": "x"}]}, "$.vm.ip[0]"),
-        ({"ip": {"a b": 5}}, '$.vm.ip["a b"]'),
-        ({"ipv6subnets": [[1]]}, "$.vm.ipv6subnets[0]"),
+        ("ip", ["10.0.0.1", 5]),
+        ("ip", [{"mac": "x"}]),
+        ("ip", {"a b": 5}),
+        ("ip", {"ipv4": ["10.0.0.1"], "ipv6": []}),
+        ("ips", [["10.0.0.1"]]),
+        ("ipaddress", [{"ip_address": "10.0.0.1"}]),
+        ("ipv6subnets", [[1]]),
     ],
 )
-def test_the_path_leads_to_the_depth_of_the_fault(fields: dict[str, Any], path: str) -> None:
-    with pytest.raises(DecodeError) as caught:
-        read(**fields)
-    assert caught.value.path == path
+def test_a_list_of_which_a_part_cannot_be_read_is_empty_and_kept(key: str, value: Any) -> None:
+    vm = read(**{key: value})
+    assert vm.ip == vm.ip_texts == vm.ipv6subnets == ()
+    assert vm.unread == ("ipv6subnets" if key == "ipv6subnets" else "ip",)
+    assert vm.extra == {key: value}
+
+
+@pytest.mark.parametrize(
+    ("values", "locked", "is_kept"),
+    [
+        (["backup", "migrate", "maybe", "Snapshot-Delete", "locked", " lock: x"], True, True),
+        ([2, 1437948000, -1, 0.5, "1437948000", " 2", "1e30", HUGE], True, True),
+        ([True, 1, "1", "yes", "on", "Y", "1.0"], True, False),
+        ([False, 0, "0", 0.0, "off", "no", "n"], False, False),
+        (["unlocked", "None", "null", " not_locked ", "NOT LOCKED"], False, False),
+        ([None, "", " ", [], {}], None, False),
+    ],
+    ids=["words", "numbers", "yes", "no", "words for none", "nothing"],
+)
+def test_a_lock_told_in_a_word_or_a_number_is_one(
+    values: list[Any], locked: bool | None, is_kept: bool
+) -> None:
+    for value in values:
+        vm = read(locked=value)
+        assert vm.locked is locked
+        assert vm.extra == ({"locked": value} if is_kept else {})
+        assert vm.unread == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["-", "N/A", "∞", "512 MB", "10%", "?", [1], ["backup"], {"type": "backup"}, float("nan"), "1,024"],
+)
+def test_what_is_no_word_tells_no_lock(value: Any) -> None:
+    vm = read(locked=value)
+    assert (vm.locked, vm.unread, list(vm.extra)) == (None, ("locked",), ["locked"])
+
+
+@pytest.mark.parametrize(
+    ("said", "texts", "extra"),
+    [
+        ({"ipv4": "10.0.0.1"}, ("10.0.0.1",), {}),
+        ({"ipv6": ["::1", "::2"], "ipv4": " 10.0.0.1"}, ("10.0.0.1", "::1", "::2"), {}),
+        ({"ipv4": ["10.0.0.1"], "ipv6": []}, ("10.0.0.1",), {}),
+        ({"ipv6": "::1", "ip": "", "ips": None}, ("::1",), {"ips": None}),
+        ({"ipv4": "10.0.0.1", "ip": "10.0.0.2"}, ("10.0.0.2",), {"ipv4": "10.0.0.1"}),
+        ({"ipv4": "10.0.0.1", "ips": ["10.0.0.2"]}, ("10.0.0.2",), {"ipv4": "10.0.0.1"}),
+        (
+            {"ipv4": [{"ip": "10.0.0.1", "mac": "x"}], "ipv6": "::1"},
+            ("10.0.0.1", "::1"),
+            {"ip": [{"ip": "10.0.0.1", "mac": "x"}, "::1"]},
+        ),
+        ({"ipv4": [], "ipv6": ""}, (), {"ipv4": [], "ipv6": ""}),
+    ],
+)
+def test_addresses_of_both_families_are_read_together(
+    said: dict[str, Any], texts: tuple[str, ...], extra: dict[str, Any]
+) -> None:
+    vm = read(**said)
+    assert (vm.ip_texts, vm.extra, vm.unread) == (texts, extra, ())
+
+
+@pytest.mark.parametrize("odd", [5, True, {"gateway": "10.0.0.254"}, [5], [["::1"]]])
+@pytest.mark.parametrize("memory", [512, "512 MB"])
+def test_addresses_of_a_family_that_cannot_be_read_are_all_kept(odd: Any, memory: Any) -> None:
+    vm = read(ipv4="10.0.0.1", ipv6=odd, memory=memory)
+    assert vm.ip_texts == ()
+    expected = {"ipv4": "10.0.0.1", "ipv6": odd}
+    if memory == 512:
+        assert (vm.unread, vm.extra) == (("ip",), expected)
+    else:
+        assert (set(vm.unread), vm.extra) == ({"memory", "ip"}, {**expected, "memory": memory})
+
+
+def test_the_name_of_a_template_has_another_spelling() -> None:
+    assert read(template_name="Debian").template_label == "Debian"
+    assert read(template_name="Debian").extra == {}
+    both = read(template_label="Debian", template_name="debian")
+    assert (both.template_label, both.extra) == ("Debian", {"template_name": "debian"})
+    odd = read(template_name=["Debian"], ipv4="10.0.0.1", memory="x")
+    assert (odd.template_label, odd.ip_texts) == (None, ("10.0.0.1",))
+    assert odd.extra == {"template_name": ["Debian"], "memory": "x"}
+    assert set(odd.unread) == {"template_label", "memory"}
+
+
+def test_a_key_that_is_none_of_the_panels_is_kept() -> None:
+    assert read(power_word="x", state="online").extra == {"power_word": "x"}
 
 
 @pytest.mark.parametrize("cls", [VmIp, AvailableIp])
@@ -289,6 +393,30 @@ def test_addresses_of_a_vm_come_in_many_shapes(
 def test_what_is_no_address_is_an_error(value: Any) -> None:
     with pytest.raises(DecodeError):
         decode(list[VmIp], {"ips": value}, key=("ips",), call="vms.ips")
+
+
+@pytest.mark.parametrize("cls", [VmIp, AvailableIp])
+@pytest.mark.parametrize("odd", [2.5, True, ["7"], "7\ufffd", {"x": 1}, " "])
+def test_an_id_by_which_an_address_is_removed_is_read_as_one_or_not_at_all(
+    cls: type[VmIp | AvailableIp], odd: Any
+) -> None:
+    returns: Any = list[cls]  # type: ignore[valid-type]
+    found, other = decode(returns, [{"ip": "::1", "id": odd}, {"ip": "::2", "id": 7.0}], call="vms.ips")
+    assert (found.id, found.unread, found.extra) == (None, ("id",), {"id": odd})
+    assert other == cls("::2", id="7")
+
+
+@pytest.mark.parametrize("key", ["size", "disk_size", "size_gb"])
+def test_the_size_of_a_disk_has_several_spellings(key: str) -> None:
+    plain, odd = decode(list[Disk], [{"id": 1, key: "20"}, {"id": 2, key: "32G"}], call="vms.disks")
+    assert (plain.size, plain.extra) == (Decimal(20), {})
+    assert (odd.size, odd.extra, odd.unread) == (None, {key: "32G"}, ("size",))
+
+
+def test_an_available_address_may_be_called_descriptor() -> None:
+    (found,) = decode(list[AvailableIp], [{"id": 5, "descriptor": "10.0.0.1"}], call="vms.available_ips")
+    assert found == AvailableIp("10.0.0.1", id="5")
+    assert found.extra == {}
 
 
 def test_disks_and_interfaces_keep_what_no_one_published() -> None:
