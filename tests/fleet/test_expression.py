@@ -207,6 +207,71 @@ def test_what_is_not_of_the_fields_type_is_missing(text: str, vm: Vm) -> None:
     assert expression.missing == 1
 
 
+UNREAD = Vm(
+    "7",
+    power=PowerState.RUNNING,
+    usage=VmUsage(disk=Quota(total=Decimal(5), unread=("percent",)), unread=("memory",)),
+    unread=("memory", "ip", "label"),
+)
+"""A VM of which the panel said things in a form that cannot be read."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "memory > 1",
+        "memory == null",
+        "memory != null",
+        'label == "a"',
+        "label.is_empty",
+        "ip.is_empty",
+        "ip.length == 0",
+        '"10.0.0.1" in ip',
+        '"10.0.0.1" not in ip',
+        'ip == ["x"]',
+        'ip[0] == "x"',
+        "usage.disk.percent > 90",
+        "usage.disk.percent == null",
+        "usage.memory.percent != null",
+        "usage.memory.percent == null",
+        'power == "running" and ip.is_empty',
+    ],
+)
+def test_a_value_that_cannot_be_read_is_missing_and_may_be_anything(text: str) -> None:
+    for condition in (text, f"not ({text})"):
+        expression = compile_expression(condition)
+        assert expression(SERVICE, UNREAD) is False
+        assert expression.missing == 1
+        assert expression.decide(SERVICE, UNREAD, "main") is None
+
+
+def test_what_is_read_beside_it_decides() -> None:
+    for text, decision in [
+        ("usage.disk.total == 5", True),
+        ("usage.disk.used == null", True),
+        ("usage.bandwidth.used == null", True),
+        ("disk == null", True),
+        ("ipv6subnets.is_empty", True),
+        ('power == "stopped" and ip.is_empty', False),
+        ("(memory ?? 5) == 5", True),
+    ]:
+        assert compile_expression(text).decide(SERVICE, UNREAD, "main") is decision
+
+
+def test_a_value_of_a_service_that_cannot_be_read_is_missing() -> None:
+    service = Service("9", unread=("total", "name"))
+    for text in ("service.total > 5", "service.total == null", 'service.name == "a"'):
+        expression = compile_expression(text)
+        assert expression.decide(service, BARE, "main") is None
+        assert expression.rules_out(service, "main") is False
+    assert compile_expression("service.label == null").decide(service, BARE, "main") is True
+
+
+def test_about_what_cannot_be_read_nothing_can_be_named() -> None:
+    for model in (Vm, Service, Quota):
+        assert not {name for name in fields(model) if "unread" in name or "extra" in name}
+
+
 def test_each_vm_is_counted_once() -> None:
     expression = compile_expression("memory > 1")
     for _ in range(3):
@@ -238,7 +303,7 @@ def test_no_secret_is_a_field_and_every_other_field_has_a_type() -> None:
 
 
 def test_only_the_fields_it_names_are_read() -> None:
-    vm = cast("Vm", types.SimpleNamespace(power=PowerState.RUNNING))
+    vm = cast("Vm", types.SimpleNamespace(power=PowerState.RUNNING, unread=()))
     service = cast("Service", types.SimpleNamespace())
     assert compile_expression('power == "running"')(service, vm) is True
 

@@ -35,28 +35,51 @@ class Field:
     Attributes:
         kind: one of the words above, as it is said in messages.
         path: the attributes that lead to it, with dots between.
-        optional: whether it can be missing.
+        names: their public names, as in `Model.unread`.
+        optional: whether it can be missing, which null asks for.
         words: the enumeration of its texts, if it has one.
     """
 
     kind: str
     path: str
+    names: tuple[str, ...]
     optional: bool
     words: type[enum.StrEnum] | None = None
 
     @functools.cached_property
     def read(self) -> Callable[[Model], Any]:
-        """Its plain value (text, number, boolean, tuple, aware datetime) in a model; None where missing."""
-        get, plain = operator.attrgetter(self.path), _PLAIN[self.kind]
+        """Its plain value (text, number, boolean, tuple, aware datetime) in a model; None where missing.
+
+        What the panel sent in a form that cannot be read is missing, though the model has an empty list.
+        """
+        get, plain, name = operator.attrgetter(self.path), _PLAIN[self.kind], self.names[-1]
+        within = self.path.rpartition(".")[0]
+        get_holder = operator.attrgetter(within) if within else None
 
         def read(model: Model) -> Any:
             try:
                 value = get(model)
             except AttributeError:  # what it is a part of is missing
                 return None
-            return None if value is None else plain(value)
+            if value is None:
+                return None
+            holder = model if get_holder is None else get_holder(model)
+            if holder.unread and name in holder.unread:
+                return None
+            return plain(value)
 
         return read
+
+    def is_unread(self, model: Model) -> bool:
+        """Whether the panel sent it, or what it is a part of, in a form that cannot be read."""
+        holder: Any = model
+        for attribute, name in zip(self.path.split("."), self.names, strict=True):
+            if holder is None:
+                return False
+            if name in holder.unread:
+                return True
+            holder = getattr(holder, attribute)
+        return False
 
 
 _known: Final[dict[type[Model], dict[str, Field]]] = {}
@@ -86,11 +109,13 @@ def _fields(model: type[Model]) -> Iterator[tuple[str, Field]]:
         if issubclass(one, Model):
             for name, inner in fields(one).items():
                 path = f"{attribute.name}.{inner.path}"
-                yield f"{attribute.alias}.{name}", attrs.evolve(inner, path=path, optional=True)
+                names = (attribute.alias or attribute.name, *inner.names)
+                yield f"{attribute.alias}.{name}", attrs.evolve(inner, path=path, names=names, optional=True)
         kind = next((kind for kind, of in _KINDS.items() if issubclass(one, of)), None)
         if kind is not None:
             words = one if issubclass(one, enum.StrEnum) else None
-            yield attribute.alias, Field(kind, attribute.name, optional, words)
+            alias = attribute.alias or attribute.name
+            yield alias, Field(kind, attribute.name, (alias,), optional, words)
 
 
 _KINDS: Final[dict[str, type | tuple[type, ...]]] = {

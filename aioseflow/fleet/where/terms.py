@@ -53,7 +53,7 @@ class Term:
         shown: how it is written.
         value: that of a literal.
         members: those of a list that is written out.
-        field: that which it names.
+        field: that which it names, `unread` whether it was sent in a form that cannot be read.
     """
 
     kind: str
@@ -63,6 +63,7 @@ class Term:
     value: Any = None
     members: tuple[Term, ...] = ()
     field: Field | None = None
+    unread: Read | None = None
 
     def __str__(self) -> str:
         return f"{self.shown} is {self.kind}"
@@ -144,12 +145,21 @@ class Compiler:
         return Term(kind, f"{of.shown}.{node.name}", applied(function, of.read))
 
     def _field(self, shown: str, model: type[Model], field: Field) -> Term:
-        of_vm = field.read
+        read, is_unread = field.read, field.is_unread
+        made = Term(field.kind, shown, lambda service, vm, account: None, field=field)
         if model is Service:
-            return Term(field.kind, shown, lambda service, vm, account: of_vm(service), field=field)
+            return attrs.evolve(
+                made,
+                read=lambda service, vm, account: read(service),
+                unread=lambda service, vm, account: is_unread(service),
+            )
         if not self.vm_known:
-            return Term(field.kind, shown, lambda service, vm, account: None, field=field)
-        return Term(field.kind, shown, lambda service, vm, account: of_vm(vm), field=field)
+            return made
+        return attrs.evolve(
+            made,
+            read=lambda service, vm, account: read(vm),
+            unread=lambda service, vm, account: is_unread(vm),
+        )
 
     def _unknown(self, dotted: str, owner: str, path: str, model: type[Model]) -> InvalidArgument:
         prefix = f"{owner}." if owner in ("service", "vm") else ""
@@ -204,10 +214,12 @@ class Compiler:
                 f"{shown}: null has no order; {term.shown} == null asks whether it is missing"
             )
         read, wanted, certain = term.read, type_ == "eq", self.vm_known
+        is_unread: Read = term.unread or (lambda *_: False)
 
         def test(service: Service, vm: Vm, account: str) -> bool | None:
             if read(service, vm, account) is None:
-                return wanted if certain else None
+                # What was sent but cannot be read is neither null nor anything else.
+                return wanted if certain and not is_unread(service, vm, account) else None
             return not wanted
 
         return Term(BOOLEAN, shown, test)
