@@ -14,7 +14,7 @@ import attrs
 import orjson
 
 from ..errors import SeFlowError
-from ..fleet import Outcome, Report, Undiscovered
+from ..fleet import Report
 from ..secret import HIDDEN, Secret
 
 _ERROR_FIELDS = (
@@ -27,7 +27,10 @@ _ERROR_FIELDS = (
     "retry_after",
     "may_have_acted",
 )
+ABOUT_THE_OTHERS = ("unread", "extra")
+"""The fields of a model that are about its others: written last, and shown to people when filled."""
 _SMALL_ENOUGH = 63
+_WRITTEN_BITS = 2048
 # What a terminal may take as a command, or as the direction of writing: C1 controls, marks, separators, tags.
 UNPRINTABLE = re.compile(
     "[\x7f-\x9f\u00ad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -59,8 +62,10 @@ def plain(value: Any) -> Any:
         case enum.Enum():
             return value.value
         case int():
-            # JSON readers, orjson among them, end at 64 bits.
-            return value if value.bit_length() <= _SMALL_ENOUGH else str(value)
+            # JSON readers, orjson among them, end at 64 bits; str() refuses thousands of digits.
+            if value.bit_length() <= _SMALL_ENOUGH:
+                return value
+            return str(value) if value.bit_length() <= _WRITTEN_BITS else hex(value)
         case str():
             return value
         case Secret():
@@ -85,14 +90,17 @@ def plain(value: Any) -> Any:
             raise TypeError(f"no JSON for {type(value).__name__}")
 
 
+def place(name: str) -> int:
+    """Sorts the names of a model's fields as they are written."""
+    return ABOUT_THE_OTHERS.index(name) + 1 if name in ABOUT_THE_OTHERS else 0
+
+
 def _fields(value: Any) -> dict[str, Any]:
     # The alias is the name that users know: `ip` where the attribute that holds its text is `ip_texts`.
     fields = {field.alias: getattr(value, field.name) for field in attrs.fields(type(value)) if field.alias}
-    if isinstance(value, Outcome | Undiscovered):
-        return {name: plain(item) for name, item in fields.items()}
-    extra = fields.pop("extra", None)
-    shape = {name: plain(item) for name, item in fields.items()}
-    return shape | ({"extra": plain(extra)} if extra is not None else {})
+    # What is said of the others stands behind them.
+    fields |= {name: fields.pop(name) for name in ABOUT_THE_OTHERS if name in fields}
+    return {name: plain(item) for name, item in fields.items()}
 
 
 def _report(report: Report) -> dict[str, Any]:

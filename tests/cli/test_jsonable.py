@@ -26,6 +26,7 @@ from aioseflow import (
     Vm,
 )
 from aioseflow.cli.jsonable import dumps, line, plain
+from aioseflow.models import Quota, VmUsage
 from aioseflow.models.account import AccountStatus
 
 _NOW = dt.datetime(2026, 1, 1, 9, tzinfo=dt.UTC)
@@ -70,7 +71,18 @@ def test_a_model_keeps_its_unknown_keys_and_hides_its_secrets() -> None:
     assert shown["rootpassword"] == "***"
     assert shown["extra"] == {"k": ["***"]}
     assert "ip_texts" not in shown
-    assert list(plain(Account(id="1")))[-1] == "extra"
+    assert shown["unread"] == []
+    assert list(plain(Account(id="1")))[-2:] == ["unread", "extra"]
+
+
+def test_what_could_not_be_read_is_named_where_it_stands() -> None:
+    usage = VmUsage(disk=Quota(unread=("free",), extra={"free": "some"}))
+    shown = plain(Vm("4", usage=usage, unread=("memory", "ip"), extra={"memory": "512 MB", "ip": 5}))
+    assert (shown["memory"], shown["ip"], shown["unread"]) == (None, [], ["memory", "ip"])
+    assert shown["extra"] == {"memory": "512 MB", "ip": 5}
+    assert shown["usage"]["disk"]["unread"] == ["free"]
+    huge = plain(Vm("4", unread=("memory",), extra={"memory": 10**5000}))["extra"]["memory"]
+    assert int(huge, 16) == 10**5000
 
 
 def test_printed_json_steers_no_terminal_and_says_the_same() -> None:

@@ -54,7 +54,7 @@ def test_vm_list_is_of_all_services_in_the_order_of_their_ids(run: Run, panels: 
     assert list(rows[0])[:4] == ["service_id", "service_name", "id", "label"]
     assert rows[0]["service_name"] == "Cloud 1"
     assert rows[0]["password"] is None
-    assert list(rows[0])[-1] == "extra"
+    assert list(rows[0])[-2:] == ["unread", "extra"]
 
 
 def test_vm_list_of_a_service_is_one_request_and_has_the_same_names(run: Run, panel: Sandbox) -> None:

@@ -15,7 +15,7 @@ from cli.terminals import Result
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
-from aioseflow import SeFlow
+from aioseflow import SeFlow, Vm
 from aioseflow.cli.app import app as whole
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.ending import Refusal
@@ -152,6 +152,25 @@ def test_every_schema_is_one_of_the_draft_and_describes_every_name(name: str) ->
 @pytest.mark.parametrize("name", ["report", "plan", "planned_vm", "finding", "check", "profile", "outcome"])
 def test_nothing_of_our_own_is_said_to_be_the_panels(name: str) -> None:
     assert "panel's own" not in json.dumps(schema_of(catalogue()[name])).replace("The panel's own codes", "")
+
+
+def test_what_could_not_be_read_is_described_in_the_schema_of_each_answer() -> None:
+    odd = {"id": 1, "memory": "512 MB", "ip": 5, "usage": {"disk": "much"}, "locked": "backup"}
+    [document] = printed(decode(list[Vm], [odd], call="vms.list"))
+    assert document["unread"] == ["memory", "ip"]
+    assert document["usage"]["unread"] == ["disk"]
+    assert_exact("vm", document)
+    told = 0
+    for entry in catalogue().values():
+        schema = schema_of(entry)
+        for one in (schema, *schema.get("$defs", {}).values()):
+            if "extra" in one.get("properties", {}):
+                names = list(one["properties"])
+                assert names.index("unread") == names.index("extra") - 1
+                said = one["properties"]["unread"]["description"]
+                assert said.startswith("Names of what came in a form that cannot be read")
+                told += 1
+    assert told >= 20
 
 
 def test_without_a_name_the_names_are_listed_with_the_commands() -> None:

@@ -158,7 +158,7 @@ def test_an_unknown_name_is_refused_before_anything_is_written(
 
 
 def test_an_unknown_name_is_refused_of_an_empty_list_too_where_its_kind_is_known(printed: Printed) -> None:
-    with pytest.raises(Refusal, match=r"there are id, label, .*, extra$"):
+    with pytest.raises(Refusal, match=r"there are id, label, .*, unread, extra$"):
         printed(Form.TABLE, columns="lable", items=[], kind=Vm)
     assert (
         printed(Form.CSV, columns="rootpassword,usage.disk", items=[], kind=Vm) == "rootpassword,usage.disk\n"

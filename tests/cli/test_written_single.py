@@ -66,6 +66,17 @@ def test_an_extra_in_which_nothing_is_takes_no_line(printed: Printed) -> None:
     assert "extra" not in printed(Form.TABLE, Vm(id="4"))
 
 
+def test_what_could_not_be_read_is_a_line_where_there_is_any(printed: Printed) -> None:
+    assert "unread" not in printed(Form.TABLE)
+    odd = Vm("4", unread=("memory", "ip"), extra={"memory": "512 MB", "ip": 5})
+    lines = [line.split(maxsplit=1) for line in printed(Form.TABLE, odd).splitlines()]
+    assert lines[-4:] == [["unread", "memory, ip"], ["extra"], ["memory", "512 MB"], ["ip", "5"]]
+    for form in (Form.JSON, Form.JSONL, Form.YAML):
+        assert list(yaml.safe_load(printed(form, odd)))[-2:] == ["unread", "extra"]
+        assert yaml.safe_load(printed(form, odd))["unread"] == ["memory", "ip"]
+        assert yaml.safe_load(printed(form))["unread"] == []
+
+
 def test_small_objects_are_a_table_of_what_any_of_them_has(printed: Printed) -> None:
     items = (
         InvoiceItem(id="1", description="VPS", amount=Decimal(10)),

@@ -123,10 +123,12 @@ def _help(noun: Noun, verb: Verb) -> str:
 
 def _columns(coroutine: Coroutine) -> list[str]:
     """What ``--columns`` of a list may name, beside what the panel sends in ``extra``."""
+    from ..jsonable import place
+
     kind = coroutine.calls[0].returns.__args__[0]
     names = [field.alias or field.name for field in attrs.fields(kind)]
-    # What it inherits comes first there, and `extra` last in every row.
-    return sorted(names, key="extra".__eq__)
+    # What it inherits comes first there, and last in every row.
+    return sorted(names, key=place)
 
 
 def _by_hand(verb: Verb) -> Any:

@@ -12,6 +12,7 @@ from ...errors import SeFlowError
 from ..account import Accounts
 from ..completion.names import Named, remember
 from ..ending import Ending, of_error
+from ..jsonable import ABOUT_THE_OTHERS
 from ..terminal import complain, shown
 from ..written import Written
 from .asked import Asked
@@ -118,6 +119,4 @@ def fields(item: Any) -> dict[str, Any]:
     if isinstance(item, dict):
         return item
     row = {one.alias: getattr(item, one.name) for one in attrs.fields(type(item))}
-    if "extra" in row:
-        row["extra"] = row.pop("extra")
-    return row
+    return row | {name: row.pop(name) for name in ABOUT_THE_OTHERS if name in row}

@@ -28,7 +28,10 @@ _SAID: Final = {
     ("BandwidthGraph", "weekly"): "A PNG as base64 text.",
     ("BandwidthGraph", "monthly"): "A PNG as base64 text.",
 }
-_EXTRA: Final = "What the panel sent under other names, as parsed JSON; secrets are hidden."
+_ABOUT_THE_OTHERS: Final = {
+    "unread": "Names of what came in a form that cannot be read: null or empty here, as it came in extra.",
+    "extra": "What came under other names or cannot be read, as parsed JSON; secrets are hidden.",
+}
 _HIDDEN: Final = "Hidden; null where the panel sent none."
 _NONE: Final = re.compile(r"\bNone\b")
 _MARKUP: Final = re.compile(r"``([^`]*)``|`([^`]*)`|\*([^*]*)\*")
@@ -64,8 +67,9 @@ def of_class(
         properties[name] = {"description": sentence(said or f"The panel's own {name}.")} | kind(
             hints[field.name], defined
         )
-    if (extra := properties.pop("extra", None)) is not None:
-        properties["extra"] = extra | {"description": _EXTRA}
+    for name, said in _ABOUT_THE_OTHERS.items():
+        if name in properties:
+            properties[name] = properties.pop(name) | {"description": said}
     properties |= also or {}
     summary = (inspect.getdoc(made) or "").partition("\n\n")[0]
     return fixed(properties, optional=tuple(also or ()), said=sentence(summary))

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from ..ending import Refusal
-from ..jsonable import plain
+from ..jsonable import place, plain
 from ..terminal import shown
 
 Row: TypeAlias = Mapping[str, Any]
@@ -50,8 +50,8 @@ def chosen(row: Row, names: Sequence[str]) -> dict[str, Any]:
 def names_of(rows: Iterable[Row], kind: type | None) -> list[str]:
     """Every name of the outermost level, in the order of their coming."""
     of_kind = [field.alias or field.name for field in attrs.fields(kind)] if kind is not None else []
-    # What it inherits comes first there, and `extra` last in every row.
-    of_kind.sort(key="extra".__eq__)
+    # What it inherits comes first there, and last in every row.
+    of_kind.sort(key=place)
     return list(dict.fromkeys([*of_kind, *(name for row in rows for name in row)]))
 
 

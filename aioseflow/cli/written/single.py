@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..ending import Refusal
-from ..jsonable import dumps, line
+from ..jsonable import ABOUT_THE_OTHERS, dumps, line
 from ..table import Column, Sheet, Table
 from ..terminal import cells, emit
 from .cell import cell, is_nothing
@@ -43,9 +43,9 @@ def write(asked: Written, item: object) -> None:
 
 
 def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """All names of the outermost object, but no `extra` in which nothing is."""
+    """All names of the outermost object, but no `extra` or `unread` in which nothing is."""
     for name, value in row.items():
-        if name != "extra" or not is_nothing(value):
+        if name not in ABOUT_THE_OTHERS or not is_nothing(value):
             yield from _told(name, value, "")
 
 
