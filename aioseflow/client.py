@@ -24,7 +24,7 @@ from .config import (
 )
 from .errors import ConfigurationError, SeFlowError
 from .identifiers import Id
-from .policy import MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds
+from .policy import MAX_HEADER_BYTES, MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds, check_whole
 from .secret import Masked, Secret
 
 _DEFAULT_RETRY: Final = RetryPolicy()
@@ -55,6 +55,7 @@ class SeFlow:
         ssl_context: a context of your own; it must verify.
         connector: an aiohttp connector to use and never close; it must be made in the same loop. Its own
             ``keepalive_timeout`` then holds for reboots, too: 1 s keeps them off stale connections.
+        max_header_bytes: the longest header that an answer may have, in bytes.
         application: name and version of the program, added to the user agent.
         allow_insecure: permit ``http://`` to a host that is not this machine.
         journal: the file in which this client's fleet writes down its runs, so that one that was killed can
@@ -83,6 +84,7 @@ class SeFlow:
         ca_file: str | os.PathLike[str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         connector: aiohttp.BaseConnector | None = None,
+        max_header_bytes: int = MAX_HEADER_BYTES,
         application: str | None = None,
         allow_insecure: bool = False,
         journal: str | os.PathLike[str] | parts.Journal | None = None,
@@ -97,11 +99,13 @@ class SeFlow:
             raise ConfigurationError("the account's name is empty; leave it out or give a word")
         if application is not None and not (application.isascii() and application.isprintable()):
             raise ConfigurationError("application must be printable ASCII, such as 'my-bot/1.2'")
+        check_whole("max_header_bytes", max_header_bytes)
         connections = parts.Connections(
             secure=url.scheme == "https",
             tls=find_tls(url, ca_file=ca_file, ssl_context=ssl_context),
             proxy=find_proxy(proxy, url),
             connector=connector,
+            max_header_bytes=max_header_bytes,
         )
         shared = parts.Shared(
             Credentials.check(username, password),

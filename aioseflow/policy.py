@@ -21,6 +21,9 @@ LONGEST_PAUSE_IN_TROUBLE: Final = 8.0  # seconds; of a fleet's worker, between c
 UNFINISHED_PER_REQUEST: Final = 4  # VMs of a run with a threshold that may be begun and not yet settled
 LANE_SHARES: Final = (4, 2, 1)  # actions, reads, settle polls
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024  # of one header of an answer, unless the client is told otherwise
+MAX_HEADERS: Final = 512
+STALE_CONNECTIONS_TRIED: Final = 1000  # more than any pool keeps
 LONG_BODY_BYTES: Final = 256 * 1024  # from here on an answer is decoded in slices, between which others run
 EXCERPT_CHARACTERS: Final = 300
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..session.session import Session
 
 _DETAILS = Call("GET", "/details", name="account.details", key="client", returns=Account, safety=READ)
-_UPDATE = Call("POST", "/details", name="account.update", returns=Accepted, safety=IDEMPOTENT)
+_UPDATE = Call(
+    "POST", "/details", name="account.update", returns=Accepted, safety=IDEMPOTENT, makes=("client",)
+)
 
 
 class AccountFields(TypedDict, total=False):

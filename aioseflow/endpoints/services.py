@@ -36,7 +36,12 @@ _ESTIMATE_UPGRADE = Call(
     "POST", "/service/{id}/upgrade", name="services.estimate_upgrade", returns=UpgradeQuote, safety=READ
 )
 _REQUEST_UPGRADE = Call(
-    "POST", "/service/{id}/upgrade", name="services.request_upgrade", returns=Accepted, safety=ONCE
+    "POST",
+    "/service/{id}/upgrade",
+    name="services.request_upgrade",
+    returns=Accepted,
+    safety=ONCE,
+    makes=("order_num", "order_id", "invoice_id", "order", "invoice", "checkout"),
 )
 _BANDWIDTH_GRAPHS = Call(
     "GET",

@@ -22,7 +22,7 @@ _VM = "/service/{service_id}/vms/{vm_id}"
 _LIST = Call("GET", "/service/{service_id}/vms", name="vms.list", key="vms", returns=list[Vm], safety=READ)
 _GET = Call("GET", _VM, name="vms.get", key=("vm", "vms"), identity="vm_id", returns=Vm, safety=READ)
 _DESTROY = Call("DELETE", _VM, name="vms.destroy", returns=Accepted, safety=IDEMPOTENT)
-_RESIZE = Call("PUT", _VM, name="vms.resize", returns=Accepted, safety=IDEMPOTENT)
+_RESIZE = Call("PUT", _VM, name="vms.resize", returns=Accepted, safety=IDEMPOTENT, makes=("vm",))
 _STOP = Call("POST", _VM + "/stop", name="vms.stop", returns=Accepted, safety=IDEMPOTENT)
 _START = Call("POST", _VM + "/start", name="vms.start", returns=Accepted, safety=IDEMPOTENT)
 _REBOOT = Call("POST", _VM + "/reboot", name="vms.reboot", returns=Accepted, safety=ONCE)
@@ -47,7 +47,7 @@ _AVAILABLE_IPS = Call(
     safety=READ,
 )
 _IPS = Call("GET", _VM + "/ips", name="vms.ips", key="ips", returns=list[VmIp], safety=READ)
-_ASSIGN_IP = Call("POST", _VM + "/ips", name="vms.assign_ip", returns=Accepted, safety=ONCE)
+_ASSIGN_IP = Call("POST", _VM + "/ips", name="vms.assign_ip", returns=Accepted, safety=ONCE, makes=("ip",))
 _REMOVE_IP = Call("DELETE", _VM + "/ips/{ip_id}", name="vms.remove_ip", returns=Accepted, safety=IDEMPOTENT)
 _REBUILD_NETWORK = Call(
     "POST", _VM + "/rebuild_network", name="vms.rebuild_network", returns=Accepted, safety=ONCE

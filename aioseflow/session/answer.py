@@ -1,11 +1,14 @@
-"""What bytes mean: JSON behind PHP's noise, an HTML page, or neither. No judgement here."""
+"""What bytes mean: JSON in some charset, between PHP's noise; an HTML page; or neither. No judgement here."""
 
 from __future__ import annotations
 
+import codecs
+import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -22,9 +25,18 @@ _ARRAY = re.compile(
 _INSIDE = re.compile(rb'(?:[\[,]|"\s*:)\s*\Z')
 # Each file of a panel that was saved with a byte order mark prints its own.
 _BLANK = b"\xef\xbb\xbf \t\r\n\v\f\0"
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
+# Python knows codecs that no panel means, some of which give a text another meaning.
+_NO_CHARSETS = frozenset(
+    {"utf-8", "ascii", "utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_REPLACEMENT: Final = "\ufffd"
 _PAGE_WITHIN = 4096
 _NOISE_WITHIN = 256 * 1024
 _ARRAYS_TRIED = 4
+_PLAIN_INTEGER_DIGITS = 18
 
 
 class Unparsed(Exception):
@@ -35,30 +47,136 @@ class Unparsed(Exception):
         self.is_page = is_page
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, headers: Mapping[str, str] = {}) -> Any:
     """The JSON value in a body. Raises `Unparsed`.
 
-    PHP may print byte order marks and warnings before the JSON; what follows them must be the whole rest
-    of the body, so that neither a script inside a page nor a piece of a cut answer is taken for an answer.
+    The charset that ``Content-Type`` declares is used. Without one, bytes that are no UTF-8 become U+FFFD in
+    the texts that have them. NaN and infinities become their words, half a surrogate pair U+FFFD.
+
+    PHP may print byte order marks and warnings around the JSON. What follows noise must be the whole rest of
+    the body, or an object with nothing behind it but noise: neither a script inside a page nor a piece of a
+    cut answer is taken for an answer.
     """
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        pass
+        return _parse_odd(body, charset_of(headers))
+    if body.isascii() or (charset := charset_of(headers)) is None:
+        return value
+    return _parse_odd(body, charset)
+
+
+def charset_of(headers: Mapping[str, str]) -> str | None:
+    """The charset that an answer declares, by Python's name; None for UTF-8, none, or one that is unknown."""
+    found = _CHARSET.search(headers.get("content-type") or "")
+    if found is None:
+        return None
+    try:
+        codec = codecs.lookup(found[1])
+    except LookupError:
+        return None
+    name = codec.name.replace("_", "-")
+    return None if name in _NO_CHARSETS or not codec._is_text_encoding else name
+
+
+def text_of(body: bytes, headers: Mapping[str, str]) -> str:
+    """A body as text: in the charset that it declares, else in UTF-8; what cannot be decoded is U+FFFD."""
+    return body.decode(charset_of(headers) or "utf-8", "replace")
+
+
+def _parse_odd(body: bytes, charset: str | None) -> Any:
+    """Parse what is not plain JSON in UTF-8."""
+    if charset is not None and not body.startswith(codecs.BOM_UTF8):
+        body = _utf8(body.decode(charset, "replace"))
     text = body.strip(_BLANK)
-    if len(text) != len(body):
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            pass
     if _PAGE.search(text, 0, _PAGE_WITHIN):
         raise Unparsed(is_page=True)
+    try:
+        return _loads(text)
+    except ValueError:
+        pass
     for start in _openings(text):
         try:
-            return orjson.loads(text[start:])
-        except orjson.JSONDecodeError:
+            return _loads(text[start:])
+        except ValueError:
             continue
+    if (value := _before_noise(text)) is not None:
+        return value
     raise Unparsed(is_page=False)
+
+
+def _loads(text: bytes) -> Any:
+    """Parse JSON strictly, then as loosely as costs a field and not the answer. Raises `ValueError`."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return _well_formed(_LOOSE.decode(text.decode("utf-8", "replace")), text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _whole(digits: str) -> int | float | str:
+    # As orjson reads it; int() refuses thousands of digits.
+    if len(digits) <= _PLAIN_INTEGER_DIGITS:
+        return int(digits)
+    return _real(digits)
+
+
+def _real(digits: str) -> float | str:
+    number = float(digits)
+    # Marked as what could not be read, so that the beginning of a number is no id.
+    return number if math.isfinite(number) else digits[:_PLAIN_INTEGER_DIGITS] + _REPLACEMENT
+
+
+_LOOSE: Final = json.JSONDecoder(strict=False, parse_constant=str, parse_int=_whole, parse_float=_real)
+
+
+def _well_formed(value: Any, text: bytes) -> Any:
+    """The value without halves of surrogate pairs, which no file and no terminal takes."""
+    if not _SURROGATE_ESCAPE.search(text.decode("latin-1")):
+        return value
+    return _without_halves(value)
+
+
+def _without_halves(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub(_REPLACEMENT, value)
+    if isinstance(value, list):
+        return [_without_halves(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_halves(key): _without_halves(item) for key, item in value.items()}
+    return value
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _before_noise(text: bytes) -> Any:
+    """The object at the start of a body, or behind a PHP notice, with nothing but noise behind it, or None.
+
+    A cut answer has no complete object where its first one opens. A second object behind contradicts, or is
+    part of something else, so that there is no telling which is the answer.
+    """
+    start = _first_object(text)
+    if start is None:
+        return {} if text.startswith(b"{}") and _is_noise(text[2:]) else None
+    if start and not (_PHP_NOTICE.search(text, 0, start) and text[start - 1] in b"\n>"):
+        return None
+    shown = text[start:].decode("utf-8", "replace")
+    try:
+        value, end = _LOOSE.raw_decode(shown)
+    except (ValueError, RecursionError):
+        return None
+    behind = _utf8(shown[end:])
+    return _well_formed(value, text) if _is_noise(behind) else None
+
+
+def _is_noise(text: bytes) -> bool:
+    goes_on = text.lstrip(_BLANK).startswith(b",") and text.strip(_BLANK) != b","
+    return not (goes_on or b'{"' in text or _OBJECT.search(text) or _PAGE.search(text))
 
 
 def _openings(text: bytes) -> Iterator[int]:

@@ -24,9 +24,13 @@ class Ending(enum.Enum):
 
 _BY_FAILURE = {
     Failure.CERTIFICATE: Ending.NOTHING,
+    Failure.PROXY: Ending.NOTHING,
+    Failure.NOT_PROCESSED: Ending.NOTHING,
+    Failure.GARBLED: Ending.NOTHING,
     Failure.THROTTLED: Ending.REFUSED,
     Failure.POSTPONED: Ending.REFUSED,
     Failure.UNREADABLE: Ending.ANSWERED,
+    Failure.BLOCKED: Ending.NOTHING,
     Failure.ANSWERED: Ending.ANSWERED,
     Failure.LOGIN: Ending.NOTHING,
 }

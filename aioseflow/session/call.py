@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_origin
 
 import attrs
 
@@ -29,9 +29,9 @@ class Call(Generic[T]):
 
     ``key`` names where in the answer the result stands (alternatives in order of preference, empty for the
     whole answer); ``identity`` is the path value that says which of several objects was asked for;
-    ``may_be_empty`` marks the one call where an empty body is an answer,
-    ``markup`` those that answer a piece of HTML. ``path_format`` is the path for ``%``, and ``changes`` says
-    whether the call changes something on the server.
+    ``may_be_empty`` marks the one call where an empty body is an answer, ``markup`` those that answer a piece
+    of HTML; ``makes`` names keys of which a filled one says that a change was accepted. ``path_format`` is
+    the path for ``%``, and ``changes`` says whether the call changes something on the server.
     """
 
     method: str = attrs.field(kw_only=False)
@@ -43,6 +43,7 @@ class Call(Generic[T]):
     identity: str | None = None
     may_be_empty: bool = False
     markup: bool = False
+    makes: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = attrs.field(init=False)
     path_format: str = attrs.field(init=False, repr=False)
     changes: bool = attrs.field(init=False, repr=False)
@@ -58,6 +59,16 @@ class Call(Generic[T]):
     @changes.default
     def _is_a_change(self) -> bool:
         return self.safety is not READ
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the result is a list."""
+        return get_origin(self.returns) is list
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether the result stands under a key, so that it is no word about the answer itself."""
+        return bool(self.key) or self.markup
 
     def __str__(self) -> str:
         return self.name

@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import select
 import ssl
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from yarl import URL
 
 from ..config import Proxy
-from ..policy import IDLE_BEFORE_ONCE_SECONDS, IDLE_CONNECTION_SECONDS, KEPT_BEFORE_ONCE
+from ..policy import (
+    IDLE_BEFORE_ONCE_SECONDS,
+    IDLE_CONNECTION_SECONDS,
+    KEPT_BEFORE_ONCE,
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+)
 from .exchange import current_exchange
 
 _served: WeakSet[asyncio.BaseProtocol] = WeakSet()
+
+
+class WatchedHandler(ResponseHandler):
+    """A connection that is spent as soon as a byte comes while it is idle, whatever aiohttp makes of it.
+
+    aiohttp looks at whole messages only: half an answer would stand before that of the next request.
+    """
+
+    is_idle = False
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        if self.is_idle:
+            self.force_close()
+        super().data_received(data)
+
+
+_used: ContextVar[ResponseHandler | None] = ContextVar("aioseflow_connection", default=None)
+
+
+class StaleConnection(Exception):
+    """Something came over a kept connection while nobody asked: nothing was written to it."""
 
 
 class ConnectionDropped(Exception):
@@ -41,11 +73,50 @@ class WitnessedRequest(aiohttp.ClientRequest):
         exchange = current_exchange.get(None)
         protocol = conn.protocol
         if exchange is not None and protocol is not None:
-            reused = protocol in _served
-            if not reused:
+            if protocol in _served:
+                if has_arrived(protocol):
+                    # An answer to nothing would be taken for that of this request, and each later one for
+                    # that of the request before it.
+                    protocol.close()
+                    raise StaleConnection
+                exchange.leaving(self.loop.time(), reused=True)
+                if protocol.__class__ is WatchedHandler:
+                    protocol.is_idle = False
+            else:
                 _served.add(protocol)
-            exchange.leaving(self.loop.time(), reused=reused)
+                tls = protocol.transport is not None and protocol.transport.get_extra_info("ssl_object")
+                exchange.leaving(self.loop.time(), reused=False, first_on_tls=bool(tls))
+            _used.set(protocol)
         return super().send(conn)
+
+
+def has_arrived(protocol: ResponseHandler) -> bool:
+    """Whether anything came over an idle connection: bytes that aiohttp has read, bytes or an end that wait
+    in the socket, which the loop has not looked at since."""
+    transport = protocol.transport
+    if protocol.should_close or transport is None or transport.is_closing():
+        return True
+    socket = transport.get_extra_info("socket")
+    if socket is None:
+        return False
+    poll = select.poll()
+    poll.register(socket.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def is_read() -> None:
+    """The answer to this task's last request was read to its end: nothing more may come."""
+    protocol = _used.get()
+    if protocol.__class__ is WatchedHandler:
+        protocol.is_idle = True
+
+
+def never_reuse() -> None:
+    """Close the connection of the request that was answered last in this task."""
+    protocol = _used.get()
+    if protocol is not None:
+        protocol.force_close()
+        protocol.close()
 
 
 class GuardedResponse(aiohttp.ClientResponse):
@@ -95,9 +166,11 @@ class Connections:
         tls: ssl.SSLContext | None,
         proxy: Proxy | None,
         connector: aiohttp.BaseConnector | None,
+        max_header_bytes: int = MAX_HEADER_BYTES,
     ) -> None:
         self._tls = tls
         self._lent = connector
+        self._max_header_bytes = max_header_bytes
         self._kept = 0
         self._often: aiohttp.ClientSession | None = None
         self._once: aiohttp.ClientSession | None = None
@@ -119,15 +192,15 @@ class Connections:
     def open(self) -> None:
         """Make the pools, inside the loop that will use them; nothing is sent."""
         if self._lent is not None:
-            self._often = self._once = self._fresh = _session(self._lent, owner=False)
+            self._often = self._once = self._fresh = self._session(self._lent, owner=False)
             return
         tls = self._tls if self._tls is not None else True
         # The gate is the limit: whoever queued inside aiohttp would lose his time-out there.
         self._often, self._once = (
-            _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=idle, ssl=tls), owner=True)
+            self._session(_watched(idle, tls), owner=True)
             for idle in (IDLE_CONNECTION_SECONDS, IDLE_BEFORE_ONCE_SECONDS)
         )
-        self._fresh = _session(aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls), owner=True)
+        self._fresh = self._session(aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls), owner=True)
 
     async def close(self) -> None:
         """Close the pools, except a lent connector."""
@@ -153,15 +226,25 @@ class Connections:
         """A connection that had served before broke under a request: the panel closes them unannounced."""
         self._kept = 0
 
+    def _session(self, connector: aiohttp.BaseConnector, *, owner: bool) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=owner,
+            # PHP locks a session per cookie: with a real jar the panel would serve one call at a time.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # It would look up netrc and proxies in a thread for every request.
+            trust_env=False,
+            request_class=WitnessedRequest,
+            response_class=GuardedResponse,
+            max_line_size=self._max_header_bytes,
+            max_field_size=self._max_header_bytes,
+            max_headers=MAX_HEADERS,
+        )
 
-def _session(connector: aiohttp.BaseConnector, *, owner: bool) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        connector_owner=owner,
-        # PHP locks a session per cookie: with a real jar the panel would serve one call at a time.
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # It would look up netrc and proxies in a thread for every request.
-        trust_env=False,
-        request_class=WitnessedRequest,
-        response_class=GuardedResponse,
-    )
+
+def _watched(idle: float, tls: ssl.SSLContext | bool) -> aiohttp.TCPConnector:
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=idle, ssl=tls)
+    # There is no public way to give a connector its protocol; a lent one keeps its own.
+    watched: Any = functools.partial(WatchedHandler, loop=asyncio.get_running_loop())
+    connector._factory = watched
+    return connector

@@ -42,12 +42,17 @@ class Exchange:
     _scrub: Callable[[str], str] = attrs.field(default=str, repr=False)
     _left: bool = attrs.field(default=False, init=False, repr=False)
     _reused: bool = attrs.field(default=False, init=False, repr=False)
+    _first_on_tls: bool = attrs.field(default=False, init=False, repr=False)
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Headers of the last answer: names in lower case, cookies left out, our own credentials masked."""
         lowered = ((name.lower(), value) for name, value in self.raw_headers.items())
         return {name: self._scrub(value) for name, value in lowered if name != "set-cookie"}
+
+    def scrub(self, text: str) -> str:
+        """A text from outside without our own credentials."""
+        return self._scrub(text)
 
     @property
     def may_have_left(self) -> bool:
@@ -58,6 +63,11 @@ class Exchange:
     def reused_connection(self) -> bool:
         """Whether the last attempt went out on a connection that had served before."""
         return self._reused
+
+    @property
+    def first_on_tls(self) -> bool:
+        """Whether the last attempt was the first on a TLS connection, whose handshake may still fail."""
+        return self._first_on_tls
 
     def begin(self, now: float) -> None:
         """An attempt begins. It counts as sent until something shows that it was not."""
@@ -72,12 +82,12 @@ class Exchange:
             self.sent -= 1
             self._left = False
 
-    def leaving(self, now: float, *, reused: bool) -> None:
+    def leaving(self, now: float, *, reused: bool, first_on_tls: bool = False) -> None:
         """There is a connection, and the request is about to be written to it."""
         if not self._left:
             self.sent += 1
         self.sent_at = now
-        self._left, self._reused = True, reused
+        self._left, self._reused, self._first_on_tls = True, reused, first_on_tls
 
     def not_sent(self) -> None:
         """This attempt did not leave this machine."""

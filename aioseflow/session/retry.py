@@ -17,12 +17,16 @@ class Failure(enum.Enum):
     """What went wrong with one attempt: the rows of the table."""
 
     NEVER_LEFT = "nothing reached the server: DNS, refused, connect time-out"
-    CERTIFICATE = "the server's certificate was refused"
+    CERTIFICATE = "the server's certificate, or TLS itself, was refused"
+    PROXY = "the proxy refused its login or the panel's address"
+    NOT_PROCESSED = "not passed on, says a machine in front of the panel: 421, 425"
     THROTTLED = "refused for now: 429, wait_x_between_action"
     POSTPONED = "503 with Retry-After"
-    LOST = "sent, then reset, timed out, cut, unreadable or 5xx"
+    LOST = "sent, then reset, timed out, cut, unreadable, 408 or 5xx"
+    GARBLED = "answered in a form that cannot be read, and will be again: a header too long, a compression"
     UNREADABLE = "answered, in full, something that this call cannot mean"
-    ANSWERED = "answered: not done"
+    BLOCKED = "refused or redirected by something in front of the panel"
+    ANSWERED = "answered by the panel: not done"
     LOGIN = "the credentials or the address were refused"
 
 
@@ -44,17 +48,21 @@ TABLE: Mapping[Failure, Mapping[Safety, Rule]] = MappingProxyType(
             #                    READ      IDEMPOTENT  ONCE
             Failure.NEVER_LEFT: (_AGAIN, _AGAIN, _AGAIN),
             Failure.CERTIFICATE: (_NO, _NO, _NO),
+            Failure.PROXY: (_NO, _NO, _NO),
+            Failure.NOT_PROCESSED: (_AGAIN, _AGAIN, _AGAIN),
             Failure.THROTTLED: (_AS_TOLD, _AS_TOLD, _AS_TOLD),
             Failure.POSTPONED: (_AS_TOLD, _AS_TOLD, _UNKNOWN),
             Failure.LOST: (_AGAIN, _AGAIN, _UNKNOWN),
+            Failure.GARBLED: (_NO, _NO, _UNKNOWN),
             Failure.UNREADABLE: (_NO, _NO, _UNKNOWN),
+            Failure.BLOCKED: (_NO, _NO, _NO),
             Failure.ANSWERED: (_NO, _NO, _NO),
             Failure.LOGIN: (_NO, _NO, _NO),
         }.items()
     }
 )
 
-MAY_HAVE_ACTED = frozenset({Failure.POSTPONED, Failure.LOST, Failure.UNREADABLE})
+MAY_HAVE_ACTED = frozenset({Failure.POSTPONED, Failure.LOST, Failure.GARBLED, Failure.UNREADABLE})
 """Failures after which a changing call may have taken effect."""
 
 
@@ -104,15 +112,15 @@ def next_wait(
     throttled = fault.failure is Failure.THROTTLED
     if not throttled and history.attempts >= policy.attempts:
         return None
+    tries = history.refusals if throttled else history.attempts
+    bound = min(policy.longest_wait, policy.first_wait * 2.0 ** min(tries - 1, 60))
     told = fault.error.retry_after if rule is Rule.AS_TOLD else None
+    if told is not None and told > policy.longest_told_wait:
+        return None
+    # Refusals keep half of the wait: a full jitter could hammer a limit at once.
+    wait = bound * (0.5 + 0.5 * draw()) if throttled or told is not None else bound * draw()
     if told is not None:
-        if told > policy.longest_told_wait:
-            return None
-        # Upward only: a server's wait is never shortened, and its waiters must not come back together.
-        wait = told + draw() * max(0.1, 0.1 * told)
-    else:
-        tries = history.refusals if throttled else history.attempts
-        bound = min(policy.longest_wait, policy.first_wait * 2.0 ** min(tries - 1, 60))
-        # Refusals without a time keep half of the wait: a full jitter could hammer a limit at once.
-        wait = bound * (0.5 + 0.5 * draw()) if throttled else bound * draw()
+        # A server's wait is never shortened, its waiters must not come back together, and a wait of nothing
+        # does not switch our own off.
+        wait = max(wait, told + draw() * max(0.1, 0.1 * told))
     return wait if elapsed + wait <= policy.deadline and wait < left else None

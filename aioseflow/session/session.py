@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, Generic, TypeVar, cast
 
 import aiohttp
@@ -13,23 +14,29 @@ import attrs
 from tenacity import AsyncRetrying, RetryCallState
 
 from ..decoding import decode, decode_slowly
-from ..errors import DecodeError, OutcomeUnknown, RequestTimeout, SeFlowError
-from ..policy import LONG_BODY_BYTES, RetryPolicy, Timeouts
+from ..errors import DecodeError, RequestTimeout, SeFlowError
+from ..policy import LONG_BODY_BYTES, STALE_CONNECTIONS_TRIED, RetryPolicy, Timeouts
 from ..safety import Safety
 from .call import Call
-from .connections import MIDDLEWARES
-from .envelope import judge
+from .classify import NETWORK_ERRORS, classify
+from .connections import MIDDLEWARES, StaleConnection, is_read, never_reuse
+from .envelope import DROPPED_STATUSES, judge
 from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange
 from .gate import Lane, Ticket
+from .paging import pages_of
 from .prepare import Prepared, prepare
 from .retry import TABLE, Failure, Fault, History, Rule, next_wait
 from .shared import Shared
-from .transport import NETWORK_ERRORS, classify, read_body
+from .transport import read_body
+from .unknown import outcome_unknown
 
 T = TypeVar("T")
 
 _WITH_BODY = frozenset({"POST", "PUT"})
+_REQUEST_TIMEOUT = 408
+_REFUSED = frozenset({Failure.BLOCKED, Failure.ANSWERED})
+_NOT_SENT = frozenset({Failure.NEVER_LEFT, Failure.CERTIFICATE, Failure.PROXY})
 _jitter = random.Random()  # noqa: S311 - not a secret
 
 
@@ -165,6 +172,7 @@ class Session:
         except DecodeError as error:
             # Its frames hold the payload, in which there are passwords.
             failed = error.with_traceback(None)
+            failed.message, failed.path = map(trip.exchange.scrub, (failed.message, failed.path))
         del payload
         failed.__context__ = None
         raise Fault(Failure.UNREADABLE, failed)
@@ -173,8 +181,13 @@ class Session:
     def _judged(trip: _Trip[Any], body: bytes) -> Any:
         trip.is_long = len(body) > LONG_BODY_BYTES
         # A frame of its own: the body may carry passwords, and what is shown of a failure shows locals.
-        exchange = trip.exchange
-        return judge(trip.call, exchange.status or 0, exchange.raw_headers, body)
+        call, exchange = trip.call, trip.exchange
+        status, headers = exchange.status or 0, exchange.raw_headers
+        payload = judge(call, status, headers, body, exchange.scrub)
+        if not call.changes and call.is_list and payload.__class__ is dict:
+            rows = next((payload[key] for key in call.key if key in payload), None)
+            exchange.pages = pages_of(payload, rows, status, headers)
+        return payload
 
     async def _queue(self, trip: _Trip[Any], loop: asyncio.AbstractEventLoop) -> Ticket:
         """Wait for a slot at the gate, no longer than the call's deadline and the policy allow."""
@@ -219,18 +232,25 @@ class Session:
         watch = shared.deadlines.begin(exchange, now, manner.answer, until)
         connections = shared.connections
         try:
-            # Without `async with`, which is two coroutines more: what was read to its end is released.
-            response = await connections.pick(once=once).request(
-                call.method,
-                shared.url(trip.prepared.target),
-                data=trip.prepared.body,
-                # An empty form is a form too: aiohttp would call an empty body an octet stream.
-                headers=shared.headers(form=call.method in _WITH_BODY),
-                allow_redirects=False,
-                middlewares=MIDDLEWARES,
-                timeout=manner.timeout,
-                **connections.options,  # type: ignore[arg-type]  # proxy and TLS, if any
-            )
+            for stale in count():
+                try:
+                    # No `async with`, which is two coroutines more: what was read to its end is released.
+                    response = await connections.pick(once=once).request(
+                        call.method,
+                        shared.url(trip.prepared.target),
+                        data=trip.prepared.body,
+                        # An empty form is a form too: aiohttp would call an empty body an octet stream.
+                        headers=shared.headers(form=call.method in _WITH_BODY),
+                        allow_redirects=False,
+                        middlewares=MIDDLEWARES,
+                        timeout=manner.timeout,
+                        **connections.options,  # type: ignore[arg-type]  # proxy and TLS, if any
+                    )
+                    break
+                except StaleConnection:
+                    # Nothing was written, and each time there is one connection less to take.
+                    if stale > STALE_CONNECTIONS_TRIED:
+                        raise
             try:
                 exchange.status, exchange.raw_headers = response.status, response.headers
                 body = await read_body(response)
@@ -248,14 +268,22 @@ class Session:
                 raise
             fault = classify(TimeoutError(), exchange)
         else:
-            if exchange.reused_connection:
-                connections.answered()
+            if response.status in DROPPED_STATUSES:
+                # Who says so closes it, or has lost count of what it was asked.
+                never_reuse()
+                if response.status == _REQUEST_TIMEOUT and exchange.reused_connection:
+                    # Servers say it to an idle connection before they close it.
+                    connections.dropped()
+            else:
+                is_read()
+                if exchange.reused_connection:
+                    connections.answered()
             return body
         finally:
             shared.deadlines.end(watch)
         # Outside the handler: aiohttp's exceptions hold the request with its headers, and none may be
         # chained to an error that a user prints or pickles.
-        if fault.failure in (Failure.NEVER_LEFT, Failure.CERTIFICATE):
+        if fault.failure in _NOT_SENT:
             exchange.not_sent()
         elif exchange.reused_connection and not isinstance(fault.error, RequestTimeout):
             shared.connections.dropped()
@@ -298,7 +326,7 @@ class Session:
             shared.counters.waited += wait
             reason = "backoff" if fault.error.retry_after is None else "told"
             self._tell(trip, Waiting, reason=reason, seconds=wait)
-            self._tell(trip, Retried, cause=shared.circuit.scrub.text(fault.error.message))
+            self._tell(trip, Retried, cause=fault.error.message)
             return True
 
         try:
@@ -322,41 +350,27 @@ class Session:
         unknown = TABLE[fault.failure][call.safety] is Rule.UNKNOWN
         # After a lost answer the first request may have done it already, so that the refusal of a repeat
         # ("not running", "no such VM") says nothing about what became of it.
-        undecided = fault.failure is Failure.ANSWERED and error.may_have_acted
+        undecided = fault.failure in _REFUSED and error.may_have_acted
         if not (unknown or undecided):
             return error
         since = asyncio.get_running_loop().time() - exchange.sent_at
-        sent_at = datetime.now(UTC) - timedelta(seconds=since)
-        times = "once" if exchange.sent == 1 else f"{exchange.sent} times, last"
-        outcome = OutcomeUnknown(
-            f"{exchange.request} was sent {times} at {sent_at:%H:%M:%S} UTC, and "
-            f"whether the panel acted is not known; it was not sent again. Read the object back before you "
-            f"repeat it. The last thing that happened: {error.message}",
-            call=call.name,
-            request=exchange.request,
-            status=error.status,
-            attempts=exchange.attempts,
-            excerpt=error.excerpt,
-            codes=error.codes,
-            retry_after=error.retry_after,
-            sent_at=sent_at,
-        )
-        outcome.__cause__ = error
+        outcome = outcome_unknown(error, exchange, datetime.now(UTC) - timedelta(seconds=since))
         self.shared.counters.unknown += 1
-        self._tell(trip, Unknown, sent_at=sent_at)
+        self._tell(trip, Unknown, sent_at=outcome.sent_at)
         return outcome
 
     def _located(self, error: SeFlowError, trip: _Trip[Any]) -> SeFlowError:
-        """The error with the call that it belongs to, in its attributes and its message."""
-        call, exchange, scrub = trip.call.name, trip.exchange, self.shared.circuit.scrub.text
+        """The error with the call that it belongs to, in its attributes and its message.
+
+        What came from outside was masked where it was read: over a sentence of ours, a mask would show where
+        the password has the same letters.
+        """
+        call, exchange = trip.call.name, trip.exchange
         tried = f" (tried {exchange.attempts} times)" if exchange.attempts > 1 else ""
         prefix = "" if error.message.startswith(f"{call}: ") else f"{call}: "
-        error.message = scrub(f"{prefix}{error.message}{tried}")
+        error.message = f"{prefix}{error.message}{tried}"
         error.args = (error.message,)
-        error.excerpt = scrub(error.excerpt)
-        error.codes = tuple(scrub(code) for code in error.codes)
         if isinstance(error, DecodeError):
-            error.path = scrub(error.path)
             error.payload = self.shared.circuit.scrub.value(error.payload)
         error.call = call
         error.request = exchange.request

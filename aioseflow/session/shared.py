@@ -25,7 +25,8 @@ from .retry import Failure, Fault
 from .stats import Counters, Stats
 
 _PROVES_LOGIN = frozenset({None, Failure.ANSWERED, Failure.UNREADABLE})
-_COSTS = frozenset({Failure.NEVER_LEFT, Failure.LOST, Failure.POSTPONED})
+_COSTS = frozenset({Failure.NEVER_LEFT, Failure.NOT_PROCESSED, Failure.LOST, Failure.POSTPONED})
+_CLOSES = frozenset({Failure.LOGIN, Failure.PROXY})
 _ANSWERED_TO = _PROVES_LOGIN | {Failure.LOGIN}
 
 
@@ -164,7 +165,7 @@ class Shared:
         self.circuit.check()
 
     async def renewed(self) -> bool:
-        """After a refused login: whether other credentials have taken the place of the refused ones."""
+        """After a refusal of all: whether other credentials have taken the place of the refused ones."""
         if self._renewing is not None:
             await self._renewing.wait()
         if not self.circuit.is_open:
@@ -193,7 +194,7 @@ class Shared:
     # -- one attempt's ending -----------------------------------------------------------------------------
 
     def ended(self, lane: Lane, ticket: Ticket, used: str | None, fault: Fault | None, now: float) -> bool:
-        """Draw the conclusions from how an attempt ended; True if it refused the credentials."""
+        """Draw the conclusions from how an attempt ended; True if it closed the way for all."""
         if fault is None and self._is_well and used is self.circuit.authorization:
             # One answer more: what follows would change nothing.
             self.gate.leave(lane, ticket, now, Ending.ANSWERED)
@@ -211,7 +212,7 @@ class Shared:
         if used is self.circuit.authorization:
             if failure in _PROVES_LOGIN:
                 self.circuit.answered()
-            elif fault is not None and failure is Failure.LOGIN and self.circuit.open(fault.error):
+            elif fault is not None and failure in _CLOSES and self.circuit.open(fault.error):
                 self.events.tell(CircuitChanged, state="open", why=fault.error.message)
         is_down = self.breaker.is_open
         self.gate.alone = is_down or not self.circuit.proven
@@ -227,7 +228,7 @@ class Shared:
             self.events.tell(CircuitChanged, state="down" if is_down else "closed", why=why)
         # Until something fails, or a repeat is paid for, which only follows a failure.
         self._is_well = fault is None and not self.gate.alone and self.budget.tokens >= TOKENS
-        return failure is Failure.LOGIN
+        return failure in _CLOSES
 
     def held_too_long(self, now: float, until: float) -> Throttled | None:
         """The error for a call that would have to wait longer for the provider than it may."""

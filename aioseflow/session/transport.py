@@ -1,16 +1,11 @@
-"""aiohttp kept honest: nothing repeated behind our back, bodies bounded, exceptions told apart."""
+"""Bodies bounded: an answer is read as it streams, and never beyond what a call of this API needs."""
 
 from __future__ import annotations
 
-import ssl
-
-import aiohttp
 from aiohttp import ClientResponse
 
-from ..errors import DecodeError, RequestTimeout, TransportError
+from ..errors import DecodeError
 from ..policy import MAX_BODY_BYTES
-from .connections import ConnectionDropped
-from .exchange import Exchange
 from .retry import Failure, Fault
 
 
@@ -59,72 +54,3 @@ async def read_body(response: ClientResponse) -> bytes:
                 ),
             )
     return body.joined()
-
-
-NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, TimeoutError, OSError)
-"""Everything that aiohttp raises when an exchange fails."""
-
-_CERTIFICATE_REASONS = {
-    10: "it has expired",
-    18: "it is self-signed",
-    19: "its chain ends in a self-signed certificate that is not trusted here",
-    20: "its issuer is not trusted here",
-    62: "it was issued for another host name",
-    64: "it was issued for another address",
-}
-
-
-def classify(error: BaseException, exchange: Exchange) -> Fault:
-    """Which row of the retry table a failed exchange is, and the error to show."""
-    cause = error.__cause__ if isinstance(error, ConnectionDropped) and error.__cause__ else error
-    match cause:
-        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            return Fault(
-                Failure.CERTIFICATE,
-                TransportError(
-                    f"the server's certificate was refused: {certificate_reason(cause)}; nothing was sent. "
-                    f"A private authority is trusted by ca_file= or SSL_CERT_FILE"
-                ),
-            )
-        case aiohttp.ClientConnectorDNSError():
-            return _never_left("the host name could not be resolved; check the base URL and the resolver")
-        case aiohttp.ClientConnectorError():
-            return _never_left(
-                f"no connection ({_reason(cause)}); check the base URL and that the panel is up"
-            )
-        case aiohttp.ClientHttpProxyError():
-            return _never_left(f"the proxy refused (HTTP {cause.status})")
-        case TimeoutError():
-            if isinstance(cause, aiohttp.ConnectionTimeoutError) or not exchange.may_have_left:
-                return Fault(Failure.NEVER_LEFT, RequestTimeout("no connection in time; nothing was sent"))
-            return Fault(Failure.LOST, RequestTimeout("no complete answer in time"))
-    if not exchange.may_have_left:
-        return _never_left(f"no connection ({_reason(cause)}); nothing was sent")
-    match cause:
-        case aiohttp.ClientPayloadError():
-            return _lost("the answer was cut off")
-        case aiohttp.ClientResponseError():
-            return _lost("the answer is not HTTP")
-        case aiohttp.ServerDisconnectedError():
-            return _lost("the connection was closed before the answer")
-        case _:
-            return _lost(f"the connection broke before the answer ({_reason(cause)})")
-
-
-def certificate_reason(error: BaseException) -> str:
-    inner = getattr(error, "certificate_error", error)
-    code = getattr(inner, "verify_code", None)
-    return _CERTIFICATE_REASONS.get(code or 0) or getattr(inner, "verify_message", None) or _reason(error)
-
-
-def _reason(error: BaseException) -> str:
-    inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
-    return (getattr(inner, "strerror", None) or str(inner) or type(inner).__name__)[:200]
-
-
-def _never_left(message: str) -> Fault:
-    return Fault(Failure.NEVER_LEFT, TransportError(message))
-
-
-def _lost(message: str) -> Fault:
-    return Fault(Failure.LOST, TransportError(message))

@@ -69,7 +69,7 @@ async def test_a_refusal_in_the_middle_of_a_crowd_turns_all_who_wait_away(
 
 async def test_a_bare_401_opens_the_circuit_and_a_403_never_does() -> None:
     async with Wire() as wire, client(wire.url) as seflow:
-        wire.answer = http("", 403)
+        wire.answer = http('{"error": ["unauthorized"]}', 403)
         for _ in range(3):
             with pytest.raises(PermissionDenied):
                 await seflow.services.list()

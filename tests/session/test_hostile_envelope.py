@@ -19,7 +19,8 @@ from aioseflow.models import Accepted, Service
 from aioseflow.session import answer
 from aioseflow.session.answer import Unparsed, parse
 from aioseflow.session.call import ONCE, READ, Call
-from aioseflow.session.envelope import excerpt, judge
+from aioseflow.session.envelope import judge
+from aioseflow.session.excerpt import excerpt
 from aioseflow.session.retry import Failure, Fault
 
 LIST = Call("GET", "/service", name="services.list", key="services", returns=list[Service], safety=READ)

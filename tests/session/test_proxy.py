@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from support.clients import PASSWORD, USERNAME, client
 from support.proxy import Proxy
 from support.wire import Wire, http
 
-from aioseflow import ConfigurationError, Event, InvalidArgument, Retried, SeFlow, TransportError
+from aioseflow import (
+    ConfigurationError,
+    Event,
+    InvalidArgument,
+    Retried,
+    SeFlow,
+    SeFlowError,
+    TransportError,
+)
 from aioseflow.config import is_exempt
 
 OK = http('{"status": true, "services": []}')
@@ -372,16 +380,47 @@ async def test_credentials_of_a_proxy_are_sent_to_it_alone_and_never_shown(
 
 
 @pytest.mark.parametrize("name", ["services.list", "vms.stop", "vms.reboot"])
-@pytest.mark.parametrize("status", [407, 502, 403, 503])
-async def test_what_a_proxy_refuses_never_left_and_goes_again(status: int, name: str) -> None:
+@pytest.mark.parametrize("status", [502, 503, 504, 429, 408])
+async def test_what_a_proxy_cannot_do_now_never_left_and_goes_again(status: int, name: str) -> None:
     async with Wire(tls=tls.good()) as wire, Proxy(refuse=status) as proxy:
         async with secure(wire, proxy=proxy.url) as seflow:
-            with pytest.raises(TransportError, match=f"proxy refused .HTTP {status}") as caught:
+            with pytest.raises(TransportError, match=f"proxy could not connect .* .HTTP {status}") as caught:
                 await _call(seflow, name)
         assert type(caught.value) is TransportError
         assert (caught.value.attempts, caught.value.may_have_acted) == (3, False)
         assert len(proxy.requests) == 3
         assert (wire.requests, wire.connections) == ([], 0)
+
+
+@pytest.mark.parametrize("name", ["services.list", "vms.stop", "vms.reboot"])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(407, "refused its login"), (403, "refused to connect"), (405, "refused to connect")],
+)
+async def test_a_proxy_s_refusal_is_final_after_one_request_for_all_callers(
+    status: int, said: str, name: str
+) -> None:
+    async with Wire(tls=tls.good()) as wire, Proxy(refuse=status) as proxy:
+        async with secure(wire, proxy=proxy.url, limit=8) as seflow:
+            ended = list(await asyncio.gather(*(_refusal(_call(seflow, name)) for _ in range(20))))
+            ended += [await _refusal(_call(seflow, name)) for _ in range(3)]
+            assert all(type(error) is TransportError and said in str(error) for error in ended)
+            assert sorted(error.attempts for error in ended) == [0] * 22 + [1]
+            assert not any(error.may_have_acted for error in ended)
+            assert len(proxy.requests) == 1
+            assert seflow.stats().circuit == "open"
+            proxy.refuse = None
+            seflow.reset()
+            await _call(seflow, name)
+        assert len(wire.requests) == 1
+
+
+async def test_a_407_in_the_clear_is_the_proxy_s_refusal_too() -> None:
+    async with Wire() as wire, Proxy(refuse=407) as proxy:
+        async with client(wire.url, proxy=proxy.url) as seflow:
+            errors = [await _refusal(seflow.services.list()) for _ in range(3)]
+    assert all(type(error) is TransportError and "proxy refused its login" in str(error) for error in errors)
+    assert (len(proxy.requests), wire.requests) == (1, [])
 
 
 async def test_a_proxy_that_lets_through_again_is_enough() -> None:
@@ -502,6 +541,12 @@ def test_no_id_leaves_its_place_below_the_base_url(service_id: int | str, vm_id:
             assert not set("?#;") & set(seen.target)
 
     asyncio.run(story())
+
+
+async def _refusal(calling: Coroutine[Any, Any, Any]) -> SeFlowError:
+    with pytest.raises(SeFlowError) as caught:
+        await calling
+    return caught.value
 
 
 async def _call(seflow: SeFlow, name: str) -> object:

@@ -15,10 +15,14 @@ AGAIN, AS_TOLD, NO, UNKNOWN = Rule.AGAIN, Rule.AS_TOLD, Rule.NO, Rule.UNKNOWN
 DESIGN = [
     (Failure.NEVER_LEFT, AGAIN, AGAIN, AGAIN),
     (Failure.CERTIFICATE, NO, NO, NO),
+    (Failure.PROXY, NO, NO, NO),
+    (Failure.NOT_PROCESSED, AGAIN, AGAIN, AGAIN),
     (Failure.THROTTLED, AS_TOLD, AS_TOLD, AS_TOLD),
     (Failure.POSTPONED, AS_TOLD, AS_TOLD, UNKNOWN),
     (Failure.LOST, AGAIN, AGAIN, UNKNOWN),
+    (Failure.GARBLED, NO, NO, UNKNOWN),
     (Failure.UNREADABLE, NO, NO, UNKNOWN),
+    (Failure.BLOCKED, NO, NO, NO),
     (Failure.ANSWERED, NO, NO, NO),
     (Failure.LOGIN, NO, NO, NO),
 ]
@@ -87,7 +91,18 @@ def test_a_told_wait_is_never_shortened_and_spread_upward(failure: Failure, draw
     seconds = wait(failure, told=24.0, draw=draw)
     assert seconds is not None
     assert 24.0 <= seconds <= 24.0 * 1.1
-    assert wait(failure, told=0.0, draw=1.0) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("told", [0.0, 0.01, 0.3])
+@pytest.mark.parametrize("failure", [Failure.THROTTLED, Failure.POSTPONED])
+def test_a_told_wait_never_lowers_our_own(failure: Failure, told: float) -> None:
+    for count in (1, 3, 5, 90):
+        policy = RetryPolicy(attempts=100)
+        own = min(8.0, 0.5 * 2.0 ** (count - 1))
+        for draw in (0.0, 0.5, 1.0):
+            seconds = wait(failure, policy=policy, attempts=count, refusals=count, told=told, draw=draw)
+            assert seconds is not None
+            assert seconds >= max(told, own * (0.5 + 0.5 * draw))
 
 
 def test_a_refusal_without_a_time_waits_at_least_half_of_the_bound() -> None:
@@ -112,7 +127,8 @@ def test_a_wait_beyond_the_longest_or_the_deadline_is_not_begun() -> None:
 def test_only_a_lost_or_unreadable_answer_may_have_acted(failure: Failure) -> None:
     history = History()
     history.add(failure)
-    assert history.may_have_acted == (failure in (Failure.LOST, Failure.POSTPONED, Failure.UNREADABLE))
+    lost = (Failure.LOST, Failure.POSTPONED, Failure.GARBLED, Failure.UNREADABLE)
+    assert history.may_have_acted == (failure in lost)
 
 
 @pytest.mark.parametrize(

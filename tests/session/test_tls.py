@@ -205,7 +205,7 @@ def test_what_is_not_a_file_s_name_is_refused(path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "says", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"\x15\x03\x01\x00\x02\x02\x46", b""]
+    "says", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"\x15\x03\x01\x00\x02\x02\x16", b""]
 )
 async def test_a_server_without_tls_never_gets_a_request_and_is_tried_again(says: bytes) -> None:
     heard: list[bytes] = []

@@ -12,7 +12,7 @@ from yarl import URL
 
 from ...config import DEFAULT_BASE_URL, UNSET, Proxy, check_base_url, find_proxy, find_tls
 from ...errors import ConfigurationError
-from ...session.transport import certificate_reason
+from ...session.classify import certificate_reason
 from ..account import Identity
 from .network import Reached, is_address, reach, resolve, why
 from .tls import Certificate, ProxyRefused, Server, certificate, refused_certificate

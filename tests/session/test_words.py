@@ -1,0 +1,302 @@
+"""What the panel's own JSON says: the table of accepted forms, every spelling of a no, and the throttle."""
+
+# ruff: noqa: E501 - a table is read by its rows
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aioseflow import (
+    ApiError,
+    AuthenticationError,
+    DecodeError,
+    NotFound,
+    PermissionDenied,
+    SeFlowError,
+    Throttled,
+)
+from aioseflow.decoding.php import says
+from aioseflow.models import Accepted, Service, ServiceResources, Vm
+from aioseflow.session.call import IDEMPOTENT, ONCE, READ, Call
+from aioseflow.session.envelope import judge
+from aioseflow.session.retry import Failure, Fault
+
+LIST: Final = Call("GET", "/vms", name="vms.list", key="vms", returns=list[Vm], safety=READ)
+SERVICE: Final = Call("GET", "/s", name="services.get", key="service", returns=Service, safety=READ)
+RESOURCES: Final = Call("GET", "/r", name="services.resources", returns=ServiceResources, safety=READ)
+STOP: Final = Call("POST", "/stop", name="vms.stop", returns=Accepted, safety=IDEMPOTENT)
+REBOOT: Final = Call("POST", "/reboot", name="vms.reboot", returns=Accepted, safety=ONCE)
+ORDER: Final = Call(
+    "POST", "/upgrade", name="order", returns=Accepted, safety=ONCE, makes=("order_num", "invoice_id")
+)
+CHANGES: Final = (STOP, REBOOT, ORDER)
+
+
+def judged(call: Call[Any], payload: Any, status: int = 200) -> Fault | None:
+    try:
+        judge(call, status, {}, json.dumps(payload).encode())
+    except Fault as fault:
+        return fault
+    return None
+
+
+def error_of(call: Call[Any], payload: Any, status: int = 200) -> SeFlowError:
+    fault = judged(call, payload, status)
+    assert fault is not None, payload
+    return fault.error
+
+
+# The answers by which a change is accepted, and where each was met. The reference has the same table.
+ACCEPTED: Final[list[tuple[Any, str]]] = [
+    ({"status": True}, "seen"),
+    ({"info": ["revdnsupdated"]}, "documented"),
+    ({"info": ["a", "b"], "status": True}, "inferred"),
+    ({}, "inferred"),
+    ([], "inferred"),
+    ({"status": None}, "inferred"),
+    ({"status": [], "info": []}, "inferred"),
+    ({"error": [], "status": True}, "inferred"),
+    ({"error": "none", "errors": {}, "success": 1}, "inferred"),
+    *(({key: word}, "inferred")
+      for key in ("status", "success", "result", "ok", "Success", "RESULT")
+      for word in (True, 1, "1", "true", "yes", "on", "OK", "success", "Successful", "accepted", "done", 200)),
+    ({"success": True, "message": "VM stopped"}, "inferred"),
+    ({"success": True, "code": 200, "vm": {"id": 1}}, "inferred"),
+    ({"status": "queued", "success": True}, "inferred"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("payload", "source"), ACCEPTED, ids=lambda value: json.dumps(value)[:40])
+def test_a_change_is_accepted_by_a_known_yes_or_an_empty_answer(payload: Any, source: str) -> None:
+    assert source in ("seen", "documented", "inferred")
+    for call in CHANGES:
+        assert judge(call, 200, {}, json.dumps(payload).encode()) == payload
+
+
+@pytest.mark.parametrize("payload", [{"order_num": 7}, {"invoice_id": "12", "total": "4.00"}])
+def test_what_a_call_makes_is_its_yes_and_no_other_s(payload: Any) -> None:
+    assert judge(ORDER, 200, {}, json.dumps(payload).encode()) == payload
+    assert judged(REBOOT, payload) is not None
+    for more in ({"message": "not paid"}, {"code": 17}, {"success": False}, {"errors": ["x"]}):
+        assert judged(ORDER, payload | more) is not None
+    nothings: list[Any] = [None, "", 0, [], {}, False]
+    for nothing in nothings:
+        assert judged(ORDER, {"order_num": nothing, "x": 1}) is not None
+
+
+NO_WORDS: Final = (
+    *(False, 0, 0.0, "0", "false", "False", " FALSE ", "no", "No", "off", "error", "Error", "ERROR", "err", "fail"),
+    *("failed", "Failure", "failure", "ko", "nok", "not ok", "not_ok", "unsuccessful", "denied", "rejected"),
+    *("refused", "forbidden", "invalid", "aborted", -1, 403, 500, "404", "exception"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("word", NO_WORDS, ids=repr)
+def test_a_no_in_any_spelling_is_a_refusal_of_every_change(word: Any) -> None:
+    besides: list[dict[str, Any]] = [
+        {}, {"message": "VM is locked"}, {"info": ["x"]}, {"vm": {"id": 1}}, {"order_num": 5},
+    ]  # fmt: skip
+    keys = ("status", "success", "result", "ok", "Status", "SUCCESS")
+    for key, beside, call in itertools.product(keys, besides, CHANGES):
+        fault = judged(call, {key: word, **beside})
+        assert fault is not None, (key, word, beside)
+        assert fault.failure is Failure.ANSWERED
+        assert type(fault.error) is ApiError
+        assert ("VM is locked" in str(fault.error)) == ("message" in beside)
+
+
+@pytest.mark.parametrize("word", NO_WORDS, ids=repr)
+def test_a_read_that_says_no_is_a_failure_however_its_list_looks(word: Any) -> None:
+    lists: list[Any] = [[], {}, [{"id": 1}], None]
+    for key, rows in itertools.product(("status", "success", "result", "Success"), lists):
+        fault = judged(LIST, {key: word, "vms": rows, "message": "VM is locked"})
+        assert fault is not None, (key, word, rows)
+        assert fault.failure is Failure.ANSWERED
+        assert "VM is locked" in str(fault.error)
+
+
+ERROR_KEYS: Final = (
+    *("error", "errors", "Error", "ERRORS", "error_message", "errorMessage", "error_msg", "error-description"),
+    *("error_code", "err", "exception"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ERROR_KEYS)
+@pytest.mark.parametrize(
+    "filled",
+    ["locked", ["locked"], [["locked", 3]], {"0": "locked"}, {"locked": "it is"}, [{"code": "locked"}],
+     {"code": "locked", "message": "it is"}, [[["locked"]]], {"1": ["locked"]}],
+    ids=repr,
+)  # fmt: skip
+def test_a_filled_error_is_a_refusal_whatever_stands_beside_it(key: str, filled: Any) -> None:
+    for call in (*CHANGES, LIST, SERVICE, RESOURCES):
+        error = error_of(call, {key: filled, "status": True, "success": True, "vms": [], "service": {}})
+        assert type(error) is ApiError
+        assert error.codes == ("locked",)
+        assert "locked" in str(error)
+
+
+@pytest.mark.parametrize("key", ["error", "errors", "error_message"])
+@pytest.mark.parametrize("empty", [None, False, "", [], {}, 0, "0", "none", "None", " no ", "false", "null"])
+def test_an_empty_error_of_any_spelling_is_none(key: str, empty: Any) -> None:
+    assert judged(STOP, {key: empty, "status": True}) is None
+    assert judged(LIST, {key: empty, "vms": []}) is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"message": "VM is locked"}, {"msg": "x"}, {"code": 17}, {"code": "E17", "message": "x"},
+        {"status": "queued"}, {"status": "Active"}, {"status": "stopped"}, {"result": {"id": 1}},
+        {"data": {"success": True}}, {"info": []} | {"x": 1}, {"info": False, "x": 1}, {"x": 1}, ["locked"],
+        {"success": None, "message": "x"}, {"title": "Please wait"}, {"status": 3}, {"result": 0.5},
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_neither_yes_nor_no_is_no_acceptance(payload: Any) -> None:
+    for call in (STOP, REBOOT):
+        fault = judged(call, payload)
+        assert fault is not None
+        # READ and IDEMPOTENT: the error at once; ONCE: unknown.
+        assert fault.failure is Failure.UNREADABLE
+        assert type(fault.error) is ApiError
+        said = payload.get("message") if isinstance(payload, dict) else None
+        assert said is None or said in str(fault.error)
+
+
+def test_a_data_word_of_a_read_is_data() -> None:
+    keyed: list[Any] = [
+        {"service": {"status": "error", "success": False, "error": ["x"]}},
+        {"service": {"id": 1}, "status": "Active"},
+        {"service": {"id": 1}, "status": ""},
+        {"service": {"id": 1}, "status": None, "message": "welcome"},
+    ]
+    for payload in keyed:
+        assert judge(SERVICE, 200, {}, json.dumps(payload).encode()) == payload
+    whole: list[Any] = [{"status": "off"}, {"status": 0}, {"status": "0", "memory": 5}, {"result": "no"}]
+    for payload in whole:
+        assert judge(RESOURCES, 200, {}, json.dumps(payload).encode()) == payload
+    assert judged(RESOURCES, {"success": False, "message": "x"}) is not None
+    assert judged(RESOURCES, {"status": "error", "message": "x"}) is not None
+
+
+def test_the_model_and_the_judge_read_the_same_word_the_same_way() -> None:
+    for word in (
+        *NO_WORDS,
+        *(word for payload, _ in ACCEPTED if isinstance(payload, dict) for word in payload.values()),
+    ):
+        meant = says(word)
+        if meant is None or word is None:
+            continue
+        assert (judged(STOP, {"status": word}) is None) is meant
+
+
+def test_a_list_that_is_not_there_says_what_the_panel_said() -> None:
+    error = error_of(LIST, {"message": "Access denied by policy 7"})
+    assert type(error) is DecodeError
+    assert "Access denied by policy 7" in str(error)
+    assert error.path == "$.vms"
+    long = error_of(LIST, {"message": "\x1b[31m" + "x" * 5000})
+    assert len(str(long)) < 400
+    assert str(long).isprintable()
+
+
+THROTTLES: Final[list[tuple[Any, float | None]]] = [
+    ({"error": [["wait_x_between_action", 24], "unauthorized"]}, 24),
+    ({"error": [{"code": "wait_x_between_action", "wait": 24}, "unauthorized"]}, 24),
+    ({"error": {"code": "wait_x_between_action", "seconds": "24"}}, 24),
+    ({"error": {"wait_x_between_action": 24}}, 24),
+    ({"error": {"0": ["wait_x_between_action", 24]}}, 24),
+    ({"error": {"0": {"code": "wait_x_between_action", "retry_after": 24}}}, 24),
+    ({"errors": [["wait_x_between_action", "24"]]}, 24),
+    ({"error": "wait_x_between_action"}, None),
+    ({"error": "wait_x_between_action", "wait": 24}, 24),
+    ({"error": ["wait_24_between_action", "unauthorized"]}, 24),
+    ({"error": ["wait_x_between_action: 24 seconds"]}, 24),
+    ({"error": ["WAIT_X_BETWEEN_ACTION"]}, None),
+    ({"error": [[["wait_x_between_action", 24]], "unauthorized"]}, 24),
+    ({"message": "Please wait 24 seconds between actions"}, 24),
+    ({"success": False, "code": "wait_x_between_action"}, None),
+    ({"error": ["too_many_requests", "unauthorized"]}, None),
+    ({"error": [["wait_x_between_action", 0]]}, 0),
+    ({"error": [["wait_x_between_action", 5], ["wait_x_between_action", 24]]}, 24),
+]
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 500])
+@pytest.mark.parametrize(("payload", "wait"), THROTTLES, ids=lambda value: json.dumps(value)[:50])
+def test_the_throttle_in_any_spelling_is_no_refused_login(
+    payload: Any, wait: float | None, status: int
+) -> None:
+    for call in (LIST, STOP, REBOOT):
+        fault = judged(call, payload, status)
+        assert fault is not None
+        assert (fault.failure, type(fault.error)) == (Failure.THROTTLED, Throttled)
+        assert fault.error.retry_after == wait
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error":[["wait_x_between_action",24],"unauth',
+        b"wait_x_between_action",
+        b"<p>wait 5 seconds between actions",
+    ],
+)
+def test_a_cut_throttle_is_no_refused_login(body: bytes) -> None:
+    with pytest.raises(Fault) as caught:
+        judge(LIST, 401, {}, body)
+    assert caught.value.failure is Failure.THROTTLED
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "kind"),
+    [
+        ({"error": ["wronglogin", "unauthorized"]}, 401, AuthenticationError),
+        ({"error": [{"code": "wrong_login"}]}, 200, AuthenticationError),
+        ({"errors": ["Wrong login"]}, 200, AuthenticationError),
+        ({"error": ["unauthorized"]}, 403, PermissionDenied),
+        ({"success": False, "message": "no such VM"}, 404, NotFound),
+        ({"error": ["wait for it"]}, 401, AuthenticationError),
+        ({"error": ["awaiting approval"]}, 200, ApiError),
+    ],
+)
+def test_other_refusals_keep_their_kinds(payload: Any, status: int, kind: type[SeFlowError]) -> None:
+    assert type(error_of(LIST, payload, status)) is kind
+
+
+VALUES: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 600)
+    | st.text(max_size=6)
+    | st.sampled_from(["ok", "no", "error"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["code", "0", "wait", "x"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=300)
+@given(
+    st.dictionaries(
+        st.sampled_from(["error", "errors", "status", "success", "result", "message", "code", "info", "vm"]),
+        VALUES,
+        max_size=4,
+    )
+)
+def test_nothing_is_accepted_without_a_yes(payload: dict[str, Any]) -> None:
+    if judged(REBOOT, payload) is not None:
+        return
+    said = [says(payload[key]) for key in ("status", "success", "result") if key in payload]
+    assert False not in said
+    is_empty = not any(payload.values())
+    assert True in said or payload.get("info") or is_empty
