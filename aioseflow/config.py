@@ -156,7 +156,7 @@ def is_exempt(url: URL, no_proxy: str) -> bool:
         return True
     host = (url.raw_host or "").lower().rstrip(".")
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(host)
     except ValueError:
         address = None
     for entry in re.split(r"[,\s]+", no_proxy):
@@ -175,7 +175,7 @@ def _is_below(host: str, name: str) -> bool:
         except ValueError:
             return False
     name = name.lower().rstrip(".")
-    return name != "" and f".{host}".endswith(f".{name}")
+    return f".{host}".endswith(f".{name}")
 
 
 def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, name: str) -> bool:

@@ -176,6 +176,8 @@ NOT_NAMED = [
     (NAME, "b.panel.example"),
     (NAME, "nel.example"),
     (NAME, "*nel.example"),
+    (NAME, "*panel.example"),
+    (NAME, "*a.panel.example"),
     (NAME, "panel.example.org"),
     (NAME, "x.a.panel.example"),
     (NAME, "panel"),
