@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ... import errors
 from ...errors import DecodeError, InvalidArgument, OutcomeUnknown, SeFlowError
-from .records import StoredLoss, TargetRow
+from ..without import WithoutVms
+from .records import RunHeader, StoredLoss, TargetRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -91,6 +92,20 @@ def load_error(document: str | None) -> SeFlowError | None:
     return kind(stored.get("message", ""), **details)
 
 
+def run_values(header: RunHeader) -> tuple[Any, ...]:
+    """A run as `statements.CREATE` takes it. Raises `InvalidArgument` where its document is not JSON."""
+    return (
+        header.run_id,
+        None if header.parent is None else text(header.parent),
+        text(header.action),
+        to_json(header.accounts, "the accounts"),
+        to_micros(header.created_at),
+        to_json(header.document, "the document of a run"),
+        text(header.note),
+        text(header.requested_by),
+    )
+
+
 def target_values(run: int, row: TargetRow) -> tuple[Any, ...]:
     """A target as `statements.INSERT_TARGET` takes it."""
     return (
@@ -105,6 +120,11 @@ def target_values(run: int, row: TargetRow) -> tuple[Any, ...]:
     )
 
 
+def without_values(run: int, found: WithoutVms) -> tuple[Any, ...]:
+    """A service without VMs as `statements.INSERT_WITHOUT_VMS` takes it."""
+    return (run, *map(text, (found.account, found.service_id, found.service_name, found.why)))
+
+
 def loss_values(run: int, number: int, loss: StoredLoss) -> tuple[Any, ...]:
     """A loss as `statements.INSERT_LOSS` takes it."""
     return (
@@ -115,4 +135,23 @@ def loss_values(run: int, number: int, loss: StoredLoss) -> tuple[Any, ...]:
         None if loss.service_name is None else text(loss.service_name),
         text(str(loss.cause)),
         dump_error(loss.error),
+    )
+
+
+def ended_values(
+    run: int,
+    finished_at: datetime,
+    error: str | None,
+    losses: Sequence[StoredLoss],
+    without_vms: Sequence[WithoutVms] | None,
+    timeline: Sequence[Any] | None,
+) -> tuple[Any, ...]:
+    """How a run ended, as the change ENDED takes it."""
+    return (
+        run,
+        to_micros(finished_at),
+        None if error is None else text(error),
+        [loss_values(run, number, loss) for number, loss in enumerate(losses)],
+        None if without_vms is None else [without_values(run, found) for found in without_vms],
+        None if timeline is None else to_json(timeline, "the timeline of a run"),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from ...errors import ConfigurationError, InvalidArgument, SeFlowError
+from ..without import WithoutVms
 from . import codec, lock
 from .codec import text, to_micros, to_micros_or_none
 from .faults import JournalError, RunNotFound
@@ -122,16 +123,7 @@ class Journal:
 
         Raises `InvalidArgument` where its document is not JSON, and `JournalError`.
         """
-        values = (
-            header.run_id,
-            None if header.parent is None else text(header.parent),
-            text(header.action),
-            codec.to_json(header.accounts, "the accounts"),
-            to_micros(header.created_at),
-            codec.to_json(header.document, "the document of a run"),
-            text(header.note),
-            text(header.requested_by),
-        )
+        values = codec.run_values(header)
         with self._leased() as (_, writer):
             return bool(writer.commit_now((Kind.CREATE, values, None)))
 
@@ -190,6 +182,10 @@ class Journal:
         future: asyncio.Future[list[tuple[int, str]]] = asyncio.get_running_loop().create_future()
         self._open().put((Kind.SELECTED, (number, values, dead), future))
         return future
+
+    def without_vms(self, run_id: str, found: WithoutVms) -> None:
+        """A selected service has no VMs."""
+        self._open().put((Kind.WITHOUT_VMS, codec.without_values(self._number(run_id), found), None))
 
     def discovered(self, run_id: str) -> None:
         """Every target of the run is known now."""
@@ -262,14 +258,13 @@ class Journal:
         finished_at: datetime,
         error: str | None,
         undiscovered: Sequence[StoredLoss],
+        without_vms: Sequence[WithoutVms] | None = None,
         timeline: Sequence[Any] | None = None,
     ) -> None:
-        """The run is over; ``error`` is what it raised; a ``timeline`` of None keeps what is known of it."""
+        """The run is over; ``error`` is what it raised. None keeps what is known of the last two."""
         run = self._number(run_id)
-        losses = [codec.loss_values(run, number, loss) for number, loss in enumerate(undiscovered)]
-        what = None if error is None else text(error)
-        went = None if timeline is None else codec.to_json(timeline, "the timeline of a run")
-        self._open().put((Kind.ENDED, (run, to_micros(finished_at), what, losses, went), None))
+        values = codec.ended_values(run, finished_at, error, undiscovered, without_vms, timeline)
+        self._open().put((Kind.ENDED, values, None))
 
     def learn(self, account: str, key: str, value: float) -> None:
         """Remember a number of an account, in place of what was remembered by that key."""

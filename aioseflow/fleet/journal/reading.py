@@ -9,6 +9,7 @@ from collections.abc import Set
 from contextlib import closing
 from typing import Any, Final
 
+from ..without import WithoutVms
 from . import codec
 from .faults import RunIsActive, RunNotFound
 from .opening import translated
@@ -26,6 +27,11 @@ _TARGETS: Final = (
     "SELECT number, account, service_id, service_name, vm_id, vm_label, power, stage, step, attempts, "
     "may_have_acted, status, verified, cause, step_name, error, sent_at, started_at, finished_at "
     "FROM targets WHERE run = ? ORDER BY number"
+)
+
+_WITHOUT_VMS: Final = (
+    "SELECT account, service_id, service_name, why FROM without_vms WHERE run = ? "
+    "ORDER BY account, length(service_id), service_id"
 )
 
 
@@ -64,13 +70,18 @@ def whole_run(store: Store, run_id: str) -> StoredRun:
             raise not_found(store, run_id)
         info = _info(connection, row)
         rows = connection.execute(_TARGETS, (row[0],)).fetchall()
-        # Not in `_RUN`: a list of all runs does not need it.
+        # Not in `_RUN`: a list of all runs does not need them.
         (went,) = connection.execute("SELECT timeline FROM runs WHERE id = ?", (row[0],)).fetchone()
+        found = connection.execute(_WITHOUT_VMS, (row[0],)).fetchall()
     return StoredRun(
         info=info,
         discovered=bool(row[12]),
         targets=[_target(row) for row in rows],
         timeline=[] if went is None else json.loads(went),
+        without_vms=tuple(
+            WithoutVms(account=account, service_id=service_id, service_name=name, why=why)
+            for account, service_id, name, why in found
+        ),
     )
 
 

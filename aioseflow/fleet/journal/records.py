@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from ...errors import InvalidArgument, SeFlowError
+from ..without import WithoutVms
 
 RunState: TypeAlias = Literal["created", "running", "ended"]
 """``running`` is also what a run stays whose process was killed; `Journal.is_held` tells the two apart."""
@@ -125,3 +126,4 @@ class StoredRun:
     discovered: bool
     targets: list[StoredTarget]
     timeline: list[Any] = attrs.Factory(list)
+    without_vms: tuple[WithoutVms, ...] = ()

@@ -99,6 +99,22 @@ def _to_version_2(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE runs ADD COLUMN timeline TEXT")
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1, _to_version_2)
+def _to_version_3(connection: sqlite3.Connection) -> None:
+    # Written as they are found, so that also a run that is killed can name them.
+    connection.execute(
+        """
+        CREATE TABLE without_vms (
+            run INTEGER NOT NULL,
+            account TEXT NOT NULL,
+            service_id TEXT NOT NULL,
+            service_name TEXT NOT NULL,
+            why TEXT NOT NULL,
+            PRIMARY KEY (run, account, service_id)
+        ) WITHOUT ROWID
+        """
+    )
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1, _to_version_2, _to_version_3)
 """The one at place n makes version n + 1 out of version n, inside a transaction that is not its own; version
 0 is an empty file."""

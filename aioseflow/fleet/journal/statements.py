@@ -19,6 +19,7 @@ class Kind(enum.IntEnum):
     FINISHED = enum.auto()
     REOPENED = enum.auto()
     DISCOVERED = enum.auto()
+    WITHOUT_VMS = enum.auto()
     CREATE = enum.auto()
     HOLD = enum.auto()
     SELECTED = enum.auto()
@@ -31,6 +32,11 @@ class Kind(enum.IntEnum):
 # The future is Any: one that is told a list of conflicts, a bool or nothing.
 Op: TypeAlias = tuple[Kind, tuple[Any, ...], Any]
 
+INSERT_WITHOUT_VMS: Final = (
+    "INSERT INTO without_vms (run, account, service_id, service_name, why) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (run, account, service_id) "
+    "DO UPDATE SET service_name = excluded.service_name, why = excluded.why"
+)
 ONE_ROW: Final[Mapping[Kind, str]] = {
     Kind.INTEND: (
         "UPDATE targets SET stage = 1, step = ?, sent_at = ?, started_at = coalesce(started_at, ?) "
@@ -61,6 +67,7 @@ ONE_ROW: Final[Mapping[Kind, str]] = {
         "started_at = coalesce(started_at, ?), finished_at = NULL, error = NULL, targets = NULL, "
         "counts = NULL WHERE id = ?"
     ),
+    Kind.WITHOUT_VMS: INSERT_WITHOUT_VMS,
     Kind.LEARN: (
         "INSERT INTO learned (account, key, value) VALUES (?, ?, ?) "
         "ON CONFLICT (account, key) DO UPDATE SET value = excluded.value"
@@ -85,7 +92,13 @@ OPEN_ELSEWHERE: Final = (
     "SELECT 1 FROM targets WHERE run = ? AND account = ? AND service_id = ? AND vm_id = ? AND stage != 3"
 )
 FORGET_LOSSES: Final = "DELETE FROM losses WHERE run = ?"
-FORGET: Final = ("DELETE FROM targets WHERE run = ?", FORGET_LOSSES, "DELETE FROM runs WHERE id = ?")
+FORGET_WITHOUT_VMS: Final = "DELETE FROM without_vms WHERE run = ?"
+FORGET: Final = (
+    "DELETE FROM targets WHERE run = ?",
+    FORGET_LOSSES,
+    FORGET_WITHOUT_VMS,
+    "DELETE FROM runs WHERE id = ?",
+)
 INSERT_LOSS: Final = (
     "INSERT INTO losses (run, number, account, service_id, service_name, cause, error) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -23,9 +23,11 @@ from .statements import (
     END,
     FORGET,
     FORGET_LOSSES,
+    FORGET_WITHOUT_VMS,
     INSERT_CONTESTED,
     INSERT_LOSS,
     INSERT_TARGET,
+    INSERT_WITHOUT_VMS,
     ONE_ROW,
     OPEN_ELSEWHERE,
     OTHER_RUNNING,
@@ -157,11 +159,15 @@ class Store:
         finished_at: int,
         error: str | None,
         losses: Sequence[tuple[Any, ...]],
+        without_vms: Sequence[tuple[Any, ...]] | None,
         timeline: str | None,
     ) -> None:
         counts = json.dumps(dict(self._connection.execute(COUNT, (run,)).fetchall()))
         self._connection.execute(FORGET_LOSSES, (run,))
         self._connection.executemany(INSERT_LOSS, losses)
+        if without_vms is not None:
+            self._connection.execute(FORGET_WITHOUT_VMS, (run,))
+            self._connection.executemany(INSERT_WITHOUT_VMS, without_vms)
         (targets,) = self._connection.execute(COUNT_ALL, (run,)).fetchone()
         values = (finished_at, error, targets, counts, timeline, run)
         if self._connection.execute(END, values).rowcount != 1:

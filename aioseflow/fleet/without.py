@@ -1,0 +1,26 @@
+"""Services that have no VMs, by the panel's own word."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+WhyNoVms: TypeAlias = Literal["empty_list", "no_vm_functions", "service_ended", "no_such_route"]
+
+
+@attrs.frozen(kw_only=True)
+class WithoutVms:
+    """A selected service that has no VMs, so that it is in none of the counts.
+
+    Attributes:
+        why: ``"empty_list"`` (its list was read and is empty), ``"no_vm_functions"`` (its list was refused,
+            and the panel's list of its functions has none for VMs), ``"service_ended"`` (its list was
+            refused, and it is terminated, cancelled or a fraud), ``"no_such_route"`` (the panel itself said
+            that it has no such list, and lists no functions).
+    """
+
+    account: str
+    service_id: str
+    service_name: str
+    why: str
