@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Outcome,
         Plan,
         PlanDiff,
+        PlannedLoss,
         PlannedVm,
         Progress,
         Reboot,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
         Usage,
         UsageGraphs,
         Where,
+        WithoutVms,
         http_check,
         tcp_check,
     )
@@ -132,10 +134,10 @@ else:
             ),
             "fleet": (
                 "ALL Action CauseGroup Comparison Destroy Downtime Finding Fleet Flow HealthCheck Journal "
-                "JournalError Moment Outcome Plan PlanDiff PlannedVm Progress Reboot RebuildNetwork Report "
-                "Resize ResizeDisk Rollout Run RunHeader RunInfo RunIsActive RunNotFound RunRefused "
-                "ServiceProgress ServiceSummary SetRdns Skip StalePlan Start Status Stop Undiscovered Usage "
-                "UsageGraphs Where http_check tcp_check"
+                "JournalError Moment Outcome Plan PlanDiff PlannedLoss PlannedVm Progress Reboot "
+                "RebuildNetwork Report Resize ResizeDisk Rollout Run RunHeader RunInfo RunIsActive RunNotFound "
+                "RunRefused ServiceProgress ServiceSummary SetRdns Skip StalePlan Start Status Stop "
+                "Undiscovered Usage UsageGraphs Where WithoutVms http_check tcp_check"
             ),
             "identifiers": "Id",
             "models": (
@@ -169,6 +171,7 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "Plan",
     "Progress",
     "Undiscovered",
+    "WithoutVms",
     "Stop",
     "Start",
     "Reboot",
@@ -243,6 +246,7 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "Skip",
     "Finding",
     "PlannedVm",
+    "PlannedLoss",
     "PlanDiff",
     "CauseGroup",
     "Downtime",

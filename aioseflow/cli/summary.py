@@ -7,6 +7,7 @@ from itertools import islice
 
 from ..fleet import Outcome, Report, Status, Undiscovered, UsageGraphs
 from ..fleet.past import NOT_READABLE
+from ..fleet.report.page import ONE_PAGE, no_vms
 from .table import Column, Table
 from .terminal import folded, shown
 
@@ -56,7 +57,7 @@ def seconds(report: Report) -> float:
 
 
 def causes_of(report: Report, width: int, *, every_unknown: bool = False) -> list[str]:
-    """Who is not as asked, grouped by why; what was not read back; what could not be listed.
+    """Who is not as asked, grouped by why; what was not read back, could not be listed, or has no VMs.
 
     Empty where all is well. The first few VMs of a group are named, of the unknown ones all if wished.
     """
@@ -78,9 +79,11 @@ def causes_of(report: Report, width: int, *, every_unknown: bool = False) -> lis
         text = f"{report.action}: {accepted} changed were accepted by the panel and not read back"
         lines += _head(text, width)
     for lost in report.undiscovered:
-        text = f"{report.action}: not listed, so in none of the counts: {_place(lost)}"
-        lines += _head(text, width)
+        how = "listed in part" if lost.cause == ONE_PAGE else "not listed, so in none of the counts"
+        lines += _head(f"{report.action}: {how}: {_place(lost)}", width)
         lines += folded(shown(str(lost.error) if lost.error else lost.cause, _ERROR), width, 4)
+    if report.without_vms:
+        lines += _head(f"{report.action}: {no_vms(report.without_vms)}", width)
     return lines
 
 

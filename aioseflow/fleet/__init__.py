@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .health import HealthCheck, http_check, tcp_check
     from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
     from .outcome import Outcome, Status
-    from .plan import Plan, PlanDiff, PlannedVm, StalePlan
+    from .plan import Plan, PlanDiff, StalePlan
+    from .planned import PlannedLoss, PlannedVm
     from .progress import Progress, ServiceProgress
     from .reconcile import Finding
     from .refusals import RunRefused
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .run import Run
     from .select import ALL, Everything, Where
     from .timeline import Moment
+    from .without import WithoutVms
 else:
     __getattr__, __dir__ = lazily(
         __name__,
@@ -37,7 +39,8 @@ else:
             "health": "HealthCheck http_check tcp_check",
             "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
             "outcome": "Outcome Status",
-            "plan": "Plan PlanDiff PlannedVm StalePlan",
+            "plan": "Plan PlanDiff StalePlan",
+            "planned": "PlannedLoss PlannedVm",
             "progress": "Progress ServiceProgress",
             "reconcile": "Finding",
             "refusals": "RunRefused",
@@ -47,10 +50,11 @@ else:
             "run": "Run",
             "select": "ALL Everything Where",
             "timeline": "Moment",
+            "without": "WithoutVms",
         },
         modules=(
             "archive availability book crew discover history intake lanes ledger memory meter orders past "
-            "plan_page planning reading resuming schedule settle sitting where"
+            "plan_page planning reading reads resuming schedule settle sitting where"
         ),
     )
 
@@ -73,6 +77,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "PlanDiff",
+    "PlannedLoss",
     "PlannedVm",
     "Progress",
     "Reboot",
@@ -99,6 +104,7 @@ __all__ = [
     "Usage",
     "UsageGraphs",
     "Where",
+    "WithoutVms",
     "http_check",
     "tcp_check",
 ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
 
 import attrs
 
-from ..models import Vm
 from .actions.action import is_down
 from .outcome import Outcome, Status, TargetKey
+from .reads import VmList
 
 
 @attrs.define(eq=False)
@@ -47,14 +46,16 @@ class Availability:
         """VMs that are down now, as far as is known."""
         return len(self._down) + sum(key not in self._down for key in self._ours)
 
-    def read(self, account: str, service_id: str, vms: Iterable[Vm], asked_at: float) -> None:
-        """A list of a service, asked for at a time of the loop's."""
-        place = (account, service_id)
+    def read(self, account: str, service_id: str, listed: VmList) -> None:
+        """A list of a service."""
+        place, asked_at = (account, service_id), listed.asked_at
         self._read_at[place] = asked_at
-        # What is in the list no more is not down either, but gone.
-        self._down -= self._listed.pop(place, set())
-        down = self._listed[place] = set()
-        for vm in vms:
+        down = self._listed.setdefault(place, set())
+        if listed.is_whole:
+            # What is in the list no more is not down either, but gone.
+            self._down -= down
+            down.clear()
+        for vm in listed.vms:
             key = (account, service_id, vm.id)
             ours = self._ours.get(key)
             if is_down(vm):
@@ -64,6 +65,7 @@ class Availability:
                     ours.seen_up, ours.seen_down = 0, True
                 continue
             self._down.discard(key)
+            down.discard(key)
             if ours is not None and ours.finished_at <= asked_at:
                 ours.seen_up += 1
                 believed = ours.seen_down or asked_at >= ours.since + self.stale_for

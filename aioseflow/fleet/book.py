@@ -15,6 +15,7 @@ from .outcome import Outcome, TargetKey
 from .past import loss_of
 from .report.report import Undiscovered
 from .timeline import Moment, rows_of
+from .without import WithoutVms
 
 if TYPE_CHECKING:
     from .ledger import Standing
@@ -64,6 +65,11 @@ class Book:
         if self.journal is None:
             return {}
         return await self.journal.open_elsewhere(self.run_id, self.dead)
+
+    def without_vms(self, found: WithoutVms) -> None:
+        """A selected service has no VMs."""
+        if self.journal is not None:
+            self._put(self.journal.without_vms, found)
 
     def discovered(self) -> None:
         """No targets will be added any more."""
@@ -124,6 +130,7 @@ class Book:
         finished_at: datetime,
         error: str | None,
         lost: Sequence[Undiscovered],
+        without_vms: Sequence[WithoutVms],
         timeline: Sequence[Moment],
     ) -> None:
         """The run is over, and went like this."""
@@ -134,5 +141,6 @@ class Book:
                 finished_at=finished_at,
                 error=error,
                 undiscovered=stored,
+                without_vms=without_vms,
                 timeline=rows_of(timeline),
             )

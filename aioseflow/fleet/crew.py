@@ -21,6 +21,7 @@ from .journal import JournalError
 from .ledger import Ledger, Standing
 from .outcome import Status, cause_of
 from .past import NOT_READABLE
+from .reads import VmList, read_vms
 from .schedule import Schedule
 from .select import Target
 from .settle import Judge, Settler, Verdict
@@ -160,7 +161,7 @@ class Crew:
         now = asyncio.get_running_loop().time()
         if self.availability.age(name, service_id, now) > (self.policy or SettlePolicy()).first_poll:
             try:
-                self._read(service_id, await self.account.polls.list(service_id), now)
+                self._read(service_id, await read_vms(self.account, self.account.polls, service_id))
             except SeFlowError:
                 # What cannot be read now is as it was read last.
                 pass
@@ -173,9 +174,9 @@ class Crew:
         self.schedule.put_back(standing)
         return False
 
-    def _read(self, service_id: str, vms: list[Vm], asked_at: float) -> None:
+    def _read(self, service_id: str, listed: VmList) -> None:
         if self.availability is not None:
-            self.availability.read(self.account.name, service_id, vms, asked_at)
+            self.availability.read(self.account.name, service_id, listed)
             self.schedule.kick()
 
     def _has_patience(self, standing: Standing) -> bool:

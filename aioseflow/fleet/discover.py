@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 import attrs
 
 from ..errors import ApiError, NotFound, PermissionDenied, SeFlowError
-from ..models import Service, Vm
+from ..models import Service
 from .account import Account
 from .outcome import cause_of
+from .reads import VmList, one_page, pages_of, read_vms
+from .report.page import ONE_PAGE
 from .report.report import Undiscovered
 from .select import Selection
+from .without import WhyNoVms, WithoutVms
 
 _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
 
 
 @attrs.frozen
-class Listed:
-    """A service and its VMs; ``asked_at`` is the loop's time at which the list was asked for."""
+class Listed(VmList):
+    """A service and its VMs."""
 
-    service: Service
-    vms: list[Vm]
-    asked_at: float
+    service: Service = attrs.field(kw_only=True)
 
 
 @attrs.define(eq=False)
@@ -31,6 +32,7 @@ class Discovery:
     """What was found out about one account while its lists were read.
 
     With ``count_all`` the other services are listed too; one of these that cannot be listed is no loss.
+    ``found_none`` is told of each selected service that has no VMs.
     """
 
     account: Account
@@ -38,9 +40,35 @@ class Discovery:
     reading: bool = True
     error: SeFlowError | None = None
     services: set[str] = attrs.Factory(set)
+    is_whole: bool = True
+    """Whether a service that is not in ``services`` does not exist."""
     unlisted: dict[str, Service] = attrs.Factory(dict)
-    undiscovered: list[Undiscovered] = attrs.Factory(list)
     count_all: bool = False
+    found_none: Callable[[WithoutVms], None] = attrs.field(default=lambda found: None)
+    _lost: dict[str | None, Undiscovered] = attrs.field(factory=dict, init=False)
+    _without: dict[str, WithoutVms] = attrs.field(factory=dict, init=False)
+
+    @property
+    def undiscovered(self) -> list[Undiscovered]:
+        """What could not be listed, or only in part; each service once."""
+        return list(self._lost.values())
+
+    @property
+    def without_vms(self) -> list[WithoutVms]:
+        """The selected services that have no VMs."""
+        found = self._without.values()
+        return sorted(found, key=lambda one: (len(one.service_id), one.service_id))
+
+    def lose(self, losses: Iterable[Undiscovered]) -> None:
+        """Record what could not be listed; what was known of the same service before is outdated."""
+        for loss in losses:
+            self._lost[loss.service_id] = loss
+            if loss.service_id is not None:
+                self._without.pop(loss.service_id, None)
+
+    def recall(self, found: Iterable[WithoutVms]) -> None:
+        """Take over what was found without VMs earlier, until it is listed anew."""
+        self._without.update({one.service_id: one for one in found if one.account == self.account.name})
 
     async def lists(self) -> AsyncGenerator[Listed, None]:
         """Each selected service with its VMs, in the order in which the panel answers.
@@ -49,14 +77,17 @@ class Discovery:
         not be listed is in ``undiscovered``; an account that could not be asked at all in ``error``.
         """
         try:
-            services = await self.account.services.list()
+            with self.account.capture() as exchanges:
+                services = await self.account.services.list()
         except SeFlowError as error:
             self.error = error
-            self.undiscovered.append(
-                Undiscovered(account=self.account.name, error=error, cause=cause_of(error))
-            )
+            self.lose([Undiscovered(account=self.account.name, error=error, cause=cause_of(error))])
             self.reading = False
             return
+        if (pages := pages_of(exchanges)) is not None:
+            self.is_whole = False
+            part = one_page(pages, "the account's services")
+            self.lose([Undiscovered(account=self.account.name, error=part, cause=ONE_PAGE)])
         self.services = {service.id for service in services}
         wanted = {service.id: service for service in services if self.count_all or self._wants(service)}
         self.unlisted.update(wanted)
@@ -75,6 +106,7 @@ class Discovery:
                 else:
                     # From here on its VMs are the consumer's to account for.
                     del self.unlisted[listed.service.id]
+                    self._note(listed)
                     yield listed
             self.reading = False
         finally:
@@ -90,46 +122,70 @@ class Discovery:
     ) -> None:
         try:
             for service in services:
-                asked_at = asyncio.get_running_loop().time()
-                vms = await self._list(service)
-                if vms is None:
+                listed = await self._list(service)
+                if listed is None:
                     del self.unlisted[service.id]
                 else:
-                    await ready.put(Listed(service, vms, asked_at))
+                    await ready.put(listed)
         except Exception as error:  # noqa: BLE001 - handed to the consumer, who raises it
             await ready.put(error)
         else:
             await ready.put(None)
 
-    async def _list(self, service: Service) -> list[Vm] | None:
+    async def _list(self, service: Service) -> Listed | None:
         try:
-            return await self.account.vms.list(service.id)
+            read = await read_vms(self.account, self.account.vms, service.id)
         except SeFlowError as error:
-            if await self._has_no_vms(service, error):
-                return None
             if self._wants(service):
-                self.undiscovered.append(self._lost(service, error, cause_of(error)))
+                if (why := await self._why_no_vms(service, error)) is not None:
+                    self._find_none(service, why)
+                else:
+                    self.lose([self._loss(service, error, cause_of(error))])
             return None
+        return Listed(read.vms, read.asked_at, read.pages, service=service)
 
-    async def _has_no_vms(self, service: Service, error: SeFlowError) -> bool:
-        """Whether a refused list means that there is nothing to list: web hosting, or a service ended."""
+    def _note(self, listed: Listed) -> None:
+        """Record what a list says beside its VMs."""
+        service = listed.service
+        if not self._wants(service):
+            return
+        self._without.pop(service.id, None)
+        if listed.pages is not None:
+            error = one_page(listed.pages, f"the VMs of service {service.id}")
+            self.lose([self._loss(service, error, ONE_PAGE)])
+        elif not listed.vms:
+            self._find_none(service, "empty_list")
+
+    async def _why_no_vms(self, service: Service, error: SeFlowError) -> WhyNoVms | None:
+        """Why a refused list means that there is nothing to list; None where it does not."""
         if not isinstance(error, ApiError | NotFound | PermissionDenied):
-            return False
-        if str(service.status).lower() in _ENDED:
-            return True
+            return None
+        # Without codes it need not be the panel that spoke, but a web server in front of it.
+        spoke = bool(error.codes)
+        if spoke and str(service.status).lower() in _ENDED:
+            return "service_ended"
         able = await self.account.has_vm_functions(service.id)
+        if able is False:
+            return "no_vm_functions"
         # Without a list of its functions, "no such route" is the word of an older installation for it.
-        return able is False or (able is None and isinstance(error, NotFound))
+        return "no_such_route" if spoke and able is None and isinstance(error, NotFound) else None
+
+    def _find_none(self, service: Service, why: WhyNoVms) -> None:
+        found = WithoutVms(
+            account=self.account.name, service_id=service.id, service_name=service_name(service), why=why
+        )
+        self._without[service.id] = found
+        self.found_none(found)
 
     def give_up(self, cause: str) -> None:
         """Record what was not listed because the run ended first."""
         if self.reading and not self.services:
-            self.undiscovered.append(Undiscovered(account=self.account.name, cause=cause))
+            self.lose([Undiscovered(account=self.account.name, cause=cause)])
         unlisted = filter(self._wants, self.unlisted.values())
-        self.undiscovered += [self._lost(service, None, cause) for service in unlisted]
+        self.lose([self._loss(service, None, cause) for service in unlisted])
         self.unlisted.clear()
 
-    def _lost(self, service: Service, error: SeFlowError | None, cause: str) -> Undiscovered:
+    def _loss(self, service: Service, error: SeFlowError | None, cause: str) -> Undiscovered:
         return Undiscovered(
             account=self.account.name,
             service_id=service.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -34,9 +34,13 @@ from .outcome import Outcome, Status, TargetKey
 from .past import INTERRUPTED, key_of, outcome_of, report_of
 from .reconcile import Finding, decided, evidence_of, judge, record
 from .refusals import RunRefused, require_same
+from .report.names import clean
 from .report.report import Report
 from .run import Run
 from .select import Matcher, Selection, Where, select
+
+Reading: TypeAlias = tuple[Service, Vm | None] | str
+"""A VM's service and itself (None if it is in no list any more), or why it could not be read."""
 
 
 @attrs.define(eq=False)
@@ -231,25 +235,32 @@ class History:
         ]
         first = await self._read(unknown)
         # A list may be stale just after a change: what it claims is looked at a second time.
-        await asyncio.sleep(_BETWEEN_LOOKS if first else 0)
+        await asyncio.sleep(_BETWEEN_LOOKS if any(isinstance(each, tuple) for each in first.values()) else 0)
         second = await self._read(unknown)
         found = []
         for target in unknown:
             key, step = key_of(target), steps[min(target.step, len(steps) - 1)]
-            before, after = first.get(key), second.get(key)
+            before, after = first.get(key, _NOT_LISTED), second.get(key, _NOT_LISTED)
             found.append((target, await self._finding(target, step, action, before, after, grace)))
         return found
 
-    async def _read(self, targets: Sequence[StoredTarget]) -> dict[TargetKey, tuple[Service, Vm | None]]:
-        """By VM its service and itself, None if it is not in the list; without those not listed at all."""
+    async def _read(self, targets: Sequence[StoredTarget]) -> dict[TargetKey, Reading]:
+        """What is read of each VM now."""
         keys = frozenset(key_of(target) for target in targets)
-        seen: dict[TargetKey, tuple[Service, Vm | None]] = {}
+        seen: dict[TargetKey, Reading] = {}
         for account in self.accounts:
-            for listed in await listed_vms(account, keys, Discovery(account, None)):
+            told = Discovery(account, None)
+            for listed in await listed_vms(account, keys, told):
                 vms = {vm.id: vm for vm in listed.vms}
                 for key in keys:
-                    if key[:2] == (account.name, listed.service.id):
+                    # From a part of a list it is only known of those that are in it.
+                    if key[:2] == (account.name, listed.service.id) and (key[2] in vms or listed.is_whole):
                         seen[key] = (listed.service, vms.get(key[2]))
+            for loss in told.undiscovered:
+                said = "" if loss.error is None else f": {clean(str(loss.error))}"
+                for key in keys:
+                    if key[0] == account.name and loss.service_id in (key[1], None):
+                        seen.setdefault(key, f"{_NOT_LISTED}{said}")
         return seen
 
     async def _finding(
@@ -257,14 +268,14 @@ class History:
         target: StoredTarget,
         step: Action,
         action: str,
-        before: tuple[Service, Vm | None] | None,
-        after: tuple[Service, Vm | None] | None,
+        before: Reading,
+        after: Reading,
         grace: float,
     ) -> Finding:
         row, read_at = target.row, datetime.now(UTC)
-        verdict, why = "cannot_tell", "its service could not be listed"
-        vm = None if after is None else after[1]
-        if before is not None and after is not None:
+        verdict, why = "cannot_tell", next((each for each in (after, before) if isinstance(each, str)), "")
+        vm = after[1] if isinstance(after, tuple) else None
+        if isinstance(before, tuple) and isinstance(after, tuple):
             readings = {await self._done(target, step, *reading) for reading in (before, after)}
             done = readings.pop() if len(readings) == 1 else None
             verdict, why = judge(step, vm, done, sent_at=target.sent_at, read_at=read_at, grace=grace)
@@ -369,6 +380,7 @@ class History:
 
 
 _BETWEEN_LOOKS = 2.0  # seconds
+_NOT_LISTED = "its service could not be listed"
 _PREDICATE_LOST = "it chose them by a predicate, which no file can hold: give it again with where=…"
 _PLAN_LOST = "it followed a plan: run that again, under the same run_id"
 

@@ -39,7 +39,9 @@ class Intake:
     _listed: list[Service] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.discovery = Discovery(self.account, self.selection, count_all=self.count_all)
+        self.discovery = Discovery(
+            self.account, self.selection, count_all=self.count_all, found_none=self.ledger.book.without_vms
+        )
 
     async def list_everything(self) -> tuple[list[Target], list[Listed]]:
         """Read all lists before anything is done: the targets, and everything that was listed."""
@@ -58,7 +60,7 @@ class Intake:
     def _wanted(self, listed: Listed) -> list[Target]:
         name, service = self.account.name, listed.service
         if self.availability is not None:
-            self.availability.read(name, service.id, listed.vms, listed.asked_at)
+            self.availability.read(name, service.id, listed)
         if not self.selection.wants_service(name, service):
             return []
         if self.protected is None and self.selection.is_everything:
@@ -166,6 +168,6 @@ async def listed_vms(account: Account, keys: frozenset[TargetKey], told: Discove
     discovery = Discovery(account, Selection(Matcher(pairs=frozenset(), keys=mine), None, None, Matcher()))
     async with aclosing(discovery.lists()) as lists:
         found = [listed async for listed in lists]
-    told.undiscovered += discovery.undiscovered
+    told.lose(discovery.undiscovered)
     told.error = told.error or discovery.error
     return found

@@ -140,6 +140,7 @@ def stored_of(header: RunHeader, ledger: Ledger, report: Report, *, discovered: 
         ),
         discovered=discovered,
         targets=sorted(targets, key=lambda target: target.row.number),
+        without_vms=report.without_vms,
         timeline=rows_of(report.timeline),
     )
 

@@ -115,7 +115,7 @@ class Meter:
             settling=ledger.settling,
             queued=ledger.queued,
             discovering=not over and any(discovery.reading for discovery in discoveries),
-            undiscovered=sum(len(discovery.undiscovered) for discovery in discoveries),
+            undiscovered=len(sitting.undiscovered),
             held={name: seconds for name, seconds in held.items() if seconds > 0},
             paused=schedule.paused,
             stopping=schedule.stopping,

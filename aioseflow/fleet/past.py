@@ -152,6 +152,7 @@ def report_of(stored: StoredRun, *, alive: bool) -> Report:
         targets=tuple(key_of(target) for target in stored.targets),
         outcomes=tuple(outcomes),
         undiscovered=tuple(lost),
+        without_vms=stored.without_vms,
         started_at=info.started_at or header.created_at,
         finished_at=(info.finished_at or now) if ended else None,
         parent=header.parent,

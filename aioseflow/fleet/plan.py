@@ -15,16 +15,18 @@ from typing import Any, Final
 import attrs
 
 from ..errors import InvalidArgument
-from ..models import Service, Vm
-from .discover import service_name
+from ..models import Vm
 from .outcome import TargetKey
 from .plan_page import moves, page, printable
+from .planned import PlannedLoss, PlannedVm, observe, rests_on
+from .without import WithoutVms
 
 _FORMAT: Final = "aioseflow plan"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _COUNTED: Final = ("missing_values", "worst_down", "worst_failures")
-_SETTINGS: Final = ("action", "accounts", "batches", "undiscovered", *_COUNTED)
-_NOT_DIGESTED: Final = ("created_at", "confirmed", "calls", "seconds", "basis")
+_SETTINGS: Final = ("action", "accounts", "batches", "lost", "without_vms", *_COUNTED)
+_IN_WORDS: Final = {"lost": "undiscovered"}
+_NOT_DIGESTED: Final = ("created_at", "confirmed", "calls", "seconds", "basis", "undiscovered")
 
 
 class StalePlan(InvalidArgument):
@@ -36,85 +38,6 @@ class StalePlan(InvalidArgument):
     def __init__(self, message: str, *, moved: Iterable[str] = (), **details: Any) -> None:
         super().__init__(message, **details)
         self.moved = tuple(moved)
-
-
-def observe(vm: Vm) -> str:
-    """What a plan relies on of a VM, in the words that `StalePlan` compares."""
-    lock = "lock unknown" if vm.locked is None else "locked" if vm.locked else "not locked"
-    memory = "memory unknown" if vm.memory is None else f"{vm.memory} MB"
-    cores = "cores unknown" if vm.cpus is None else f"{vm.cpus} cores"
-    return f"{vm.power.value}, {lock}, {memory}, {cores}"
-
-
-@attrs.frozen(kw_only=True)
-class PlannedVm:
-    """One selected VM: what is done to it, or why nothing is.
-
-    Attributes:
-        power: the `PowerState` word.
-        observed: what `observe` says of it.
-        do: the name of the action, None where nothing is done.
-        why_not: a stable word (``"already_stopped"``, ``"locked"``, ``"excluded"``) where nothing is done.
-        batch: the batch that it is in, counted from 1; None without batches or where nothing is done.
-    """
-
-    account: str
-    service_id: str
-    service_name: str
-    vm_id: str
-    vm_label: str
-    power: str
-    locked: bool | None
-    observed: str
-    do: str | None = None
-    why_not: str | None = None
-    batch: int | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if (self.do is None) is (self.why_not is None) or (self.do is None and self.batch is not None):
-            raise InvalidArgument(
-                f"VM {self.vm_id} of service {self.service_id}: give either do (with its batch) or why_not"
-            )
-
-    @classmethod
-    def of(
-        cls,
-        account: str,
-        service: Service,
-        vm: Vm,
-        *,
-        do: str | None = None,
-        why_not: str | None = None,
-        batch: int | None = None,
-    ) -> PlannedVm:
-        """The entry of a VM as it was read."""
-        return cls(
-            account=account,
-            service_id=service.id,
-            service_name=service_name(service),
-            vm_id=vm.id,
-            vm_label=vm.label or "",
-            power=vm.power.value,
-            locked=vm.locked,
-            observed=observe(vm),
-            do=do,
-            why_not=why_not,
-            batch=batch,
-        )
-
-    @property
-    def key(self) -> TargetKey:
-        """Account, service id and VM id."""
-        return self.account, self.service_id, self.vm_id
-
-    @property
-    def service_key(self) -> str:
-        """``"account/service_id"``."""
-        return f"{self.account}/{self.service_id}"
-
-    def __str__(self) -> str:
-        label = f" {self.vm_label!r}" if self.vm_label else ""
-        return f"VM {self.vm_id}{label} of service {self.service_id}"
 
 
 @attrs.frozen(kw_only=True)
@@ -169,7 +92,9 @@ class Plan:
         created_at: aware UTC.
         vms: every selected VM in the order in which they are acted on.
         batches: sizes, which together are the VMs that something is done to; empty without batches.
-        undiscovered: a line for each service or account whose VMs could not be listed.
+        lost: services and accounts whose VMs could not be listed, or only in part; ``undiscovered`` has a
+            line for each.
+        without_vms: selected services that have no VMs.
         missing_values: VMs for which a condition met a missing value.
         worst_down: the most VMs of a service down at once, those down already included, by
             ``"account/service_id"``.
@@ -188,7 +113,8 @@ class Plan:
     accounts: tuple[str, ...]
     vms: tuple[PlannedVm, ...]
     batches: tuple[int, ...] = ()
-    undiscovered: tuple[str, ...] = ()
+    lost: tuple[PlannedLoss, ...] = ()
+    without_vms: tuple[WithoutVms, ...] = ()
     missing_values: int = 0
     worst_down: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     worst_failures: int | None = None
@@ -216,6 +142,11 @@ class Plan:
         return tuple(vm for vm in self.vms if vm.do is not None)
 
     @cached_property
+    def undiscovered(self) -> tuple[str, ...]:
+        """A line for each service or account whose VMs could not be listed, with the reason."""
+        return tuple(map(str, self.lost))
+
+    @cached_property
     def counts_per_service(self) -> Mapping[str, Mapping[str, int]]:
         """By ``"account/service_id"``: VMs under ``"do"`` and under each ``why_not``."""
         counts: dict[str, Counter[str]] = {}
@@ -227,6 +158,7 @@ class Plan:
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of all that decides what is done; not of times and predictions."""
         document = {name: value for name, value in self._document().items() if name not in _NOT_DIGESTED}
+        document["lost"] = [loss | {"message": ""} for loss in document["lost"]]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -263,7 +195,7 @@ class Plan:
         for planned in self.vms:
             vm = current.get(planned.key)
             now = None if vm is None else observe(vm)
-            if now == planned.observed or (planned.do is None and not _rests_on(planned, vm)):
+            if now == planned.observed or (planned.do is None and not rests_on(planned, vm)):
                 continue
             account = f" of {planned.account}" if len(self.accounts) > 1 else ""
             place = f"VM {planned.vm_id} of service {planned.service_id}{account}"
@@ -279,7 +211,9 @@ class Plan:
     def diff(self, other: Plan) -> PlanDiff:
         """What differs from this plan to a later one; predictions and times are not compared."""
         before, after = ({vm.key: vm for vm in plan.vms} for plan in (self, other))
-        settings = [name for name in _SETTINGS if getattr(self, name) != getattr(other, name)]
+        settings = [
+            _IN_WORDS.get(name, name) for name in _SETTINGS if getattr(self, name) != getattr(other, name)
+        ]
         settings += [
             f"document.{key}"
             for key in dict.fromkeys([*self.document, *other.document])
@@ -299,7 +233,8 @@ class Plan:
     def _document(self) -> dict[str, Any]:
         document = {name: getattr(self, name) for name in _PLAN_TYPES}
         document["created_at"] = self.created_at.astimezone(UTC).isoformat()
-        document["vms"] = [{name: getattr(vm, name) for name in _VM_TYPES} for vm in self.vms]
+        for name, (_, types) in _ENTRIES.items():
+            document[name] = [{key: getattr(entry, key) for key in types} for entry in document[name]]
         return document
 
     def to_json(self) -> str:
@@ -327,15 +262,20 @@ class Plan:
             raise _no_plan(f"it is of version {version!r:.40}, and only version {_VERSION} can be read")
         digest = document.pop("digest", None)
         _check(document, _PLAN_TYPES, "the plan")
-        for vm in document["vms"]:
-            _check(vm, _VM_TYPES, "a VM")
+        for name, (what, types) in _ENTRIES.items():
+            for entry in document[name]:
+                _check(entry, types, what)
         for name, kind in _ELEMENTS.items():
             elements = document[name].values() if name == "worst_down" else document[name]
             if not all(type(element) is kind for element in elements):
                 raise _no_plan(f"{name} has an element that is no {kind.__name__}")
         try:
             document["created_at"] = datetime.fromisoformat(document["created_at"])
-            document["vms"] = [PlannedVm(**vm) for vm in document["vms"]]
+            document["vms"] = [PlannedVm(**entry) for entry in document["vms"]]
+            document["lost"] = [PlannedLoss(**entry) for entry in document["lost"]]
+            document["without_vms"] = [WithoutVms(**entry) for entry in document["without_vms"]]
+            # It is made of the entries again.
+            del document["undiscovered"]
             plan = cls(**{name: _frozen(value) for name, value in document.items()})
             is_whole = plan.digest == digest
         except (ValueError, OverflowError) as error:
@@ -352,11 +292,23 @@ _VM_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(["do", "why_not"], (str, NoneType)),
     "batch": (int, NoneType),
 }
+_LOSS_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(["account", "cause", "message"], (str,)),
+    **dict.fromkeys(["service_id", "service_name"], (str, NoneType)),
+}
+_WITHOUT_TYPES: Final[Mapping[str, tuple[type, ...]]] = dict.fromkeys(
+    ["account", "service_id", "service_name", "why"], (str,)
+)
+_ENTRIES: Final[Mapping[str, tuple[str, Mapping[str, tuple[type, ...]]]]] = {
+    "vms": ("a VM", _VM_TYPES),
+    "lost": ("what was not listed", _LOSS_TYPES),
+    "without_vms": ("a service without VMs", _WITHOUT_TYPES),
+}
 _PLAN_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "action": (str,),
     "document": (dict,),
     "created_at": (str,),
-    **dict.fromkeys(["accounts", "vms", "batches", "undiscovered"], (list,)),
+    **dict.fromkeys(["accounts", "vms", "batches", "lost", "undiscovered", "without_vms"], (list,)),
     "missing_values": (int,),
     "worst_down": (dict,),
     "worst_failures": (int, NoneType),
@@ -389,12 +341,3 @@ def _frozen(value: Any) -> Any:
 
 def _no_plan(why: str) -> InvalidArgument:
     return InvalidArgument(f"this cannot be used as a plan: {why}; make it anew with fleet.plan()")
-
-
-def _rests_on(planned: PlannedVm, vm: Vm | None) -> bool:
-    """Whether nothing is done to a VM because of something that is no longer so of it."""
-    if vm is None or planned.why_not in ("excluded", "protected", "locked", "transitional"):
-        return False
-    if planned.why_not == "already_so":
-        return planned.observed.split(", ")[2:] != observe(vm).split(", ")[2:]
-    return vm.power.value != planned.power

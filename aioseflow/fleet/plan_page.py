@@ -9,9 +9,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from .report.names import fold
+from .report.page import no_vms, split
 
 if TYPE_CHECKING:
     from .plan import Plan
+    from .planned import PlannedLoss
 
 _WIDTH: Final = 100
 _NARROWEST: Final = 60
@@ -40,12 +42,22 @@ def page(plan: Plan, width: int = _WIDTH) -> str:
     idle = [*_idle(plan, width)]
     if idle:
         lines += ["", f"nothing is done to {_vms(len(plan.vms) - len(plan.targets))}:", *idle]
-    if plan.undiscovered:
-        lines += ["", "could not be listed, so that their VMs are in no number here:"]
-        lines += [f"  {line}" for line in plan.undiscovered[:_LINES]]
-        if len(plan.undiscovered) > _LINES:
-            lines.append(f"  and {len(plan.undiscovered) - _LINES:,} more")
+    if plan.without_vms:
+        lines += ["", *_wrapped(no_vms(plan.without_vms), width)]
+    whole, partly = split(plan.lost)
+    if whole:
+        lines += ["", "could not be listed, so that their VMs are in no number here:", *_lost(whole, width)]
+    if partly:
+        lines += ["", "listed in part, so that others of their VMs are in no number here:"]
+        lines += _lost(partly, width)
     return "\n".join(_cut(printable(line), width) for line in lines)
+
+
+def _lost(lost: Sequence[PlannedLoss], width: int) -> Iterator[str]:
+    for loss in lost[:_LINES]:
+        yield from _wrapped(f"  {loss}", width, indent="    ")
+    if len(lost) > _LINES:
+        yield f"  and {len(lost) - _LINES:,} more"
 
 
 def _title(plan: Plan) -> str:

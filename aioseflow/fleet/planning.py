@@ -17,9 +17,10 @@ from .intake import skip_of
 from .lanes import in_order
 from .memory import expect
 from .orders import Orders
-from .plan import Plan, PlannedVm
+from .plan import Plan
+from .planned import PlannedLoss, PlannedVm
 from .rollout import Rollout, worst_down
-from .sitting import Sitting, line_of
+from .sitting import Sitting
 
 _POLLS_EXPECTED = 3  # lists of a service until its VMs have settled
 _CALLS = {"usage": 3}
@@ -68,7 +69,8 @@ async def make_plan(
         for entry in entries
         if entry.why_not is not None
     ]
-    lost = [loss for crew in sitting.crews for loss in crew.intake.discovery.undiscovered]
+    # Lists come in any order, and the same world makes the same plan.
+    lost = sorted(sitting.undiscovered, key=lambda loss: (loss.account, loss.service_id or ""))
     return Plan(
         action=orders.action,
         document=orders.to_document() | ({"parent": orders.parent} if orders.parent else {}),
@@ -76,7 +78,8 @@ async def make_plan(
         accounts=tuple(account.name for account in accounts),
         vms=tuple(vms),
         batches=batches,
-        undiscovered=tuple(line_of(loss) for loss in lost),
+        lost=tuple(map(PlannedLoss.of, lost)),
+        without_vms=sitting.without_vms,
         missing_values=orders.selection.missing_values,
         worst_down=_worst_down(orders, rollout, sitting, seen, acting, numbers, len(targets)),
         worst_failures=_worst_failures(rollout, sitting, len(acting)),

@@ -66,10 +66,11 @@ class Resuming:
         for crew in self.crews:
             for listed in await listed_vms(crew.account, keys, crew.intake.discovery):
                 name, service = crew.account.name, listed.service
-                read.add((name, service.id))
+                if listed.is_whole:
+                    read.add((name, service.id))
                 vms.update({(name, service.id, vm.id): (service, vm) for vm in listed.vms})
                 if crew.availability is not None:
-                    crew.availability.read(name, service.id, listed.vms, listed.asked_at)
+                    crew.availability.read(name, service.id, listed)
         for standing, (stored, kind) in zip(standings, undecided, strict=True):
             key = standing.key
             if key in vms:

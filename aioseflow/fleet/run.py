@@ -24,7 +24,7 @@ from .outcome import Outcome
 from .past import is_complete
 from .progress import Progress, ServiceProgress
 from .refusals import RunRefused, only_error, require_same
-from .report.report import Report, Undiscovered
+from .report.report import Report
 from .rollout import check_limit
 from .sitting import Sitting
 from .timeline import Moment, moments_of
@@ -132,7 +132,8 @@ class Run:
             action=ledger.action,
             targets=tuple(ledger.targets),
             outcomes=ledger.all_outcomes(),
-            undiscovered=self._undiscovered(),
+            undiscovered=self._sitting.undiscovered,
+            without_vms=self._sitting.without_vms,
             started_at=self._created_at,
             finished_at=self._finished_at,
             error=self._error,
@@ -143,9 +144,6 @@ class Run:
             missing_values=self._orders.selection.missing_values,
             timeline=self.timeline,
         )
-
-    def _undiscovered(self) -> tuple[Undiscovered, ...]:
-        return tuple(lost for crew in self._sitting.crews for lost in crew.intake.discovery.undiscovered)
 
     @property
     def limit(self) -> int | None:
@@ -250,7 +248,7 @@ class Run:
 
     def stored(self) -> StoredRun:
         """The run as a journal would give it back."""
-        return stored_of(self._header(), self._ledger, self.report, discovered=not self._undiscovered())
+        return stored_of(self._header(), self._ledger, self.report, discovered=not self._sitting.undiscovered)
 
     # -- its life -----------------------------------------------------------------------------------------
 
@@ -363,10 +361,11 @@ class Run:
         self._finished_at = datetime.now(UTC)
         self._meter.end()
         if self._is_held:
-            error = None if self._error is None else str(self._error)
-            if self._sitting.is_discovered:
+            error, sitting = None if self._error is None else str(self._error), self._sitting
+            if sitting.is_discovered:
                 self._book.discovered()
-            self._book.ended(self._finished_at, error, self._undiscovered(), self.timeline)
+            lost, without = sitting.undiscovered, sitting.without_vms
+            self._book.ended(self._finished_at, error, lost, without, self.timeline)
 
     def _say_last_word(self, cause: str) -> None:
         if self._ended.is_set():

@@ -17,6 +17,7 @@ from ..models import Service, Vm
 from ..policy import SettlePolicy
 from .account import Account
 from .ledger import Standing
+from .reads import VmList, one_page, read_vms
 
 Verdict: TypeAlias = Literal["seen", "not_seen", "not_readable"]
 Done: TypeAlias = Callable[[Vm | None], bool | None]
@@ -46,14 +47,13 @@ class Settler:
     """Watches the VMs of one account until they are as wanted or nothing moves any more.
 
     ``report`` is told once of each VM: the verdict, the last reading and the seconds that it took (why one
-    could not be read is in `Standing.unread`); ``readings`` of every list, with the loop's time at which it
-    was asked for.
+    could not be read is in `Standing.unread`); ``readings`` of every list.
     """
 
     account: Account
     policy: SettlePolicy
     report: Callable[[Standing, Verdict, Vm | None, float], None]
-    readings: Callable[[str, list[Vm], float], None]
+    readings: Callable[[str, VmList], None]
     tasks: asyncio.TaskGroup
     _services: dict[str, _Service] = attrs.field(factory=dict, init=False)
     _random: random.Random = attrs.field(factory=random.Random, init=False)
@@ -84,9 +84,9 @@ class Settler:
             else:
                 pause = min(self.policy.longest_poll, pause * 1.5)
             # Only those accepted before the list was asked for can be judged by it.
-            waiting, asked_at = list(service.waiting.values()), loop.time()
+            waiting = list(service.waiting.values())
             try:
-                vms = await self.account.polls.list(service_id)
+                listed = await read_vms(self.account, self.account.polls, service_id)
             except SeFlowError as error:
                 # A list that fails now may work in the next round; patience decides.
                 for standing in service.waiting.values():
@@ -94,19 +94,28 @@ class Settler:
                 if loop.time() - max(service.moved_at, service.read_at) >= self.policy.patience:
                     self._give_up(service, list(service.waiting.values()), "not_readable")
                 continue
-            service.read_at = asked_at
-            self.readings(service_id, vms, asked_at)
-            await self._judge(service, waiting, {vm.id: vm for vm in vms})
+            service.read_at = listed.asked_at
+            self.readings(service_id, listed)
+            await self._judge(service, waiting, listed)
             # Only a list that was asked for after the patience had ended shows that nothing moves any more.
-            if asked_at - service.moved_at >= self.policy.patience:
+            if listed.asked_at - service.moved_at >= self.policy.patience:
                 still = [each for each in service.waiting.values() if not each.sightings]
                 self._give_up(service, still, "not_seen")
         del self._services[service_id]
 
-    async def _judge(self, service: _Service, asked_for: list[Standing], vms: dict[str, Vm]) -> None:
+    async def _judge(self, service: _Service, asked_for: list[Standing], listed: VmList) -> None:
+        vms = {vm.id: vm for vm in listed.vms}
+        elsewhere = None
+        if listed.pages is not None and asked_for:
+            elsewhere = one_page(listed.pages, f"the VMs of service {asked_for[0].key[1]}")
         untold: list[tuple[Standing, Vm]] = []
         for standing in asked_for:
             vm = vms.get(standing.target.vm.id)
+            if vm is None and elsewhere is not None:
+                # It may be on another page; what was read of it before is outdated.
+                standing.sightings, standing.was_read, standing.last = 0, False, None
+                standing.unread = elsewhere
+                continue
             standing.unread = None
             done = standing.judge.done(vm)
             if done is None and vm is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -24,12 +23,14 @@ from .orders import Orders
 from .outcome import TargetKey
 from .past import outcome_of, undiscovered_of
 from .plan import Plan
+from .reads import read_vms
 from .refusals import RunRefused, refuse_contested
 from .report.report import Undiscovered
 from .resuming import Resuming
 from .rollout import Rollout
 from .schedule import Schedule
 from .select import Matcher, Selection, Target, check_found
+from .without import WithoutVms
 
 _NO_ROLLOUT: Final = Rollout(same_cause=None)
 _AT_ONCE: Final = 500
@@ -98,6 +99,16 @@ class Sitting:
         # One account that answers makes a report; where none does there is nothing to report.
         return errors[0] if all(error is not None for error in errors) else None
 
+    @property
+    def undiscovered(self) -> tuple[Undiscovered, ...]:
+        """What could not be listed, or only in part."""
+        return tuple(lost for crew in self.crews for lost in crew.intake.discovery.undiscovered)
+
+    @property
+    def without_vms(self) -> tuple[WithoutVms, ...]:
+        """The selected services that have no VMs."""
+        return tuple(found for crew in self.crews for found in crew.intake.discovery.without_vms)
+
     def recall(self, history: StoredRun) -> None:
         """Take over a run that is over."""
         now = datetime.now(UTC)
@@ -112,11 +123,11 @@ class Sitting:
             self.schedule.expect(account.name)
         if history is not None:
             resuming = Resuming(self.crews, self.orders, self.ledger, self.schedule, repeat_unknown)
+            for crew in self.crews:
+                crew.intake.discovery.recall(history.without_vms)
             await resuming.read_back(history)
         elif self.orders.plan is not None:
-            # A plan that did not know everything makes no report that is ok.
-            for crew in self.crews:
-                crew.intake.discovery.undiscovered += lost_of(self.orders.plan, crew.account.name)
+            self._recall_plan(self.orders.plan)
         complete = history is not None and self._is_complete(history)
         if whole and not complete:
             await self._take_everything()
@@ -154,11 +165,21 @@ class Sitting:
         for crew in self.crews:
             discovery = crew.intake.discovery
             discovery.reading = False
-            discovery.undiscovered += [
+            discovery.lose(
                 undiscovered_of(loss)
                 for loss in history.info.undiscovered
                 if loss.account == crew.account.name
-            ]
+            )
+            discovery.recall(history.without_vms)
+
+    def _recall_plan(self, plan: Plan) -> None:
+        """A plan that did not know everything makes no report that is ok."""
+        for found in plan.without_vms:
+            self.ledger.book.without_vms(found)
+        for crew in self.crews:
+            discovery, name = crew.intake.discovery, crew.account.name
+            discovery.recall(plan.without_vms)
+            discovery.lose(loss.as_undiscovered() for loss in plan.lost if loss.account == name)
 
     async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(feeding)
@@ -216,8 +237,8 @@ class Sitting:
         """Raise `InvalidArgument` for what keeps the run from beginning, now that everything was listed."""
         vms = [(account, listed.service.id, vm.id) for account, listed in seen for vm in listed.vms]
         discoveries = [crew.intake.discovery for crew in self.crews]
-        asked = all(discovery.error is None for discovery in discoveries)
-        lost = [loss for discovery in discoveries for loss in discovery.undiscovered]
+        asked = all(discovery.error is None and discovery.is_whole for discovery in discoveries)
+        lost = self.undiscovered
         if self.orders.strict and lost:
             names = ", ".join(
                 f"service {loss.service_id}" if loss.service_id else loss.account for loss in lost[:5]
@@ -331,30 +352,10 @@ class Sitting:
             return
         account = next(account for account in self.accounts if account.name == name)
         try:
-            vms = await account.polls.list(service_id)
+            listed = await read_vms(account, account.polls, service_id)
         except SeFlowError:
             return  # as it was read last
-        availability.read(name, service_id, vms, now)
-
-
-_LINE: Final = re.compile(r"(?:service (?P<service>.+) \()?(?:account )?(?P<account>.*?)\)?: (?P<cause>\w+)")
-
-
-def line_of(loss: Undiscovered) -> str:
-    """How a plan tells what could not be listed."""
-    if loss.service_id is None:
-        return f"account {loss.account}: {loss.cause}"
-    return f"service {loss.service_id} ({loss.account}): {loss.cause}"
-
-
-def lost_of(plan: Plan, account: str) -> list[Undiscovered]:
-    """What could not be listed of an account when a plan was made, from its lines."""
-    found = [_LINE.fullmatch(line) for line in plan.undiscovered]
-    return [
-        Undiscovered(account=account, service_id=match["service"], cause=match["cause"])
-        for match in found
-        if match is not None and match["account"] == account
-    ]
+        availability.read(name, service_id, listed)
 
 
 def protection(account: Account) -> Matcher | None:

@@ -9,7 +9,7 @@ import attrs
 
 from ..fleet import Report, Status
 from ..fleet.report import Undiscovered
-from ..fleet.report.page import NOT_AS_ASKED, duration
+from ..fleet.report.page import NOT_AS_ASKED, duration, no_vms
 from .bars import Bars, PowerBar, TrafficPlot, bandwidth_by_service, outcomes_by_service, vms_by_power
 from .fragments import Fragments
 from .gather import Bandwidths, Place, Powers
@@ -300,4 +300,7 @@ def _notes(report: Report) -> list[str]:
         notes.append(
             f"For {vms(report.missing_values)} a condition met a value that the panel did not give: no match."
         )
+    if report.without_vms:
+        said = no_vms(report.without_vms)
+        notes.append(f"{said[0].upper()}{said[1:]}.")
     return notes

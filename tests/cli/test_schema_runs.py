@@ -15,7 +15,17 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from support.clients import QUICK_RETRY, QUICK_SETTLE
 from support.reports import a_report, an_outcome
 
-from aioseflow import Journal, Report, Rollout, SeFlow, Status, Stop, UntrustedHtml, UsageGraphs
+from aioseflow import (
+    Journal,
+    Report,
+    Rollout,
+    SeFlow,
+    Status,
+    Stop,
+    UntrustedHtml,
+    UsageGraphs,
+    WithoutVms,
+)
 from aioseflow.cli.fleet.runs import Listed, _document
 from aioseflow.cli.schema.catalogue import catalogue, schema_of
 from aioseflow.fleet.report.document import outcome_document
@@ -31,9 +41,10 @@ def kept(tmp_path: Path) -> Journal:
 
 @pytest.fixture
 def seflow(panels: Panels, kept: Journal) -> SeFlow:
-    """Of three services one cannot be listed, one VM is locked, the answer of another is lost."""
+    """Of four services one cannot be listed and one has no VMs; one VM is locked, one answer is lost."""
     panel = panels(
         services=3,
+        services_without_vms=1,
         faults=[
             Fault("status", path="/service/@id/vms", service="33303", status=500),
             Fault("error", path=STOP, vm="4001", codes=("vm_locked",)),
@@ -53,6 +64,7 @@ async def test_a_report_of_failed_unknown_and_unlisted_ones_is_as_its_schema_say
     assert report.counts[Status.FAILED] == 1
     assert reboot.counts[Status.UNKNOWN] == 1 or reboot.counts[Status.NOT_ATTEMPTED]
     assert len(report.undiscovered) == 1
+    assert len(report.without_vms) == 1
     for one in (report, reboot):
         assert_exact("report", printed(one.to_document(values=True)))
         for outcome in one.outcomes:
@@ -77,6 +89,8 @@ async def test_a_plan_is_as_its_schema_says(seflow: SeFlow) -> None:
         plan = await seflow.fleet.plan(Stop(), rollout=Rollout(batches=[1, 2]))
     document = orjson.loads(plan.to_json())
     assert document["undiscovered"]
+    assert document["lost"]
+    assert document["without_vms"]
     assert_exact("plan", document)
     for vm in plan.vms:
         assert_exact("planned_vm", printed(vm))
@@ -129,6 +143,7 @@ def test_no_object_of_a_report_may_have_a_name_more(full: Report) -> None:
         (["outcomes", 0, "error"], "it failed"),
         (["counts", "changed"], -1),
         (["undiscovered", 0, "cause"], None),
+        (["without_vms", 0, "why"], None),
         (["version"], 2),
         (["ok"], "yes"),
         (["finished_at"], "yesterday"),
@@ -154,6 +169,9 @@ def full() -> Report:
         an_outcome(3),
         targets=tuple(("main", "9", str(number)) for number in range(1, 5)),
         undiscovered=(LOST,),
+        without_vms=(
+            WithoutVms(account="main", service_id="77", service_name="mail", why="no_vm_functions"),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.clients import client
+from support.coherent import NO_ROUTE
 from support.wire import Seen, Wire, http
 
 from aioseflow import ApiError, SeFlow, Status
@@ -68,7 +69,8 @@ async def test_a_refused_list_means_no_vms_only_where_the_panel_says_so(
 
 
 async def test_a_list_that_has_no_route_and_no_methods_is_a_service_without_vms(wire: Wire) -> None:
-    wire.answer = panel({"/service": {"services": [{"id": "8"}, {"id": "9"}]}, "/service/9/vms": VMS})
+    services = {"services": [{"id": "8"}, {"id": "9"}]}
+    wire.answer = panel({"/service": services, "/service/8/vms": NO_ROUTE, "/service/9/vms": VMS})
     async with client(wire.url) as seflow:
         assert [vm.id async for _, vm in seflow.fleet.vms()] == ["4"]
 
@@ -111,7 +113,8 @@ async def test_a_vm_whose_id_cannot_be_sent_is_not_attempted(wire: Wire) -> None
 async def test_a_mistake_of_ours_ends_the_run_and_is_not_hidden(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wire.answer = panel({"/service": {"services": [{"id": "8"}, {"id": "9"}]}, "/service/9/vms": VMS})
+    services = {"services": [{"id": "8"}, {"id": "9"}]}
+    wire.answer = panel({"/service": services, "/service/8/vms": REFUSED, "/service/9/vms": VMS})
 
     async def broken(self: object, service_id: str) -> bool:
         raise ZeroDivisionError
@@ -139,7 +142,7 @@ async def test_a_report_that_is_not_over_says_so(wire: Wire) -> None:
 
 
 async def test_the_error_of_a_list_names_its_call(wire: Wire) -> None:
-    wire.answer = panel({"/service": {"services": [{"id": "8"}]}, "/service/8/vms": http("", 400)})
+    wire.answer = panel({"/service": {"services": [{"id": "8"}]}, "/service/8/vms": REFUSED})
     async with client(wire.url) as seflow:
         report = await seflow.fleet.usage()
     error = report.undiscovered[0].error

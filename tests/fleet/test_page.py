@@ -17,6 +17,7 @@ from aioseflow import (
     SeFlowError,
     Status,
     Undiscovered,
+    WithoutVms,
 )
 from aioseflow.fleet.report.page import duration
 from aioseflow.fleet.report.wrap import cells, wrapped
@@ -71,6 +72,70 @@ def test_the_page_says_what_happened_to_whom_why_and_what_to_do() -> None:
         "  - fleet.retry('r1') tries the 15 failed again, once the cause is gone",
         "  - run it again for the services that were not listed, once they can be",
     ]
+
+
+def without(number: int, name: str = "", account: str = "main") -> WithoutVms:
+    return WithoutVms(account=account, service_id=str(number), service_name=name, why="empty_list")
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        ([without(77)], "no VMs: 1 service (77), in none of the counts"),
+        (
+            [without(7, "web1"), without(8, "web2"), without(77)],
+            "no VMs: 3 services (77, web[1-2]), in none of the counts",
+        ),
+        # A product's name is that of all services of the product.
+        (
+            [*(without(number, "hosting") for number in range(1, 1001)), without(2000, "mail")],
+            "no VMs: 1,001 services (hosting([1-1000]), mail), in none of the counts",
+        ),
+        (
+            [without(7, account="a"), without(7, "x", account="b")],
+            "no VMs: 2 services (a:7, x), in none of the counts",
+        ),
+    ],
+)
+def test_services_without_vms_are_one_line(found: list[WithoutVms], line: str) -> None:
+    report = a_report(an_outcome(verified=True), without_vms=tuple(found))
+    assert report.ok
+    assert report.summary().splitlines()[:4] == [
+        "stop of 1 VM: all as asked",
+        "run r1, 2026-01-01 03:00:00 UTC to 2026-01-01 03:04:09 UTC, 4 min 09 s",
+        "1 changed, 0 unchanged, 0 failed, 0 unknown, 0 not attempted",
+        line,
+    ]
+
+
+def test_hostile_names_of_services_without_vms_take_a_few_lines() -> None:
+    found = tuple(without(number, HOSTILE + chr(0x4E00 + number) * 9999) for number in range(500))
+    lines = a_report(an_outcome(verified=True), without_vms=found).summary().splitlines()
+    assert len(lines) < 20
+    assert any("and 492 more" in line for line in lines)
+    assert all(line.isprintable() and cells(line) <= 100 for line in lines)
+
+
+def test_what_is_listed_in_part_is_told_apart_from_what_is_not_listed() -> None:
+    error = SeFlowError("the panel listed only page 1 of 3 of the VMs of service 9")
+    partly = Undiscovered(account="main", service_id="9", service_name="web", cause="one_page", error=error)
+    report = a_report(an_outcome(verified=True), undiscovered=(partly, LOST))
+    page = report.summary()
+    assert not report.ok
+    assert page.splitlines()[0] == (
+        "stop of 1 VM: all that were found are as asked, but not all could be listed"
+    )
+    assert (
+        "\nnot listed, so that their VMs are in none of the counts:\n"
+        "    service 8 (Old) of main: timeout: no answer\n"
+        "\nlisted in part, so that others of their VMs are in none of the counts:\n"
+        "    service 9 (web) of main: the panel listed only page 1 of 3 of the VMs of service 9\n"
+    ) in page
+    assert "run it again for the services that were not listed" in page
+    assert "look in the panel for the VMs that its lists leave out" in page
+    alone = a_report(an_outcome(verified=True), undiscovered=(partly,)).summary()
+    assert "run it again" not in alone
+    assert "not listed, so" not in alone
 
 
 @pytest.mark.parametrize(

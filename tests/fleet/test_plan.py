@@ -14,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow.errors import InvalidArgument
-from aioseflow.fleet.plan import Plan, PlanDiff, PlannedVm, StalePlan, observe
+from aioseflow.fleet.plan import Plan, PlanDiff, StalePlan
+from aioseflow.fleet.planned import PlannedLoss, PlannedVm, observe
+from aioseflow.fleet.report.names import clean
+from aioseflow.fleet.without import WithoutVms
 from aioseflow.models import PowerState, Service, Vm
 
 _CLUSTER = Service(id="9", name="web cluster")
@@ -51,7 +54,14 @@ _WHOLE = _plan(
         _planned(6, _DATABASES, why_not="locked"),
     ],
     batches=(1, 2, 1),
-    undiscovered=("service 14 of main: Throttled",),
+    lost=(
+        PlannedLoss(account="main", service_id="14", cause="throttled", message="asked to wait 30 s"),
+        PlannedLoss(account="main", service_id="15", cause="one_page", message="listed only page 1 of 3"),
+    ),
+    without_vms=(
+        WithoutVms(account="main", service_id="77", service_name="mail", why="no_vm_functions"),
+        WithoutVms(account="main", service_id="78", service_name="", why="empty_list"),
+    ),
     missing_values=2,
     worst_down={"main/9": 4, "main/12": 1},
     worst_failures=3,
@@ -80,8 +90,13 @@ def test_a_plan_prints_as_a_page() -> None:
         "  already_stopped (1): web04",
         "  locked (1): web06",
         "",
+        "no VMs: 2 services (78, mail), in none of the counts",
+        "",
         "could not be listed, so that their VMs are in no number here:",
-        "  service 14 of main: Throttled",
+        "  service 14 (main): throttled: asked to wait 30 s",
+        "",
+        "listed in part, so that others of their VMs are in no number here:",
+        "  service 15 (main): one_page: listed only page 1 of 3",
     ]
 
 
@@ -108,7 +123,8 @@ def test_a_page_of_many_services_stays_short_and_narrow() -> None:
         service = Service(id=str(number % 300), name="x" * 90)
         why_not = words[number % 11] if number % 11 < 8 else None
         vms.append(_planned(number, service, do=None if why_not else "stop", why_not=why_not))
-    page = str(_plan(vms, worst_down={"main/7": 10**6}, undiscovered=("lost",) * 50, basis="why " * 200))
+    lost = PlannedLoss(account="main", cause="timeout")
+    page = str(_plan(vms, worst_down={"main/7": 10**6}, lost=(lost,) * 50, basis="why " * 200))
     lines = page.splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) < 120
@@ -126,7 +142,10 @@ def test_no_text_of_a_panel_steers_the_terminal(text: str) -> None:
         PlannedVm.of("main", service, vm, do="stop"),
         PlannedVm.of("main", service, attrs.evolve(vm, id="2"), why_not="locked"),
     ]
-    plan = _plan(vms, accounts=(text,), undiscovered=(text,), basis=text, action=text)
+    lost = PlannedLoss(account=text, service_id=text, service_name=text, cause=text, message=clean(text))
+    without = WithoutVms(account=text, service_id=text, service_name=text, why=text)
+    facts: dict[str, Any] = {"accounts": (text,), "basis": text, "action": text}
+    plan = _plan(vms, lost=(lost,), without_vms=(without,), **facts)
     page = str(plan)
     assert len(page.splitlines()) == page.count("\n") + 1 <= 30
     assert all(line.isprintable() and len(line) <= 100 for line in page.split("\n"))
@@ -169,7 +188,13 @@ def test_any_text_comes_back_from_json(
     texts: tuple[str, str, str], document: dict[str, Any], locked: bool | None
 ) -> None:
     vm = attrs.evolve(_planned(1), account=texts[0], service_name=texts[1], vm_label=texts[2], locked=locked)
-    plan = _plan([vm], accounts=texts, undiscovered=texts, basis=texts[0], document=document)
+    lost = tuple(
+        PlannedLoss(account=text, service_id=text, service_name=None, cause=text, message=text)
+        for text in texts
+    )
+    without = tuple(WithoutVms(account=text, service_id=text, service_name=text, why=text) for text in texts)
+    facts: dict[str, Any] = {"accounts": texts, "basis": texts[0], "document": document}
+    plan = _plan([vm], lost=lost, without_vms=without, **facts)
     assert Plan.from_json(plan.to_json()) == plan
 
 
@@ -178,14 +203,18 @@ def _replaced(**values: Any) -> Callable[[dict[str, Any]], None]:
 
 
 def _of_vm(**values: Any) -> Callable[[dict[str, Any]], None]:
-    return lambda document: document["vms"][0].update(values)
+    return _of("vms", **values)
+
+
+def _of(name: str, **values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document[name][0].update(values)
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
         (_replaced(format="another"), '"format" is not'),
-        (_replaced(version=2), "version 2"),
+        (_replaced(version=1), "it is of version 1, and only version 2 can be read"),
         (_replaced(version=None), "version None"),
         (_replaced(digest="0" * 64), "digest"),
         (_replaced(action="start"), "digest"),
@@ -201,6 +230,15 @@ def _of_vm(**values: Any) -> Callable[[dict[str, Any]], None]:
         (_of_vm(further=1), "further"),
         (_of_vm(do=None), "either do"),
         (_of_vm(batch=3), "batches"),
+        (_of("lost", cause="refused"), "digest"),
+        (_of("lost", service_id=14), "service_id of what was not listed is 14"),
+        (_of("lost", message=None), "message of what was not listed is None"),
+        (_replaced(lost=["service 14 of main: Throttled"]), "what was not listed lacks"),
+        (_replaced(undiscovered=[1]), "undiscovered has an element"),
+        (lambda document: document.pop("undiscovered"), "undiscovered"),
+        (_of("without_vms", why="empty_list"), "digest"),
+        (_of("without_vms", service_name=None), "service_name of a service without VMs is None"),
+        (_replaced(without_vms=[[]]), "a service without VMs lacks"),
         (_replaced(accounts=[1]), "accounts has an element"),
         (_replaced(worst_down={"main/9": "4"}), "worst_down has an element"),
         (_replaced(created_at="yesterday"), "yesterday"),
@@ -238,6 +276,8 @@ def test_the_digest_is_of_what_is_done_and_not_of_predictions() -> None:
         {"document": {}},
         {"worst_failures": None},
         {"vms": (), "batches": ()},
+        {"lost": ()},
+        {"without_vms": _WHOLE.without_vms[:1]},
     ]
     for changes in others:
         assert attrs.evolve(_WHOLE, **changes).digest != _WHOLE.digest
@@ -289,6 +329,11 @@ def test_plans_that_do_the_same_do_not_differ() -> None:
     assert not diff
     assert diff == PlanDiff()
     assert str(diff) == "no difference"
+
+
+def test_a_diff_names_what_is_listed_otherwise() -> None:
+    diff = _WHOLE.diff(attrs.evolve(_WHOLE, lost=(), without_vms=()))
+    assert diff.settings == ("undiscovered", "without_vms")
 
 
 def test_a_diff_names_what_came_went_and_changed() -> None:

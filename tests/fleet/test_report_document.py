@@ -19,6 +19,7 @@ from aioseflow import (
     Secret,
     Status,
     UntrustedHtml,
+    WithoutVms,
 )
 
 
@@ -41,6 +42,9 @@ def full_report() -> Report:
         ),
         targets=tuple(("main", "9", str(number)) for number in range(1, 5)),
         undiscovered=(LOST,),
+        without_vms=(
+            WithoutVms(account="main", service_id="77", service_name="mail", why="no_vm_functions"),
+        ),
         parent="r0",
         note="night \x7f\u202e work",
         requested_by="alice",
@@ -54,7 +58,7 @@ def test_the_document_has_stable_names_and_no_values() -> None:
     assert list(document) == [
         *("version", "run_id", "parent", "action", "note", "requested_by", "ok", "matched_nothing"),
         *("started_at", "finished_at", "resumed", "missing_values", "error", "targets", "counts", "causes"),
-        *("services", "downtimes", "undiscovered", "pending", "outcomes"),
+        *("services", "downtimes", "undiscovered", "without_vms", "pending", "outcomes"),
     ]
     assert document["version"] == 1
     assert document["counts"] == {
@@ -92,6 +96,9 @@ def test_the_document_has_stable_names_and_no_values() -> None:
         "finished_at": "2026-01-01T03:00:01+00:00",
     }
     assert document["undiscovered"][0]["error"]["type"] == "RequestTimeout"
+    assert document["without_vms"] == [
+        {"account": "main", "service_id": "77", "service_name": "mail", "why": "no_vm_functions"}
+    ]
     assert document["causes"][0] | {"names": ""} == {
         "cause": "vm_locked",
         "status": "failed",

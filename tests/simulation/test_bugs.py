@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import attrs
 import pytest
 
 from aioseflow.fleet import resuming
@@ -15,7 +16,7 @@ from aioseflow.fleet.book import Book
 from aioseflow.fleet.journal import StoredTarget
 from aioseflow.fleet.ledger import Standing
 from aioseflow.fleet.past import TakeUp, take_up
-from aioseflow.models import Vm
+from aioseflow.fleet.reads import VmList
 from aioseflow.safety import Safety
 from aioseflow.session import retry, session
 from aioseflow.session.gate import Gate, Lane, Ticket
@@ -64,9 +65,10 @@ def _leak_a_slot_on_cancel(patch: Patch) -> None:
 def _ignore_other_machines(patch: Patch) -> None:
     as_ever = Availability.read
 
-    def read(self: Availability, account: str, service_id: str, vms: Iterable[Vm], asked_at: float) -> None:
+    def read(self: Availability, account: str, service_id: str, listed: VmList) -> None:
         ours = {key[2] for key in (*self._ours, *self._down) if key[:2] == (account, service_id)}
-        as_ever(self, account, service_id, [vm for vm in vms if vm.id in ours], asked_at)
+        seen = [vm for vm in listed.vms if vm.id in ours]
+        as_ever(self, account, service_id, attrs.evolve(listed, vms=seen))
 
     patch.setattr(Availability, "read", read)
 

@@ -34,7 +34,7 @@ def told_failures(report: Report, out: Written) -> None:
 
 def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
     from ...fleet.report.names import clean
-    from ...fleet.report.page import NOT_AS_ASKED
+    from ...fleet.report.page import NOT_AS_ASKED, ONE_PAGE
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
@@ -59,7 +59,8 @@ def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
         if lost.service_id is not None:
             place = f"service {clean(lost.service_id)} {clean(lost.service_name or '')}".rstrip()
         yield _RULE * min(width, 60)
-        yield from folded(f"not listed, {shown(lost.cause)}: {place}", width, 4, "")
+        how = "listed in part" if lost.cause == ONE_PAGE else f"not listed, {shown(lost.cause)}"
+        yield from folded(f"{how}: {place}", width, 4, "")
         if lost.error is not None:
             yield from folded(shown(str(lost.error), _SENTENCE), width, 4)
 

@@ -40,7 +40,7 @@ _STYLES: Final = (
     (re.compile(r"^\S.*: all as asked$"), "bold green"),
     (re.compile(r"^\S.*(?:NOT as asked|the run failed: .*|not all could be listed)$"), "bold red"),
     (re.compile(r"^failed, .*"), "bold red"),
-    (re.compile(r"^unknown, .*|^not listed, .*"), "bold magenta"),
+    (re.compile(r"^unknown, .*|^not listed, .*|^listed in part.*"), "bold magenta"),
     (re.compile(r"^not attempted, .*"), "bold"),
     (re.compile(r"^what to do now:|^down because .*"), "bold"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from ...fleet import Finding, Plan, PlannedVm, Status, UsageGraphs
+from ...fleet import Finding, Plan, PlannedLoss, PlannedVm, Status, UsageGraphs, WithoutVms
 from .classes import of_class
 from .kinds import (
     ANYTHING,
@@ -46,7 +46,8 @@ _ID: Final = or_nothing(TEXT)
 
 def report(defined: Defined) -> Schema:
     """`Report.to_document`."""
-    defined |= {"outcome": outcome, "error": error, "counts": counts, "undiscovered": undiscovered}
+    defined |= {"outcome": outcome, "error": error, "counts": counts}
+    defined |= {"undiscovered": undiscovered, "without_vms": without_vms}
     return fixed(
         {
             "version": _said("Grows if a name must change or go.", {"const": 1}),
@@ -73,6 +74,10 @@ def report(defined: Defined) -> Schema:
             ),
             "undiscovered": _said(
                 "Whose VMs could not be listed, so that they are in no count.", array(refer("undiscovered"))
+            ),
+            "without_vms": _said(
+                "Selected services that have no VMs, so that they are in no count.",
+                array(refer("without_vms")),
             ),
             "pending": _said("Selected VMs that have no outcome yet.", array(_place())),
             "outcomes": _said("What became of each VM.", array(refer("outcome"))),
@@ -155,6 +160,11 @@ def undiscovered(defined: Defined) -> Schema:
     )
 
 
+def without_vms(defined: Defined) -> Schema:
+    """A service of which the panel says so."""
+    return of_class(WithoutVms, defined, in_words=WORDS)
+
+
 def run(defined: Defined) -> Schema:
     """A run as a list of runs shows it."""
     defined["counts"] = counts
@@ -188,23 +198,29 @@ def run(defined: Defined) -> Schema:
 
 def plan(defined: Defined) -> Schema:
     """`Plan.to_json`."""
-    defined["planned_vm"] = planned_vm
+    defined |= {"planned_vm": planned_vm, "planned_loss": planned_loss, "without_vms": without_vms}
     body = of_class(Plan, {}, in_words=WORDS)
     properties = {
         "format": _said("What this is.", {"const": "aioseflow plan"}),
-        "version": _said("Grows if a name must change or go.", {"const": 1}),
+        "version": _said("Grows if a name must change or go.", {"const": 2}),
         "digest": _said(
             "SHA-256 of all that decides what is done.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}
         ),
         **body["properties"],
     }
     properties["accounts"] = _said("Whose VMs it is about.", array(TEXT))
+    properties["undiscovered"] = _said("A line for each entry of lost, for people.", array(TEXT))
     return fixed(properties, said=body["description"])
 
 
 def planned_vm(defined: Defined) -> Schema:
     """One VM of a plan."""
     return of_class(PlannedVm, defined, in_words=WORDS)
+
+
+def planned_loss(defined: Defined) -> Schema:
+    """What could not be listed when a plan was made."""
+    return of_class(PlannedLoss, defined, in_words=WORDS)
 
 
 def finding(defined: Defined) -> Schema:

@@ -79,6 +79,7 @@ def document_of(report: Report, *, values: bool) -> dict[str, Any]:
             for down in report.downtimes
         ],
         "undiscovered": [_undiscovered(lost) for lost in report.undiscovered],
+        "without_vms": [attrs.asdict(found) for found in report.without_vms],
         "pending": [_place(key) for key in report.targets if key not in reached],
         "outcomes": [outcome_document(outcome, values=values) for outcome in report.outcomes],
     }

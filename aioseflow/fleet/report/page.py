@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from ...errors import InvalidArgument
 from ..outcome import Status
-from .names import clean
+from .names import clean, fold
 from .wrap import wrapped
 
 if TYPE_CHECKING:
+    from ..without import WithoutVms
     from .report import CauseGroup, Downtime, Report, Undiscovered
+
+ONE_PAGE: Final = "one_page"
+"""The cause of what was listed in part, because the panel gave one page of several."""
 
 NOT_AS_ASKED: Final = (Status.UNKNOWN, Status.FAILED, Status.NOT_ATTEMPTED)
 """What keeps a report from being ok."""
@@ -27,6 +32,9 @@ _GROUPS: Final = 12
 _LOST: Final = 10
 _DOWN: Final = 5
 _SENTENCE: Final = 240
+_NAME: Final = 40
+_WITHOUT: Final = 8
+"""Names and ranges of services without VMs that are written."""
 _HELPLESS: Final = frozenset(
     {"not_running", "no_address", "excluded", "protected", "invalid_selection", "invalid_argument"}
 )
@@ -39,6 +47,16 @@ _FIRST: Final = {
 }
 
 
+class HasCause(Protocol):
+    """Something that could not be listed."""
+
+    @property
+    def cause(self) -> str: ...
+
+
+Lost = TypeVar("Lost", bound=HasCause)
+
+
 def page_of(report: Report, *, width: int, step: StepName) -> str:
     """What `Report.summary` gives."""
     fit = partial(wrapped, width=width)
@@ -49,8 +67,9 @@ def page_of(report: Report, *, width: int, step: StepName) -> str:
     if len(groups) > _GROUPS:
         vms = sum(group.count for group in groups[_GROUPS:])
         lines += ["", f"and {len(groups) - _GROUPS:,} more causes, of {_vms(vms)}"]
-    if report.undiscovered:
-        lines += ["", *_undiscovered(report.undiscovered, fit)]
+    for lost in split(report.undiscovered):
+        if lost:
+            lines += ["", *_undiscovered(lost, fit)]
     if report.downtimes:
         lines += ["", *_downtimes(report.downtimes, fit)]
     lines += ["", *_next(report, fit, step)]
@@ -105,7 +124,24 @@ def _figures(report: Report, fit: Fit) -> list[str]:
         lines += fit(
             f"for {_vms(report.missing_values)} a condition met a value that the panel did not give: no match"
         )
+    if report.without_vms:
+        lines += fit(no_vms(report.without_vms))
     return lines
+
+
+def no_vms(found: Sequence[WithoutVms]) -> str:
+    """Services that have no VMs, in one bounded sentence."""
+    shared = Counter(one.service_name for one in found)
+    several = len({one.account for one in found}) > 1
+    names = []
+    for one in found:
+        name, place = clean(one.service_name, _NAME), clean(one.service_id, _NAME)
+        if several:
+            place = f"{clean(one.account, _NAME)}:{place}"
+        alone = name and shared[one.service_name] == 1
+        names.append(name if alone else f"{name}({place})" if name else place)
+    number = f"{len(found):,} service{'' if len(found) == 1 else 's'}"
+    return f"no VMs: {number} ({fold(names, most=_WITHOUT)}), in none of the counts"
 
 
 def _cause(group: CauseGroup, fit: Fit) -> list[str]:
@@ -117,8 +153,20 @@ def _cause(group: CauseGroup, fit: Fit) -> list[str]:
     return lines
 
 
-def _undiscovered(undiscovered: tuple[Undiscovered, ...], fit: Fit) -> list[str]:
-    lines = ["not listed, so that their VMs are in none of the counts:"]
+def split(undiscovered: Iterable[Lost]) -> tuple[list[Lost], list[Lost]]:
+    """What could not be listed at all, and what the panel listed in part."""
+    whole: list[Lost] = []
+    partly: list[Lost] = []
+    for lost in undiscovered:
+        (partly if lost.cause == ONE_PAGE else whole).append(lost)
+    return whole, partly
+
+
+def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[str]:
+    if undiscovered[0].cause == ONE_PAGE:
+        lines = fit("listed in part, so that others of their VMs are in none of the counts:")
+    else:
+        lines = fit("not listed, so that their VMs are in none of the counts:")
     for lost in undiscovered[:_LOST]:
         place = f"account {clean(lost.account, 60)}"
         if lost.service_id is not None:
@@ -126,7 +174,8 @@ def _undiscovered(undiscovered: tuple[Undiscovered, ...], fit: Fit) -> list[str]
             place = f"service {clean(lost.service_id, 40)}{name} of {clean(lost.account, 60)}"
         why = clean(lost.cause, 64)
         if lost.error is not None:
-            why += f": {clean(str(lost.error), _SENTENCE)}"
+            said = clean(str(lost.error), _SENTENCE)
+            why = said if lost.cause == ONE_PAGE else f"{why}: {said}"
         lines += fit(f"{place}: {why}", first="    ", indent="        ")
     if len(undiscovered) > _LOST:
         lines.append(f"    and {len(undiscovered) - _LOST:,} more")
@@ -171,8 +220,11 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[str]:
             if number
         )
         steps.append(f"{name('retry', run)} tries {which} again, once the cause is gone")
-    if report.undiscovered:
+    whole, partly = split(report.undiscovered)
+    if whole:
         steps.append("run it again for the services that were not listed, once they can be")
+    if partly:
+        steps.append("look in the panel for the VMs that its lists leave out, and act on them there")
     if report.matched_nothing:
         steps.append(f"look at the selection: {name('vms', run)} shows what there is")
     if not steps:

@@ -15,6 +15,7 @@ import attrs
 from ...errors import SeFlowError
 from ..outcome import Outcome, Status, TargetKey
 from ..timeline import Moment
+from ..without import WithoutVms
 from .compare import Comparison
 from .document import document_of
 from .names import clean, fold
@@ -35,7 +36,10 @@ _FOLDED: Final = 30
 
 @attrs.frozen(kw_only=True)
 class Undiscovered:
-    """A service (or a whole account, without ids) whose VMs could not be listed."""
+    """A service (or a whole account, without ids) whose VMs could not be listed.
+
+    With the cause ``"one_page"`` the panel listed only a part: those VMs are in the counts, others are not.
+    """
 
     account: str
     service_id: str | None = None
@@ -86,7 +90,9 @@ class CauseGroup:
 class Report:
     """What a run did, so far or in the end: every target once.
 
-    ``targets`` are the keys of the selected VMs; while the run lasts some have no outcome yet. ``error`` is
+    ``targets`` are the keys of the selected VMs; while the run lasts some have no outcome yet.
+    ``undiscovered`` names what could not be listed, ``without_vms`` selected services that have no VMs;
+    these do not keep a report from being ok. ``error`` is
     what ``await run`` raises instead of giving the report, None otherwise. ``parent`` is the run that this
     one retries; ``resumed`` counts how often it was taken up again; ``missing_values`` the VMs for which a
     condition met a value that the panel did not give; ``timeline`` is how it went, empty where nobody
@@ -98,6 +104,7 @@ class Report:
     targets: tuple[TargetKey, ...] = attrs.field(repr=False)
     outcomes: tuple[Outcome, ...] = attrs.field(repr=False)
     undiscovered: tuple[Undiscovered, ...] = ()
+    without_vms: tuple[WithoutVms, ...] = ()
     started_at: datetime
     finished_at: datetime | None = None
     error: BaseException | None = None
