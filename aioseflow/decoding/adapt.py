@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -147,15 +147,10 @@ def _of_rare_vm(value: Object) -> tuple[Object, tuple[str, ...]]:
     return value, tuple(lost)
 
 
-def _of_families(value: Object) -> Iterable[Any]:
+def _of_families(value: Object) -> Iterator[Any]:
     for key in _FAMILIES:
-        item = value.get(key)
-        if is_nothing(item):
-            continue
-        # An object may as well hold a gateway or a mask.
-        if not isinstance(item, str | list):
-            raise Mismatch("an address or a list of them", item)
-        yield from item if isinstance(item, list) else [item]
+        if not is_nothing(item := value.get(key)):
+            yield from item if isinstance(item, list) else [item]
 
 
 RARE: Final[dict[type, Rare]] = {Vm: Rare((*_FAMILIES, "template_name"), _of_rare_vm)}

@@ -364,6 +364,7 @@ def test_all_levels_that_may_be_nested_are_kept() -> None:
             nested = [nested]
         value = vms([{"id": 1, "deep": nested}])[0].extra["deep"]
         for _ in range(64):
+            assert isinstance(value, list)
             (value,) = value
         assert value == kept
 
