@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import attrs
 
 from ..fleet import Report, Status
 from ..fleet.report import Undiscovered
-from ..fleet.report.page import NOT_AS_ASKED, duration, no_vms
+from ..fleet.report.page import NOT_AS_ASKED, duration, no_vms, split
 from .bars import Bars, PowerBar, TrafficPlot, bandwidth_by_service, outcomes_by_service, vms_by_power
 from .fragments import Fragments
 from .gather import Bandwidths, Place, Powers
@@ -63,6 +63,15 @@ class Lost:
 
 
 @attrs.frozen(kw_only=True)
+class Losses:
+    """What could not be listed, or only in part, under a heading, and how many more there are."""
+
+    heading: str
+    named: tuple[Lost, ...]
+    left_out: int
+
+
+@attrs.frozen(kw_only=True)
 class Down:
     """VMs that the run took down: how many in a sentence, and the longest (name, how long, what then)."""
 
@@ -86,8 +95,7 @@ class Contents:
     error: str
     groups: tuple[Group, ...]
     groups_left_out: int
-    lost: tuple[Lost, ...]
-    lost_left_out: int
+    losses: tuple[Losses, ...]
     counts: tuple[Count, ...]
     notes: tuple[str, ...]
     targets: int
@@ -114,7 +122,6 @@ def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: 
     rows = rows_of(report, power, fragments)
     fragments.close()
     groups = [group for status in _ORDER for group in _groups(report, status)]
-    lost = [_lost(one) for one in report.undiscovered]
     names: dict[Place, str] = {
         (outcome.account, outcome.service_id): outcome.service_name for outcome in report.outcomes
     }
@@ -130,8 +137,7 @@ def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: 
         error=_error(report.error),
         groups=tuple(groups[:_GROUPS]),
         groups_left_out=max(0, len(groups) - _GROUPS),
-        lost=tuple(lost[:_LOST]),
-        lost_left_out=max(0, len(lost) - _LOST),
+        losses=tuple(_losses(report)),
         counts=tuple(_counts(report)),
         notes=tuple(_notes(report)),
         targets=len(report.targets),
@@ -235,6 +241,17 @@ def _groups(report: Report, status: Status) -> list[Group]:
         for group in report.grouped
         if group.status is status
     ]
+
+
+def _losses(report: Report) -> Iterator[Losses]:
+    whole, partly = split(report.undiscovered)
+    for heading, lost in (
+        ("Not listed, so that their VMs are in none of the counts", whole),
+        ("Listed in part, so that others of their VMs are in none of the counts", partly),
+    ):
+        if lost:
+            named = tuple(_lost(one) for one in lost[:_LOST])
+            yield Losses(heading=heading, named=named, left_out=len(lost) - len(named))
 
 
 def _lost(lost: Undiscovered) -> Lost:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from ..errors import SeFlowError
 from ..fleet import Report
+from ..fleet.reads import pages_of
 from ..fleet.report.names import clean
 from ..identifiers import Id
 from ..models import Bandwidth, PowerState, Vm
@@ -68,11 +70,13 @@ async def gather(accounts: Sequence[Account], report: Report) -> Facts:
     sentence (``could not be read: …``); no error of the panel is raised.
     """
     by_name = {account.name: account for account in accounts}
-    places = list(dict.fromkeys((account, service_id) for account, service_id, _ in report.targets))
+    targets: dict[Place, list[str]] = {}
+    for name, service_id, vm_id in report.targets:
+        targets.setdefault((name, service_id), []).append(vm_id)
     bandwidth: dict[Place, Bandwidth | str] = {}
     power: dict[Place, Mapping[str, PowerState] | str] = {}
     # Shared by the workers: each takes the next place, so that 2,000 services are not 2,000 tasks.
-    queue = iter(places)
+    queue = iter(targets)
 
     async def work(queue: Iterator[Place]) -> None:
         for place in queue:
@@ -83,16 +87,30 @@ async def gather(accounts: Sequence[Account], report: Report) -> Facts:
                 )
                 continue
             bandwidth[place] = await _tried(account.services.bandwidth, place[1])
-            vms = await _tried(account.vms.list, place[1])
-            power[place] = vms if isinstance(vms, str) else {vm.id: vm.power for vm in vms}
+            power[place] = await _powers(account, place[1], targets[place])
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(min(_AT_ONCE, len(places))):
+        for _ in range(min(_AT_ONCE, len(targets))):
             tasks.create_task(work(queue))
     return Facts(
-        bandwidth={place: bandwidth[place] for place in places},
-        power={place: power[place] for place in places},
+        bandwidth={place: bandwidth[place] for place in targets},
+        power={place: power[place] for place in targets},
     )
+
+
+async def _powers(
+    account: Account, service_id: str, targets: Iterable[str]
+) -> Mapping[str, PowerState] | str:
+    # A stand-in for an account need not show its exchanges.
+    with getattr(account, "capture", nullcontext)() as exchanges:
+        vms = await _tried(account.vms.list, service_id)
+    if isinstance(vms, str):
+        return vms
+    found = {vm.id: vm.power for vm in vms}
+    if pages_of(exchanges or ()) is not None:
+        # One that is not on this page of the list is not gone.
+        found = dict.fromkeys(targets, PowerState.UNKNOWN) | found
+    return found
 
 
 async def _tried(read: Callable[[str], Awaitable[T]], service_id: str) -> T | str:

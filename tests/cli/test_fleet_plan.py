@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cli.terminals import Result, Terminal, visible
@@ -118,9 +121,56 @@ def test_what_the_plan_could_not_list_is_told_and_never_ok(
     done = run("fleet", "reboot", "--all")
     assert done.exit_code == 4
     assert "could not be listed" in answered[0]
+    said = " ".join(answered[0].split())
+    assert re.search(
+        r"service 33302 \(demo@example.com at [^)]*\): broken: vms.list: the panel refused", said
+    )
     assert "33302" in done.stdout
     assert "To go on" not in done.stderr
     assert panel.effect_count("reboot") == 3
+
+
+@pytest.mark.parametrize(
+    "words", [("fleet", "reboot", "--all", "--dry-run"), ("fleet", "plan", "reboot", "--all")]
+)
+def test_a_dry_run_says_why_a_service_could_not_be_listed_and_which_have_no_vms(
+    run: Run, panels: Panels, words: tuple[str, ...]
+) -> None:
+    panels(services_without_vms=2, faults=[Fault("html", path="/service/33302/vms", status=404)])
+    done = run(*words)
+    assert done.exit_code == 4
+    said = " ".join(done.stdout.split())
+    assert re.search(
+        r"service 33302 \(demo@example.com at [^)]*\): gateway_error: vms.list: something in", said
+    )
+    assert "no VMs: 2 services (" in said
+    document = json.loads(run(*words, "--output", "json").stdout)
+    (lost,) = document["lost"]
+    assert (lost["service_id"], lost["cause"]) == ("33302", "gateway_error")
+    assert lost["message"].startswith("vms.list: ")
+    assert [found["why"] for found in document["without_vms"]] == ["no_such_route"] * 2
+
+
+def test_a_plan_of_an_older_version_is_refused_in_one_sentence(
+    run: Run, panel: Sandbox, tmp_path: Path
+) -> None:
+    document = json.loads(run("fleet", "plan", "reboot", "--all", "--output", "json").stdout)
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document | {"version": 1}), encoding="utf-8")
+    refused = run("fleet", "apply", str(file), "--yes")
+    assert refused.exit_code == 2
+    assert "it is of version 1, and only version 2 can be read; make it anew" in " ".join(
+        refused.stderr.split()
+    )
+    assert panel.effects == {}
+
+
+def test_a_service_without_vms_is_what_was_selected(run: Run, panels: Panels, answered: list[str]) -> None:
+    panel = panels(services_without_vms=1)
+    hosting = list(panel.services)[-1]
+    refused = run("fleet", "reboot", "--service", hosting)
+    assert (refused.exit_code, refused.stdout, answered) == (8, "", [])
+    assert "nothing is selected: no VMs: 1 service (" in refused.stderr
 
 
 def test_where_nothing_could_be_listed_nothing_is_asked(

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 from support.reports import HOSTILE, LOST, NOW, a_report, an_outcome, failed
 
-from aioseflow import AuthenticationError, Report, RequestTimeout, Status
+from aioseflow import (
+    AuthenticationError,
+    Report,
+    RequestTimeout,
+    SeFlowError,
+    Status,
+    Undiscovered,
+    WithoutVms,
+)
 from aioseflow.pages.contents import Contents, contents_of
 
 
@@ -90,8 +98,33 @@ def test_nearly_all_is_not_a_hundred_percent() -> None:
 
 def test_what_could_not_be_listed_is_said() -> None:
     page = contents(a_report(undiscovered=(LOST,)))
-    (lost,) = page.lost
+    (losses,) = page.losses
+    (lost,) = losses.named
+    assert losses.heading == "Not listed, so that their VMs are in none of the counts"
     assert (lost.what, lost.cause, lost.error) == ("Old (service 8 of main)", "timeout", "no answer")
+
+
+def test_what_is_listed_in_part_has_a_heading_of_its_own_and_many_are_counted() -> None:
+    error = SeFlowError("the panel listed only page 1 of 3")
+    partly = [
+        Undiscovered(account="main", service_id=str(number), cause="one_page", error=error)
+        for number in range(60)
+    ]
+    page = contents(a_report(an_outcome(1), undiscovered=(LOST, *partly)))
+    assert [(losses.heading.split(",")[0], len(losses.named), losses.left_out) for losses in page.losses] == [
+        ("Not listed", 1, 0),
+        ("Listed in part", 50, 10),
+    ]
+    assert page.losses[1].named[0].error == "the panel listed only page 1 of 3"
+    assert page.verdict == "All that were found are as asked, but not all could be listed"
+    assert page.tone == "bad"
+
+
+def test_services_without_vms_are_a_note_and_no_loss() -> None:
+    found = WithoutVms(account="main", service_id="77", service_name="<b>mail", why="empty_list")
+    page = contents(a_report(an_outcome(1, verified=True), without_vms=(found,)))
+    assert page.notes == ("No VMs: 1 service (<b>mail), in none of the counts.",)
+    assert (page.losses, page.tone) == ((), "good")
 
 
 def test_who_was_down_is_said() -> None:

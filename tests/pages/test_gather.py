@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from support.coherent import panel_and_client
 from support.reports import a_report, an_outcome
 
 from aioseflow import Bandwidth, NotFound, PowerState, RequestTimeout, SeFlow, Vm
@@ -61,6 +62,21 @@ async def test_two_thousand_services_are_not_asked_at_once() -> None:
     facts = await gather([stand], report)
     assert len(facts.bandwidth) == 2000
     assert 2 <= stand.most <= 32
+
+
+async def test_a_vm_that_is_on_another_page_of_the_list_is_not_gone() -> None:
+    async with panel_and_client() as (panel, seflow):
+        report = await seflow.fleet.reboot()
+        shown = list(panel.vms["9"].values())[:1]
+        panel.says["GET /service/9/vms"] = {"vms": shown, "meta": {"page": 1, "last_page": 3}}
+        del panel.vms["8"]["83"]
+        facts = await gather([seflow], report)
+    assert facts.power["main", "9"] == {
+        "91": PowerState.RUNNING,
+        "92": PowerState.UNKNOWN,
+        "93": PowerState.UNKNOWN,
+    }
+    assert facts.power["main", "8"] == {"81": PowerState.RUNNING, "82": PowerState.RUNNING}
 
 
 async def test_an_empty_report_asks_nothing() -> None:

@@ -158,6 +158,8 @@ def _remember(plan: Plan) -> None:
 
 def require_something(plan: Plan) -> None:
     """Raise `Refusal` for a plan that is about no VM."""
+    from ...fleet.report.page import no_vms
+
     if any(vm.why_not not in ("excluded", "protected") for vm in plan.vms):
         return
     if plan.undiscovered:
@@ -171,6 +173,8 @@ def require_something(plan: Plan) -> None:
             f"nothing is selected: what would be ({len(plan.vms)}) is excluded or protected",
             Ending.NOTHING_SELECTED,
         )
+    if plan.without_vms:
+        raise Refusal(f"nothing is selected: {no_vms(plan.without_vms)}", Ending.NOTHING_SELECTED)
     raise Refusal("nothing is selected: no such VM was found", Ending.NOTHING_SELECTED)
 
 
