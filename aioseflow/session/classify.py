@@ -12,10 +12,10 @@ from aiohttp.http_exceptions import BadStatusLine, ContentEncodingError, LineToo
 
 from ..errors import RequestTimeout, TransportError
 from ..policy import MAX_HEADERS
-from .connections import ConnectionDropped, StaleConnection
 from .envelope import PROXY_LOGIN_REFUSED
 from .exchange import Exchange
 from .retry import Failure, Fault
+from .witness import ConnectionDropped, StaleConnection
 
 NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, StaleConnection, TimeoutError, OSError)
 """Everything that aiohttp raises when an exchange fails."""

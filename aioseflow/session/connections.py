@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import select
 import ssl
-from collections.abc import Coroutine
-from contextvars import ContextVar
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ConnectionKey
-from aiohttp.connector import Connection
 from yarl import URL
 
 from ..config import Proxy
@@ -25,130 +18,7 @@ from ..policy import (
     MAX_HEADER_BYTES,
     MAX_HEADERS,
 )
-from .exchange import current_exchange
-
-_served: WeakSet[asyncio.BaseProtocol] = WeakSet()
-
-
-class WatchedHandler(ResponseHandler):
-    """A connection that is spent as soon as a byte comes while it is idle, whatever aiohttp makes of it.
-
-    aiohttp looks at whole messages only: half an answer would stand before that of the next request.
-    """
-
-    is_idle = False
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came."""
-        if self.is_idle:
-            self.force_close()
-        super().data_received(data)
-
-
-_used: ContextVar[ResponseHandler | None] = ContextVar("aioseflow_connection", default=None)
-
-
-class StaleConnection(Exception):
-    """Something came over a kept connection while nobody asked: nothing was written to it."""
-
-
-class ConnectionDropped(Exception):
-    """The connection broke after the request had been written (the cause is aiohttp's own exception)."""
-
-
-class WitnessedRequest(aiohttp.ClientRequest):
-    """A request that notes when there is a connection for it: from then on its bytes may have left."""
-
-    @property
-    def connection_key(self) -> ConnectionKey:
-        """What a connector is asked for, before anything can have left."""
-        exchange = current_exchange.get(None)
-        if HAS_WITNESS and exchange is not None:
-            exchange.connecting()
-        return super().connection_key
-
-    # No coroutine of its own, since it only looks on.
-    def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
-        """Write the request."""
-        exchange = current_exchange.get(None)
-        protocol = conn.protocol
-        if exchange is not None and protocol is not None:
-            if protocol in _served:
-                if has_arrived(protocol):
-                    # An answer to nothing would be taken for that of this request, and each later one for
-                    # that of the request before it.
-                    protocol.close()
-                    raise StaleConnection
-                exchange.leaving(self.loop.time(), reused=True)
-                if protocol.__class__ is WatchedHandler:
-                    protocol.is_idle = False
-            else:
-                _served.add(protocol)
-                tls = protocol.transport is not None and protocol.transport.get_extra_info("ssl_object")
-                exchange.leaving(self.loop.time(), reused=False, first_on_tls=bool(tls))
-            _used.set(protocol)
-        return super().send(conn)
-
-
-def has_arrived(protocol: ResponseHandler) -> bool:
-    """Whether anything came over an idle connection: bytes that aiohttp has read, bytes or an end that wait
-    in the socket, which the loop has not looked at since."""
-    transport = protocol.transport
-    if protocol.should_close or transport is None or transport.is_closing():
-        return True
-    socket = transport.get_extra_info("socket")
-    if socket is None:
-        return False
-    poll = select.poll()
-    poll.register(socket.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def is_read() -> None:
-    """The answer to this task's last request was read to its end: nothing more may come."""
-    protocol = _used.get()
-    if protocol.__class__ is WatchedHandler:
-        protocol.is_idle = True
-
-
-def never_reuse() -> None:
-    """Close the connection of the request that was answered last in this task."""
-    protocol = _used.get()
-    if protocol is not None:
-        protocol.force_close()
-        protocol.close()
-
-
-class GuardedResponse(aiohttp.ClientResponse):
-    """An answer whose absence aiohttp does not take for a reason to send GET, PUT and DELETE once more.
-
-    It is awaited inside aiohttp's loop of repeats, whose ``except`` knows its own classes only.
-    """
-
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        """Wait for the head of the answer."""
-        try:
-            return await super().start(connection)
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            raise ConnectionDropped from error
-
-
-async def no_replay(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """The same as `GuardedResponse`, as a client middleware."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise ConnectionDropped from error
-
-
-# Without this hook an attempt counts as sent from its beginning, which is never wrong, only less exact.
-HAS_WITNESS = "send" in vars(aiohttp.ClientRequest)
-# aiohttp's own place for it are middlewares, which take 26,000 of the 400,000 instructions of a call.
-MIDDLEWARES = () if "start" in vars(aiohttp.ClientResponse) else (no_replay,)
+from .witness import GuardedResponse, WatchedHandler, WitnessedRequest
 
 
 class Connections:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 
@@ -43,6 +44,7 @@ class Exchange:
     _left: bool = attrs.field(default=False, init=False, repr=False)
     _reused: bool = attrs.field(default=False, init=False, repr=False)
     _first_on_tls: bool = attrs.field(default=False, init=False, repr=False)
+    _connection: Any = attrs.field(default=None, init=False, repr=False)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -64,11 +66,6 @@ class Exchange:
         """Whether the last attempt went out on a connection that had served before."""
         return self._reused
 
-    @property
-    def first_on_tls(self) -> bool:
-        """Whether the last attempt was the first on a TLS connection, whose handshake may still fail."""
-        return self._first_on_tls
-
     def begin(self, now: float) -> None:
         """An attempt begins. It counts as sent until something shows that it was not."""
         self.attempts += 1
@@ -82,12 +79,33 @@ class Exchange:
             self.sent -= 1
             self._left = False
 
-    def leaving(self, now: float, *, reused: bool, first_on_tls: bool = False) -> None:
-        """There is a connection, and the request is about to be written to it."""
+    def leaving(
+        self, now: float, connection: Any = None, *, reused: bool, first_on_tls: bool = False
+    ) -> None:
+        """There is a connection (aiohttp's protocol), and the request is about to be written to it."""
         if not self._left:
             self.sent += 1
         self.sent_at = now
         self._left, self._reused, self._first_on_tls = True, reused, first_on_tls
+        self._connection = connection
+
+    @property
+    def first_on_tls(self) -> bool:
+        """Whether the last attempt was the first on a TLS connection, whose handshake may still fail."""
+        return self._first_on_tls
+
+    def is_read(self) -> None:
+        """The answer was read to its end: nothing more may come before the next request."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.is_idle = True
+
+    def drop_connection(self) -> None:
+        """Close the connection, so that nothing is sent over it again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.force_close()
+            connection.close()
 
     def not_sent(self) -> None:
         """This attempt did not leave this machine."""

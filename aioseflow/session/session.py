@@ -19,7 +19,6 @@ from ..policy import LONG_BODY_BYTES, STALE_CONNECTIONS_TRIED, RetryPolicy, Time
 from ..safety import Safety
 from .call import Call
 from .classify import NETWORK_ERRORS, classify
-from .connections import MIDDLEWARES, StaleConnection, is_read, never_reuse
 from .envelope import DROPPED_STATUSES, judge
 from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange
@@ -30,11 +29,11 @@ from .retry import TABLE, Failure, Fault, History, Rule, next_wait
 from .shared import Shared
 from .transport import read_body
 from .unknown import outcome_unknown
+from .witness import MIDDLEWARES, StaleConnection
 
 T = TypeVar("T")
 
 _WITH_BODY = frozenset({"POST", "PUT"})
-_REQUEST_TIMEOUT = 408
 _REFUSED = frozenset({Failure.BLOCKED, Failure.ANSWERED})
 _NOT_SENT = frozenset({Failure.NEVER_LEFT, Failure.CERTIFICATE, Failure.PROXY})
 _jitter = random.Random()  # noqa: S311 - not a secret
@@ -270,12 +269,11 @@ class Session:
         else:
             if response.status in DROPPED_STATUSES:
                 # Who says so closes it, or has lost count of what it was asked.
-                never_reuse()
-                if response.status == _REQUEST_TIMEOUT and exchange.reused_connection:
-                    # Servers say it to an idle connection before they close it.
+                exchange.drop_connection()
+                if exchange.reused_connection:
                     connections.dropped()
             else:
-                is_read()
+                exchange.is_read()
                 if exchange.reused_connection:
                     connections.answered()
             return body
@@ -283,6 +281,7 @@ class Session:
             shared.deadlines.end(watch)
         # Outside the handler: aiohttp's exceptions hold the request with its headers, and none may be
         # chained to an error that a user prints or pickles.
+        exchange.drop_connection()
         if fault.failure in _NOT_SENT:
             exchange.not_sent()
         elif exchange.reused_connection and not isinstance(fault.error, RequestTimeout):

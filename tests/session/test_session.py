@@ -32,7 +32,7 @@ from aioseflow import (
     Timeouts,
     TransportError,
 )
-from aioseflow.session.connections import no_replay
+from aioseflow.session.witness import no_replay
 
 OK = http('{"status": true}')
 SERVICES = http('{"services": []}')
