@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from aioseflow import ConfigurationError
 from aioseflow.fleet.where.expression import compile_expression
 from aioseflow.fleet.where.fields import fields
-from aioseflow.models import PowerState, Quota, Service, ServiceStatus, Vm, VmUsage
+from aioseflow.models import Model, PowerState, Quota, Service, ServiceStatus, Vm, VmUsage
 from aioseflow.secret import Secret
 
 SERVICE = Service(
@@ -265,6 +266,29 @@ def test_a_value_of_a_service_that_cannot_be_read_is_missing() -> None:
         assert expression.decide(service, BARE, "main") is None
         assert expression.rules_out(service, "main") is False
     assert compile_expression("service.label == null").decide(service, BARE, "main") is True
+
+
+@attrs.frozen
+class Inner(Model):
+    names: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Outer(Model):
+    names: tuple[str, ...] = ()
+    inner: Inner | None = None
+
+
+def test_a_list_within_a_part_that_cannot_be_read_is_missing_and_no_other_of_its_name() -> None:
+    own, within = fields(Outer)["names"], fields(Outer)["inner.names"]
+    odd_within = Outer(inner=Inner(unread=("names",)))
+    assert (own.read(odd_within), within.read(odd_within)) == ((), None)
+    odd = Outer(inner=Inner(("a",)), unread=("names",))
+    assert (own.read(odd), within.read(odd)) == (None, ("a",))
+    assert within.read(Outer(unread=("inner",))) is within.read(Outer()) is None
+    assert [within.is_unread(one) for one in (odd_within, odd, Outer(unread=("inner",)), Outer())] == [
+        *(True, False, True, False),
+    ]
 
 
 def test_about_what_cannot_be_read_nothing_can_be_named() -> None:
