@@ -31,6 +31,7 @@ def test_the_tree_is_the_documented_one() -> None:
         "AuthenticationError",
         "ConfigurationError",
         "DecodeError",
+        "GatewayError",
         "InvalidArgument",
         "JournalError",
         "NotFound",

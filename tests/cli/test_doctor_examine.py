@@ -325,7 +325,7 @@ async def test_a_panel_that_does_not_say_its_time_leaves_the_clock_unchecked(hea
         (http("{}", 404), "does not know it"),
         (http("<html>Maintenance</html>"), "a whole page"),
         (http("", 302, headers={"Location": "https://elsewhere.example/login"}), "elsewhere.example"),
-        (http("<html>Forbidden</html>", 403), "may not do it"),
+        (http("<html>Forbidden</html>", 403), "in front of the panel"),
     ],
 )
 async def test_an_answer_that_is_not_the_apis_ends_it(answer: bytes, words: str) -> None:

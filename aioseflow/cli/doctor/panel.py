@@ -16,6 +16,7 @@ from ...errors import (
     AddressNotAllowed,
     ApiError,
     AuthenticationError,
+    GatewayError,
     NotFound,
     PermissionDenied,
     SeFlowError,
@@ -254,7 +255,7 @@ class Panel:
         for service in sorted(services, key=lambda one: one.status != ServiceStatus.ACTIVE)[:_ASKED]:
             try:
                 listed = await self.seflow.service_methods(service.id)
-            except (ApiError, NotFound, PermissionDenied):
+            except (ApiError, GatewayError, NotFound, PermissionDenied):
                 break
             first = first or (service, listed)
             if has_vms(listed):
