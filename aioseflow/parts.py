@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .session.limit import AdaptiveLimit as AdaptiveLimit
     from .session.limit import FixedLimit as FixedLimit
     from .session.limit import Limit as Limit
-    from .session.session import Options as Options
+    from .session.options import Options as Options
     from .session.session import Session as Session
     from .session.shared import Shared as Shared
     from .session.stats import Stats as Stats
@@ -60,7 +60,8 @@ else:
             "session.exchange": "Exchange capture",
             "session.gate": "Lane",
             "session.limit": "AdaptiveLimit FixedLimit Limit",
-            "session.session": "Options Session",
+            "session.options": "Options",
+            "session.session": "Session",
             "session.shared": "Shared",
             "session.stats": "Stats",
         },

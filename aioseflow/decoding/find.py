@@ -24,6 +24,7 @@ from .php import identity as read_identity
 from .structure import Rows, Shape, shape_of
 
 T = TypeVar("T")
+Scrub = Callable[[str], str]
 
 # Objects that are read before others have their turn: 0.3 ms of VMs with ten fields, 1.1 ms of those that
 # another installation published.
@@ -40,7 +41,13 @@ _MAY_BE_NOTHING: Final = frozenset({Availability})
 
 
 def decode(
-    returns: type[T], payload: Any, *, key: tuple[str, ...] = (), call: str, identity: str | None = None
+    returns: type[T],
+    payload: Any,
+    *,
+    key: tuple[str, ...] = (),
+    call: str,
+    identity: str | None = None,
+    scrub: Scrub = str,
 ) -> T:
     """The answer of a call as its model, or as a list of them.
 
@@ -52,6 +59,7 @@ def decode(
             their own; a ticket's replies stand beside it).
         call: the coroutine's name, for the error.
         identity: the id that was asked for, where an answer may hold several or leave its own id out.
+        scrub: takes our own credentials out of the panel's texts that an error shows.
 
     An empty list is ``[]`` or ``{}``; null is none, as a list that could not be read must not pass for an
     empty one.
@@ -66,11 +74,17 @@ def decode(
     else:
         return answer
     # Outside the handler, so that what was found is not chained to the error.
-    raise _error(mismatch, payload, call)
+    raise _error(mismatch, payload, call, scrub)
 
 
 async def decode_slowly(
-    returns: type[T], payload: Any, *, key: tuple[str, ...] = (), call: str, identity: str | None = None
+    returns: type[T],
+    payload: Any,
+    *,
+    key: tuple[str, ...] = (),
+    call: str,
+    identity: str | None = None,
+    scrub: Scrub = str,
 ) -> T:
     """The same as `decode`, giving way to the event loop between slices of a long list.
 
@@ -80,7 +94,7 @@ async def decode_slowly(
     Raises:
         DecodeError: as `decode` does.
     """
-    reading = _Reading(_promise(returns), payload, key, identity, call)
+    reading = _Reading(_promise(returns), payload, key, identity, call, scrub)
     del payload
     for _ in iter(reading.go_on, False):
         await asyncio.sleep(0)
@@ -90,13 +104,19 @@ async def decode_slowly(
 class _Reading:
     """A decoding on its way; its ``repr`` shows nothing, since answers carry passwords."""
 
-    __slots__ = ("_call", "_identity", "_key", "_payload", "_promise", "_rows", "result")
+    __slots__ = ("_call", "_identity", "_key", "_payload", "_promise", "_rows", "_scrub", "result")
 
     def __init__(
-        self, promise: _Promise, payload: Any, key: tuple[str, ...], identity: str | None, call: str
+        self,
+        promise: _Promise,
+        payload: Any,
+        key: tuple[str, ...],
+        identity: str | None,
+        call: str,
+        scrub: Scrub,
     ) -> None:
         self._promise, self._payload, self._key = promise, payload, key
-        self._identity, self._call = identity, call
+        self._identity, self._call, self._scrub = identity, call, scrub
         self._rows: Rows | None = None
         self.result: Any = None
 
@@ -109,7 +129,7 @@ class _Reading:
             return self._read_slice()
         except Mismatch as caught:
             mismatch = caught
-        raise _error(mismatch, self._payload, self._call)
+        raise _error(mismatch, self._payload, self._call, self._scrub)
 
     def _read_slice(self) -> bool:
         promise = self._promise
@@ -133,11 +153,11 @@ class _Reading:
         return len(self.result) - before == _SLICE
 
 
-def _error(mismatch: Mismatch, payload: Any, call: str) -> DecodeError:
-    path = mismatch.json_path()
+def _error(mismatch: Mismatch, payload: Any, call: str, scrub: Scrub) -> DecodeError:
+    path = scrub(mismatch.json_path())
     return DecodeError(
         f"{call}: the panel's answer cannot be read at {path}: expected {mismatch.expected}, found "
-        f"{mismatch.description()}; the error's payload is the answer without its secrets",
+        f"{mismatch.description(scrub)}; the error's payload is the answer without its secrets",
         path=path,
         payload=redact(payload),
         call=call,

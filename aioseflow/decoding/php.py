@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 import re
+from collections.abc import Callable
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -66,10 +67,10 @@ class Mismatch(Exception):
         """The way as ``$.invoices[0].total``."""
         return "$" + "".join(map(_step, self.path))
 
-    def description(self) -> str:
-        """What was found, in a few words, without a secret."""
+    def description(self, scrub: Callable[[str], str] = str) -> str:
+        """What was found, in a few words, without a secret; ``scrub`` goes over what the panel sent."""
         hidden = any(is_secret_key(step) for step in self.path if isinstance(step, str))
-        return _describe(self.found, hidden=hidden)
+        return _describe(self.found, scrub, hidden=hidden)
 
 
 class Told(Mismatch):
@@ -355,7 +356,7 @@ def _step(step: str | int) -> str:
     return f"[{json.dumps(step[:_SHOWN] + '…' * (len(step) > _SHOWN))}]"
 
 
-def _describe(value: object, *, hidden: bool) -> str:
+def _describe(value: object, scrub: Callable[[str], str], *, hidden: bool) -> str:
     if value is MISSING:
         return "nothing"
     if value is None:
@@ -369,5 +370,5 @@ def _describe(value: object, *, hidden: bool) -> str:
     kind = "text" if isinstance(value, str) else "a number"
     if hidden or not (isinstance(value, str) or _is_number(value)):
         return kind
-    shown = repr(value[: _SHOWN + 1] if isinstance(value, str) else value)
+    shown = scrub(repr(value[: _SHOWN + 1] if isinstance(value, str) else value))
     return shown if len(shown) <= _SHOWN + 2 else shown[:_SHOWN] + "…"

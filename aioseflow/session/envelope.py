@@ -34,7 +34,7 @@ from .answer import Unparsed, is_blank, is_page, parse, text_of
 from .call import Call
 from .excerpt import CONTROLS, excerpt
 from .retry import Failure, Fault
-from .words import Scrub, Words, number, plain, read_words, throttle_within
+from .words import Scrub, Words, number, read_words, throttle_within
 
 _ADDRESS_CODE: Final = "ipnotallowed"
 _LOGIN_CODE: Final = "wronglogin"
@@ -72,10 +72,6 @@ class _Answer:
             **more,
         }
 
-    @property
-    def plain_codes(self) -> list[str]:
-        return [plain(code) for code in self.words.codes]
-
 
 def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes, scrub: Scrub = str) -> Any:
     """The parsed answer; raises `Fault` with the row of the retry table and the error to show.
@@ -94,7 +90,7 @@ def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes,
             return payload
     words = read_words(payload, change=call.changes, keyed=call.is_keyed, makes=call.makes, scrub=scrub)
     answer = _Answer(call, status, headers, body, payload, words, scrub)
-    codes = answer.plain_codes
+    codes = words.kinds
     if (
         status == 429
         or words.throttled
@@ -171,9 +167,9 @@ def _refused(answer: _Answer, unparsed: Unparsed | None) -> Fault:
     failure = Failure.ANSWERED
     if 300 <= status < 400:
         # Without the query and the login, which may carry a token or a password.
-        where = re.split(r"[?#]", answer.headers.get("location", "nowhere"), maxsplit=1)[0]
+        where = re.split(r"[?#]", answer.headers.get("location", ""), maxsplit=1)[0]
         failure = Failure.BLOCKED
-        where = answer.scrub(_USER_INFO.sub("//", where)[:200].translate(CONTROLS))
+        where = answer.scrub(_USER_INFO.sub("//", where)[:200].translate(CONTROLS)) or "nowhere"
         error = ApiError(
             f"the panel redirected to {where} (HTTP {status}), which is never followed; check the base URL",
             **details,
@@ -188,7 +184,7 @@ def _refused(answer: _Answer, unparsed: Unparsed | None) -> Fault:
         )
     elif status == 404:
         error = NotFound(f"the panel does not know it ({said}); check the ids and the base URL", **details)
-    elif status == 403 or answer.plain_codes == [_PERMISSION_CODE]:
+    elif status == 403 or answer.words.kinds == (_PERMISSION_CODE,):
         error = PermissionDenied(f"this account may not do it ({said})", **details)
     else:
         error = ApiError(f"the panel refused: {said}", **details)

@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Generic, TypeVar, cast
 
-import aiohttp
 import attrs
 from tenacity import AsyncRetrying, RetryCallState
 
 from ..decoding import decode, decode_slowly
 from ..errors import DecodeError, RequestTimeout, SeFlowError
-from ..policy import LONG_BODY_BYTES, STALE_CONNECTIONS_TRIED, RetryPolicy, Timeouts
+from ..policy import LONG_BODY_BYTES, STALE_CONNECTIONS_TRIED
 from ..safety import Safety
 from .call import Call
 from .classify import NETWORK_ERRORS, classify
@@ -23,6 +22,7 @@ from .envelope import DROPPED_STATUSES, judge
 from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange
 from .gate import Lane, Ticket
+from .options import Manner, Options
 from .paging import pages_of
 from .prepare import Prepared, prepare
 from .retry import TABLE, Failure, Fault, History, Rule, next_wait
@@ -39,19 +39,6 @@ _NOT_SENT = frozenset({Failure.NEVER_LEFT, Failure.CERTIFICATE, Failure.PROXY})
 _jitter = random.Random()  # noqa: S311 - not a secret
 
 
-@attrs.frozen
-class Options:
-    """What a view of an account may have of its own.
-
-    ``deadline`` bounds one call with everything in it, in seconds; ``lane`` is for reads at the gate.
-    """
-
-    retry: RetryPolicy | None
-    timeouts: Timeouts
-    deadline: float | None = None
-    lane: Lane = Lane.READ
-
-
 @attrs.define(eq=False)
 class _Trip(Generic[T]):
     """One call on its way: what stays the same over all its attempts."""
@@ -61,25 +48,9 @@ class _Trip(Generic[T]):
     identity: str | None
     exchange: Exchange
     lane: Lane
-    manner: _Manner
+    manner: Manner
     until: float = math.inf
     is_long: bool = False
-
-
-@attrs.frozen
-class _Manner:
-    """How long the exchanges of one kind of call may take, in seconds."""
-
-    answer: float
-    exchange: float
-    timeout: aiohttp.ClientTimeout
-
-    @classmethod
-    def of(cls, timeouts: Timeouts, *, changes: bool) -> _Manner:
-        # What the connection takes is aiohttp's affair, which costs nothing where one is kept; the rest is
-        # `Deadlines`'. Its `total=` could not be told from a request that never left.
-        timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
-        return cls(timeouts.for_answer(changes=changes), timeouts.for_exchange(changes=changes), timeout)
 
 
 class Session:
@@ -90,8 +61,8 @@ class Session:
     def __init__(self, shared: Shared, options: Options) -> None:
         self.shared = shared
         self._options = options
-        self._read = _Manner.of(options.timeouts, changes=False)
-        self._change = _Manner.of(options.timeouts, changes=True)
+        self._read = Manner.of(options.timeouts, changes=False)
+        self._change = Manner.of(options.timeouts, changes=True)
 
     def __repr__(self) -> str:
         return f"<Session {self.shared!r}>"
@@ -159,11 +130,14 @@ class Session:
             raise fault
         if call.markup:
             return cast("T", payload)
+        scrub = trip.exchange.scrub
         try:
             if not trip.is_long:
-                return decode(call.returns, payload, key=call.key, call=call.name, identity=trip.identity)
+                return decode(
+                    call.returns, payload, key=call.key, call=call.name, identity=trip.identity, scrub=scrub
+                )
             slowly = decode_slowly(
-                call.returns, payload, key=call.key, call=call.name, identity=trip.identity
+                call.returns, payload, key=call.key, call=call.name, identity=trip.identity, scrub=scrub
             )
             # A cancellation may show the locals of this frame.
             payload = None
@@ -171,7 +145,6 @@ class Session:
         except DecodeError as error:
             # Its frames hold the payload, in which there are passwords.
             failed = error.with_traceback(None)
-            failed.message, failed.path = map(trip.exchange.scrub, (failed.message, failed.path))
         del payload
         failed.__context__ = None
         raise Fault(Failure.UNREADABLE, failed)

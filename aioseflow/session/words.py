@@ -67,7 +67,8 @@ class Words:
     """What an answer says.
 
     Attributes:
-        codes: the panel's error codes, bounded; what they say may be read by their `plain` forms.
+        codes: the panel's error codes, bounded, without our credentials.
+        kinds: the same in their `plain` forms, as they came: what they mean must not depend on a password.
         wait: seconds that it asks to wait, None where it names none.
         throttled: whether it refuses for now.
         refuses: whether it says no, in an error or in a word.
@@ -77,6 +78,7 @@ class Words:
     """
 
     codes: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = attrs.field(default=(), repr=False)
     wait: float | None = None
     throttled: bool = False
     refuses: bool = False
@@ -137,6 +139,7 @@ def read_words(
         accepts = accepts or any(_has_any(payload.get(key)) for key in makes)
     return Words(
         codes=tuple(scrub(code) for code in codes),
+        kinds=tuple(map(plain, codes)),
         wait=max(waits, default=None),
         throttled=throttled,
         refuses=refuses,

@@ -43,7 +43,7 @@ SECRETS: Final = {
     "proxy's Basic value": tail("proxy-user", PROXY_PASSWORD),
 }
 VM: Final = {"id": "4", "label": "a", "password": VM_PASSWORD, "rootpassword": ROOT_PASSWORD}
-WRONG_VM: Final = json.dumps({"vms": {"4": {**VM, "memory": "lots"}}})
+WRONG_VM: Final = json.dumps({"vms": {"4": {**VM, "id": ["4"]}}})
 ECHO: Final = f"Authorization: Basic {basic(USERNAME, PASSWORD)} {PASSWORD} {json.dumps(PASSWORD)}"
 
 FAILURES: Final[dict[str, Answer]] = {
@@ -62,7 +62,21 @@ FAILURES: Final[dict[str, Answer]] = {
     "not JSON": http(f"]] {ECHO}"),
     "broken VM": http(WRONG_VM[:-3]),
     "wrong shape": http(WRONG_VM),
-    "wrong shape with an echo": http(json.dumps({"vms": {PASSWORD: {**VM, "note": ECHO}}, "sent": ECHO})),
+    "wrong shape with an echo": http(json.dumps({"vms": {PASSWORD: {**VM, "id": [ECHO]}}, "sent": ECHO})),
+    "wrong id": http(json.dumps({"vms": [{**VM, "id": {ECHO: ECHO}}]})),
+    "a no in words": http(json.dumps({"success": False, "message": ECHO, "code": ECHO, "vms": [VM]})),
+    "errors": http(json.dumps({"errors": [{"code": ECHO, "message": ECHO}], "message": ECHO})),
+    "neither yes nor no": http(json.dumps({"message": ECHO, "vm": VM})),
+    "a code alone": http(json.dumps({"code": ECHO, "note": ECHO})),
+    "403 of a firewall": http(f"<html>{ECHO}</html>", 403),
+    "404 in text": http(ECHO, 404),
+    "408": http(ECHO, 408),
+    "421": http(ECHO, 421),
+    "407 in the clear": http(ECHO, 407),
+    "throttle in text": http(f"wait_x_between_action {ECHO}", 401),
+    "unknown compression": http("oops", headers={"Content-Encoding": basic(USERNAME, PASSWORD)}),
+    "long header": http("{}", headers={"X-Long": (basic(USERNAME, PASSWORD) + " ") * 4000}),
+    "odd lengths": http("{}", headers={"Content-Length": basic(USERNAME, PASSWORD)}),
     "wrong type": http(json.dumps([VM, ECHO])),
     "wrong value": http(json.dumps(f"{ECHO}")),
     "not done": http(json.dumps({"status": False, "vm": VM, "sent": ECHO})),
