@@ -15,7 +15,7 @@ from math import inf
 
 import attrs
 
-from ..errors import ApiError, PermissionDenied
+from ..errors import ApiError, GatewayError, PermissionDenied
 from .availability import Availability
 from .lanes import Lane, Line, in_order
 from .ledger import Ledger, Standing
@@ -24,6 +24,7 @@ from .rollout import Rollout
 
 _BAD = frozenset({Status.FAILED, Status.UNKNOWN})
 _AT_ONCE = 200
+_REFUSALS = (ApiError, GatewayError, PermissionDenied)  # each VM of a service may fail for the same one
 
 
 @attrs.define(eq=False)
@@ -342,7 +343,7 @@ class Schedule:
         if bad:
             self.failures += 1
         if (most := self.rollout.same_cause) is not None:
-            self._judge_service(standing, outcome, most, bad=bad)
+            self._judge_service(standing, outcome, most)
         if standing.batch is not None and standing.batch == self.batch:
             self._batch_left -= 1
             self.batch_failures += bad
@@ -361,11 +362,11 @@ class Schedule:
         if too_many:
             self.stop("max_failures")
 
-    def _judge_service(self, standing: Standing, outcome: Outcome, most: int, *, bad: bool) -> None:
+    def _judge_service(self, standing: Standing, outcome: Outcome, most: int) -> None:
         if outcome.status is Status.NOT_ATTEMPTED:
             return
         lane = self._lines[standing.key[0]].lane_of(standing)
-        refused = bad and isinstance(outcome.error, ApiError | PermissionDenied)
+        refused = outcome.status is Status.FAILED and isinstance(outcome.error, _REFUSALS)
         if not refused or outcome.cause != lane.cause:
             lane.cause, lane.same = outcome.cause if refused else None, 0
         if refused:

@@ -153,6 +153,7 @@ async def test_the_failures_of_all_batches_together_have_a_limit_too() -> None:
         (refused("quota_exceeded", service=FIRST), "quota_exceeded"),
         (refused("vm_locked", service=FIRST), "vm_locked"),
         (Fault("status", path=STOP, service=FIRST, status=403), "permission_denied"),
+        (Fault("html", path=STOP, service=FIRST, status=403), "gateway_error"),
     ],
 )
 @pytest.mark.parametrize("batches", [None, [4], ["50%"]])
