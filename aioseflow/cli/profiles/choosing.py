@@ -84,7 +84,7 @@ def _usual(profiles: Mapping[str, Profile]) -> Profile:
 def _check_panel(profile: Profile) -> None:
     """Half an account in the environment: acting on another panel than it names would be a surprise."""
     url = os.environ.get("SEFLOW_BASE_URL")
-    if url and url.rstrip("/") != profile.base_url.rstrip("/"):
+    if url and url.strip().rstrip("/") != profile.base_url.rstrip("/"):
         raise Refusal(
             f"SEFLOW_BASE_URL is {shown(url, 200)}, and profile {profile.name} is at "
             f"{shown(profile.base_url, 200)}; unset it, or say --profile {profile.name}"
