@@ -21,6 +21,7 @@ _IS_AVAILABLE = Call(
     "POST",
     "/domainorder/status",
     name="domains.is_available",
+    key="details",
     returns=Availability,
     safety=READ,
     may_be_empty=True,

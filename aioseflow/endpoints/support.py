@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..session.session import Session
 
 _TICKETS = Call("GET", "/tickets", name="support.tickets", key="tickets", returns=list[Ticket], safety=READ)
-_TICKET = Call("GET", "/tickets/{number}", name="support.ticket", returns=Ticket, safety=READ)
+_TICKET = Call(
+    "GET", "/tickets/{number}", name="support.ticket", key=("ticket", "tickets"), returns=Ticket, safety=READ
+)
 
 
 @attrs.frozen(repr=False)

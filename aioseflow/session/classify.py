@@ -16,6 +16,7 @@ from .envelope import PROXY_LOGIN_REFUSED
 from .exchange import Exchange
 from .retry import Failure, Fault
 from .witness import ConnectionDropped, StaleConnection
+from .words import Scrub
 
 NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, StaleConnection, TimeoutError, OSError)
 """Everything that aiohttp raises when an exchange fails."""
@@ -41,7 +42,7 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
             return Fault(
                 Failure.CERTIFICATE,
                 TransportError(
-                    f"the server's certificate was refused: {exchange.scrub(certificate_reason(cause))}; "
+                    f"the server's certificate was refused: {certificate_reason(cause, exchange.scrub)}; "
                     f"nothing was sent. A private authority is trusted by ca_file= or SSL_CERT_FILE"
                 ),
             )
@@ -50,7 +51,7 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
         case aiohttp.ClientConnectorError():
             if isinstance(cause.os_error, ConnectionResetError) and cause.os_error.errno is None:
                 return _never_left(_HANDSHAKE_BROKEN)
-            reason = exchange.scrub(_reason(cause))
+            reason = _reason(cause, exchange.scrub)
             return _never_left(f"no connection ({reason}); check the base URL and that the panel is up")
         case aiohttp.ClientHttpProxyError():
             return _proxy(cause.status)
@@ -58,7 +59,7 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
             if isinstance(cause, aiohttp.ConnectionTimeoutError) or not exchange.may_have_left:
                 return Fault(Failure.NEVER_LEFT, RequestTimeout("no connection in time; nothing was sent"))
             return Fault(Failure.LOST, RequestTimeout("no complete answer in time"))
-    reason = exchange.scrub(_reason(cause))
+    reason = _reason(cause, exchange.scrub)
     if not exchange.may_have_left:
         return _never_left(f"no connection ({reason}); nothing was sent")
     match cause:
@@ -175,16 +176,19 @@ def _hint(exchange: Exchange) -> str:
     return "; it was the first on its TLS connection: a panel that demands a client certificate does so"
 
 
-def certificate_reason(error: BaseException) -> str:
+def certificate_reason(error: BaseException, scrub: Scrub = str) -> str:
     """Why a certificate was refused, in words."""
     inner = getattr(error, "certificate_error", error)
     code = getattr(inner, "verify_code", None)
-    return _CERTIFICATE_REASONS.get(code or 0) or getattr(inner, "verify_message", None) or _reason(error)
+    said = _CERTIFICATE_REASONS.get(code or 0) or getattr(inner, "verify_message", None)
+    return said or _reason(error, scrub)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, scrub: Scrub) -> str:
     inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
-    return (getattr(inner, "strerror", None) or str(inner) or type(inner).__name__)[:200]
+    # What this machine says of its own; aiohttp's messages quote what came over the wire.
+    own = getattr(inner, "strerror", None)
+    return (own or scrub(str(inner)) or type(inner).__name__)[:200]
 
 
 def _never_left(message: str) -> Fault:

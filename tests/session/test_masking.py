@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from contextlib import closing
 from typing import Final
 
 import pytest
@@ -53,6 +55,17 @@ async def test_our_own_sentences_are_the_same_whatever_the_password_is(answer: s
     right = await said(ANSWERS[answer], "N0-word!of-ours")
     for word in WORDS:
         assert await said(ANSWERS[answer], word) == right
+
+
+async def test_what_this_machine_says_is_not_masked() -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/api"
+        for word in ("c", "onnect", "failed", "127"):
+            async with SeFlow(USERNAME, word, base_url=url, retry=None) as seflow:
+                with pytest.raises(SeFlowError) as caught:
+                    await seflow.vms.list(9)
+            assert "***" not in str(caught.value)
 
 
 async def test_what_the_panel_says_is_masked_within_our_sentence() -> None:
