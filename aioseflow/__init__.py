@@ -136,8 +136,8 @@ else:
                 "ALL Action CauseGroup Comparison Destroy Downtime Finding Fleet Flow HealthCheck Journal "
                 "JournalError Moment Outcome Plan PlanDiff PlannedLoss PlannedVm Progress Reboot "
                 "RebuildNetwork Report Resize ResizeDisk Rollout Run RunHeader RunInfo RunIsActive "
-                "RunNotFound RunRefused ServiceProgress ServiceSummary SetRdns Skip StalePlan Start Status Stop "
-                "Undiscovered Usage UsageGraphs Where WithoutVms http_check tcp_check"
+                "RunNotFound RunRefused ServiceProgress ServiceSummary SetRdns Skip StalePlan Start Status "
+                "Stop Undiscovered Usage UsageGraphs Where WithoutVms http_check tcp_check"
             ),
             "identifiers": "Id",
             "models": (
