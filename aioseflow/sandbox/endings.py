@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from http.client import responses
 from struct import pack
 from typing import NoReturn
 
+import attrs
+import orjson
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
@@ -21,6 +25,10 @@ LOGIN = (
     b"<!DOCTYPE html>\n<html><head><title>Client area</title></head>\n"
     b'<body><form action="/login" method="post"><input name="username">'
     b'<input name="password" type="password"></form></body></html>\n'
+)
+_NOTICE = (
+    b"<br />\n<b>Warning</b>:  Unknown: write failed: No space left on device (28) in <b>Unknown</b> "
+    b"on line <b>0</b><br />\n"
 )
 _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x16 this is not HTTP\r\n\r\n"
 _DRIP_PIECES = 10
@@ -57,8 +65,7 @@ class Drip(web.StreamResponse):
     """An answer whose body arrives piece by piece."""
 
     def __init__(self, whole: Reply, seconds: float) -> None:
-        super().__init__(status=whole.status, headers=dict(whole.headers))
-        self.content_type, _, _ = whole.content_type.partition(";")
+        super().__init__(status=whole.status, headers=_headers(whole))
         self.content_length = len(whole.body)
         self._whole = whole.body
         self._seconds = seconds
@@ -73,10 +80,22 @@ class Drip(web.StreamResponse):
         await super().write_eof(data)
 
 
-class Dropped(web.Response):
-    """A whole answer that promises to keep the connection, which is then closed."""
+class Followed(web.Response):
+    """A whole answer that promises to keep the connection, and what comes over it then unasked.
 
-    _transport: asyncio.Transport | None = None
+    `more` is sent after `seconds` if the connection `is_idle` and still there; then it is closed, if it
+    `closes`.
+    """
+
+    def __init__(
+        self, whole: Reply, more: bytes, seconds: float, is_idle: Callable[[], bool], *, closes: bool
+    ) -> None:
+        super().__init__(body=whole.body, status=whole.status, headers=_headers(whole))
+        self._transport: asyncio.Transport | None = None
+        self._more = more
+        self._seconds = seconds
+        self._is_idle = is_idle
+        self._closes = closes
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Begin the answer."""
@@ -84,22 +103,31 @@ class Dropped(web.Response):
         return await super().prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Write the answer, then close."""
+        """Write the answer, then the rest at its time."""
         await super().write_eof(data)
-        if self._transport is not None:
+        if self._seconds:
+            asyncio.get_running_loop().call_later(self._seconds, self._go_on)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._transport is None or self._transport.is_closing() or not self._is_idle():
+            return
+        self._transport.write(self._more)
+        if self._closes:
             self._transport.close()
 
 
 def written(plain: Reply) -> web.Response:
     """An answer as it should be."""
-    return _response(web.Response, plain)
+    return web.Response(body=plain.body, status=plain.status, headers=_headers(plain))
 
 
 def replaced(fault: Fault, seconds: float | None) -> Reply | None:
     """What a fault answers instead of the right answer; None if nothing, or the right one spoiled."""
     match fault.kind:
         case "html":
-            return _page(fault.status, fault.body or MAINTENANCE)
+            return _page(fault.status, fault.body or _usual_page(fault.status))
         case "status":
             headers = () if fault.retry_after is None else (("Retry-After", _plain(fault.retry_after)),)
             if fault.body is not None:
@@ -115,14 +143,21 @@ def replaced(fault: Fault, seconds: float | None) -> Reply | None:
             return reply(None, fault.status)
         case "error":
             return error(fault.status, *fault.codes)
+        case "answer":
+            return Reply(fault.status, orjson.dumps(fault.payload))
         case "redirect":
             return Reply(fault.status, b"", "text/html", (("Location", fault.location),))
         case _:
             return None
 
 
-def spoiled(fault: Fault, seconds: float | None, right: Reply) -> tuple[web.StreamResponse, int | None]:
-    """What a fault makes of the right answer on the wire, and the status line that is seen, if one is."""
+def spoiled(
+    fault: Fault, seconds: float | None, right: Reply, is_idle: Callable[[], bool]
+) -> tuple[web.StreamResponse, int | None]:
+    """What a fault makes of the right answer on the wire, and the status line that is seen, if one is.
+
+    `is_idle` tells later whether no other request has come over the connection.
+    """
     match fault.kind:
         case "truncate":
             data = (
@@ -141,11 +176,31 @@ def spoiled(fault: Fault, seconds: float | None, right: Reply) -> tuple[web.Stre
             response.force_close()
             return response, right.status
         case "drop":
-            return _response(Dropped, right), right.status
+            return Followed(right, b"", 0.0, is_idle, closes=True), right.status
+        case "unasked":
+            more = _unasked(fault)
+            return Followed(right, more, seconds or 0.0, is_idle, closes=fault.announced), right.status
         case "garbage":
             return Severed(fault.body or _GARBAGE), None
         case _:
             return Severed(reset=fault.kind == "reset"), None
+
+
+def formed(fault: Fault, plain: Reply) -> Reply:
+    """An answer in the form that a fault gives it; what it says stays."""
+    mime = plain.content_type.partition(";")[0]
+    match fault.kind:
+        case "noise":
+            # PHP prints a warning before it could say that JSON is meant.
+            content_type = plain.content_type.replace("application/json", "text/html")
+            return attrs.evolve(plain, body=plain.body + (fault.body or _NOTICE), content_type=content_type)
+        case "charset":
+            body = plain.body.decode("utf-8", "replace").encode("iso-8859-1", "replace")
+            content_type = f"{mime}; charset=ISO-8859-1" if fault.announced else mime
+            return attrs.evolve(plain, body=body, content_type=content_type)
+        case _:
+            header = ("Content-Security-Policy", "x" * (fault.size or 0))
+            return attrs.evolve(plain, headers=(*plain.headers, header))
 
 
 def login_page() -> Reply:
@@ -158,14 +213,30 @@ def lost_page() -> Reply:
     return _page(404, b"<html><h1>Not Found</h1></html>")
 
 
-def _response(shape: type[web.Response], plain: Reply) -> web.Response:
-    response = shape(body=plain.body, status=plain.status, headers=plain.headers)
-    response.headers["Content-Type"] = plain.content_type
-    return response
+def _headers(plain: Reply) -> tuple[tuple[str, str], ...]:
+    return (*plain.headers, ("Content-Type", plain.content_type))
 
 
 def _page(status: int, page: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
     return Reply(status, page, "text/html; charset=utf-8", headers)
+
+
+def _usual_page(status: int) -> bytes:
+    if not 400 <= status < 500:
+        return MAINTENANCE
+    title = f"{status} {responses.get(status, '')}"
+    return (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
+        "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    ).encode()
+
+
+def _unasked(fault: Fault) -> bytes:
+    if fault.body is not None:
+        return fault.body
+    more = Reply(fault.status, orjson.dumps(fault.payload) if fault.status < 400 else b"")
+    connection = "\r\nConnection: close" if fault.announced else ""
+    return _head(more, f"Content-Length: {len(more.body)}{connection}") + more.body
 
 
 def _plain(value: float | str) -> str:
@@ -173,4 +244,6 @@ def _plain(value: float | str) -> str:
 
 
 def _head(plain: Reply, framing: str) -> bytes:
-    return f"HTTP/1.1 {plain.status} OK\r\nContent-Type: {plain.content_type}\r\n{framing}\r\n\r\n".encode()
+    lines = (f"{name}: {value}" for name, value in _headers(plain))
+    status = f"HTTP/1.1 {plain.status} {responses.get(plain.status, '')}"
+    return "\r\n".join((status, *lines, framing, "", "")).encode()

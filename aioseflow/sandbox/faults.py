@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote
 
 import attrs
+import orjson
 
 from .chance import Duration, Seed, draw, is_fixed, seconds
+from .wire import Json
 
 Kind: TypeAlias = Literal[
     "latency", "reset", "close", "hang", "truncate", "broken_chunk", "html", "status", "throttle",
     "wronglogin", "ipnotallowed", "drop", "drip", "garbage", "empty", "error", "redirect", "stale",
+    "answer", "unasked", "odd", "pages", "noise", "charset", "header",
 ]  # fmt: skip
 When: TypeAlias = Literal["before", "after"]
 
@@ -38,13 +41,49 @@ _WHEN: dict[str, tuple[When, ...]] = {
     "error": _EITHER,
     "redirect": _EITHER,
     "stale": ("before",),
+    "answer": _EITHER,
+    "unasked": ("after",),
+    "odd": ("after",),
+    "pages": ("after",),
+    "noise": ("after",),
+    "charset": ("after",),
+    "header": ("after",),
 }
-_DEFAULT_SECONDS: dict[str, Duration] = {"latency": 0.1, "throttle": 24, "drip": 0.2, "stale": 1.0}
+_OF_ROWS = frozenset({"odd", "pages"})
+_OF_FORM = frozenset({"noise", "charset", "header"})
+_NO_ANSWER = frozenset({"reset", "close", "hang", "garbage"})
+_LATER = _OF_ROWS | _OF_FORM | {"stale"}
+_DEFAULT_SECONDS: dict[str, Duration] = {
+    "latency": 0.1,
+    "throttle": 24,
+    "drip": 0.2,
+    "stale": 1.0,
+    "unasked": 0.0,
+}
 _DEFAULT_STATUS = {"html": 200, "status": 503, "redirect": 302, "error": 200}
+_DEFAULT_SIZE = {"pages": 1, "header": 9000}
+_DEFAULT_PATH: dict[str, str | re.Pattern[str]] = {
+    "odd": re.compile(r"\A/service/[^/]+/vms(?:/[^/]+)?\Z"),
+    "pages": "/service/@id/vms",
+}
+_TAKEN_BY = {"payload": ("answer", "unasked"), "fields": ("odd",), "size": ("pages", "header")}
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _is_taken(fault: Fault, field: attrs.Attribute[Any], value: object) -> None:
+    kinds = _TAKEN_BY[field.name]
+    if value is not None and fault.kind not in kinds:
+        raise ValueError(f"a fault of kind {fault.kind!r} has no {field.name}, only {' or '.join(kinds)}")
+
+
+def _is_json(_fault: Fault, field: attrs.Attribute[Any], value: object) -> None:
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError(f"{field.name} cannot be written as JSON: {error}") from None
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -54,21 +93,37 @@ class Fault:
     What it does, by `kind` (those marked * happen `when="before"` the request takes effect, the default, or
     "after"):
 
-    - `latency`: wait `seconds` first; several add up, and go together with any other fault.
+    - `latency`: wait `seconds` first; several add up.
     - `reset`*: the connection is reset (RST). `close`*: it is closed (FIN) without an answer.
     - `hang`*: no answer, for `seconds` if given and then a close, else until the client goes.
     - `truncate`: half a body under a longer Content-Length, then a close. `broken_chunk`: a chunk that breaks
       off.
-    - `html`*: a maintenance page with `status` 200 or another. `status`*: any `status`, with `retry_after`
-      or without.
+    - `html`*: a page of a machine in front: of maintenance with `status` 200 or 5xx, nginx's own with 403,
+      404 or another 4xx, or `body`. `status`*: any `status`, with `retry_after` or without.
     - `throttle`: 401 `wait_x_between_action` with whole `seconds`. `wronglogin`, `ipnotallowed`: 401.
     - `drop`: a right answer, then the keep-alive connection is closed; `announced` by `Connection: close`
       or not.
     - `drip`: a right answer whose body takes `seconds` to arrive. `garbage`*: bytes that are not HTTP.
     - `empty`*: 200 and zero bytes. `error`*: an `{"error": codes}` with `status` 200 or another.
+    - `answer`*: `payload`, which is any JSON, with `status` 200 or another. By default it is a "no" in other
+      words, `{"success": false, "message": "VM is locked"}`; a mere `{"message": "..."}` says neither.
+    - `unasked`: a right answer, and `seconds` later (0: right behind it) one too many on the same connection:
+      `payload` with `status` 200, nothing with one from 400 on (408), or the bytes of `body`. The connection
+      stays open, or with `announced` that answer says `Connection: close` and it is closed. A request that
+      comes over it within the `seconds` prevents it.
     - `redirect`*: `status` 302 or 307 to `location`, where a login page answers 200.
     - `stale`: match the `GET` of a VM list; for `seconds` after a change in that service the list is the
       old one.
+    - `odd`: match the `GET` of a VM list or of one VM; in the row of `vm`, or in all, `fields` replace what
+      is right, and `fields=None` makes a row `[]`. `path` may name another list: in `/service` the row is
+      that of `service`.
+    - `pages`: match the `GET` of a VM list, or of the list at `path`; it is the first page of several, of
+      `size` rows, and says so in `meta`.
+    - `noise`: a PHP warning behind the answer, or the bytes of `body`. `charset`: the answer in ISO-8859-1,
+      `announced` by its Content-Type or not. `header`: the answer with a header of `size` bytes.
+
+    `latency`, `noise`, `charset` and `header` go together with each other and with any fault that sends an
+    answer, `odd` and `pages` with any that sends the right one. Of all others the first decides.
 
     When it applies: `method`; `path`, relative to the API, where `*` is anything and `@name` one segment
     (or a compiled pattern, searched for); `service` and `vm` ids. Of the matching requests the first
@@ -78,7 +133,7 @@ class Fault:
 
     kind: Kind = attrs.field(validator=attrs.validators.in_(_WHEN), kw_only=False)
     method: str | None = None
-    path: str | re.Pattern[str] | None = None
+    path: str | re.Pattern[str] | None = attrs.field()
     service: str | None = attrs.field(default=None, converter=_text)
     vm: str | None = attrs.field(default=None, converter=_text)
     times: int | None = None
@@ -93,6 +148,9 @@ class Fault:
     body: bytes | None = None
     location: str = "/login"
     announced: bool = False
+    payload: Json = attrs.field(validator=[_is_taken, _is_json])
+    fields: Mapping[str, Json] | None = attrs.field(validator=[_is_taken, _is_json])
+    size: int | None = attrs.field(validator=_is_taken)
 
     @when.default
     def _first_possible(self) -> When:
@@ -118,15 +176,39 @@ class Fault:
     def _usual_status(self) -> int:
         return _DEFAULT_STATUS.get(self.kind, 200)
 
+    @path.default
+    def _usual_path(self) -> str | re.Pattern[str] | None:
+        return _DEFAULT_PATH.get(self.kind)
+
+    @payload.default
+    def _usual_payload(self) -> Json:
+        if self.kind == "unasked":
+            return {"status": True}
+        return {"success": False, "message": "VM is locked"} if self.kind == "answer" else None
+
+    @fields.default
+    def _usual_fields(self) -> Mapping[str, Json] | None:
+        return {"memory": "512 MB", "locked": "backup"} if self.kind == "odd" else None
+
+    @size.default
+    def _usual_size(self) -> int | None:
+        return _DEFAULT_SIZE.get(self.kind)
+
+    @size.validator
+    def _is_large_enough(self, _field: object, size: int | None) -> None:
+        if self.kind in _DEFAULT_SIZE and (size is None or size < 1):
+            raise ValueError(f"the size of a {self.kind} fault is at least 1, not {size}")
+
 
 @attrs.frozen
 class Verdict:
-    """What goes wrong with one request: a delay, and at most one fault that decides the answer."""
+    """What goes wrong with one request: a delay, at most one fault that decides the answer, and its form."""
 
     names: tuple[str, ...]
     delay: float
     fault: Fault | None
     seconds: float | None
+    of_form: tuple[Fault, ...] = ()
 
 
 @attrs.define(eq=False)
@@ -209,7 +291,7 @@ class Faults:
         delay, decisive, time = 0.0, None, None
         for armed in self._armed:
             fault = armed.fault
-            if fault.kind == "stale" or (decisive and fault.kind != "latency"):
+            if fault.kind in _LATER or (decisive and fault.kind != "latency"):
                 continue
             if not armed.matches(method, path, service, vm):
                 continue
@@ -222,7 +304,33 @@ class Faults:
                 delay += length or 0.0
             else:
                 decisive, time = fault, length
-        return Verdict(tuple(names), delay, decisive, time) if names else None
+        of_form: tuple[Fault, ...] = ()
+        if decisive is None or decisive.kind not in _NO_ANSWER:
+            of_form = tuple(
+                armed.fault
+                for armed in self._armed
+                if armed.fault.kind in _OF_FORM
+                and armed.matches(method, path, service, vm)
+                and armed.strikes(self._seed, method, path) is not None
+            )
+            names += (fault.name for fault in of_form)
+        return Verdict(tuple(names), delay, decisive, time, of_form) if names else None
+
+    def of_rows(self, path: str, ids: Collection[str]) -> list[tuple[Fault, frozenset[str]]]:
+        """What goes wrong with the rows of a right answer to a GET: the faults, and the ids of their rows.
+
+        A row's id stands for the service or the VM that the path does not name.
+        """
+        service, vm = _ids(path)
+        struck = []
+        for armed in self._armed:
+            fault = armed.fault
+            if fault.kind not in _OF_ROWS or (fault.kind == "pages" and len(ids) <= (fault.size or 0)):
+                continue
+            hit = frozenset(row for row in ids if armed.matches("GET", path, service or row, vm or row))
+            if hit and armed.strikes(self._seed, "GET", path) is not None:
+                struck.append((fault, hit))
+        return struck
 
     def staleness(self, service: str) -> float:
         """How long the VM list of a service stays as it was before the change that comes now; mostly 0."""

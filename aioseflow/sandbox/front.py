@@ -6,6 +6,7 @@ import asyncio
 import binascii
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from http.cookies import SimpleCookie
 from itertools import count
@@ -17,12 +18,13 @@ from aiohttp import web
 from . import routes
 from .capacity import Capacity, Overload, Turnstile
 from .chance import Seed, draw, is_fixed, seconds
-from .endings import Severed, login_page, lost_page, replaced, spoiled, written
+from .endings import Severed, formed, login_page, lost_page, replaced, spoiled, written
 from .faults import Faults, Verdict
 from .forms import parse_body, parse_form
+from .listed import Listed
 from .record import Request
 from .routes.asked import Asked
-from .wire import Dialect, PanelError, Reply, error, noisy, reply, vm_rows
+from .wire import Dialect, Json, PanelError, Reply, error, noisy, reply, vm_rows
 from .world import World
 
 PREFIX = "/api"
@@ -48,6 +50,7 @@ class Connections(web.Server):
         self.closing = False
         self._count = count(1)
         self._numbers: dict[object, int] = {}
+        self._arrived: Counter[object] = Counter()
         self._watched: dict[object, asyncio.Future[None]] = {}
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
@@ -62,13 +65,22 @@ class Connections(web.Server):
         """Tell whoever waits for it."""
         super().connection_lost(handler, exc)
         self._numbers.pop(handler, None)
+        del self._arrived[handler]
         watched = self._watched.pop(handler, None)
         if watched is not None and not watched.done():
             watched.set_result(None)
 
-    def number(self, handler: object) -> int:
-        """The connection's number, from 1; 0 for one that is gone."""
-        return self._numbers.get(handler, 0)
+    def arrived(self, handler: object) -> int:
+        """Count a request that came over a connection; its number, from 1, or 0 for one that is gone."""
+        if handler not in self._numbers:
+            return 0
+        self._arrived[handler] += 1
+        return self._numbers[handler]
+
+    def idleness(self, handler: object) -> Callable[[], bool]:
+        """Tells later whether no request has come over a connection since now."""
+        arrived = self._arrived[handler]
+        return lambda: self._arrived[handler] == arrived
 
     async def gone(self, handler: object) -> None:
         """Wait until the client is gone."""
@@ -129,18 +141,20 @@ class Front:
 
     async def _spoil(self, request: web.BaseRequest, seen: Request, verdict: Verdict) -> web.StreamResponse:
         fault = verdict.fault
-        right = Reply(200, b"")
+        instead = None if fault is None else replaced(fault, verdict.seconds)
+        answer = Reply(200, b"")
         if fault is None or fault.when == "after":
-            right = await self._served_reply(request, seen)
-        if fault is None:
-            return self._write(seen, right)
-        if fault.kind == "hang":
+            answer = await self._served_reply(request, seen, is_seen=instead is None)
+        if fault is not None and fault.kind == "hang":
             await self._hang(request, verdict.seconds)
             return Severed()
-        instead = replaced(fault, verdict.seconds)
-        if instead is not None:
-            return self._write(seen, instead)
-        response, seen.status = spoiled(fault, verdict.seconds, right)
+        answer = answer if instead is None else instead
+        for form in verdict.of_form:
+            answer = formed(form, answer)
+        if fault is None or instead is not None or self.connections is None:
+            return self._write(seen, answer)
+        is_idle = self.connections.idleness(request.protocol)
+        response, seen.status = spoiled(fault, verdict.seconds, answer, is_idle)
         return response
 
     async def _hang(self, request: web.BaseRequest, limit: float | None) -> None:
@@ -161,8 +175,8 @@ class Front:
             response.set_cookie(SESSION_COOKIE, session, path="/", httponly=True)
         return response
 
-    async def _served_reply(self, request: web.BaseRequest, seen: Request) -> Reply:
-        """The right answer, after the limits have let the request in."""
+    async def _served_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool = True) -> Reply:
+        """The right answer, after the limits have let the request in; `is_seen` unless another is written."""
         refused = await self.turnstile.enter()
         if refused is not None:
             seen.fault = refused.limit if seen.fault is None else f"{seen.fault}+{refused.limit}"
@@ -170,17 +184,17 @@ class Front:
         try:
             session = self._sessions.get(seen.cookie or "")
             if session is None:
-                return await self._worked_reply(request, seen)
+                return await self._worked_reply(request, seen, is_seen=is_seen)
             async with session:
-                return await self._worked_reply(request, seen)
+                return await self._worked_reply(request, seen, is_seen=is_seen)
         finally:
             self.turnstile.leave()
 
-    async def _worked_reply(self, request: web.BaseRequest, seen: Request) -> Reply:
+    async def _worked_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool) -> Reply:
         work = self.turnstile.capacity.service_time
         if work:
             await asyncio.sleep(seconds(work, 0.0 if is_fixed(work) else self._draw("work", seen)))
-        plain = self._plain_reply(request, seen)
+        plain = self._plain_reply(request, seen, is_seen=is_seen)
         return noisy(plain, self._draw("noise", seen)) if self._noise else plain
 
     def _draw(self, purpose: str, seen: Request) -> float:
@@ -198,7 +212,7 @@ class Front:
             headers = (("Retry-After", str(ceil(wait))),)
         return error(limits.refuse, "too_many_requests", headers=headers)
 
-    def _plain_reply(self, request: web.BaseRequest, seen: Request) -> Reply:
+    def _plain_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool) -> Reply:
         if not request.raw_path.startswith(PREFIX + "/"):
             return login_page() if seen.path == "/login" else lost_page()
         if not self._is_welcome(request, seen):
@@ -214,12 +228,24 @@ class Front:
         if seen.method != "GET" and ids and len(self.faults):
             self._remember(ids[0], dialect)
         try:
-            right = reply(answer(asked))
+            payload = answer(asked)
         except PanelError as refusal:
-            right = error(refusal.status, *refusal.codes)
+            return error(refusal.status, *refusal.codes)
         if asked.stale:
             seen.fault = "stale" if seen.fault is None else f"{seen.fault}+stale"
-        return right
+        if is_seen and seen.method == "GET" and len(self.faults):
+            payload = self._with_rows_spoiled(payload, seen)
+        return reply(payload)
+
+    def _with_rows_spoiled(self, payload: Json, seen: Request) -> Json:
+        listed = Listed.of(payload)
+        if listed is None:
+            return payload
+        for fault, hit in self.faults.of_rows(seen.path, listed.rows):
+            listed = listed.spoiled(fault, hit)
+            seen.fault = fault.name if seen.fault is None else f"{seen.fault}+{fault.name}"
+            payload = listed.written()
+        return payload
 
     def _remember(self, service_id: str, dialect: Dialect) -> None:
         service = self.world.services.get(service_id)
@@ -254,7 +280,7 @@ class Front:
             path.removeprefix(PREFIX) if path.startswith(PREFIX + "/") else path,
             parse_form(query) if query else {},
             self.world.now(),
-            self.connections.number(request.protocol) if self.connections is not None else 0,
+            self.connections.arrived(request.protocol) if self.connections is not None else 0,
             given[0] if given else None,
         )
         if self.manner.session_lock and (sent := request.headers.get("Cookie")):
