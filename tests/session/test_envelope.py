@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from aioseflow import (
     AddressNotAllowed,
@@ -39,7 +41,7 @@ PAGE = b"<!DOCTYPE html><html><body>Be right back</body></html>"
 THROTTLE = b'{"error":[["wait_x_between_action",24],"unauthorized"]}'
 
 
-def fault(call: Call[Any], status: int, body: bytes, headers: dict[str, str] | None = None) -> Fault:
+def fault(call: Call[Any], status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Fault:
     with pytest.raises(Fault) as caught:
         judge(call, status, headers or {}, body)
     return caught.value
@@ -251,6 +253,17 @@ def test_the_throttle_says_how_many_seconds(error: str, wait: float | None) -> N
 
 def test_the_longer_of_two_waits_counts() -> None:
     assert fault(GET, 401, THROTTLE, {"retry-after": "40"}).error.retry_after == 40.0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [["0", "30"], ["30", "0"], ["0, 30"], ["30, 0"], ["0", "Mon, 23 Nov 2026 10:00:30 GMT"], ["30", "soon"]],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_of_contradicting_headers_the_longest_wait_counts(told: list[str], status: int) -> None:
+    headers = CIMultiDict([("Retry-After", wait) for wait in told])
+    headers["Date"] = "Mon, 23 Nov 2026 10:00:00 GMT"
+    assert fault(GET, status, b"", headers).error.retry_after == 30.0
 
 
 def test_a_503_with_retry_after_is_a_row_of_its_own() -> None:
