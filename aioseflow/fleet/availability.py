@@ -65,7 +65,6 @@ class Availability:
                     ours.seen_up, ours.seen_down = 0, True
                 continue
             self._down.discard(key)
-            down.discard(key)
             if ours is not None and ours.finished_at <= asked_at:
                 ours.seen_up += 1
                 believed = ours.seen_down or asked_at >= ours.since + self.stale_for

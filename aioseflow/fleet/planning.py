@@ -19,6 +19,7 @@ from .memory import expect
 from .orders import Orders
 from .plan import Plan
 from .planned import PlannedLoss, PlannedVm
+from .report.report import Undiscovered
 from .rollout import Rollout, worst_down
 from .sitting import Sitting
 
@@ -70,7 +71,7 @@ async def make_plan(
         if entry.why_not is not None
     ]
     # Lists come in any order, and the same world makes the same plan.
-    lost = sorted(sitting.undiscovered, key=lambda loss: (loss.account, loss.service_id or ""))
+    lost = sorted(sitting.undiscovered, key=_place_of)
     return Plan(
         action=orders.action,
         document=orders.to_document() | ({"parent": orders.parent} if orders.parent else {}),
@@ -87,6 +88,12 @@ async def make_plan(
         seconds=expectation.seconds,
         basis=expectation.basis,
     )
+
+
+def _place_of(lost: Undiscovered) -> tuple[str, int, str]:
+    # Ids are mostly numbers, and 9 comes before 10.
+    service_id = lost.service_id or ""
+    return lost.account, len(service_id), service_id
 
 
 def _entries(orders: Orders, sitting: Sitting, account: str, listed: Listed) -> Iterable[_Found]:

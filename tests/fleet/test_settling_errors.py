@@ -74,6 +74,18 @@ async def test_a_look_of_its_own_that_fails_says_why() -> None:
     assert outcome.error.call == "vms.get"
 
 
+async def test_a_list_that_worked_again_is_no_reason() -> None:
+    async with panel_and_client() as (panel, seflow):
+        # Neither the list nor a look of its own says how much memory the VM has.
+        del panel.vms["9"]["91"]["memory"]
+        panel.says["PUT /service/9/vms/91"] = {"status": True}
+        lists = iter((None, BROKEN))
+        panel.says[LIST] = lambda: next(lists, None)
+        report = await seflow.fleet.run(Resize(memory=4096), [("9", "91")], settle=SHORT)
+    (outcome,) = report.outcomes
+    assert (outcome.status, outcome.cause, outcome.error) == (Status.UNKNOWN, "not_readable", None)
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])
 async def test_what_is_decided_later_has_no_error_of_a_reading(tmp_path: Path, *, kept: bool) -> None:
     async with panel_and_client(journal=tmp_path / "runs" if kept else None) as (panel, seflow):

@@ -12,8 +12,9 @@ from typing import Any, Final
 import pytest
 from support.coherent import NO_PAGE, NO_ROUTE, SHORT, panel_and_client
 from support.histories import copy_of
+from support.wire import Play
 
-from aioseflow import Journal, Start, WithoutVms
+from aioseflow import Journal, Reboot, Start, WithoutVms
 from aioseflow.fleet.journal.schema import MIGRATIONS
 from aioseflow.fleet.journal.store import Store
 
@@ -84,6 +85,43 @@ async def test_a_killed_run_names_it_and_so_does_the_run_that_goes_on(tmp_path: 
     for report in (resumed, kept, again):
         assert report.without_vms == (found("no_vm_functions"),)
         assert len(report.targets) == 3
+
+
+async def test_a_killed_run_of_a_plan_names_what_the_plan_named(tmp_path: Path) -> None:
+    journal, left = tmp_path / "runs", tmp_path / "left"
+    async with panel_and_client(journal=journal) as (panel, seflow):
+        panel.says |= {LIST: NO_ROUTE, FUNCTIONS: NO_VMS}
+        plan = await seflow.fleet.plan(Reboot())
+        run = seflow.fleet.run(plan)
+        async for _ in run:
+            killed_in(journal, left)
+            break
+        await run
+    stored = await Journal(left).read(run.run_id)
+    assert stored.info.state == "running"
+    assert stored.without_vms == (found("no_vm_functions"),)
+
+
+async def test_a_run_that_goes_on_and_is_ended_before_it_lists_still_knows_it(tmp_path: Path) -> None:
+    async with panel_and_client(journal=tmp_path / "runs") as (panel, seflow):
+        panel.says |= {"GET /service/8/vms": NO_PAGE, LIST: NO_ROUTE, FUNCTIONS: NO_VMS}
+        run = seflow.fleet.stop(settle=SHORT)
+        await run
+        asked = asyncio.Event()
+
+        def hang() -> Play:
+            asked.set()
+            return Play(then="hang")
+
+        panel.says["GET /service"] = hang
+        again = seflow.fleet.resume(run.id).start()
+        await asked.wait()
+        again.cancel()
+        await again.wait_closed()
+        kept = await seflow.fleet.report(run.id)
+    for report in (again.report, kept):
+        assert report.without_vms == (found("no_vm_functions"),)
+        assert "cancelled" in {lost.cause for lost in report.undiscovered}
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])
