@@ -72,7 +72,7 @@ class Words:
         wait: seconds that it asks to wait, None where it names none.
         throttled: whether it refuses for now.
         refuses: whether it says no, in an error or in a word.
-        accepts: whether it says yes; what it refuses it does not accept.
+        accepts: whether it says yes, which a no beside it outweighs.
         is_empty: whether there is nothing in it that could say anything.
         text: its message for people, one bounded line, empty where it has none.
     """
@@ -143,8 +143,8 @@ def read_words(
         wait=max(waits, default=None),
         throttled=throttled,
         refuses=refuses,
-        accepts=accepts and not refuses,
-        is_empty=all(is_nothing(value) and value is not False and value != "" for _, value in named),
+        accepts=accepts,
+        is_empty=all(value is None or value == [] or value == {} for _, value in named),
         text=scrub(text),
     )
 

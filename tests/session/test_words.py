@@ -155,6 +155,7 @@ def test_an_empty_error_of_any_spelling_is_none(key: str, empty: Any) -> None:
         {"message": "VM is locked"}, {"msg": "x"}, {"code": 17}, {"code": "E17", "message": "x"},
         {"status": "queued"}, {"status": "Active"}, {"status": "stopped"}, {"result": {"id": 1}},
         {"data": {"success": True}}, {"info": []} | {"x": 1}, {"info": False, "x": 1}, {"x": 1}, ["locked"],
+        {"x": False}, {"x": ""}, {"x": 0}, {"x": [], "y": False},
         {"success": None, "message": "x"}, {"title": "Please wait"}, {"status": 3}, {"result": 0.5},
     ],
     ids=json.dumps,

@@ -31,7 +31,7 @@ StepName: TypeAlias = Callable[[str, str], str]
 _GROUPS: Final = 12
 _LOST: Final = 10
 _DOWN: Final = 5
-_SENTENCE: Final = 240
+_SENTENCE: Final = 400
 _NAME: Final = 40
 _WITHOUT: Final = 8
 """Names and ranges of services without VMs that are written."""
