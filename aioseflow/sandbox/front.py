@@ -49,13 +49,12 @@ class Connections(web.Server):
         super().__init__(front.answer, access_log=None, tcp_keepalive=False, lingering_time=0.0)
         self.closing = False
         self._count = count(1)
-        self._numbers: dict[object, int] = {}
-        self._arrived: Counter[object] = Counter()
+        self._open: dict[object, tuple[int, int]] = {}  # its number, and how many requests came over it
         self._watched: dict[object, asyncio.Future[None]] = {}
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Give the connection the next number; one that was accepted just before the end is cut."""
-        self._numbers[handler] = next(self._count)
+        self._open[handler] = next(self._count), 0
         super().connection_made(handler, transport)
         if self.closing:
             # Not at once: aiohttp starts the connection's task after this and expects it to be alive.
@@ -64,27 +63,27 @@ class Connections(web.Server):
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Tell whoever waits for it."""
         super().connection_lost(handler, exc)
-        self._numbers.pop(handler, None)
-        del self._arrived[handler]
+        self._open.pop(handler, None)
         watched = self._watched.pop(handler, None)
         if watched is not None and not watched.done():
             watched.set_result(None)
 
     def arrived(self, handler: object) -> int:
         """Count a request that came over a connection; its number, from 1, or 0 for one that is gone."""
-        if handler not in self._numbers:
+        if handler not in self._open:
             return 0
-        self._arrived[handler] += 1
-        return self._numbers[handler]
+        number, requests = self._open[handler]
+        self._open[handler] = number, requests + 1
+        return number
 
     def idleness(self, handler: object) -> Callable[[], bool]:
         """Tells later whether no request has come over a connection since now."""
-        arrived = self._arrived[handler]
-        return lambda: self._arrived[handler] == arrived
+        now = self._open.get(handler)
+        return lambda: self._open.get(handler) == now
 
     async def gone(self, handler: object) -> None:
         """Wait until the client is gone."""
-        if handler in self._numbers:
+        if handler in self._open:
             watched = self._watched[handler] = asyncio.get_running_loop().create_future()
             await watched
 

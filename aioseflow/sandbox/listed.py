@@ -31,8 +31,7 @@ class Listed:
             case dict() if all(isinstance(row, dict) for row in value.values()):
                 return cls(answer, key, value, dict)
             case list() if all(isinstance(row, dict) and "id" in row for row in value):
-                rows = {row["id"]: row for row in value}
-                return cls(answer, key, rows, list) if len(rows) == len(value) else None
+                return cls(answer, key, {str(row["id"]): row for row in value}, list)
             case _:
                 return None
 

@@ -192,6 +192,7 @@ async def test_odd_rows_of_anything_that_has_rows(caller: Any) -> None:
         assert (await call("GET", "/domain")).json["domains"]["548"]["odd"] == 1
         assert (await call("GET", f"{ONE}/storage")).json["storage"]["virtio0"]["odd"] == 1
         assert (await call("GET", "/service/33301")).json["service"]["odd"] == 1
+        assert (await call("GET", "/service/33301/upgrade")).json["resources"][0]["odd"] == 1
         for path in ("/balance", "/tickets/437929", f"{ONE}/usage/cpu"):
             before = (await call("GET", path)).json
             panel.faults.clear()
