@@ -31,7 +31,8 @@ import attrs
 from ...errors import ConfigurationError, InvalidArgument
 from ...models import Service, Vm
 from .fields import Read
-from .terms import EXAMPLE, Compiler, quoted
+from .term import quoted
+from .terms import EXAMPLE, Compiler
 
 LONGEST_TEXT: Final = 4000
 

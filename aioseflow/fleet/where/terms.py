@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import operator
 import re
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from .fields import (
     decided,
     fields,
 )
+from .term import Term, converted, is_digits, listed, quoted
 
 EXAMPLE: Final = 'for example power == "running" and memory >= 4096'
 
@@ -42,31 +42,6 @@ _ARITHMETIC: Final = {
     "tdiv": ("/", operator.truediv),
 }
 _LITERALS: Final = {"Boolean": BOOLEAN, "Datetime": DATE, "Float": NUMBER, "Null": NULL, "String": TEXT}
-
-
-@attrs.frozen
-class Term:
-    """A part of an expression.
-
-    Attributes:
-        kind: its type, a word of `fields`.
-        shown: how it is written.
-        value: that of a literal.
-        members: those of a list that is written out.
-        field: that which it names, `unread` whether it was sent in a form that cannot be read.
-    """
-
-    kind: str
-    shown: str
-    read: Read
-    is_literal: bool = False
-    value: Any = None
-    members: tuple[Term, ...] = ()
-    field: Field | None = None
-    unread: Read | None = None
-
-    def __str__(self) -> str:
-        return f"{self.shown} is {self.kind}"
 
 
 @attrs.frozen
@@ -122,7 +97,7 @@ class Compiler:
                 raise self._refusal(f"a list is of one type, but {members[0]} and {member}; ids are texts")
         value = tuple(member.value for member in members)
         kind = TEXTS if members[0].kind == TEXT else "a list"
-        return Term(kind, _listed(members), lambda *_: value, is_literal=True, value=value, members=members)
+        return Term(kind, listed(members), lambda *_: value, is_literal=True, value=value, members=members)
 
     def _name(self, node: Any) -> Term:
         dotted = _dotted(node)
@@ -145,20 +120,16 @@ class Compiler:
         return Term(kind, f"{of.shown}.{node.name}", applied(function, of.read))
 
     def _field(self, shown: str, model: type[Model], field: Field) -> Term:
-        read, is_unread = field.read, field.is_unread
-        made = Term(field.kind, shown, lambda service, vm, account: None, field=field)
-        if model is Service:
-            return attrs.evolve(
-                made,
-                read=lambda service, vm, account: read(service),
-                unread=lambda service, vm, account: is_unread(service),
-            )
-        if not self.vm_known:
-            return made
-        return attrs.evolve(
-            made,
-            read=lambda service, vm, account: read(vm),
-            unread=lambda service, vm, account: is_unread(vm),
+        read, is_unread, place = field.read, field.is_unread, 0 if model is Service else 1
+        if model is not Service and not self.vm_known:
+            return Term(field.kind, shown, lambda service, vm, account: None, field=field)
+        return Term(
+            field.kind,
+            shown,
+            # Of the service, the VM and the account.
+            lambda *asked: read(asked[place]),
+            field=field,
+            unread=lambda *asked: is_unread(asked[place]),
         )
 
     def _unknown(self, dotted: str, owner: str, path: str, model: type[Model]) -> InvalidArgument:
@@ -194,7 +165,7 @@ class Compiler:
         if node.type in _ORDER:
             if left.kind not in (TEXT, NUMBER, DATE):
                 raise self._refusal(f"{shown}: {left}, which has no order; == and != compare it")
-            number = next((term for term in (left, right) if _is_digits(term)), None)
+            number = next((term for term in (left, right) if is_digits(term)), None)
             if number is not None:
                 # "9" is more than "10" among texts, which nobody means.
                 one, other = [t.value if t is number else f"{t.shown}.to_int" for t in (left, right)]
@@ -229,7 +200,7 @@ class Compiler:
         literal, other = (left, right) if left.is_literal else (right, left)
         if literal.is_literal:
             ordered = sign in _ORDER.values()
-            one, two = other.shown, _converted(literal, other.kind)
+            one, two = other.shown, converted(literal, other.kind)
             if ordered and (other.kind, literal.kind) == (TEXT, NUMBER):
                 one, two = f"{one}.to_int", literal.shown
             if two is not None:
@@ -267,7 +238,7 @@ class Compiler:
         shown = f"{member.shown} in {container.shown}"
         if container.members:
             if member.kind != container.members[0].kind:
-                better = [_converted(one, member.kind) for one in container.members]
+                better = [converted(one, member.kind) for one in container.members]
                 hint = "" if None in better else f"; write {member.shown} in [{', '.join(map(str, better))}]"
                 raise self._refusal(f"{member}, and {container.members[0]} in the list{hint}")
             self._check_words(member, list(container.members))
@@ -377,32 +348,3 @@ def _dotted(node: Any) -> str | None:
         names.append(node.name)
         node = node.object
     return ".".join([node.name, *reversed(names)]) if _class_of(node) == "Symbol" else None
-
-
-def quoted(value: Any) -> str:
-    """A literal as it is written."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:76]}…"
-
-
-def _listed(members: tuple[Term, ...]) -> str:
-    shown = ", ".join(member.shown for member in members[:4])
-    return f"[{shown}, …]" if len(members) > 4 else f"[{shown}]"
-
-
-def _is_digits(term: Term) -> bool:
-    return term.is_literal and term.kind == TEXT and bool(re.fullmatch(r"[0-9]+", term.value))
-
-
-def _converted(literal: Term, kind: str) -> str | None:
-    """The literal as one of another type, where it can be meant so."""
-    text = str(literal.value).strip()
-    if kind == TEXT and literal.kind == NUMBER:
-        return quoted(text)
-    if kind == NUMBER and literal.kind == TEXT and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
-        return text
-    if kind == BOOLEAN:
-        return {"true": "true", "1": "true", "false": "false", "0": "false"}.get(text.lower())
-    if kind == DATE and literal.kind == TEXT and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        return f"d{literal.shown}"
-    return None
