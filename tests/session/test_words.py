@@ -198,6 +198,14 @@ def test_the_model_and_the_judge_read_the_same_word_the_same_way() -> None:
         assert (judged(STOP, {"status": word}) is None) is meant
 
 
+def test_errors_under_several_keys_are_all_read() -> None:
+    error = error_of(STOP, {"errors": ["locked"], "error": ["busy"], "error_message": "try later"})
+    assert error.codes == ("locked", "busy", "try later")
+    fault = judged(REBOOT, {"errors": ["x"], "error": [["wait_x_between_action", 5]]}, 401)
+    assert fault is not None
+    assert (fault.failure, fault.error.retry_after) == (Failure.THROTTLED, 5)
+
+
 def test_a_list_that_is_not_there_says_what_the_panel_said() -> None:
     error = error_of(LIST, {"message": "Access denied by policy 7"})
     assert type(error) is DecodeError

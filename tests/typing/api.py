@@ -67,6 +67,7 @@ from aioseflow import (
     UntrustedHtml,
     UsageGraphs,
     Vm,
+    WithoutVms,
     http_check,
     tcp_check,
 )
@@ -281,6 +282,7 @@ async def journals(seflow: SeFlow, path: Path) -> None:
     services: Mapping[tuple[str, str], ServiceSummary] = report.per_service
     assert_type(len(services), int)
     assert_type(report.undiscovered, tuple[Undiscovered, ...])
+    assert_type(report.without_vms, tuple[WithoutVms, ...])
     assert_type(report.to_json(), str)
     assert_type(await fleet.prune(keep=100), int)
     for outcome in report.outcomes:
