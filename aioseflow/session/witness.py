@@ -67,8 +67,7 @@ class WitnessedRequest(aiohttp.ClientRequest):
                 stale = reused and bool(protocol.should_close or _poll_of(protocol).poll(0))
             if stale:
                 # An answer to nothing would be taken for that of this request, and each later one for that of
-                # the request before it.
-                protocol.close()
+                # the request before it. aiohttp closes the connection.
                 raise StaleConnection
             if reused:
                 exchange.leaving(self.loop.time(), protocol, reused=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+import aiohttp
 import attrs
 import pytest
 from support.clients import client
@@ -197,6 +198,21 @@ async def test_an_answer_too_many_right_behind_the_right_one_is_never_taken(unas
                 with pytest.raises(SeFlowError) as caught:
                     await calling(seflow)
                 assert isinstance(caught.value, ApiError | OutcomeUnknown)
+        assert not any(request.after_unasked for request in panel.record)
+
+
+@pytest.mark.parametrize("unasked", ["one answer too many", "408 before a close", "a close"])
+async def test_a_lent_connector_s_connections_are_looked_at_too(unasked: str) -> None:
+    with panel_of(unasked) as panel:
+        async with aiohttp.TCPConnector() as connector, client(panel.url, connector=connector) as seflow:
+            await warm_up(seflow)
+            panel.armed = True
+            await seflow.vms.list(7)
+            for looks, calling in zip((True, False) * 3, CHANGES.values(), strict=False):
+                await let_pass(panel, looks=looks)
+                with pytest.raises(ApiError) as caught:
+                    await calling(seflow)
+                assert caught.value.codes == ("vm_locked",)
         assert not any(request.after_unasked for request in panel.record)
 
 
