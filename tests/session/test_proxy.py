@@ -404,7 +404,9 @@ async def test_a_proxy_s_refusal_is_final_after_one_request_for_all_callers(
 ) -> None:
     async with Wire(tls=tls.good()) as wire, Proxy(refuse=status) as proxy:
         async with secure(wire, proxy=proxy.url, limit=8) as seflow:
-            ended = list(await asyncio.gather(*(_refusal(_call(seflow, name)) for _ in range(20))))
+            with seflow.capture() as exchanges:
+                ended = list(await asyncio.gather(*(_refusal(_call(seflow, name)) for _ in range(20))))
+            assert not any(exchange.sent for exchange in exchanges)
             ended += [await _refusal(_call(seflow, name)) for _ in range(3)]
             assert all(type(error) is TransportError and said in str(error) for error in ended)
             assert sorted(error.attempts for error in ended) == [0] * 22 + [1]

@@ -22,6 +22,7 @@ from aioseflow import (
     ApiError,
     AuthenticationError,
     DecodeError,
+    GatewayError,
     NotFound,
     OutcomeUnknown,
     RequestTimeout,
@@ -210,12 +211,23 @@ async def test_a_503_that_names_its_delay_is_unknown_for_a_once_call(
     assert len(wire.requests) == sent
 
 
-async def test_the_refusal_of_a_repeat_decides_nothing(wire: Wire) -> None:
-    wire.answer = script(Play(then="close"), http('{"error":["notfound"]}', 404))
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (http('{"error":["notfound"]}', 404), NotFound),
+        (http("<p>", 404), GatewayError),
+        (http("", 302), ApiError),
+        (http('{"success": false}'), ApiError),
+    ],
+)
+async def test_the_refusal_of_a_repeat_decides_nothing(
+    wire: Wire, refusal: bytes, kind: type[SeFlowError]
+) -> None:
+    wire.answer = script(Play(then="close"), refusal)
     async with client(wire.url) as seflow:
         with pytest.raises(OutcomeUnknown) as caught:
             await seflow.vms.destroy(9, 4)
-    assert isinstance(caught.value.__cause__, NotFound)
+    assert type(caught.value.__cause__) is kind
     assert len(wire.requests) == 2
 
 
