@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioseflow import ApiError, RequestTimeout, SeFlowError, ServerError, TransportError
+from aioseflow import ApiError, GatewayError, RequestTimeout, SeFlowError, ServerError, TransportError
 from aioseflow.session.breaker import Breaker, Ending, ending_of
 from aioseflow.session.retry import Failure, Fault
 
@@ -29,6 +29,11 @@ ANSWERED, REFUSED, TIMED_OUT, DROPPED, NOTHING = Ending
         (Failure.UNREADABLE, SeFlowError("shape", status=200), ANSWERED),
         (Failure.ANSWERED, ApiError("locked", status=200), ANSWERED),
         (Failure.LOGIN, SeFlowError("wronglogin", status=401), NOTHING),
+        (Failure.PROXY, TransportError("407", status=407), NOTHING),
+        (Failure.BLOCKED, GatewayError("a 404 page", status=404), NOTHING),
+        (Failure.NOT_PROCESSED, GatewayError("421", status=421), NOTHING),
+        (Failure.LOST, GatewayError("408", status=408), NOTHING),
+        (Failure.GARBLED, TransportError("a header too long"), NOTHING),
     ],
 )
 def test_what_an_ending_says_of_the_panel(failure: Failure, error: SeFlowError, ending: Ending) -> None:

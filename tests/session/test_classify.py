@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import aiohttp
 import pytest
 import trustme
 from support.clients import client
 from support.wire import Play, Wire, http
 
 from aioseflow import ConfigurationError, OutcomeUnknown, SeFlow, SeFlowError, TransportError
+from aioseflow.session.classify import classify
+from aioseflow.session.exchange import Exchange
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\n"
 ZIPPED: Final = gzip.compress(b'{"status": true, "vms": {}}')
@@ -66,6 +69,10 @@ async def test_headers_within_the_bound_are_read_and_the_bound_is_settable() -> 
         wire.answer = http('{"vms": {}}', headers={"Content-Security-Policy": "x" * 9000})
         async with client(wire.url) as seflow:
             assert await seflow.vms.list(9) == []
+        wire.answer = http('{"vms": {}}', headers={f"X-{number}": "x" for number in range(400)})
+        async with client(wire.url) as seflow:
+            assert await seflow.vms.list(9) == []
+        wire.answer = http('{"vms": {}}', headers={"Content-Security-Policy": "x" * 9000})
         async with client(wire.url, max_header_bytes=4096) as seflow:
             with pytest.raises(TransportError, match="longer than 4,096 bytes; max_header_bytes="):
                 await seflow.vms.list(9)
@@ -158,3 +165,12 @@ async def test_a_handshake_that_was_broken_off_is_told_in_our_words() -> None:
         error = await refused(seflow)
     assert "TLS handshake" in str(error)
     assert "nothing was sent" in str(error)
+
+
+def test_what_an_exception_quotes_is_masked_and_what_the_system_says_is_not() -> None:
+    exchange = Exchange("vms.list", "GET /x", scrub=lambda text: text.replace("sesame", "***"))
+    exchange.begin(0.0)
+    quoted = classify(aiohttp.ClientError("odd bytes: sesame"), exchange)
+    assert quoted.error.message == "the connection broke before the answer (odd bytes: ***)"
+    own = classify(OSError(113, "sesame is no route"), exchange)
+    assert "sesame is no route" in own.error.message
