@@ -34,7 +34,10 @@ _CERTIFICATE_REASONS = {
 def classify(error: BaseException, exchange: Exchange) -> Fault:
     """Which row of the retry table a failed exchange is, and the error to show."""
     cause = error.__cause__ if isinstance(error, ConnectionDropped) and error.__cause__ else error
-    tls = _tls_refusal(cause)
+    # With TLS 1.3 an alert of the handshake may come after the first request was written, but is sent before
+    # any is looked at. Over a connection that has served, an alert says nothing of the request.
+    is_new = exchange.first_on_tls or not exchange.may_have_left
+    tls = _tls_refusal(cause) if is_new else None
     if tls is not None:
         return Fault(Failure.CERTIFICATE, TransportError(f"{tls}; nothing was done"))
     match cause:

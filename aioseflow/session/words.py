@@ -42,6 +42,7 @@ _TEXTS: Final = (
 )
 _CODE_KEYS: Final = ("code", "errorcode", "error", "type", "name", "key", "id")
 _WAIT_KEYS: Final = frozenset({"wait", "seconds", "retryafter", "delay", "sec", "secs", "time", "value"})
+_OF_AN_ERROR: Final = frozenset({*_TEXTS, *_CODE_KEYS, *_WAIT_KEYS})
 # Words that a panel may write into `error` to say that there is none.
 _NO_ERROR: Final = frozenset({"", "0", "false", "no", "none", "null", "nil", "n/a", "-", "ok"})
 _THROTTLED: Final = re.compile(
@@ -185,6 +186,9 @@ def _answer(value: Any, *, change: bool, keyed: bool) -> bool | None:
 def _is_filled(value: Any) -> bool:
     if not value:
         return False
+    if isinstance(value, dict) and all(plain(key) in _OF_AN_ERROR for key in islice(value, _KEYS_READ)):
+        # `{"code": 0, "message": ""}` is how some say that there is none.
+        return any(map(_is_filled, value.values()))
     return not (isinstance(value, str) and value.strip().lower() in _NO_ERROR)
 
 

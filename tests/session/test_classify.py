@@ -20,6 +20,7 @@ from support.wire import Play, Wire, http
 from aioseflow import ConfigurationError, OutcomeUnknown, SeFlow, SeFlowError, TransportError
 from aioseflow.session.classify import classify
 from aioseflow.session.exchange import Exchange
+from aioseflow.session.retry import Failure
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\n"
 ZIPPED: Final = gzip.compress(b'{"status": true, "vms": {}}')
@@ -174,3 +175,15 @@ def test_what_an_exception_quotes_is_masked_and_what_the_system_says_is_not() ->
     assert quoted.error.message == "the connection broke before the answer (odd bytes: ***)"
     own = classify(OSError(113, "sesame is no route"), exchange)
     assert "sesame is no route" in own.error.message
+
+
+@pytest.mark.parametrize(("reused", "failure"), [(False, Failure.CERTIFICATE), (True, Failure.LOST)])
+def test_an_alert_over_a_connection_that_has_served_decides_nothing(reused: bool, failure: Failure) -> None:
+    exchange = Exchange("vms.reboot", "POST /x")
+    exchange.begin(0.0)
+    exchange.leaving(0.0, reused=reused, first_on_tls=not reused)
+    error = ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] certificate required")
+    error.reason = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    caught = aiohttp.ClientOSError(*error.args)
+    caught.__cause__ = error
+    assert classify(caught, exchange).failure is failure

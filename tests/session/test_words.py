@@ -143,7 +143,11 @@ def test_a_filled_error_is_a_refusal_whatever_stands_beside_it(key: str, filled:
 
 
 @pytest.mark.parametrize("key", ["error", "errors", "error_message"])
-@pytest.mark.parametrize("empty", [None, False, "", [], {}, 0, "0", "none", "None", " no ", "false", "null"])
+@pytest.mark.parametrize(
+    "empty",
+    [None, False, "", [], {}, 0, "0", "none", "None", " no ", "false", "null", {"code": 0, "message": ""},
+     {"code": "0", "message": None, "details": []}],
+)  # fmt: skip
 def test_an_empty_error_of_any_spelling_is_none(key: str, empty: Any) -> None:
     assert judged(STOP, {key: empty, "status": True}) is None
     assert judged(LIST, {key: empty, "vms": []}) is None
