@@ -91,11 +91,7 @@ def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes,
     words = read_words(payload, change=call.changes, keyed=call.is_keyed, makes=call.makes, scrub=scrub)
     answer = _Answer(call, status, headers, body, payload, words, scrub)
     codes = words.kinds
-    if (
-        status == 429
-        or words.throttled
-        or (unparsed is not None and status >= 400 and _names_throttle(answer))
-    ):
+    if status == 429 or words.throttled or _is_refused_for_now(answer, unparsed):
         raise _throttled(answer)
     if _ADDRESS_CODE in codes:
         message = "this machine's address is not on the panel's allow-list; add it there"
@@ -139,9 +135,15 @@ def _is_plain(call: Call[Any], payload: Any) -> bool:
     return not call.markup and next(iter(payload)) in call.key
 
 
-def _names_throttle(answer: _Answer) -> bool:
-    """Whether an answer that is no JSON names the throttle: a 401 with it is no refused password."""
-    return throttle_within(answer.body[:_SEARCHED_BYTES].decode("utf-8", "replace"))
+def _is_refused_for_now(answer: _Answer, unparsed: Unparsed | None) -> bool:
+    """Whether an answer names a throttle in another way: a 401 with it is no refused password.
+
+    Of a 5xx only the panel's own word for it says that nothing was done.
+    """
+    if unparsed is None:
+        return answer.words.too_many and answer.status < 500
+    searched = answer.body[:_SEARCHED_BYTES].decode("utf-8", "replace")
+    return 400 <= answer.status < 500 and throttle_within(searched)
 
 
 def _throttled(answer: _Answer) -> Fault:

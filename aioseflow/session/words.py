@@ -71,7 +71,8 @@ class Words:
         codes: the panel's error codes, bounded, without our credentials.
         kinds: the same in their `plain` forms, as they came: what they mean must not depend on a password.
         wait: seconds that it asks to wait, None where it names none.
-        throttled: whether it refuses for now.
+        throttled: whether it refuses for now, by the panel's own word for that: then nothing was done.
+        too_many: whether it says so in another word, which in a 5xx decides nothing.
         refuses: whether it says no, in an error or in a word.
         accepts: whether it says yes, which a no beside it outweighs.
         is_empty: whether there is nothing in it that could say anything.
@@ -82,6 +83,7 @@ class Words:
     kinds: tuple[str, ...] = attrs.field(default=(), repr=False)
     wait: float | None = None
     throttled: bool = False
+    too_many: bool = False
     refuses: bool = False
     accepts: bool = False
     is_empty: bool = False
@@ -131,10 +133,11 @@ def read_words(
         codes = [_word(own_code)]
     waits = [wait for code, wait in found if wait is not None and is_throttle(code)]
     waits += [wait for said in (*codes, text) if (wait := _named_wait(said)) is not None]
-    throttled = any(map(is_throttle, codes)) or bool(_THROTTLED.search(text))
-    if throttled:
+    throttled = any(map(is_throttle, codes))
+    too_many = is_throttle(text) or not _TOO_MANY.isdisjoint(map(plain, codes))
+    if throttled or too_many:
         waits += [wait for key, value in named if key in _WAIT_KEYS and (wait := number(value)) is not None]
-    refuses = bool(errors) or False in answers or throttled
+    refuses = bool(errors) or False in answers or throttled or too_many
     accepts = True in answers or any(key == "info" and _has_any(value) for key, value in named)
     if not text and "code" not in dict(named):
         accepts = accepts or any(_has_any(payload.get(key)) for key in makes)
@@ -143,6 +146,7 @@ def read_words(
         kinds=tuple(map(plain, codes)),
         wait=max(waits, default=None),
         throttled=throttled,
+        too_many=too_many,
         refuses=refuses,
         accepts=accepts,
         is_empty=all(value is None or value == [] or value == {} for _, value in named),
@@ -151,8 +155,8 @@ def read_words(
 
 
 def is_throttle(code: str) -> bool:
-    """Whether a code refuses for now."""
-    return _THROTTLED.search(code) is not None or plain(code) in _TOO_MANY
+    """Whether a code is the panel's own word for a refusal for now."""
+    return _THROTTLED.search(code) is not None
 
 
 def throttle_within(text: str) -> bool:

@@ -234,9 +234,7 @@ THROTTLES: Final[list[tuple[Any, float | None]]] = [
     ({"error": ["wait_x_between_action: 24 seconds"]}, 24),
     ({"error": ["WAIT_X_BETWEEN_ACTION"]}, None),
     ({"error": [[["wait_x_between_action", 24]], "unauthorized"]}, 24),
-    ({"message": "Please wait 24 seconds between actions"}, 24),
     ({"success": False, "code": "wait_x_between_action"}, None),
-    ({"error": ["too_many_requests", "unauthorized"]}, None),
     ({"error": [["wait_x_between_action", 0]]}, 0),
     ({"error": [["wait_x_between_action", 5], ["wait_x_between_action", 24]]}, 24),
 ]
@@ -266,6 +264,34 @@ def test_a_cut_throttle_is_no_refused_login(body: bytes) -> None:
     with pytest.raises(Fault) as caught:
         judge(LIST, 401, {}, body)
     assert caught.value.failure is Failure.THROTTLED
+
+
+@pytest.mark.parametrize(
+    "code", ["too_many_requests", "Too many requests", "rate_limit_exceeded", "throttled"]
+)
+def test_another_word_for_a_throttle_decides_nothing_in_a_5xx(code: str) -> None:
+    for call in (LIST, STOP, REBOOT):
+        for status in (200, 400, 401, 403):
+            fault = judged(call, {"error": [code, "unauthorized"]}, status)
+            assert fault is not None
+            assert fault.failure is Failure.THROTTLED
+        for status in (500, 502, 503):
+            fault = judged(call, {"error": [code]}, status)
+            assert fault is not None
+            assert fault.failure is Failure.LOST
+
+
+def test_a_sentence_about_a_throttle_decides_nothing_in_a_5xx() -> None:
+    said = {"message": "Please wait 24 seconds between actions"}
+    for status, failure in ((200, Failure.THROTTLED), (401, Failure.THROTTLED), (500, Failure.LOST)):
+        fault = judged(REBOOT, said, status)
+        assert fault is not None
+        assert fault.failure is failure
+        assert fault.error.retry_after == (24 if failure is Failure.THROTTLED else None)
+    for status, failure in ((401, Failure.THROTTLED), (503, Failure.LOST)):
+        with pytest.raises(Fault) as caught:
+            judge(REBOOT, status, {}, b"<p>wait_x_between_action</p>")
+        assert caught.value.failure is failure
 
 
 @pytest.mark.parametrize(
