@@ -34,7 +34,7 @@ from .answer import Unparsed, is_blank, is_page, parse, text_of
 from .call import Call
 from .excerpt import CONTROLS, excerpt
 from .retry import Failure, Fault
-from .words import Scrub, Words, number, read_words, throttle_within
+from .words import Scrub, Words, is_throttle, number, read_words
 
 _ADDRESS_CODE: Final = "ipnotallowed"
 _LOGIN_CODE: Final = "wronglogin"
@@ -140,10 +140,12 @@ def _is_refused_for_now(answer: _Answer, unparsed: Unparsed | None) -> bool:
 
     Of a 5xx only the panel's own word for it says that nothing was done.
     """
+    if answer.status >= 500:
+        return False
     if unparsed is None:
-        return answer.words.too_many and answer.status < 500
+        return answer.words.too_many or (answer.status >= 400 and is_throttle(answer.words.text))
     searched = answer.body[:_SEARCHED_BYTES].decode("utf-8", "replace")
-    return 400 <= answer.status < 500 and throttle_within(searched)
+    return answer.status >= 400 and is_throttle(searched)
 
 
 def _throttled(answer: _Answer) -> Fault:

@@ -133,14 +133,15 @@ def read_words(
         codes = [_word(own_code)]
     waits = [wait for code, wait in found if wait is not None and is_throttle(code)]
     waits += [wait for said in (*codes, text) if (wait := _named_wait(said)) is not None]
-    throttled = any(map(is_throttle, codes))
-    too_many = is_throttle(text) or not _TOO_MANY.isdisjoint(map(plain, codes))
-    if throttled or too_many:
-        waits += [wait for key, value in named if key in _WAIT_KEYS and (wait := number(value)) is not None]
-    refuses = bool(errors) or False in answers or throttled or too_many
     accepts = True in answers or any(key == "info" and _has_any(value) for key, value in named)
     if not text and "code" not in dict(named):
         accepts = accepts or any(_has_any(payload.get(key)) for key in makes)
+    throttled = any(map(is_throttle, codes))
+    refuses = bool(errors) or False in answers or throttled
+    # A mere sentence beside an answer is none, and beside a yes nothing was certainly left undone.
+    too_many = refuses and not accepts and (is_throttle(text) or not _TOO_MANY.isdisjoint(map(plain, codes)))
+    if throttled or too_many:
+        waits += [wait for key, value in named if key in _WAIT_KEYS and (wait := number(value)) is not None]
     return Words(
         codes=tuple(scrub(code) for code in codes),
         kinds=tuple(map(plain, codes)),
@@ -154,13 +155,8 @@ def read_words(
     )
 
 
-def is_throttle(code: str) -> bool:
-    """Whether a code is the panel's own word for a refusal for now."""
-    return _THROTTLED.search(code) is not None
-
-
-def throttle_within(text: str) -> bool:
-    """Whether a text that is no JSON speaks of the panel's throttle."""
+def is_throttle(text: str) -> bool:
+    """Whether a code or text has the panel's own word for a refusal for now."""
     return _THROTTLED.search(text) is not None
 
 

@@ -281,10 +281,17 @@ def test_another_word_for_a_throttle_decides_nothing_in_a_5xx(code: str) -> None
             assert fault.failure is Failure.LOST
 
 
-def test_a_sentence_about_a_throttle_decides_nothing_in_a_5xx() -> None:
+def test_a_sentence_about_a_throttle_counts_where_something_was_refused() -> None:
     said = {"message": "Please wait 24 seconds between actions"}
-    for status, failure in ((200, Failure.THROTTLED), (401, Failure.THROTTLED), (500, Failure.LOST)):
-        fault = judged(REBOOT, said, status)
+    refusals: list[tuple[dict[str, Any], int, Failure]] = [
+        (said, 401, Failure.THROTTLED),
+        (said | {"success": False}, 200, Failure.THROTTLED),
+        (said | {"errors": ["refused"]}, 200, Failure.THROTTLED),
+        (said, 200, Failure.UNREADABLE),
+        (said, 500, Failure.LOST),
+    ]
+    for payload, status, failure in refusals:
+        fault = judged(REBOOT, payload, status)
         assert fault is not None
         assert fault.failure is failure
         assert fault.error.retry_after == (24 if failure is Failure.THROTTLED else None)
@@ -292,6 +299,20 @@ def test_a_sentence_about_a_throttle_decides_nothing_in_a_5xx() -> None:
         with pytest.raises(Fault) as caught:
             judge(REBOOT, status, {}, b"<p>wait_x_between_action</p>")
         assert caught.value.failure is failure
+
+
+def test_what_was_accepted_is_never_taken_for_throttled() -> None:
+    said = "Done. Please wait 24 seconds between actions"
+    for call, payload in (
+        (REBOOT, {"status": True, "message": said}),
+        (REBOOT, {"info": ["rebooted"], "message": said}),
+        (LIST, {"vms": [], "message": said}),
+    ):
+        assert judged(call, payload) is None
+    # Both at once: refused, and never sent again.
+    fault = judged(REBOOT, {"status": True, "error": ["too_many_requests"]})
+    assert fault is not None
+    assert fault.failure is Failure.ANSWERED
 
 
 @pytest.mark.parametrize(
