@@ -19,12 +19,11 @@ from ..errors import DecodeError
 from ..models import Availability, ServiceResources, Ticket
 from ..secret import redact
 from .generate import Object
-from .php import MISSING, Mismatch, is_nothing
+from .php import MISSING, Mismatch, Scrub, is_nothing
 from .php import identity as read_identity
 from .structure import Rows, Shape, shape_of
 
 T = TypeVar("T")
-Scrub = Callable[[str], str]
 
 # Objects that are read before others have their turn: 0.3 ms of VMs with ten fields, 1.1 ms of those that
 # another installation published.

@@ -53,6 +53,9 @@ _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 MISSING: Final = object()
 
+Scrub = Callable[[str], str]
+"""Takes our own credentials out of a panel's text."""
+
 
 class Mismatch(Exception):
     """A value is not what it should be: what was expected, what was found, and the way there."""
@@ -67,7 +70,7 @@ class Mismatch(Exception):
         """The way as ``$.invoices[0].total``."""
         return "$" + "".join(map(_step, self.path))
 
-    def description(self, scrub: Callable[[str], str] = str) -> str:
+    def description(self, scrub: Scrub = str) -> str:
         """What was found, in a few words, without a secret; ``scrub`` goes over what the panel sent."""
         hidden = any(is_secret_key(step) for step in self.path if isinstance(step, str))
         return _describe(self.found, scrub, hidden=hidden)
@@ -356,7 +359,7 @@ def _step(step: str | int) -> str:
     return f"[{json.dumps(step[:_SHOWN] + '…' * (len(step) > _SHOWN))}]"
 
 
-def _describe(value: object, scrub: Callable[[str], str], *, hidden: bool) -> str:
+def _describe(value: object, scrub: Scrub, *, hidden: bool) -> str:
     if value is MISSING:
         return "nothing"
     if value is None:

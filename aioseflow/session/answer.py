@@ -31,7 +31,7 @@ _NO_CHARSETS = frozenset(
     {"utf-8", "ascii", "utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _REPLACEMENT: Final = "\ufffd"
 _PAGE_WITHIN = 4096
 _NOISE_WITHIN = 256 * 1024
@@ -135,9 +135,7 @@ _LOOSE: Final = json.JSONDecoder(strict=False, parse_constant=str, parse_int=_wh
 
 def _well_formed(value: Any, text: bytes) -> Any:
     """The value without halves of surrogate pairs, which no file and no terminal takes."""
-    if not _SURROGATE_ESCAPE.search(text.decode("latin-1")):
-        return value
-    return _without_halves(value)
+    return _without_halves(value) if _SURROGATE_ESCAPE.search(text) else value
 
 
 def _without_halves(value: Any) -> Any:

@@ -10,13 +10,13 @@ from typing import Final
 import aiohttp
 from aiohttp.http_exceptions import BadStatusLine, ContentEncodingError, LineTooLong
 
+from ..decoding.php import Scrub
 from ..errors import RequestTimeout, TransportError
 from ..policy import MAX_HEADERS
-from .envelope import PROXY_LOGIN_REFUSED
+from .envelope import PROXY_LOGIN, PROXY_LOGIN_REFUSED
 from .exchange import Exchange
 from .retry import Failure, Fault
 from .witness import ConnectionDropped, StaleConnection
-from .words import Scrub
 
 NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, StaleConnection, TimeoutError, OSError)
 """Everything that aiohttp raises when an exchange fails."""
@@ -29,6 +29,32 @@ _CERTIFICATE_REASONS = {
     62: "it was issued for another host name",
     64: "it was issued for another address",
 }
+_HANDSHAKE_BROKEN: Final = (
+    "the other side broke the TLS handshake off: it may be down, demand a client certificate, or speak a TLS "
+    "older than 1.2; nothing was sent"
+)
+_PROXY_MAY_PASS_LATER: Final = frozenset({408, 421, 425, 429})
+_NO_CERTIFICATE: Final = (
+    "the panel demands a client certificate; load one into ssl_context=, or check the base URL"
+)
+_OLD_TLS: Final = "the panel speaks no TLS that this machine takes (1.2 or newer); it has to be updated"
+_TLS_REFUSALS: Final = {
+    "CERTIFICATE_REQUIRED": _NO_CERTIFICATE,
+    "BAD_CERTIFICATE": _NO_CERTIFICATE,
+    "PROTOCOL_VERSION": _OLD_TLS,
+    "UNSUPPORTED_PROTOCOL": _OLD_TLS,
+    "HANDSHAKE_FAILURE": (
+        "the panel broke the TLS handshake off: it demands a client certificate, or takes none of this "
+        "machine's ciphers"
+    ),
+    "UNKNOWN_CA": "the panel does not trust the authority of the client certificate in ssl_context=",
+    "CERTIFICATE_EXPIRED": "the panel says that the client certificate in ssl_context= has expired",
+    "ACCESS_DENIED": "the panel refused the client certificate in ssl_context=",
+}
+"""By the end of OpenSSL's word for an alert, which comes before any request is looked at."""
+_LENGTH: Final = re.compile(r"\A.{0,80}content-length", re.IGNORECASE)
+_ENCODING: Final = re.compile(r"content-encoding: ([\w() -]{1,40})")
+_CAUSES: Final = 8
 
 
 def classify(error: BaseException, exchange: Exchange) -> Fault:
@@ -78,32 +104,6 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
             return _lost(f"the connection broke before the answer ({reason}){_hint(exchange)}")
 
 
-_HANDSHAKE_BROKEN: Final = (
-    "the other side broke the TLS handshake off: it may be down, demand a client certificate, or speak a TLS "
-    "older than 1.2; nothing was sent"
-)
-_PROXY_LOGIN: Final = 407
-_PROXY_MAY_PASS_LATER: Final = frozenset({408, 421, 425, 429})
-_NO_CERTIFICATE: Final = (
-    "the panel demands a client certificate; load one into ssl_context=, or check the base URL"
-)
-_OLD_TLS: Final = "the panel speaks no TLS that this machine takes (1.2 or newer); it has to be updated"
-_TLS_REFUSALS: Final = {
-    "CERTIFICATE_REQUIRED": _NO_CERTIFICATE,
-    "BAD_CERTIFICATE": _NO_CERTIFICATE,
-    "PROTOCOL_VERSION": _OLD_TLS,
-    "UNSUPPORTED_PROTOCOL": _OLD_TLS,
-    "HANDSHAKE_FAILURE": (
-        "the panel broke the TLS handshake off: it demands a client certificate, or takes none of this "
-        "machine's ciphers"
-    ),
-    "UNKNOWN_CA": "the panel does not trust the authority of the client certificate in ssl_context=",
-    "CERTIFICATE_EXPIRED": "the panel says that the client certificate in ssl_context= has expired",
-    "ACCESS_DENIED": "the panel refused the client certificate in ssl_context=",
-}
-"""By the end of OpenSSL's word for an alert, which comes before any request is looked at."""
-
-
 def _tls_refusal(error: BaseException | None) -> str | None:
     """Why the other side refused TLS itself, which it would do again; None for any other reason."""
     inner: BaseException | None = getattr(error, "os_error", None) or error
@@ -117,7 +117,7 @@ def _tls_refusal(error: BaseException | None) -> str | None:
 
 def _proxy(status: int) -> Fault:
     """What a proxy answered to CONNECT: nothing has passed it."""
-    if status == _PROXY_LOGIN:
+    if status == PROXY_LOGIN:
         return Fault(Failure.PROXY, TransportError(PROXY_LOGIN_REFUSED, status=status))
     if status < 500 and status not in _PROXY_MAY_PASS_LATER:
         message = (
@@ -133,7 +133,8 @@ def _not_readable(error: aiohttp.ClientResponseError) -> Fault:
     said = str(error.message)
     kinds = [type(each) for each in _causes(error)]
     if LineTooLong in kinds:
-        longest = f"{_bound(error):,} bytes" if _bound(error) else "its bound"
+        bound = _bound(error)
+        longest = "its bound" if bound is None else f"{bound:,} bytes"
         return _garbled(f"a header of the answer is longer than {longest}; max_header_bytes= sets the bound")
     if "too many headers" in said.lower():
         return _garbled(f"the answer has more than {MAX_HEADERS} headers")
@@ -142,10 +143,6 @@ def _not_readable(error: aiohttp.ClientResponseError) -> Fault:
     if _LENGTH.search(said) and BadStatusLine not in kinds:
         return _garbled("the lengths that the answer declares contradict each other, or are no lengths")
     return _lost("the answer is not HTTP")
-
-
-_LENGTH: Final = re.compile(r"\A.{0,80}content-length", re.IGNORECASE)
-_ENCODING: Final = re.compile(r"content-encoding: ([\w() -]{1,40})")
 
 
 def _encoding(error: BaseException) -> str | None:
@@ -168,9 +165,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             return
         yield error
         error = error.__cause__ or error.__context__
-
-
-_CAUSES: Final = 8
 
 
 def _hint(exchange: Exchange) -> str:

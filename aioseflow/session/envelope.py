@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import attrs
 
+from ..decoding.php import Scrub
 from ..errors import (
     AddressNotAllowed,
     ApiError,
@@ -34,13 +35,13 @@ from .answer import Unparsed, is_blank, is_page, parse, text_of
 from .call import Call
 from .excerpt import CONTROLS, excerpt
 from .retry import Failure, Fault
-from .words import Scrub, Words, is_throttle, number, read_words
+from .words import Words, is_throttle, number, read_words
 
 _ADDRESS_CODE: Final = "ipnotallowed"
 _LOGIN_CODE: Final = "wronglogin"
 _PERMISSION_CODE: Final = "unauthorized"
 _SEARCHED_BYTES: Final = 4096
-_PROXY_LOGIN: Final = 407
+PROXY_LOGIN: Final = 407
 # Statuses by which a machine in between says that it has not passed the request on. Only of the certain ones
 # can nothing have happened: a 408 may be the word of one that waited for the panel in vain.
 _NOT_PROCESSED: Final = frozenset({421, 425})
@@ -101,7 +102,7 @@ def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes,
             "e-mail or password were refused; nothing more is sent with them, since panels lock accounts"
         )
         raise Fault(Failure.LOGIN, AuthenticationError(message, **answer.details()))
-    if status == _PROXY_LOGIN:
+    if status == PROXY_LOGIN:
         raise Fault(Failure.PROXY, TransportError(PROXY_LOGIN_REFUSED, **answer.details()))
     if words.refuses or not 200 <= status < 300:
         raise _refused(answer, unparsed)

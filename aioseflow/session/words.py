@@ -17,18 +17,15 @@ anything in them, or one of the four words with a value that `says` reads as no.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
 import attrs
 
-from ..decoding.php import is_nothing, says
+from ..decoding.php import Scrub, is_nothing, says
 from ..secret import redact
 
-Scrub = Callable[[str], str]
-
-THROTTLE_CODE: Final = "wait_x_between_action"
 _YES_OR_NO: Final = frozenset({"status", "success", "result", "ok"})
 _ERRORS: Final = frozenset(
     {
