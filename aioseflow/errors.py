@@ -61,7 +61,16 @@ class ConfigurationError(SeFlowError):
 
 
 class InvalidArgument(SeFlowError, ValueError):
-    """A value that cannot be right (an id with a slash, negative memory); nothing was sent."""
+    """A value that cannot be right (an id with a slash, negative memory); nothing was sent.
+
+    Attributes:
+        argument: the name of the wrong argument in the call's signature (``"max_failures"``), None where no
+            single argument is wrong.
+    """
+
+    def __init__(self, message: str, *, argument: str | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.argument = argument
 
 
 class TransportError(SeFlowError):

@@ -13,6 +13,7 @@ from aioseflow import (
     InvalidArgument,
     OutcomeUnknown,
     RequestTimeout,
+    RunRefused,
     SeFlowError,
     TransportError,
 )
@@ -54,7 +55,7 @@ def test_the_tree_is_the_documented_one() -> None:
 @pytest.mark.parametrize("kind", [SeFlowError, *KINDS])
 def test_every_error_survives_pickling(kind: type[SeFlowError]) -> None:
     error = kind(
-        "it broke; mend it",
+        "it broke; fix it",
         call="vms.stop",
         request="POST /service/9/vms/4/stop",
         status=503,
@@ -67,7 +68,7 @@ def test_every_error_survives_pickling(kind: type[SeFlowError]) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert vars(again) == vars(error)
-    assert str(again) == str(error) == "it broke; mend it"
+    assert str(again) == str(error) == "it broke; fix it"
 
 
 def test_what_only_some_errors_carry_survives_too() -> None:
@@ -76,3 +77,10 @@ def test_what_only_some_errors_carry_survives_too() -> None:
     assert (unknown.sent_at, unknown.may_have_acted) == (moment, True)
     decode = pickle.loads(pickle.dumps(DecodeError("x", path="$.vms", payload={"a": [1]})))
     assert (decode.path, decode.payload) == ("$.vms", {"a": [1]})
+    invalid = pickle.loads(pickle.dumps(InvalidArgument("x", argument="max_failures", call="vms.stop")))
+    assert (invalid.argument, invalid.call) == ("max_failures", "vms.stop")
+
+
+def test_an_error_about_no_single_argument_names_none() -> None:
+    assert InvalidArgument("give one of the two").argument is None
+    assert RunRefused("too many VMs", reason="max_targets", argument="max_targets").argument == "max_targets"

@@ -121,7 +121,9 @@ class VmsEndpoints:
     async def usage(self, service_id: Id, vm_id: Id, kind: UsageKind) -> UntrustedHtml:
         """A usage graph as a piece of HTML from the panel: untrusted (``GET …/vms/@vmid/usage/cpu``)."""
         if kind not in get_args(UsageKind):
-            raise InvalidArgument(f"the kind of usage is one of cpu, net, disk, not {kind!r:.40}")
+            raise InvalidArgument(
+                f"the kind of usage is one of cpu, net, disk, not {kind!r:.40}", argument="kind"
+            )
         html = await self._session.request(_USAGE[kind], service_id=service_id, vm_id=vm_id)
         return UntrustedHtml(kind, html)
 

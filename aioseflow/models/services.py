@@ -140,7 +140,9 @@ class BandwidthGraph(Model):
             InvalidArgument: another period.
         """
         if period not in ("daily", "weekly", "monthly"):
-            raise InvalidArgument(f"no such graph: {period!r}; there are daily, weekly and monthly")
+            raise InvalidArgument(
+                f"no such graph: {period!r}; there are daily, weekly and monthly", argument="period"
+            )
         text: str | None = getattr(self, period)
         call, path = "services.bandwidth_graphs", f"$.{period}"
         if not text:

@@ -202,8 +202,9 @@ def test_what_is_no_picture_is_no_picture(text: str | None) -> None:
 
 
 def test_another_period_is_an_invalid_argument() -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument) as caught:
         BandwidthGraph().png("yearly")  # type: ignore[arg-type]
+    assert caught.value.argument == "period"
 
 
 def test_graphs_come_keyed_or_alone() -> None:
