@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from .endpoints.services import ServicesEndpoints as ServicesEndpoints
     from .endpoints.support import SupportEndpoints as SupportEndpoints
     from .endpoints.vms import VmsEndpoints as VmsEndpoints
-    from .fleet.account import Endable as Endable
-    from .fleet.account import Flow as Flow
     from .fleet.fleet import Fleet as Fleet
     from .fleet.journal import Journal as Journal
-    from .fleet.select import Exclude as Exclude
-    from .fleet.sitting import protection as protection
+    from .fleet.model.fleet_account import Endable as Endable
+    from .fleet.model.fleet_account import Flow as Flow
+    from .fleet.run.execution import protection as protection
+    from .fleet.select.selection import Exclude as Exclude
     from .models.services import ServiceMethod as ServiceMethod
     from .session.call import READ as READ
     from .session.call import Call as Call
@@ -47,11 +47,11 @@ else:
             "endpoints.services": "ServicesEndpoints",
             "endpoints.support": "SupportEndpoints",
             "endpoints.vms": "VmsEndpoints",
-            "fleet.account": "Endable Flow",
+            "fleet.model.fleet_account": "Endable Flow",
             "fleet.fleet": "Fleet",
             "fleet.journal": "Journal",
-            "fleet.select": "Exclude",
-            "fleet.sitting": "protection",
+            "fleet.select.selection": "Exclude",
+            "fleet.run.execution": "protection",
             "models.services": "ServiceMethod",
             "session.call": "READ Call",
             "session.circuit": "AskForCredentials",

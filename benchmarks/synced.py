@@ -21,8 +21,8 @@ from typing import Any
 import attrs
 
 from aioseflow import FixedLimit, SeFlow
-from aioseflow.fleet.journal.statements import Kind, Op
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal.sqlite.statements import Kind, Op
+from aioseflow.fleet.journal.sqlite.store import Store
 from aioseflow.sandbox import Sandbox
 
 _MARK = "journal-mark "

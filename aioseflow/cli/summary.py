@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ..fleet import Outcome, Report, Status, Undiscovered, UsageGraphs
-from ..fleet.past import NOT_READABLE
-from ..fleet.report.page import ONE_PAGE, no_vms
+from ..fleet.recovery.past import NOT_READABLE
+from ..fleet.report.report_text import ONE_PAGE, no_vms
 from .table import Column, Table
 from .terminal import folded, shown
 

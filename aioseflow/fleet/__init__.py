@@ -5,57 +5,54 @@ from typing import TYPE_CHECKING
 from ..lazy import lazily
 
 if TYPE_CHECKING:
-    from .account import Account, Flow
     from .actions.action import Action, Skip
     from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
     from .actions.power import Reboot, Start, Stop
     from .actions.usage import Usage, UsageGraphs
     from .fleet import Fleet
-    from .health import HealthCheck, http_check, tcp_check
     from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
-    from .outcome import Outcome, Status
-    from .plan import Plan, PlanDiff, StalePlan
-    from .planned import PlannedLoss, PlannedVm
-    from .progress import Progress, ServiceProgress
-    from .reconcile import Finding
-    from .refusals import RunRefused
+    from .model.fleet_account import Account, Flow
+    from .model.outcome import Outcome, Status
+    from .model.progress import Progress, ServiceProgress
+    from .model.refusals import RunRefused
+    from .model.timeline import Moment
+    from .model.without_vms import WithoutVms
+    from .plan.plan import Plan, PlanDiff, StalePlan
+    from .plan.planned_vm import PlannedLoss, PlannedVm
+    from .plan.rollout import Rollout
+    from .recovery.reconcile import Finding
     from .report.compare import Comparison
     from .report.report import CauseGroup, Downtime, Report, ServiceSummary, Undiscovered
-    from .rollout import Rollout
-    from .run import Run
-    from .select import ALL, Everything, Where
-    from .timeline import Moment
-    from .without import WithoutVms
+    from .run.health import HealthCheck, http_check, tcp_check
+    from .run.run import Run
+    from .select.selection import ALL, Everything, Where
 else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "account": "Account Flow",
+            "model.fleet_account": "Account Flow",
             "actions.action": "Action Skip",
             "actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
             "actions.power": "Reboot Start Stop",
             "actions.usage": "Usage UsageGraphs",
             "fleet": "Fleet",
-            "health": "HealthCheck http_check tcp_check",
+            "run.health": "HealthCheck http_check tcp_check",
             "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
-            "outcome": "Outcome Status",
-            "plan": "Plan PlanDiff StalePlan",
-            "planned": "PlannedLoss PlannedVm",
-            "progress": "Progress ServiceProgress",
-            "reconcile": "Finding",
-            "refusals": "RunRefused",
+            "model.outcome": "Outcome Status",
+            "plan.plan": "Plan PlanDiff StalePlan",
+            "plan.planned_vm": "PlannedLoss PlannedVm",
+            "model.progress": "Progress ServiceProgress",
+            "recovery.reconcile": "Finding",
+            "model.refusals": "RunRefused",
             "report.compare": "Comparison",
             "report.report": "CauseGroup Downtime Report ServiceSummary Undiscovered",
-            "rollout": "Rollout",
-            "run": "Run",
-            "select": "ALL Everything Where",
-            "timeline": "Moment",
-            "without": "WithoutVms",
+            "plan.rollout": "Rollout",
+            "run.run": "Run",
+            "select.selection": "ALL Everything Where",
+            "model.timeline": "Moment",
+            "model.without_vms": "WithoutVms",
         },
-        modules=(
-            "archive availability book crew discover history intake lanes ledger memory meter orders past "
-            "plan_page planning reading reads resuming schedule settle sitting where"
-        ),
+        modules="discovery",
     )
 
 __all__ = [

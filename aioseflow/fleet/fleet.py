@@ -11,29 +11,29 @@ from ..errors import ConfigurationError, InvalidArgument
 from ..identifiers import Id
 from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
-from .account import Account
 from .actions.action import Action, as_steps, steps_again
 from .actions.changes import Destroy, Resize
 from .actions.power import Await, Reboot, Start, Stop
 from .actions.usage import Usage
-from .archive import Archive
-from .book import Book
-from .health import HealthCheck
-from .history import History
+from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo
-from .ledger import Ledger
-from .orders import Orders, guard_of, planned_rollout, planned_selection, policy_of, steps_of
-from .outcome import Status
-from .plan import Plan
-from .planning import make_plan
-from .reading import selected_vms
-from .reconcile import GRACE, Finding
-from .refusals import RunRefused
+from .model.fleet_account import Account
+from .model.outcome import Status
+from .model.refusals import RunRefused
+from .plan.plan import Plan
+from .plan.planner import make_plan
+from .plan.rollout import Rollout, Share, Size
+from .plan.spec import Orders, guard_of, planned_rollout, planned_selection, policy_of, steps_of
+from .recovery.reconcile import GRACE, Finding
+from .recovery.registry import Archive
+from .recovery.runs import History
 from .report.report import Report
-from .rollout import Rollout, Share, Size
-from .run import Run
-from .select import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, select
-from .sitting import Sitting, protection
+from .run.execution import Sitting, protection
+from .run.health import HealthCheck
+from .run.recorder import Book
+from .run.run import Run
+from .run.state import Ledger
+from .select.selection import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, select
 
 _PLANS_KEPT: Final = 20
 

@@ -12,8 +12,8 @@ import attrs
 
 from ..errors import SeFlowError
 from ..fleet import Report
-from ..fleet.reads import pages_of
-from ..fleet.report.names import clean
+from ..fleet.discovery.vm_list import pages_of
+from ..fleet.report.vm_names import clean
 from ..identifiers import Id
 from ..models import Bandwidth, PowerState, Vm
 

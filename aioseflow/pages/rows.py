@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from ..fleet import Outcome, Report, UsageGraphs
-from ..fleet.outcome import TargetKey
+from ..fleet.model.outcome import TargetKey
 from ..fleet.report.report import seconds_of
 from .fragments import Fragments
 from .gather import Place, Powers

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from ..fleet import Report, Status
-from ..fleet.timeline import Moment
+from ..fleet.model.timeline import Moment
 from .scale import ticks, time_ticks
 
 _POINTS: Final = 240

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..fleet import Status
-from ..fleet.report.names import clean
+from ..fleet.report.vm_names import clean
 
 PENDING: Final = "pending"
 """A target without an outcome yet, beside the five words of `Status`."""

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from cli.terminals import Result, Terminal, process, visible
 
-from aioseflow.fleet.where.expression import compile_expression
+from aioseflow.fleet.select.expression import compile_expression
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.sandbox.machines import Vm
 
@@ -182,7 +182,7 @@ def test_what_was_done_before_a_run_broke_is_told(
     def broken(self: object, target: object) -> None:
         raise ZeroDivisionError("a mistake")
 
-    monkeypatch.setattr("aioseflow.fleet.ledger.Ledger.begin", broken)
+    monkeypatch.setattr("aioseflow.fleet.run.state.Ledger.begin", broken)
     ended = run("fleet", "usage", "--all")
     assert ended.exit_code == 1
     assert "not attempted" in ended.stdout

@@ -28,7 +28,7 @@ from aioseflow import (
 )
 from aioseflow.cli.fleet.runs import Listed, _document
 from aioseflow.cli.schema.catalogue import catalogue, schema_of
-from aioseflow.fleet.report.document import outcome_document
+from aioseflow.fleet.report.report_json import outcome_document
 from aioseflow.sandbox import Fault
 
 STOP = "/service/@id/vms/@vmid/stop"

@@ -10,7 +10,7 @@ import pytest
 from support.coherent import SHORT, panel_and_client
 
 from aioseflow import Reboot, RunRefused, Service, Vm
-from aioseflow.fleet.select import Matcher, select
+from aioseflow.fleet.select.selection import Matcher, select
 
 ESCAPED = "R&amp;D-db"
 PLAIN = "R&D-db"

@@ -14,7 +14,7 @@ from support import tls
 from support.listening import Listening
 
 from aioseflow import InvalidArgument
-from aioseflow.fleet.health import http_check, tcp_check
+from aioseflow.fleet.run.health import http_check, tcp_check
 from aioseflow.models import Service, Vm
 
 SERVICE = Service("9")

@@ -27,7 +27,7 @@ from aioseflow import (
     Status,
     Stop,
 )
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal.sqlite.store import Store
 from aioseflow.sandbox import Fault, Sandbox
 
 pytestmark = VIRTUAL

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow import InvalidArgument
-from aioseflow.fleet.report.names import clean, fold
+from aioseflow.fleet.report.vm_names import clean, fold
 
 
 def unfold(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from support.histories import copy_of
 from support.wire import Play
 
 from aioseflow import Action, Destroy, Plan, Reboot, Resize, ResizeDisk, Rollout, Start, Status, Stop, Usage
-from aioseflow.fleet.plan import StalePlan
+from aioseflow.fleet.plan.plan import StalePlan
 
 ODD: Final[dict[str, Any]] = {
     "memory": "512 MB",

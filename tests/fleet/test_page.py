@@ -19,7 +19,7 @@ from aioseflow import (
     Undiscovered,
     WithoutVms,
 )
-from aioseflow.fleet.report.page import duration
+from aioseflow.fleet.report.report_text import duration
 from aioseflow.fleet.report.wrap import cells, wrapped
 
 

@@ -27,8 +27,8 @@ from aioseflow import (
     Vm,
 )
 from aioseflow.cli.summary import causes_of
-from aioseflow.fleet.availability import Availability
-from aioseflow.fleet.reads import VmList
+from aioseflow.fleet.discovery.vm_list import VmList
+from aioseflow.fleet.run.availability import Availability
 
 LIST: Final = "GET /service/9/vms"
 OF_THREE: Final = {"meta": {"pagination": {"page": 1, "last_page": 3}}}

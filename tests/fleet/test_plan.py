@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow.errors import InvalidArgument
-from aioseflow.fleet.plan import Plan, PlanDiff, StalePlan
-from aioseflow.fleet.planned import PlannedLoss, PlannedVm, observe
-from aioseflow.fleet.report.names import clean
-from aioseflow.fleet.without import WithoutVms
+from aioseflow.fleet.model.without_vms import WithoutVms
+from aioseflow.fleet.plan.plan import Plan, PlanDiff, StalePlan
+from aioseflow.fleet.plan.planned_vm import PlannedLoss, PlannedVm, observe
+from aioseflow.fleet.report.vm_names import clean
 from aioseflow.models import PowerState, Service, Vm
 
 _CLUSTER = Service(id="9", name="web cluster")

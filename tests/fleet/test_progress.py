@@ -15,7 +15,7 @@ from support.virtual import VIRTUAL
 
 from aioseflow import FixedLimit, Rollout, SettlePolicy, Status
 from aioseflow.fleet import Flow
-from aioseflow.fleet.meter import Gauge
+from aioseflow.fleet.run.metrics import Gauge
 from aioseflow.sandbox import Fault, Sandbox
 
 STOPS = "/service/@id/vms/@vm/stop"

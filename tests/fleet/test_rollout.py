@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow.errors import InvalidArgument
-from aioseflow.fleet.rollout import Rollout, Share, Size, interleave, worst_down
+from aioseflow.fleet.plan.rollout import Rollout, Share, Size, interleave, worst_down
 from aioseflow.models import Service, Vm
 
 

@@ -12,7 +12,7 @@ import pytest
 from support.clients import QUICK_SETTLE
 
 from aioseflow import ALL, InvalidArgument, SeFlow
-from aioseflow.fleet.select import select
+from aioseflow.fleet.select.selection import select
 from aioseflow.sandbox import Fault, Sandbox
 
 

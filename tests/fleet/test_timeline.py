@@ -16,8 +16,8 @@ from support.virtual import VIRTUAL
 
 from aioseflow import FixedLimit, Status
 from aioseflow.fleet import Moment
-from aioseflow.fleet.journal.schema import APPLICATION_ID, MIGRATIONS
-from aioseflow.fleet.timeline import MOST, Timeline, moments_of, rows_of
+from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
+from aioseflow.fleet.model.timeline import MOST, Timeline, moments_of, rows_of
 from aioseflow.sandbox import Fault, Sandbox
 
 

@@ -29,7 +29,7 @@ from aioseflow import (
     WithoutVms,
 )
 from aioseflow.cli.summary import causes_of
-from aioseflow.fleet.discover import Discovery
+from aioseflow.fleet.discovery.discover import Discovery
 from aioseflow.models.services import ServiceStatus
 from aioseflow.pages.contents import contents_of
 

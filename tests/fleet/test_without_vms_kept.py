@@ -15,8 +15,8 @@ from support.histories import copy_of
 from support.wire import Play
 
 from aioseflow import Journal, Reboot, Start, WithoutVms
-from aioseflow.fleet.journal.schema import MIGRATIONS
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.tables import MIGRATIONS
 
 LIST, FUNCTIONS = "GET /service/9/vms", "GET /service/9/methods"
 NO_VMS: Final = {"methods": [{"route": "/service/@id/upgrade", "method": "GET"}]}

@@ -24,7 +24,7 @@ from aioseflow import (
     UntrustedHtml,
     UsageGraphs,
 )
-from aioseflow.fleet.timeline import Moment
+from aioseflow.fleet.model.timeline import Moment
 
 _SERVICES: Final = ("Cloud Milano", "Cloud Roma", "Backup", "Staging", "Shop Italia", "Mail", "Office", "Lab")
 

@@ -26,7 +26,7 @@ from aioseflow import (
     UsageGraphs,
     Vm,
 )
-from aioseflow.fleet.timeline import Moment
+from aioseflow.fleet.model.timeline import Moment
 from aioseflow.pages import render, write
 from aioseflow.pages.render import _template
 

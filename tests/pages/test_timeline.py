@@ -6,7 +6,7 @@ from typing import Any
 from support.reports import NOW, a_report, an_outcome
 
 from aioseflow import Status
-from aioseflow.fleet.timeline import Moment
+from aioseflow.fleet.model.timeline import Moment
 from aioseflow.pages.timeline import Timeline, timeline_of
 
 

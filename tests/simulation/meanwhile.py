@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from aioseflow import Progress, Run
-from aioseflow.fleet.rollout import Rollout
+from aioseflow.fleet.plan.rollout import Rollout
 
 from .crash import Life
 from .witness import Arrival, Pair, Witness

@@ -17,7 +17,7 @@ from support.virtual import START, Deadlock
 import aioseflow
 from aioseflow import AdaptiveLimit, FixedLimit, Outcome, Report, Run, SeFlow, SettlePolicy
 from aioseflow.fleet.actions.power import Start, Stop
-from aioseflow.fleet.rollout import Rollout
+from aioseflow.fleet.plan.rollout import Rollout
 from aioseflow.models import Service, Vm
 from aioseflow.sandbox import Capacity, Sandbox
 from aioseflow.session.gate import Gate

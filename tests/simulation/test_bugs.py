@@ -10,13 +10,13 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from aioseflow.fleet import resuming
-from aioseflow.fleet.availability import Availability
-from aioseflow.fleet.book import Book
+from aioseflow.fleet.discovery.vm_list import VmList
 from aioseflow.fleet.journal import StoredTarget
-from aioseflow.fleet.ledger import Standing
-from aioseflow.fleet.past import TakeUp, take_up
-from aioseflow.fleet.reads import VmList
+from aioseflow.fleet.recovery import resume as resuming
+from aioseflow.fleet.recovery.past import TakeUp, take_up
+from aioseflow.fleet.run.availability import Availability
+from aioseflow.fleet.run.recorder import Book
+from aioseflow.fleet.run.state import Standing
 from aioseflow.safety import Safety
 from aioseflow.session import retry, session
 from aioseflow.session.gate import Gate, Lane, Ticket

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from aioseflow import Outcome, Report, Run, SeFlow
-from aioseflow.fleet.outcome import TargetKey
+from aioseflow.fleet.model.outcome import TargetKey
 from aioseflow.sandbox import Fault, Sandbox
 
 from .clients import virtual_client

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aioseflow.fleet.journal import Journal, RunHeader, StoredRun, TargetRow
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal.sqlite.store import Store
 
 RUN = "run-1"
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)

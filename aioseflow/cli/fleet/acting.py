@@ -88,7 +88,7 @@ def change(
 
 def follow(plan: Plan, note: str, how: Manner, out: Written, kept: Journal, who: Accounts) -> int:
     """Run a plan, once it was looked at and confirmed."""
-    from ...fleet.plan_page import page
+    from ...fleet.plan.plan_text import page
 
     require_something(plan)
     number = len(plan.targets)
@@ -116,7 +116,7 @@ def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def told_plan(plan: Plan, out: Written) -> int:
     """Write a plan to stdout."""
-    from ...fleet.plan_page import page
+    from ...fleet.plan.plan_text import page
     from ..jsonable import dumps
     from ..table import print_lines
 
@@ -158,7 +158,7 @@ def _remember(plan: Plan) -> None:
 
 def require_something(plan: Plan) -> None:
     """Raise `Refusal` for a plan that is about no VM."""
-    from ...fleet.report.page import no_vms
+    from ...fleet.report.report_text import no_vms
 
     if any(vm.why_not not in ("excluded", "protected") for vm in plan.vms):
         return
@@ -233,7 +233,7 @@ def _stale(error: StalePlan) -> Refusal:
 async def _tell_how_to_go_on(run: Run, kept: Journal, who: Accounts) -> None:
     """Say what goes on with a run that has not come to its end."""
     from ...fleet import Status
-    from ...fleet.past import is_complete
+    from ...fleet.recovery.past import is_complete
 
     if run.report.ok:
         return

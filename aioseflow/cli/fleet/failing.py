@@ -19,7 +19,7 @@ _DIFFERENT = 3
 
 def told_failures(report: Report, out: Written) -> None:
     """Write them to stdout."""
-    from ...fleet.report.page import NOT_AS_ASKED
+    from ...fleet.report.report_text import NOT_AS_ASKED
 
     bad = [outcome for outcome in report.outcomes if outcome.status in NOT_AS_ASKED]
     if not out.is_page:
@@ -33,8 +33,8 @@ def told_failures(report: Report, out: Written) -> None:
 
 
 def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
-    from ...fleet.report.names import clean
-    from ...fleet.report.page import NOT_AS_ASKED, ONE_PAGE
+    from ...fleet.report.report_text import NOT_AS_ASKED, ONE_PAGE
+    from ...fleet.report.vm_names import clean
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
@@ -67,7 +67,7 @@ def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
 
 def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
     """Every VM, by service, the names of many folded into one."""
-    from ...fleet.report.names import clean, fold
+    from ...fleet.report.vm_names import clean, fold
     from ...fleet.report.wrap import wrapped
 
     services: dict[tuple[str, str, str], list[Outcome]] = {}

@@ -61,7 +61,7 @@ def tell(report: Report, out: Written, who: Accounts) -> None:
 
 def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """An outcome under the names that it has in a report."""
-    from ...fleet.report.document import outcome_document
+    from ...fleet.report.report_json import outcome_document
 
     return outcome_document(outcome, values=True)
 

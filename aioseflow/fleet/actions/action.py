@@ -12,8 +12,8 @@ import attrs
 from ...errors import InvalidArgument, SeFlowError
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
-from ..account import Account
-from ..outcome import Status
+from ..model.fleet_account import Account
+from ..model.outcome import Status
 
 
 @attrs.frozen

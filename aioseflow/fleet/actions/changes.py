@@ -14,8 +14,8 @@ from ...errors import DecodeError, InvalidArgument, NotFound
 from ...identifiers import Id, check_id
 from ...models import Service, Vm
 from ...safety import Safety
-from ..account import Account
-from ..outcome import Status, cause_of
+from ..model.fleet_account import Account
+from ..model.outcome import Status, cause_of
 from .action import Skip, unread
 
 

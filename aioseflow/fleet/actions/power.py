@@ -9,8 +9,8 @@ import attrs
 from ...errors import InvalidArgument
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
-from ..account import Account
-from ..outcome import Status
+from ..model.fleet_account import Account
+from ..model.outcome import Status
 from .action import Skip
 
 

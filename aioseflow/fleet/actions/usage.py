@@ -8,7 +8,7 @@ import attrs
 
 from ...models import Service, UntrustedHtml, Vm
 from ...safety import Safety
-from ..account import Account
+from ..model.fleet_account import Account
 from .action import Skip
 
 

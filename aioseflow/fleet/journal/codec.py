@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ... import errors
 from ...errors import DecodeError, InvalidArgument, OutcomeUnknown, SeFlowError
-from ..without import WithoutVms
+from ..model.without_vms import WithoutVms
 from .records import RunHeader, StoredLoss, TargetRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

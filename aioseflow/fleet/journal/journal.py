@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from ...errors import ConfigurationError, InvalidArgument, SeFlowError
-from ..without import WithoutVms
-from . import codec, lock
+from ..model.without_vms import WithoutVms
+from . import codec
 from .codec import text, to_micros, to_micros_or_none
 from .faults import JournalError, RunNotFound
-from .places import inode, named
 from .records import RunHeader, RunInfo, StoredLoss, StoredRun, TargetRow
-from .statements import Kind
-from .writer import Writer
+from .sqlite import run_lock as lock
+from .sqlite.group_commit import Writer
+from .sqlite.places import inode, named
+from .sqlite.statements import Kind
 
 # sqlite3 and what builds on it is loaded when a journal is opened: `import aioseflow` stays light.
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
-    from .store import Store
+    from .sqlite.store import Store
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -76,7 +77,7 @@ class Journal:
         if self._store is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            from .store import Store
+            from .sqlite.store import Store
 
             place = self._place()
             self._store = Store(place, trusted=self._sound is not None and self._sound == inode(place))
@@ -132,7 +133,7 @@ class Journal:
 
         The kernel frees it when this process dies. Raises `RunIsActive`, `RunNotFound` and `JournalError`.
         """
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, writer):
             if store.number_of(run_id) is None:
@@ -284,21 +285,21 @@ class Journal:
 
     async def runs(self) -> list[RunInfo]:
         """Every run, the newest first."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, _):
             return await self._reading(reading.all_runs, store)
 
     async def find(self, run_id: str) -> RunInfo | None:
         """The run, or None."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, _):
             return await self._reading(reading.one_run, store, run_id)
 
     def look_up(self, run_id: str) -> RunInfo | None:
         """The same at once, in this thread: one run is read in no time."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, writer):
             if writer.broken is None:
@@ -307,28 +308,28 @@ class Journal:
 
     async def running(self) -> list[str]:
         """The ids of the runs that have begun and not ended; `is_held` says which of them live."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, _):
             return await self._reading(reading.running, store)
 
     async def open_elsewhere(self, run_id: str, dead: Set[str]) -> dict[tuple[str, str, str], str]:
         """The VMs, by account, service and VM id, that other running runs are not done with, with the run."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, _):
             return await self._reading(reading.open_elsewhere, store, run_id, dead)
 
     async def read(self, run_id: str) -> StoredRun:
         """The run with all its targets. Raises `RunNotFound`, which names ids that are near."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, _):
             return await self._reading(reading.whole_run, store, run_id)
 
     def read_now(self, run_id: str) -> StoredRun:
         """The same at once, in this thread. Raises `RunNotFound`."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, writer):
             if writer.broken is None:
@@ -337,7 +338,7 @@ class Journal:
 
     async def learned(self, account: str) -> dict[str, float]:
         """What is remembered of an account, by its keys."""
-        from . import reading
+        from .sqlite import queries as reading
 
         with self._leased() as (store, _):
             return await self._reading(reading.learned, store, account)
@@ -346,7 +347,7 @@ class Journal:
         """Delete ended runs and return how many: those that ended before a time, and are not among the newest
         ``keep``. A run that is held stays.
         """
-        from . import pruning
+        from .sqlite import pruning
 
         limit, spared = pruning.check(before, keep)
         with self._leased() as (store, _):
@@ -387,7 +388,7 @@ class Journal:
         return Path(os.path.realpath(self.path))
 
     def _not_found(self, run_id: str) -> RunNotFound:
-        from . import reading
+        from .sqlite import queries as reading
 
         assert self._store is not None  # noqa: S101
         return reading.not_found(self._store, run_id)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from ...errors import InvalidArgument, SeFlowError
-from ..without import WithoutVms
+from ..model.without_vms import WithoutVms
 
 RunState: TypeAlias = Literal["created", "running", "ended"]
 """``running`` is also what a run stays whose process was killed; `Journal.is_held` tells the two apart."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ..outcome import Outcome, Status, TargetKey
-from .names import clean, fold
-from .page import NOT_AS_ASKED
+from ..model.outcome import Outcome, Status, TargetKey
+from .report_text import NOT_AS_ASKED
+from .vm_names import clean, fold
 from .wrap import wrapped
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import Any, Final
 import attrs
 
 from ...errors import SeFlowError
-from ..outcome import Outcome, Status, TargetKey
-from ..timeline import Moment
-from ..without import WithoutVms
+from ..model.outcome import Outcome, Status, TargetKey
+from ..model.timeline import Moment
+from ..model.without_vms import WithoutVms
 from .compare import Comparison
-from .document import document_of
-from .names import clean, fold
-from .page import NOT_AS_ASKED, StepName, page_of, python_name
+from .report_json import document_of
+from .report_text import NOT_AS_ASKED, StepName, page_of, python_name
+from .vm_names import clean, fold
 from .wrap import WIDTH
 
 _TAKES_DOWN: Final = frozenset({"stop", "reboot", "destroy", "rebuild_network"})

@@ -7,7 +7,7 @@ import pytest
 from support.journals import NOW, RUN, begin, done, finish, rows, select, slow, store_of
 
 from aioseflow.fleet.journal import Journal, JournalError
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal.sqlite.store import Store
 
 
 def fill_disk(journal: Journal) -> None:

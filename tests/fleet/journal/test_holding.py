@@ -12,7 +12,8 @@ import filelock
 import pytest
 from support.journals import RUN, begin, header, opened, process
 
-from aioseflow.fleet.journal import Journal, JournalError, RunIsActive, RunNotFound, lock
+from aioseflow.fleet.journal import Journal, JournalError, RunIsActive, RunNotFound
+from aioseflow.fleet.journal.sqlite import run_lock as lock
 
 TESTS = Path(__file__).parents[2]
 HOLD = f"""

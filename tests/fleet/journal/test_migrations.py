@@ -8,8 +8,8 @@ import pytest
 from support.journals import header, opened
 
 from aioseflow.fleet.journal import JournalError
-from aioseflow.fleet.journal.schema import APPLICATION_ID, MIGRATIONS
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
 
 
 @pytest.fixture

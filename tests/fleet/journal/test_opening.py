@@ -14,9 +14,10 @@ import pytest
 from support.journals import RUN, begin, header, opened, process
 
 from aioseflow.errors import ConfigurationError, InvalidArgument
-from aioseflow.fleet.journal import Journal, JournalError, opening
-from aioseflow.fleet.journal.schema import APPLICATION_ID
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal import Journal, JournalError
+from aioseflow.fleet.journal.sqlite import opening
+from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID
 
 
 @pytest.fixture

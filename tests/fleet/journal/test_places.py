@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aioseflow.fleet.journal import Journal, JournalError, places
+from aioseflow.fleet.journal import Journal, JournalError
+from aioseflow.fleet.journal.sqlite import places
 
 MOUNTINFO = r"""
 22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p1 rw

@@ -11,8 +11,8 @@ from support.journals import NOW, RUN, begin, done, finish, opened, rows, select
 from support.virtual import VirtualLoop
 
 from aioseflow.fleet.journal import Journal
-from aioseflow.fleet.journal.statements import Kind, Op
-from aioseflow.fleet.journal.store import Store
+from aioseflow.fleet.journal.sqlite.statements import Kind, Op
+from aioseflow.fleet.journal.sqlite.store import Store
 
 
 def test_whatever_waits_is_one_commit(path: Path) -> None:

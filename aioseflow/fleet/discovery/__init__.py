@@ -1,0 +1,1 @@
+"""Discovery: list the services of an account, and the VMs of each."""

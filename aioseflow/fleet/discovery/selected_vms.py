@@ -1,0 +1,46 @@
+"""The selected VMs, for reads of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+
+from ...models import Service, Vm
+from ..model.fleet_account import Account
+from ..model.outcome import TargetKey
+from ..run.execution import protection
+from ..select.selection import Selection, check_found
+from .discover import Discovery
+
+
+async def selected_vms(
+    accounts: Sequence[Account], selection: Selection
+) -> AsyncIterator[tuple[Service, Vm]]:
+    """Every selected VM as the lists come in.
+
+    Raises, after everything that could be read, the error of a list that could not be, or `InvalidArgument`
+    for ids that were named and do not exist, or name two VMs.
+    """
+    discoveries = [Discovery(account, selection) for account in accounts]
+    found: list[TargetKey] = []
+    seen: set[TargetKey] = set()
+    for account, discovery in zip(accounts, discoveries, strict=True):
+        account.require_open()
+        protected = protection(account)
+        async with aclosing(discovery.lists()) as lists:
+            async for listed in lists:
+                for vm in listed.vms:
+                    key = account.name, listed.service.id, vm.id
+                    wanted = selection.wants(account.name, listed.service, vm, protected)
+                    if selection.is_explicit:
+                        seen.add(key)
+                        found += [key] if wanted else []
+                    if wanted:
+                        yield listed.service, vm
+    errors = [lost.error for each in discoveries for lost in each.undiscovered if lost.error is not None]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ExceptionGroup("some services could not be listed", errors)
+    services = {service for discovery in discoveries for service in discovery.services}
+    check_found(selection, found, services=services, vms=seen)

@@ -1,0 +1,52 @@
+"""Reading the VMs of a service, and seeing whether the list is whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import attrs
+
+from ...errors import SeFlowError
+from ...models import Vm
+from ..model.fleet_account import Account, Reads
+from ..report.vm_names import clean
+
+
+@attrs.frozen
+class VmList:
+    """The VMs of a service as one list gave them.
+
+    Attributes:
+        asked_at: the loop's time at which it was asked for.
+        pages: what the list says of being one page of several (``"page 1 of 3"``); None for a whole one.
+            Whoever is missing from one page is not gone.
+    """
+
+    vms: list[Vm]
+    asked_at: float
+    pages: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a VM that is not in it is gone."""
+        return self.pages is None
+
+
+async def read_vms(account: Account, reads: Reads, service_id: str) -> VmList:
+    """Read the list of a service by ``account.vms`` or ``account.polls``. Raises `SeFlowError`."""
+    asked_at = asyncio.get_running_loop().time()
+    with account.capture() as exchanges:
+        vms = await reads.list(service_id)
+    return VmList(vms, asked_at, pages_of(exchanges))
+
+
+def pages_of(exchanges: Iterable[object]) -> str | None:
+    """What the answers say of being one page of several; None where all are whole."""
+    # A stand-in for an account need not have it.
+    return next((pages for each in exchanges if (pages := getattr(each, "pages", None))), None)
+
+
+def one_page(pages: str, of: str) -> SeFlowError:
+    """The error of a list of which the panel gave one page."""
+    return SeFlowError(f"the panel listed only {clean(pages, 60)} ({of}): look in the panel for the others")

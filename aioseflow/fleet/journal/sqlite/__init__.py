@@ -1,0 +1,1 @@
+"""Store of the journal in a SQLite file."""

@@ -1,0 +1,222 @@
+"""Opening a journal's file: what it must be, how it is made, and how an older one is brought up to date.
+
+Nothing here opens the file but SQLite itself: to close a file loses all POSIX locks of the process on it, and
+with them those of every other connection of this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from ..faults import JournalError
+from . import run_lock as lock
+from .places import refuse_network
+from .tables import APPLICATION_ID, Migration
+
+BUSY_SECONDS: Final = 10.0
+_FULL: Final = 2
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """The files that SQLite keeps beside a database, where it has them."""
+    return tuple(path.with_name(path.name + end) for end in ("-journal", "-wal"))
+
+
+def connect(path: Path, *, mode: str = "rw", vfs: str | None = None) -> sqlite3.Connection:
+    """A connection without transactions of its own making; ``mode`` is ``ro``, ``rw`` or ``rwc``."""
+    uri = f"file:{quote(os.fsencode(path))}?mode={mode}" + (f"&vfs={vfs}" if vfs else "")
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+@contextlib.contextmanager
+def translated(path: Path, doing: str) -> Iterator[None]:
+    """Raise `JournalError` for what SQLite and the operating system say."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(f"the journal {path} {doing}: {error}{_advice(error)}") from error
+
+
+def _advice(error: Exception) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return "; free space on its disk, then resume the run"
+    if name.startswith("SQLITE_BUSY"):
+        return f"; another program has kept it locked for {BUSY_SECONDS:.0f} seconds"
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return "; it was left as it is: move it away and a new one is made"
+    return ""
+
+
+def open_database(
+    path: Path, *, migrations: Sequence[Migration], trusted: bool = False, vfs: str | None = None
+) -> sqlite3.Connection:
+    """Open the journal, which is made or brought up to date where needed; ``trusted`` leaves out the search
+    for damage.
+
+    Raises `JournalError`; what the path leads to is untouched then.
+    """
+    refuse_network(path)
+    if not _is_there(path):
+        _make(path, migrations, vfs)
+    elif not trusted:
+        with translated(path, "cannot be read"), closing(connect(path, mode="ro", vfs=vfs)) as connection:
+            _check(connection, path, len(migrations))
+            _search_for_damage(connection, path)
+    with contextlib.ExitStack() as stack:
+        with translated(path, "cannot be opened"):
+            connection = stack.enter_context(closing(connect(path, vfs=vfs)))
+            version = _check(connection, path, len(migrations))
+            if version < len(migrations):
+                _migrate(connection, path, migrations)
+            _set_durable(connection, path)
+        stack.pop_all()
+    return connection
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is anything to be opened: a file without content is a new one."""
+    with translated(path, "cannot be opened"):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return False
+    if not stat.S_ISREG(found.st_mode):
+        raise JournalError(f"the journal {path} is not a file; name a file")
+    return found.st_size > 0
+
+
+def _check(connection: sqlite3.Connection, path: Path, newest: int) -> int:
+    """The version of the file, if it is a journal that this version can use."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise JournalError(
+            f"{path} is a database of another program; it was left as it is: give the journal another"
+        )
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > newest:
+        raise JournalError(
+            f"the journal {path} was written by a newer aioseflow (its schema is version {version}, this one "
+            f"knows up to {newest}); it was left as it is: update aioseflow, or name another file"
+        )
+    return int(version)
+
+
+def _search_for_damage(connection: sqlite3.Connection, path: Path) -> None:
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise JournalError(
+            f"the journal {path} is damaged ({found!s:.200}); it was left as it is: move it away and "
+            "a new one is made"
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:
+    """All steps in one transaction, so that a journal is never between two versions."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Somebody else may have done it while we waited.
+        version = _check(connection, path, len(migrations))
+        for step in migrations[version:]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, Exception):
+            raise JournalError(
+                f"the journal {path} could not be brought to version {len(migrations)} and stays as it was: "
+                f"{error}"
+            ) from error
+        raise
+
+
+def _set_durable(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    connection.execute("PRAGMA synchronous = FULL")
+    # macOS: without these an fsync leaves the data in the drive's cache.
+    connection.execute("PRAGMA fullfsync = ON")
+    connection.execute("PRAGMA checkpoint_fullfsync = ON")
+    (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
+    if mode != "wal" or synchronous != _FULL:
+        raise JournalError(
+            f"the journal {path} cannot be kept durable here (SQLite uses journal_mode={mode}, synchronous="
+            f"{synchronous} instead of wal, {_FULL}); put it on a local disk"
+        )
+    # The first transaction makes the files beside it, which are looked for at each commit from then on.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+
+
+def _make(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
+    """Make it beside its place and move it there whole: killed in between, it is not there at all."""
+    with translated(path, "cannot be made"):
+        _make_folder(path.parent)
+        lock_path = lock.folder(path) / "making.lock"
+        held = lock.take(lock_path, patience=BUSY_SECONDS)
+        if held is None:
+            raise JournalError(
+                f"another process has been making the journal {path} for {BUSY_SECONDS:.0f} seconds"
+            )
+        try:
+            if not _is_there(path):
+                _make_locked(path, migrations, vfs)
+        finally:
+            held.release()
+
+
+def _make_locked(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
+    for stray in beside(path):
+        if stray.exists() and stray.stat().st_size:
+            # SQLite would play it into the new file.
+            raise JournalError(
+                f"the journal {path} is not there, but {stray.name} is, which is a part of one: put both "
+                "together again, or move that away too"
+            )
+        stray.unlink(missing_ok=True)
+    new = path.with_name(path.name + ".new")
+    for leftover in (new, *beside(new)):
+        leftover.unlink(missing_ok=True)
+    # SQLite makes its files for everybody, less the umask; those beside this one get its mode.
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        with closing(connect(new, vfs=vfs)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute("COMMIT")
+            _migrate(connection, path, migrations)
+            _set_durable(connection, path)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

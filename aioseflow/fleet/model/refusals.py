@@ -1,0 +1,63 @@
+"""Why a run does not begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from ...errors import InvalidArgument
+from .outcome import TargetKey
+
+Reason: TypeAlias = Literal[
+    "max_targets", "undiscovered", "in_another_run", "not_confirmed", "other_run", "protected"
+]
+
+
+class RunRefused(InvalidArgument):
+    """A guard kept a run from beginning: nothing was changed.
+
+    Attributes:
+        reason: ``"max_targets"`` (it selects too many), ``"undiscovered"`` (``strict``, and something could
+            not be listed), ``"in_another_run"`` (a living run is at some of its VMs), ``"not_confirmed"`` (a
+            plan that destroys), ``"other_run"`` (the ``run_id`` belongs to a run that does something else),
+            ``"protected"`` (a plan acts on a VM that this client protects, and did not name it).
+        run_id: the other run, where there is one.
+    """
+
+    def __init__(
+        self, message: str, *, reason: Reason = "max_targets", run_id: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.reason = reason
+        self.run_id = run_id
+
+
+def refuse_contested(taken: Mapping[TargetKey, str]) -> None:
+    """Raise `RunRefused` if other runs, by VM, are at some of the VMs."""
+    if not taken:
+        return
+    first = min(taken.values())
+    mine = [key for key, run in taken.items() if run == first]
+    raise RunRefused(
+        f"run {first} is at {len(mine)} of these VMs, such as VM {mine[0][2]} of service {mine[0][1]}: "
+        "nothing was sent. Wait for it, or exclude them",
+        reason="in_another_run",
+        run_id=first,
+    )
+
+
+def require_same(run_id: str, *, same: bool) -> None:
+    """Raise `RunRefused` unless the run that has this id does the same."""
+    if not same:
+        raise RunRefused(
+            f"run {run_id!r:.60} is there already and does something else; give another run_id",
+            reason="other_run",
+            run_id=run_id,
+        )
+
+
+def only_error(error: BaseException) -> BaseException:
+    """The exception itself where a group holds just one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

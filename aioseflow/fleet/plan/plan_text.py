@@ -1,0 +1,198 @@
+"""A plan as a page of text for people: no wider than asked, and nothing in it steers a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from ..report.report_text import no_vms, split
+from ..report.vm_names import fold
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .planned_vm import PlannedLoss
+
+_WIDTH: Final = 100
+_NARROWEST: Final = 60
+_SERVICES: Final = 30
+"""Services, those with most to do first, that get a row of their own."""
+_LABEL: Final = 30
+"""Characters of a service's name that reasons may not take for their columns."""
+_LINES: Final = 20
+_NAMES: Final = 40
+
+
+def printable(line: str) -> str:
+    """The line with ``?`` for every character that could move a cursor or start a line of its own."""
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
+def page(plan: Plan, width: int = _WIDTH) -> str:
+    """The text of ``str(plan)``, in at most so many columns (at least 60)."""
+    width = max(_NARROWEST, width)
+    lines = [_title(plan), f"made {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, digest {plan.digest[:12]}"]
+    if plan.confirmed is not None:
+        lines.append(f"confirmed for {_vms(plan.confirmed)}")
+    if plan.vms:
+        lines += ["", *_table(plan, width)]
+    lines += ["", *_expected(plan, width)]
+    idle = [*_idle(plan, width)]
+    if idle:
+        lines += ["", f"nothing is done to {_vms(len(plan.vms) - len(plan.targets))}:", *idle]
+    if plan.without_vms:
+        lines += ["", *_wrapped(no_vms(plan.without_vms), width)]
+    whole, partly = split(plan.lost)
+    if whole:
+        lines += ["", "could not be listed, so that their VMs are in no number here:", *_lost(whole, width)]
+    if partly:
+        lines += ["", "listed in part, so that others of their VMs are in no number here:"]
+        lines += _lost(partly, width)
+    return "\n".join(_cut(printable(line), width) for line in lines)
+
+
+def _lost(lost: Sequence[PlannedLoss], width: int) -> Iterator[str]:
+    for loss in lost[:_LINES]:
+        yield from _wrapped(f"  {loss}", width, indent="    ")
+    if len(lost) > _LINES:
+        yield f"  and {len(lost) - _LINES:,} more"
+
+
+def _title(plan: Plan) -> str:
+    services = len(plan.counts_per_service)
+    accounts = ", ".join(plan.accounts[:3]) + (", …" if len(plan.accounts) > 3 else "")
+    return (
+        f"plan: {_cut(plan.action, 40)}, {len(plan.targets):,} of {_vms(len(plan.vms))}"
+        f" in {services:,} service{'' if services == 1 else 's'} of {accounts}"
+    )
+
+
+def _table(plan: Plan, width: int) -> Iterator[str]:
+    counts = plan.counts_per_service
+    totals: Counter[str] = Counter()
+    for service in counts.values():
+        totals.update(service)
+    words = [word for word, _ in totals.most_common() if word != "do"]
+    room = width - _LABEL - 4 * 2 - sum(map(len, ("other", "worst down"))) - 2 * len(f"{len(plan.vms):,}")
+    shown: list[str] = []
+    for word in words:
+        room -= 2 + max(len(_column(word)), len(f"{totals[word]:,}"))
+        if room < 0:
+            break
+        shown.append(word)
+    titles = {
+        f"{vm.account}/{vm.service_id}": (vm.account, vm.service_id, vm.service_name) for vm in plan.vms
+    }
+    order = sorted(counts, key=lambda key: -counts[key].get("do", 0))
+    has_worst = any(plan.worst_down.values())
+
+    def cells(label: str, service: Counter[str], worst: str) -> list[str]:
+        figures = [service.total(), service["do"], *(service[word] for word in shown)]
+        if shown != words:
+            figures.append(sum(service[word] for word in words if word not in shown))
+        return [label, *(f"{figure:,}" for figure in figures), *([worst] if has_worst else [])]
+
+    header = ["service", "VMs", "do", *map(_column, shown)]
+    header += [*(["other"] if shown != words else []), *(["worst down"] if has_worst else [])]
+    rows = [header]
+    for key in order[:_SERVICES]:
+        account, service_id, name = titles[key]
+        label = f"{service_id} {name}" + (f" ({account})" if len(plan.accounts) > 1 else "")
+        rows.append(cells(label, Counter(counts[key]), f"{plan.worst_down.get(key, 0):,}"))
+    if len(order) > _SERVICES:
+        others: Counter[str] = Counter()
+        for key in order[_SERVICES:]:
+            others.update(counts[key])
+        worst = max(plan.worst_down.get(key, 0) for key in order[_SERVICES:])
+        rows.append(cells(f"and {len(order) - _SERVICES:,} more services", others, f"<= {worst:,}"))
+    if len(order) > 1:
+        rows.append(cells("all", totals, ""))
+    yield from _aligned(rows, width)
+    if has_worst:
+        yield from _wrapped(
+            "worst down: the most VMs of the service down at once, those down already included", width
+        )
+
+
+def _column(word: str) -> str:
+    return _cut(word.replace("_", " "), 16)
+
+
+def _aligned(rows: Sequence[Sequence[str]], most: int) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[0] = min(widths[0], most - sum(widths[1:]) - 2 * (len(widths) - 1))
+    for label, *figures in rows:
+        cells = [f"{figure:>{width}}" for figure, width in zip(figures, widths[1:], strict=True)]
+        yield "  ".join([_cut(label, widths[0]).ljust(widths[0]), *cells]).rstrip()
+
+
+def _expected(plan: Plan, width: int) -> Iterator[str]:
+    if plan.batches:
+        groups = ((size, sum(1 for _ in group)) for size, group in groupby(plan.batches))
+        sizes = ", ".join(f"{size:,}" if times == 1 else f"{times:,} x {size:,}" for size, times in groups)
+        number = len(plan.batches)
+        yield from _wrapped(f"{number:,} batch{'' if number == 1 else 'es'}: {sizes}", width)
+    if plan.worst_failures is None:
+        yield "failures: no threshold, so that all may fail"
+    else:
+        most = min(plan.worst_failures, len(plan.targets))
+        yield f"failures: at most {_vms(most)}; before more can fail, nothing new starts"
+    duration = "of unknown duration" if plan.seconds is None else f"about {_duration(plan.seconds)}"
+    yield from _wrapped(
+        f"expected: {plan.calls:,} API call{'' if plan.calls == 1 else 's'}, {duration}"
+        + (f" ({plan.basis})" if plan.basis else ""),
+        width,
+    )
+    if plan.missing_values:
+        yield from _wrapped(
+            f"a condition met a missing value at {_vms(plan.missing_values)}; "
+            "a comparison with one counts as false",
+            width,
+        )
+
+
+def _idle(plan: Plan, width: int) -> Iterator[str]:
+    groups: dict[str, list[str]] = {}
+    for vm in plan.vms:
+        if vm.why_not is not None:
+            groups.setdefault(vm.why_not, []).append(vm.vm_label or vm.vm_id)
+    for word, labels in sorted(groups.items(), key=lambda item: -len(item[1])):
+        yield from _wrapped(f"  {word} ({len(labels):,}): {fold(labels, most=_NAMES)}", width, indent="    ")
+
+
+def _wrapped(text: str, width: int, indent: str = "  ") -> Iterable[str]:
+    """At most five lines of it."""
+    return textwrap.wrap(
+        printable(text), width, subsequent_indent=indent, max_lines=5, placeholder=" …", drop_whitespace=True
+    )
+
+
+def _vms(count: int) -> str:
+    return f"{count:,} VM{'' if count == 1 else 's'}"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them; never more exact than a prediction is."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60:02} min"
+
+
+def moves(before: str, now: str | None) -> str:
+    """The parts of two observations that differ."""
+    if now is None:
+        return "is gone"
+    was, has = before.split(", "), now.split(", ")
+    if len(was) != len(has):
+        return f"was {before}, is {now}"
+    pairs = [(old, new) for old, new in zip(was, has, strict=True) if old != new]
+    return f"was {', '.join(old for old, _ in pairs)}, is {', '.join(new for _, new in pairs)}"

@@ -1,0 +1,156 @@
+"""What a run is to do, all of it checked before it begins, and how a journal keeps it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from ...errors import InvalidArgument
+from ...policy import SettlePolicy
+from ..actions.action import Action, Steps, name_of
+from ..actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
+from ..actions.power import Await, Reboot, Start, Stop
+from ..actions.usage import Usage
+from ..run.health import HealthCheck
+from ..select.selection import Selection
+from .plan import Plan
+from .rollout import Rollout, Share
+
+_KINDS: Final[Mapping[str, Callable[..., Action]]] = {
+    kind.name: kind
+    for kind in (Stop, Start, Reboot, Resize, ResizeDisk, RebuildNetwork, SetRdns, Destroy, Usage, Await)
+}
+
+
+@attrs.frozen(kw_only=True)
+class Orders:
+    """What a run is to do.
+
+    ``policy`` is None where nothing is waited for; ``plan`` what it follows; ``rollout`` None where it was
+    given none; ``selection_lost`` says why a journal could not give the selection back.
+    """
+
+    steps: Steps
+    selection: Selection
+    policy: SettlePolicy | None
+    rollout: Rollout | None = None
+    strict: bool = False
+    max_targets: Share | None = None
+    plan: Plan | None = None
+    selection_lost: str = ""
+    parent: str | None = None
+    note: str = ""
+    requested_by: str = ""
+
+    @property
+    def action(self) -> str:
+        """The word for it in reports."""
+        return name_of(self.steps)
+
+    @property
+    def needs_everything(self) -> bool:
+        """Whether all targets must be known before the first is acted on."""
+        return (
+            self.selection.is_explicit
+            or self.strict
+            or self.max_targets is not None
+            or self.plan is not None
+            or (self.rollout is not None and self.rollout.needs_everything())
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """Itself, fit for JSON, as far as JSON can hold it."""
+        rollout, policy = self.rollout, self.policy
+        return {
+            "steps": [_step_document(step) for step in self.steps],
+            "selection": self.selection.to_document(),
+            "settle": None if policy is None else attrs.asdict(policy),
+            "rollout": None if rollout is None else rollout.to_document(),
+            "healthy": rollout is not None and rollout.healthy is not None,
+            "strict": self.strict,
+            "planned": self.plan is not None,
+            "max_targets": None if self.max_targets is None else self.max_targets.to_size(),
+        }
+
+
+def steps_of(document: Mapping[str, Any]) -> Steps:
+    """The actions that a document names. Raises `InvalidArgument` for one of the user's own."""
+    return tuple(_step_of(step) for step in document["steps"])
+
+
+def policy_of(document: Mapping[str, Any]) -> SettlePolicy | None:
+    """How long it is waited, by a document."""
+    settle = document["settle"]
+    return None if settle is None else SettlePolicy(**settle)
+
+
+def guard_of(document: Mapping[str, Any]) -> Share | None:
+    """The ``max_targets`` of a document."""
+    most = document.get("max_targets")
+    return None if most is None else Share.parse(most, "max_targets")
+
+
+def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Rollout | None:
+    """The rollout of a document. Raises `InvalidArgument` where it had a health check and none is given."""
+    stored = document["rollout"]
+    if document.get("healthy") and healthy is None:
+        raise InvalidArgument(
+            "this run asks a health check, which no file can hold: give it again with healthy=…"
+        )
+    if stored is None:
+        return None
+    rollout = Rollout.from_document(stored)
+    return rollout if healthy is None else attrs.evolve(rollout, healthy=healthy)
+
+
+def planned_rollout(
+    document: Mapping[str, Any], made: Orders | None, healthy: HealthCheck | None
+) -> Rollout | None:
+    """The rollout of a plan, which ``made`` has whole where it was made here. Raises `InvalidArgument`."""
+    if healthy is not None and not document.get("healthy"):
+        raise InvalidArgument("the plan asks no health check; give it to fleet.plan() as Rollout(healthy=…)")
+    if made is not None and healthy is None:
+        return made.rollout
+    return rollout_from(document, healthy)
+
+
+def planned_selection(document: Mapping[str, Any], made: Orders | None) -> Selection:
+    """What a plan selected, likewise. Raises `InvalidArgument`."""
+    if made is not None:
+        return made.selection
+    stored = document.get("selection")
+    if stored is None:
+        raise InvalidArgument("the plan chose its VMs by a predicate, which no file can hold: plan again")
+    return Selection.from_document(stored)
+
+
+def _is_given(field: attrs.Attribute[Any], value: object) -> bool:
+    return field.init and value is not None
+
+
+def _step_document(step: Action) -> dict[str, Any]:
+    kind = _KINDS.get(step.name)
+    if kind is None or type(step) is not kind:
+        return {"name": step.name, "own": True}
+    fields = attrs.asdict(step, filter=_is_given)  # type: ignore[arg-type]  # all of ours are attrs classes
+    return {"name": step.name, **fields}
+
+
+def _step_of(document: Mapping[str, Any]) -> Action:
+    fields = dict(document)
+    name = fields.pop("name", None)
+    kind = _KINDS.get(str(name))
+    if kind is None or fields.pop("own", False):
+        near = difflib.get_close_matches(str(name), _KINDS, n=1)
+        hint = f"; did you mean {near[0]}" if near and kind is None else ""
+        raise InvalidArgument(f"{name!r:.60} is an action of your own: give it again with action=…{hint}")
+    return kind(**fields)
+
+
+def same_work(stored: Mapping[str, Any], orders: Orders) -> bool:
+    """Whether a stored document asks for the same as these orders."""
+    mine = orders.to_document()
+    return all(stored.get(key) == mine[key] for key in ("steps", "selection"))

@@ -1,0 +1,64 @@
+"""The runs that a fleet remembers: in a journal, or in memory until its client is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
+
+import attrs
+
+from ..journal import Journal, RunNotFound
+
+if TYPE_CHECKING:
+    from ..run.run import Run
+
+_KEPT: Final = 100  # ended runs in memory: a bot that lives for months must not grow for months
+
+
+@attrs.define(eq=False)
+class Archive:
+    """Runs by id. With a journal only those of this process that live; the journal has the others."""
+
+    journal: Journal | None = None
+    _runs: dict[str, Run] = attrs.field(factory=dict, init=False)
+    # One that was made and never started must be free to go, and to warn.
+    _made: WeakValueDictionary[str, Run] = attrs.field(factory=WeakValueDictionary, init=False)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs.values())
+
+    def made(self, run: Run) -> None:
+        """There is a run of this id, which may never be started."""
+        self._made[run.run_id] = run
+
+    def started(self, run: Run) -> None:
+        """Remember a run; it takes the place of an earlier sitting of the same."""
+        self._runs.pop(run.run_id, None)
+        self._runs[run.run_id] = run
+
+    def ended(self, run: Run) -> None:
+        """A run is over."""
+        if self._made.get(run.run_id) is run:
+            del self._made[run.run_id]
+        if self.journal is not None:
+            if self._runs.get(run.run_id) is run:
+                del self._runs[run.run_id]
+            return
+        over = [each for each in self._runs.values() if each.is_over]
+        for each in over[:-_KEPT]:
+            del self._runs[each.run_id]
+
+    def find(self, run_id: str) -> Run | None:
+        """The run of this process that has this id."""
+        return self._made.get(run_id) or self._runs.get(run_id)
+
+    def get(self, run_id: str) -> Run:
+        """The same. Raises `RunNotFound`."""
+        run = self.find(run_id)
+        if run is None:
+            raise RunNotFound(
+                f"no run {run_id!r:.60} here; runs live in memory until the client is closed, unless it has "
+                'a journal: SeFlow(…, journal="runs.sqlite")'
+            )
+        return run

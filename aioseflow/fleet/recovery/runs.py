@@ -1,0 +1,397 @@
+"""Runs that were: asked for twice, gone on with, tried again, undone, and what became of lost answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import attrs
+
+from ...errors import InvalidArgument, SeFlowError
+from ...models import PowerState, Service, Vm
+from ..actions.action import Action, Steps, steps_again
+from ..actions.changes import Destroy
+from ..discovery.discover import Discovery
+from ..journal import (
+    Journal,
+    RunHeader,
+    RunInfo,
+    RunIsActive,
+    RunNotFound,
+    StoredLoss,
+    StoredRun,
+    StoredTarget,
+    check_run_id,
+)
+from ..model.fleet_account import Account
+from ..model.outcome import Outcome, Status, TargetKey
+from ..model.refusals import RunRefused, require_same
+from ..plan.spec import Orders, guard_of, policy_of, rollout_from, same_work, steps_of
+from ..report.report import Report
+from ..report.vm_names import clean
+from ..run.health import HealthCheck
+from ..run.producer import listed_vms
+from ..run.run import Run
+from ..select.selection import Matcher, Selection, Where, select
+from .past import INTERRUPTED, key_of, outcome_of, report_of
+from .reconcile import Finding, decided, evidence_of, judge, record
+from .registry import Archive
+
+Reading: TypeAlias = tuple[Service, Vm | None] | str
+"""A VM's service and itself (None if it is in no list any more), or why it could not be read."""
+
+
+@attrs.define(eq=False)
+class History:
+    """The runs of a fleet, in its journal or in memory."""
+
+    accounts: tuple[Account, ...]
+    archive: Archive
+
+    # -- beginning and going on ---------------------------------------------------------------------------
+
+    def begin(self, orders: Orders, run_id: str | None) -> Run:
+        """A new run, or the one that has this id already and does the same."""
+        if run_id is None:
+            return Run(self.accounts, orders, self.archive)
+        check_run_id(run_id)
+        known = self.archive.find(run_id)
+        if known is not None:
+            require_same(run_id, same=same_work(known.orders.to_document(), orders))
+            return known
+        header = self._header(run_id)
+        if header is None:
+            return Run(self.accounts, orders, self.archive, run_id=run_id)
+        mine = {account.name for account in self.accounts}
+        same = mine == set(header.accounts) and same_work(header.document, orders)
+        require_same(run_id, same=same)
+        return Run(
+            self._accounts_of(header), orders, self.archive, run_id=run_id, history=self._loader(run_id)
+        )
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        repeat_unknown: bool,
+        action: Action | Sequence[Action] | None,
+        healthy: HealthCheck | None,
+        where: Where | None,
+    ) -> Run:
+        """The same run, to go on where it was left."""
+        known = self.archive.find(run_id)
+        if known is not None:
+            if not known.is_over and (known.is_live or self.archive.journal is None):
+                raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
+            if self.archive.journal is None:
+                stored = known.stored()
+                orders = known.orders
+                if action is not None:
+                    orders = attrs.evolve(orders, steps=steps_again(action, orders.action))
+                return Run(
+                    self._accounts_of(stored.info.header),
+                    orders,
+                    self.archive,
+                    run_id=run_id,
+                    history=_given(stored),
+                    repeat_unknown=repeat_unknown,
+                )
+        header = self._header(run_id)
+        if header is None:
+            # It names those that were perhaps meant.
+            header = self._journal(run_id).read_now(run_id).info.header
+        orders = self._orders_of(header, action, healthy, where)
+        return Run(
+            self._accounts_of(header),
+            orders,
+            self.archive,
+            run_id=run_id,
+            history=self._loader(run_id),
+            repeat_unknown=repeat_unknown,
+        )
+
+    def retry(
+        self,
+        run_id: str,
+        chosen: Mapping[Status, bool],
+        *,
+        action: Action | Sequence[Action] | None,
+        healthy: HealthCheck | None,
+    ) -> Run:
+        """A new run for the VMs of an earlier one that ended so."""
+        stored = self._stored_now(run_id)
+        keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
+        known = self.archive.find(run_id)
+        header = stored.info.header
+        if Destroy.name in header.action.split("+"):
+            raise RunRefused(
+                f"run {run_id} destroys: make a plan for what is left of it, and confirm that",
+                reason="not_confirmed",
+                run_id=run_id,
+            )
+        orders = known.orders if known is not None else self._orders_of(header, action, healthy, None)
+        return self.child(run_id, orders, keys)
+
+    def stopped_by(self, run_id: str) -> list[TargetKey]:
+        """The VMs that a run stopped, and did not start again."""
+        stored = self._stored_now(run_id)
+        names = stored.info.header.action.split("+")
+        stops = [place for place, name in enumerate(names) if name == "stop"]
+        if not stops:
+            raise InvalidArgument(f"run {run_id} stopped nothing: it was a {stored.info.header.action}")
+        found = []
+        for target, outcome in zip(stored.targets, _outcomes(stored), strict=True):
+            done = len(names) if outcome.status is Status.CHANGED else target.step
+            changed = outcome.status is Status.CHANGED or target.step > 0
+            last = [name for name in names[:done] if name in ("stop", "start")][-1:]
+            # What was off already was not stopped by the run.
+            if changed and last == ["stop"] and target.row.power != PowerState.STOPPED:
+                found.append(outcome.key)
+        return found
+
+    def child(
+        self, parent: str, orders: Orders, keys: Sequence[TargetKey], *, run_id_given: str | None = None
+    ) -> Run:
+        """A run for some VMs of an earlier one; those that are gone meanwhile are left out."""
+        if not keys:
+            raise InvalidArgument(f"run {parent} has no VM that this would be for: there is nothing to do")
+        named = Matcher(pairs=frozenset(), keys=frozenset(keys))
+        orders = attrs.evolve(
+            orders,
+            selection=Selection(named, None, None, Matcher(), "ignore"),
+            plan=None,
+            max_targets=None,
+            parent=parent,
+        )
+        return self.begin(orders, run_id_given)
+
+    # -- what is known ------------------------------------------------------------------------------------
+
+    async def runs(self) -> list[RunInfo]:
+        """All of them, the newest first."""
+        if self.archive.journal is not None:
+            return await self.archive.journal.runs()
+        infos = [run.stored().info for run in self.archive]
+        return sorted(infos, key=lambda info: info.header.created_at, reverse=True)
+
+    async def report(self, run_id: str) -> Report:
+        """What is known of a run."""
+        known = self.archive.find(run_id)
+        if known is not None and (known.is_live or self.archive.journal is None):
+            return known.report
+        journal = self._journal(run_id)
+        stored = await journal.read(run_id)
+        return report_of(stored, alive=stored.info.state != "ended" and journal.is_held(run_id))
+
+    async def reconcile(
+        self, run_id: str, *, grace: float, action: Action | Sequence[Action] | None
+    ) -> list[Finding]:
+        """Read back what is unknown."""
+        known = self.archive.find(run_id)
+        if known is not None and not known.is_over:
+            raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
+        if self.archive.journal is None:
+            run = self.archive.get(run_id)
+            stored = run.stored()
+            findings = await self._findings(stored, run.orders.steps, grace)
+            for target, finding in findings:
+                if (outcome := decided(target, finding, stored)) is not None:
+                    run.correct(outcome)
+            return [finding for _, finding in findings]
+        journal = self._journal(run_id)
+        stored = await journal.read(run_id)
+        header = stored.info.header
+        steps = steps_of(header.document) if action is None else steps_again(action, header.action)
+        journal.acquire()
+        try:
+            journal.hold(run_id)
+            try:
+                findings = await self._findings(stored, steps, grace)
+                for target, finding in findings:
+                    if (outcome := decided(target, finding, stored)) is not None:
+                        record(journal, run_id, target, outcome)
+                info, lost = stored.info, stored.info.undiscovered
+                if info.state != "ended" and not stored.discovered:
+                    # The run ends here, and what it had not listed stays unlisted.
+                    lost += tuple(StoredLoss(account=each, cause=INTERRUPTED) for each in header.accounts)
+                finished_at = info.finished_at or datetime.now(UTC)
+                journal.ended(run_id, finished_at=finished_at, error=info.error, undiscovered=lost)
+                await journal.flush()
+            finally:
+                journal.unhold(run_id)
+        finally:
+            journal.release()
+        return [finding for _, finding in findings]
+
+    async def _findings(
+        self, stored: StoredRun, steps: Steps, grace: float
+    ) -> list[tuple[StoredTarget, Finding]]:
+        action = stored.info.header.action
+        now = datetime.now(UTC)
+        unknown = [
+            target for target in stored.targets if outcome_of(target, action, now).status is Status.UNKNOWN
+        ]
+        first = await self._read(unknown)
+        # A list may be stale just after a change: what it claims is looked at a second time.
+        await asyncio.sleep(_BETWEEN_LOOKS if any(isinstance(each, tuple) for each in first.values()) else 0)
+        second = await self._read(unknown)
+        found = []
+        for target in unknown:
+            key, step = key_of(target), steps[min(target.step, len(steps) - 1)]
+            before, after = first.get(key, _NOT_LISTED), second.get(key, _NOT_LISTED)
+            found.append((target, await self._finding(target, step, action, before, after, grace)))
+        return found
+
+    async def _read(self, targets: Sequence[StoredTarget]) -> dict[TargetKey, Reading]:
+        """What is read of each VM now."""
+        keys = frozenset(key_of(target) for target in targets)
+        seen: dict[TargetKey, Reading] = {}
+        for account in self.accounts:
+            told = Discovery(account, None)
+            for listed in await listed_vms(account, keys, told):
+                vms = {vm.id: vm for vm in listed.vms}
+                for key in keys:
+                    # From a part of a list it is only known of those that are in it.
+                    if key[:2] == (account.name, listed.service.id) and (key[2] in vms or listed.is_whole):
+                        seen[key] = (listed.service, vms.get(key[2]))
+            for loss in told.undiscovered:
+                said = "" if loss.error is None else f": {clean(str(loss.error))}"
+                for key in keys:
+                    if key[0] == account.name and loss.service_id in (key[1], None):
+                        seen.setdefault(key, f"{_NOT_LISTED}{said}")
+        return seen
+
+    async def _finding(
+        self,
+        target: StoredTarget,
+        step: Action,
+        action: str,
+        before: Reading,
+        after: Reading,
+        grace: float,
+    ) -> Finding:
+        row, read_at = target.row, datetime.now(UTC)
+        verdict, why = "cannot_tell", next((each for each in (after, before) if isinstance(each, str)), "")
+        vm = after[1] if isinstance(after, tuple) else None
+        if isinstance(before, tuple) and isinstance(after, tuple):
+            readings = {await self._done(target, step, *reading) for reading in (before, after)}
+            done = readings.pop() if len(readings) == 1 else None
+            verdict, why = judge(step, vm, done, sent_at=target.sent_at, read_at=read_at, grace=grace)
+        return Finding(
+            account=row.account,
+            service_id=row.service_id,
+            vm_id=row.vm_id,
+            vm_label=row.vm_label,
+            action=action,
+            step=step.name if "+" in action else None,
+            verdict=verdict,  # type: ignore[arg-type]  # one of the three words
+            evidence=evidence_of(vm, target.sent_at, read_at),
+            why=why,
+        )
+
+    async def _done(self, target: StoredTarget, step: Action, service: Service, vm: Vm | None) -> bool | None:
+        done = step.done(vm)
+        if done is not None or vm is None or not step.settles:
+            return done
+        account = next(account for account in self.accounts if account.name == target.row.account)
+        try:
+            return await step.look(account, service, vm)
+        except SeFlowError:
+            return None
+
+    # -- where it is kept ---------------------------------------------------------------------------------
+
+    def _journal(self, run_id: str) -> Journal:
+        if self.archive.journal is None:
+            self.archive.get(run_id)
+            raise RunNotFound(f"no run {run_id!r:.60} here")
+        return self.archive.journal
+
+    def _header(self, run_id: str) -> RunHeader | None:
+        journal = self.archive.journal
+        info = None if journal is None else journal.look_up(run_id)
+        return None if info is None else info.header
+
+    def _loader(self, run_id: str) -> Any:
+        journal = self._journal(run_id)
+        return lambda: journal.read(run_id)
+
+    def _stored_now(self, run_id: str) -> StoredRun:
+        known = self.archive.find(run_id)
+        if known is not None:
+            if not known.is_over:
+                raise RunIsActive(f"run {run_id} is not over; await it first", run_id=run_id)
+            if self.archive.journal is None:
+                return known.stored()
+        journal = self._journal(run_id)
+        stored = journal.read_now(run_id)
+        if stored.info.state == "running" and journal.is_held(run_id):
+            pid, host = stored.info.pid, stored.info.host
+            raise RunIsActive(
+                f"run {run_id} is being run by process {pid} on {host}; wait for its end",
+                run_id=run_id,
+                pid=pid,
+                host=host,
+            )
+        return stored
+
+    def _accounts_of(self, header: RunHeader) -> tuple[Account, ...]:
+        by_name = {account.name: account for account in self.accounts}
+        missing = [name for name in header.accounts if name not in by_name]
+        if missing:
+            raise InvalidArgument(
+                f"run {header.run_id} is of account {missing[0]!r:.60}, which is not in this fleet"
+            )
+        return tuple(by_name[name] for name in header.accounts)
+
+    def _orders_of(
+        self,
+        header: RunHeader,
+        action: Action | Sequence[Action] | None,
+        healthy: HealthCheck | None,
+        where: Where | None,
+    ) -> Orders:
+        document = header.document
+        stored = document["selection"]
+        selection = None
+        if where is not None:
+            selection = select(where)
+        elif stored is not None:
+            selection = Selection.from_document(stored)
+        lost = "" if selection is not None else _PREDICATE_LOST
+        if document.get("planned"):
+            # It has begun nothing before it knew them all, and without its plan nothing guards them.
+            lost = _PLAN_LOST
+        return Orders(
+            steps=steps_of(document) if action is None else steps_again(action, header.action),
+            # Where it is lost, only a run that knew all its targets can go on.
+            selection=selection or select([("0", "0")]),
+            selection_lost=lost,
+            policy=policy_of(document),
+            rollout=rollout_from(document, healthy),
+            strict=document["strict"],
+            max_targets=guard_of(document),
+            parent=header.parent,
+            note=header.note,
+            requested_by=header.requested_by,
+        )
+
+
+_BETWEEN_LOOKS = 2.0  # seconds
+_NOT_LISTED = "its service could not be listed"
+_PREDICATE_LOST = "it chose them by a predicate, which no file can hold: give it again with where=…"
+_PLAN_LOST = "it followed a plan: run that again, under the same run_id"
+
+
+def _given(stored: StoredRun) -> Any:
+    async def load() -> StoredRun:
+        return stored
+
+    return load
+
+
+def _outcomes(stored: StoredRun) -> list[Outcome]:
+    now = datetime.now(UTC)
+    return [outcome_of(target, stored.info.header.action, now) for target in stored.targets]

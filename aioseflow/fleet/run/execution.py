@@ -1,0 +1,369 @@
+"""One sitting of a run: from its first list to its last outcome, or to whatever ends it before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import attrs
+
+from ...errors import InvalidArgument, SeFlowError
+from ...policy import UNFINISHED_PER_REQUEST, SettlePolicy
+from ..actions.action import ends_down, takes_down
+from ..discovery.discover import Listed
+from ..discovery.vm_list import read_vms
+from ..journal import StoredRun
+from ..model.fleet_account import Account
+from ..model.outcome import TargetKey
+from ..model.refusals import RunRefused, refuse_contested
+from ..model.without_vms import WithoutVms
+from ..plan.plan import Plan
+from ..plan.rollout import Rollout
+from ..plan.spec import Orders
+from ..recovery.past import outcome_of, undiscovered_of
+from ..recovery.resume import Resuming
+from ..report.report import Undiscovered
+from ..select.selection import Matcher, Selection, Target, check_found
+from .availability import Availability
+from .producer import Intake
+from .scheduler import Schedule
+from .state import Ledger, Standing
+from .worker import Crew
+
+_NO_ROLLOUT: Final = Rollout(same_cause=None)
+_AT_ONCE: Final = 500
+
+
+@attrs.define(eq=False)
+class Sitting:
+    """Brings the parts of a run together, and works until every target has its outcome."""
+
+    accounts: tuple[Account, ...]
+    orders: Orders
+    ledger: Ledger
+    schedule: Schedule = attrs.field(init=False)
+    availability: Availability | None = attrs.field(default=None, init=False)
+    crews: list[Crew] = attrs.field(init=False)
+    is_discovered: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        orders, rollout = self.orders, self.orders.rollout or _NO_ROLLOUT
+        window, windows = rollout.window, {}
+        if window is None and (rollout.max_failures is not None or rollout.healthy is not None):
+            # What is not finished may fail yet: without a bound a threshold would stop nothing.
+            windows = {each.name: UNFINISHED_PER_REQUEST * each.concurrency for each in self.accounts}
+            window = sum(windows.values())
+        if rollout.max_unavailable is not None and takes_down(orders.steps):
+            policy = orders.policy or SettlePolicy()
+            self.availability = Availability(
+                allowed=1, stays_down=ends_down(orders.steps), stale_for=policy.longest_poll
+            )
+        names = [account.name for account in self.accounts]
+        planned = {} if orders.plan is None else {vm.key: vm.why_not for vm in orders.plan.vms if vm.why_not}
+        self.schedule = Schedule(self.ledger, rollout, names, window, self.availability, windows)
+        self.crews = [
+            Crew(
+                account,
+                orders.policy,
+                self.ledger,
+                self.schedule,
+                Intake(
+                    account,
+                    orders.selection,
+                    protection(account),
+                    self.ledger,
+                    self.schedule,
+                    self.availability,
+                    count_all=orders.max_targets is not None and orders.max_targets.fraction is not None,
+                    planned=planned,
+                ),
+                self.availability,
+            )
+            for account in self.accounts
+        ]
+
+    @property
+    def waits_for_return(self) -> bool:
+        """Whether a VM that was down for a while is finished only when it serves again."""
+        return any(crew.waits_for_return for crew in self.crews)
+
+    @property
+    def error(self) -> SeFlowError | None:
+        """What kept every account from being listed, or the journal from being written."""
+        broken = [crew.intake.broken for crew in self.crews if crew.intake.broken is not None]
+        if broken:
+            return broken[0]
+        errors = [crew.intake.discovery.error for crew in self.crews]
+        # One account that answers makes a report; where none does there is nothing to report.
+        return errors[0] if all(error is not None for error in errors) else None
+
+    @property
+    def undiscovered(self) -> tuple[Undiscovered, ...]:
+        """What could not be listed, or only in part."""
+        return tuple(lost for crew in self.crews for lost in crew.intake.discovery.undiscovered)
+
+    @property
+    def without_vms(self) -> tuple[WithoutVms, ...]:
+        """The selected services that have no VMs."""
+        return tuple(found for crew in self.crews for found in crew.intake.discovery.without_vms)
+
+    def recall(self, history: StoredRun) -> None:
+        """Take over a run that is over."""
+        now = datetime.now(UTC)
+        self.ledger.recall(outcome_of(target, self.orders.action, now) for target in history.targets)
+        self._recall_losses(history)
+
+    async def work(self, *, whole: bool, history: StoredRun | None, repeat_unknown: bool) -> None:
+        """Do all of it. Raises `InvalidArgument` for what is refused before anything is changed."""
+        self.schedule.open()
+        for account in self.accounts:
+            # Until everything that is to come was offered.
+            self.schedule.expect(account.name)
+        if history is not None:
+            resuming = Resuming(self.crews, self.orders, self.ledger, self.schedule, repeat_unknown)
+            for crew in self.crews:
+                crew.intake.discovery.recall(history.without_vms)
+            await resuming.read_back(history)
+        elif self.orders.plan is not None:
+            self._recall_plan(self.orders.plan)
+        complete = history is not None and self._is_complete(history)
+        if whole and not complete:
+            await self._take_everything()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [tasks.create_task(self.schedule.sweep())]
+                if self.availability is not None:
+                    helpers.append(tasks.create_task(self._watch_availability(self.availability)))
+                workers = [worker for crew in self.crews for worker in crew.work(tasks)]
+                if history is not None:
+                    resuming.take_up()
+                if not whole and not complete:
+                    for crew in self.crews:
+                        self.schedule.expect(crew.account.name)
+                    feeding = [tasks.create_task(crew.intake.feed()) for crew in self.crews]
+                    helpers.append(tasks.create_task(self._note_discovered(feeding)))
+                for account in self.accounts:
+                    self.schedule.arrived(account.name)
+                await asyncio.wait(workers)
+                if not self.is_discovered and self.schedule.stopping is None:
+                    self._all_is_known()
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            self.schedule.shut()
+
+    def _is_complete(self, history: StoredRun) -> bool:
+        """Whether an earlier sitting knew all targets; what could not be listed then may be listed now."""
+        if not history.discovered or (history.info.undiscovered and not self.orders.selection_lost):
+            return False
+        self._recall_losses(history)
+        return True
+
+    def _recall_losses(self, history: StoredRun) -> None:
+        for crew in self.crews:
+            discovery = crew.intake.discovery
+            discovery.reading = False
+            discovery.lose(
+                undiscovered_of(loss)
+                for loss in history.info.undiscovered
+                if loss.account == crew.account.name
+            )
+            discovery.recall(history.without_vms)
+
+    def _recall_plan(self, plan: Plan) -> None:
+        """A plan that did not know everything makes no report that is ok."""
+        for found in plan.without_vms:
+            self.ledger.book.without_vms(found)
+        for crew in self.crews:
+            discovery, name = crew.intake.discovery, crew.account.name
+            discovery.recall(plan.without_vms)
+            discovery.lose(loss.as_undiscovered() for loss in plan.lost if loss.account == name)
+
+    async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
+        await asyncio.wait(feeding)
+        if self.schedule.stopping is None and not self.is_discovered:
+            self._all_is_known()
+
+    def _all_is_known(self) -> None:
+        """No targets will be added any more, but what could not be listed may be by a later sitting."""
+        self.is_discovered = True
+        if self.orders.plan is not None or not any(c.intake.discovery.undiscovered for c in self.crews):
+            # With losses, which become durable at the end of the run, it is known then.
+            self.ledger.book.discovered()
+
+    # -- everything before anything -----------------------------------------------------------------------
+
+    async def list_everything(self) -> tuple[list[Target], list[tuple[str, Listed]]]:
+        """Read all lists of all accounts: the targets, and everything that was listed, with its account."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                listings = [tasks.create_task(crew.intake.list_everything()) for crew in self.crews]
+        except BaseException:
+            for crew in self.crews:
+                crew.intake.unlist()
+            raise
+        found = [target for listing in listings for target in listing.result()[0]]
+        seen = [
+            (crew.account.name, listed)
+            for crew, task in zip(self.crews, listings, strict=True)
+            for listed in task.result()[1]
+        ]
+        return found, seen
+
+    async def _take_everything(self) -> None:
+        found, seen = await self.list_everything()
+        self.check(found, seen)
+        if self.orders.plan is not None:
+            # Lists come in any order, and batches are made of the order.
+            places = {vm.key: place for place, vm in enumerate(self.orders.plan.vms)}
+            found.sort(key=lambda target: places[target.key])
+        standings = self.ledger.select(found)
+        await self._write(standings)
+        self._all_is_known()
+        self.offer(standings)
+
+    def offer(self, standings: Sequence[Standing]) -> None:
+        """Let targets be begun, in batches where there are any."""
+        intakes = {crew.account.name: crew.intake for crew in self.crews}
+        if self.availability is not None:
+            allowed = self.schedule.rollout.unavailable_allowed(len(standings))
+            self.availability.allowed = allowed or 1
+        needing = [standing for standing in standings if intakes[standing.target.account].needing([standing])]
+        self.schedule.add_all(needing)
+
+    def check(self, found: list[Target], seen: list[tuple[str, Listed]]) -> None:
+        """Raise `InvalidArgument` for what keeps the run from beginning, now that everything was listed."""
+        vms = [(account, listed.service.id, vm.id) for account, listed in seen for vm in listed.vms]
+        discoveries = [crew.intake.discovery for crew in self.crews]
+        asked = all(discovery.error is None and discovery.is_whole for discovery in discoveries)
+        lost = self.undiscovered
+        if self.orders.strict and lost:
+            names = ", ".join(
+                f"service {loss.service_id}" if loss.service_id else loss.account for loss in lost[:5]
+            )
+            raise RunRefused(
+                f"strict: {len(lost)} could not be listed ({names}: {lost[0].cause}), so nothing was sent",
+                reason="undiscovered",
+            )
+        plan = self.orders.plan
+        if plan is not None:
+            listed = {(account, each.service.id, vm.id): vm for account, each in seen for vm in each.vms}
+            if any(discovery.error is None for discovery in discoveries):
+                plan.check_current(listed, {(loss.account, loss.service_id) for loss in lost})
+            self._check_protected(plan, found)
+        else:
+            check_found(
+                self.orders.selection,
+                [target.key for target in found],
+                services={service for each in discoveries for service in each.services} if asked else None,
+                vms=None if lost else set(vms),
+            )
+        self._check_count(found, vms)
+
+    def _check_protected(self, plan: Plan, found: list[Target]) -> None:
+        """A plan may come from a client that protects other VMs than this one."""
+        stored = plan.document.get("selection")
+        selection = None if stored is None else Selection.from_document(stored)
+        protected = {crew.account.name: crew.intake.protected for crew in self.crews}
+        acting = {vm.key for vm in plan.targets}
+        for target in found:
+            matcher = protected[target.account]
+            if matcher is None or target.key not in acting:
+                continue
+            if selection is not None and selection.names_vm(*target.key):
+                continue
+            if matcher.may_match(target.account, target.service, target.vm):
+                raise RunRefused(
+                    f"VM {target.vm.id} of service {target.service.id} is protected here, and the plan did "
+                    "not name it: nothing was sent; plan again",
+                    reason="protected",
+                )
+
+    def _check_count(self, found: list[Target], vms: list[TargetKey]) -> None:
+        most = self.orders.max_targets
+        if most is None:
+            return
+        for account in self.accounts if most.fraction is not None else (None,):
+            mine = [target for target in found if account is None or target.account == account.name]
+            all_vms = [key for key in vms if account is None or key[0] == account.name]
+            if len(mine) > most.limit(len(all_vms)):
+                of = "" if account is None else f" of the {len(all_vms)} of account {account.name}"
+                allowed = most.count if most.fraction is None else f"{float(most.fraction * 100):g}%"
+                raise RunRefused(
+                    f"{len(mine)} VMs are selected{of}, and max_targets allows {allowed}: nothing was sent",
+                    reason="max_targets",
+                )
+
+    async def _write(self, standings: Sequence[Standing]) -> None:
+        """Write targets down; refuse those that another run is at."""
+        book = self.ledger.book
+        # All in one go: a target that is known here must be known there, whatever comes in between.
+        writing = [
+            book.selected(standings[start : start + _AT_ONCE]) for start in range(0, len(standings), _AT_ONCE)
+        ]
+        taken: dict[int, str] = {}
+        for each in writing:
+            taken |= dict(await each) if each is not None else {}
+        refuse_contested(
+            {
+                standing.target.key: taken[standing.number]
+                for standing in standings
+                if standing.number in taken
+            }
+        )
+
+    # -- while it goes on ---------------------------------------------------------------------------------
+
+    async def _watch_availability(self, availability: Availability) -> None:
+        """See what goes down by itself, and what of it comes up again; give up when nothing moves."""
+        policy = self.orders.policy or SettlePolicy()
+        loop = asyncio.get_running_loop()
+        pause, moved_at, count = policy.first_poll, loop.time(), -1
+        while self.schedule.stopping is None:
+            await asyncio.sleep(pause)
+            blocked = availability.blocked and not self.schedule.paused
+            if blocked:
+                availability.blocked = False
+                for place in sorted(availability.waiting_for()):
+                    await self._read_anew(availability, place, policy.first_poll)
+            if self.ledger.queued and not self.schedule.paused:
+                # Any machine of the run's services counts, also where nothing is done at the moment.
+                for place in availability.read_before(loop.time() - policy.longest_poll):
+                    await self._read_anew(availability, place, policy.longest_poll)
+            if not blocked:
+                pause, moved_at = policy.first_poll, loop.time()
+                continue
+            self.schedule.kick()
+            now, before, count = loop.time(), count, len(self.ledger.outcomes)
+            if count != before or self.ledger.in_flight or self.ledger.settling or not availability.blocked:
+                moved_at, pause = now, policy.first_poll
+            elif now - moved_at >= policy.patience:
+                self.schedule.stop("max_unavailable")
+            else:
+                pause = min(policy.longest_poll, pause * 1.5)
+
+    async def _read_anew(self, availability: Availability, place: tuple[str, str], age: float) -> None:
+        """Read the list of a service, unless the last one is younger than so many seconds."""
+        name, service_id = place
+        now = asyncio.get_running_loop().time()
+        if availability.age(name, service_id, now) < age:
+            return
+        account = next(account for account in self.accounts if account.name == name)
+        try:
+            listed = await read_vms(account, account.polls, service_id)
+        except SeFlowError:
+            return  # as it was read last
+        availability.read(name, service_id, listed)
+
+
+def protection(account: Account) -> Matcher | None:
+    """The VMs of an account that must not be touched without being named. Raises `InvalidArgument`."""
+    protected = account.protected
+    if not callable(protected) and not protected:
+        return None
+    try:
+        return Matcher.parse(protected, "protected", empty=True)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"account {account.name}: {error}") from None

@@ -1,0 +1,167 @@
+"""What is measured of a run while it lasts: how its accounts' requests flow, and its timeline.
+
+Nothing here has a timer: a moment is taken when something of the run moves, or somebody looks, and a second
+has passed since the last.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Final
+
+import attrs
+
+from ..model.fleet_account import Account, Flow
+from ..model.outcome import Status
+from ..model.progress import Progress
+from ..model.timeline import Moment, Timeline
+from .execution import Sitting
+from .state import Ledger
+
+_HELD: Final = 0.5  # seconds; less is the pace that was agreed
+_LATELY: Final = 3.0  # seconds since a refusal
+_BEFORE: Final = 10.0  # seconds of which the largest limit is what it was
+_LESS: Final = 0.75  # of it: the search for the limit is refused now and then, too
+_OFTEN: Final = 0.25  # seconds between two notes of the limit
+
+
+@attrs.define(eq=False)
+class Gauge:
+    """How the requests of one account flow, and what they did before."""
+
+    account: Account
+    _base: int = 0
+    _refused: int = 0
+    _refused_at: float = -inf
+    _limits: deque[tuple[float, int]] = attrs.Factory(deque)
+
+    def begin(self) -> None:
+        """The run begins now: what was refused before is no matter of it."""
+        flow = self._flow()
+        self._base = self._refused = 0 if flow is None else flow.refused
+
+    def read(self, now: float) -> Flow | None:
+        """Now, at this time of the loop's clock; None for an account that does not say."""
+        flow = self._flow()
+        if flow is None:
+            return None
+        if flow.refused > self._refused:
+            self._refused, self._refused_at = flow.refused, now
+        held, limits = flow.held >= _HELD, self._limits
+        if not limits or (not held and (now - limits[-1][0] >= _OFTEN or flow.limit > limits[-1][1])):
+            # Not while everybody waits: what the limit was before is still what it was.
+            limits.append((now, flow.limit))
+            while now - limits[0][0] > _BEFORE:
+                limits.popleft()
+        was = max(flow.limit, *(limit for _, limit in limits))
+        less = now - self._refused_at <= _LATELY and flow.limit <= _LESS * was
+        return attrs.evolve(flow, refused=flow.refused - self._base, was=was, throttled=held or less)
+
+    def _flow(self) -> Flow | None:
+        # A stand-in for an account need not have it.
+        return getattr(self.account, "flow", None)
+
+
+@attrs.define(eq=False)
+class Meter:
+    """Measures one run."""
+
+    ledger: Ledger
+    gauges: Sequence[Gauge]
+    sitting: Sitting
+    timeline: Timeline = attrs.Factory(Timeline)
+    _began: float = 0.0
+    _resumed: bool = False
+    _over: bool = False
+
+    def begin(self, clock: Callable[[], float]) -> None:
+        """The run begins now."""
+        for gauge in self.gauges:
+            gauge.begin()
+        self._began = clock()
+        self.ledger.clock, self.ledger.look = clock, self._look
+        self._look()
+
+    def go_on(self, earlier: Sequence[Moment], seconds: float) -> None:
+        """An earlier sitting began so many seconds before this one, and went like this."""
+        # A calendar may go backwards, and a run does not.
+        self._began -= max(seconds, earlier[-1].seconds if earlier else 0.0)
+        # What was measured since is of a run that did not know yet what it had done.
+        self.timeline = Timeline()
+        self.timeline.extend(earlier)
+        self._resumed = True
+
+    def end(self) -> None:
+        """The run is over: the last moment is how it ended."""
+        if not self._over:
+            self._take()
+            self._over = True
+            self.ledger.look_at = inf
+
+    def progress(self, *, live: bool, over: bool) -> Progress:
+        """Where the run stands now."""
+        ledger, sitting = self.ledger, self.sitting
+        if ledger.clock() >= ledger.look_at:
+            self._look()
+        schedule, discoveries = sitting.schedule, [crew.intake.discovery for crew in sitting.crews]
+        held = {each.account.name: each.account.held for each in self.gauges} if live else {}
+        flows = self._flows()
+        return Progress(
+            targets=len(ledger.targets),
+            counts=dict(ledger.counts),
+            in_flight=ledger.in_flight,
+            settling=ledger.settling,
+            queued=ledger.queued,
+            discovering=not over and any(discovery.reading for discovery in discoveries),
+            undiscovered=len(sitting.undiscovered),
+            held={name: seconds for name, seconds in held.items() if seconds > 0},
+            paused=schedule.paused,
+            stopping=schedule.stopping,
+            batch=schedule.batch + 1 if schedule.batch_sizes else None,
+            batches=len(schedule.batch_sizes) or None,
+            limit=self._limit_of(flows),
+            requests=sum(flow.in_flight for flow in flows.values()),
+            refused=sum(flow.refused for flow in flows.values()),
+            flows=flows if live else {},
+            services=len(ledger.services),
+            services_done=ledger.services_done,
+        )
+
+    def _flows(self) -> dict[str, Flow]:
+        """By account, of those that say."""
+        now = self.ledger.clock()
+        found = [(gauge.account.name, gauge.read(now)) for gauge in self.gauges]
+        return {name: flow for name, flow in found if flow is not None}
+
+    def _limit_of(self, flows: Mapping[str, Flow]) -> int | None:
+        own = self.sitting.schedule.limit
+        if not flows:
+            return own
+        total = sum(flow.limit for flow in flows.values())
+        return total if own is None else min(total, own)
+
+    def _look(self) -> None:
+        self._take()
+        self.ledger.look_at = self.ledger.clock() + self.timeline.spacing
+
+    def _take(self) -> None:
+        ledger = self.ledger
+        if self._resumed and not ledger.targets:
+            return  # nothing was recalled yet
+        counts, flows = ledger.counts, self._flows()
+        self.timeline.add(
+            Moment(
+                seconds=round(max(0.0, ledger.clock() - self._began), 3),
+                changed=counts[Status.CHANGED],
+                unchanged=counts[Status.UNCHANGED],
+                failed=counts[Status.FAILED],
+                unknown=counts[Status.UNKNOWN],
+                not_attempted=counts[Status.NOT_ATTEMPTED],
+                in_flight=ledger.in_flight,
+                settling=ledger.settling,
+                limit=self._limit_of(flows),
+                refused=sum(flow.refused for flow in flows.values()),
+            )
+        )

@@ -1,0 +1,173 @@
+"""What one account brings into a run: its lists are read, and their VMs become targets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import aclosing
+
+import attrs
+
+from ...models import Service, Vm
+from ..actions.action import HELD, Skip, Steps
+from ..discovery.discover import Discovery, Listed
+from ..journal import JournalError
+from ..model.fleet_account import Account
+from ..model.outcome import Status, TargetKey
+from ..select.selection import Matcher, Selection, Target
+from .availability import Availability
+from .scheduler import Schedule
+from .state import Ledger, Standing
+
+_LISTS_AHEAD = 4  # times the account's concurrency: targets that may lie ready while lists are read
+
+
+@attrs.define(eq=False)
+class Intake:
+    """Discovers the targets of one account, writes them down, and offers those that need something."""
+
+    account: Account
+    selection: Selection
+    protected: Matcher | None
+    ledger: Ledger
+    schedule: Schedule
+    availability: Availability | None = None
+    count_all: bool = False  # list services that are not selected too, to know how many VMs there are
+    planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
+    broken: JournalError | None = attrs.field(default=None, init=False)
+    discovery: Discovery = attrs.field(init=False)
+    _listed: list[Service] = attrs.field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.discovery = Discovery(
+            self.account, self.selection, count_all=self.count_all, found_none=self.ledger.book.without_vms
+        )
+
+    async def list_everything(self) -> tuple[list[Target], list[Listed]]:
+        """Read all lists before anything is done: the targets, and everything that was listed."""
+        found, seen = [], []
+        async with aclosing(self.discovery.lists()) as lists:
+            async for listed in lists:
+                seen.append(listed)
+                self._listed.append(listed.service)
+                found += self._wanted(listed)
+        return found, seen
+
+    def unlist(self) -> None:
+        """What was listed is not gone on with: its VMs are no targets, and its services unlisted again."""
+        self.discovery.unlisted.update({service.id: service for service in self._listed})
+
+    def _wanted(self, listed: Listed) -> list[Target]:
+        name, service = self.account.name, listed.service
+        if self.availability is not None:
+            self.availability.read(name, service.id, listed)
+        if not self.selection.wants_service(name, service):
+            return []
+        if self.protected is None and self.selection.is_everything:
+            return [Target(name, service, vm) for vm in listed.vms]
+        return [
+            Target(name, service, vm)
+            for vm in listed.vms
+            if self.selection.wants(name, service, vm, self.protected)
+        ]
+
+    async def feed(self) -> None:
+        """Read the lists while the workers act on what they gave."""
+        name = self.account.name
+        # Which service has most to do is known only when all are; nothing else needs them all.
+        ahead = None if self.schedule.rollout.per_service else _LISTS_AHEAD * self.account.concurrency
+        try:
+            async with aclosing(self.discovery.lists()) as lists:
+                async for listed in lists:
+                    self.take(self._wanted(listed))
+                    if ahead is not None:
+                        await self.schedule.room(name, ahead)
+                    if self.schedule.stopping is not None:
+                        return
+        finally:
+            self.schedule.arrived(name)
+
+    def take(self, targets: Iterable[Target]) -> None:
+        """Take targets in; what needs nothing has its outcome at once, the rest may be begun."""
+        standings = self.ledger.select(targets)
+        self._write(standings)
+
+    def _write(self, standings: list[Standing]) -> None:
+        """Offer targets once the journal knows that no other run is at them."""
+        writing = self.ledger.book.selected(standings) if standings else None
+        if writing is None:
+            self._offer(standings)
+            return
+        self.schedule.expect(self.account.name, len(standings))
+
+        def written(writing: asyncio.Future[list[tuple[int, str]]]) -> None:
+            if not writing.cancelled():
+                error = writing.exception()
+                if isinstance(error, JournalError):
+                    self.fail(error)
+                elif error is None:
+                    self._offer(self._without_contested(standings, dict(writing.result())))
+            self.schedule.arrived(self.account.name, len(standings))
+
+        writing.add_done_callback(written)
+
+    def _without_contested(self, standings: list[Standing], taken: dict[int, str]) -> list[Standing]:
+        """Leave out what another run is at."""
+        for standing in standings if taken else ():
+            if standing.number in taken and standing.key in self.ledger.open:
+                self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="in_another_run")
+        return [standing for standing in standings if standing.key in self.ledger.open]
+
+    def _offer(self, standings: list[Standing]) -> None:
+        self.schedule.add(self.needing(standings))
+
+    def needing(self, standings: Iterable[Standing]) -> list[Standing]:
+        """Those that something is to be sent for; the others get their outcome."""
+        left = []
+        for standing in standings:
+            why = self.planned.get(standing.key) if self.planned else None
+            skip = skip_of(self.ledger.steps, standing.target.vm)
+            if skip is None and why:
+                # What was left alone for its state has moved since, and was not planned to be acted on.
+                skip = Skip(Status.NOT_ATTEMPTED, why if why in HELD else "moved")
+            if skip is None:
+                left.append(standing)
+            else:
+                self.ledger.finish(
+                    standing,
+                    skip.status,
+                    verified=skip.status is Status.UNCHANGED,
+                    cause=skip.cause,
+                    error=skip.error,
+                )
+        return left
+
+    def fail(self, broken: JournalError) -> None:
+        """The journal cannot be written any more: begin nothing new."""
+        self.broken = self.broken or broken
+        self.schedule.stop("journal_failed")
+
+
+def skip_of(steps: Steps, vm: Vm) -> Skip | None:
+    """Why nothing is sent to a VM, from its list; of a sequence, only if no step is needed."""
+    if len(steps) == 1:
+        return steps[0].skip(vm)
+    skips = [step.skip(vm) for step in steps]
+    first = skips[0]
+    if first is not None and first.status is not Status.UNCHANGED:
+        return first
+    needless = all(skip is not None and skip.status is Status.UNCHANGED for skip in skips)
+    return skips[-1] if needless else None
+
+
+async def listed_vms(account: Account, keys: frozenset[TargetKey], told: Discovery) -> list[Listed]:
+    """The lists of the services of some VMs; what cannot be listed goes to ``told``."""
+    mine = frozenset(key for key in keys if key[0] == account.name)
+    if not mine:
+        return []
+    discovery = Discovery(account, Selection(Matcher(pairs=frozenset(), keys=mine), None, None, Matcher()))
+    async with aclosing(discovery.lists()) as lists:
+        found = [listed async for listed in lists]
+    told.lose(discovery.undiscovered)
+    told.error = told.error or discovery.error
+    return found

@@ -1,0 +1,72 @@
+"""The targets that wait for their turn: a lane for each service, a line of lanes for each account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
+from typing import TypeVar
+
+import attrs
+
+from ..plan.rollout import interleave
+from .state import Standing
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class Lane:
+    """The targets of one service that may be begun, and how it went so far."""
+
+    place: int
+    waiting: deque[Standing] = attrs.Factory(deque)
+    steps: deque[Standing] = attrs.Factory(deque)  # begun, to go on, and the service has its number in flight
+    in_flight: int = 0
+    last_turn: int = -1
+    entry: int = 0  # number of its valid entry in the heap, 0 for none
+    cause: str | None = None
+    same: int = 0
+    stopped: bool = False
+
+
+@attrs.define(eq=False)
+class Line:
+    """One account's services and workers."""
+
+    heap: list[tuple[int, int, int, int, Lane]] = attrs.Factory(list)
+    lanes: dict[str, Lane] = attrs.Factory(dict)
+    steps: deque[Standing] = attrs.Factory(deque)  # begun, and to go on
+    again: deque[Standing] = attrs.Factory(deque)  # begun, and postponed
+    workers: deque[asyncio.Future[Standing | None]] = attrs.Factory(deque)
+    window: float = inf
+    unfinished: int = 0  # begun, and without an outcome
+    expected: int = 0  # sources of more targets
+    coming: int = 0  # targets that a journal still writes down: lists must not run ahead of a slow disk
+    ready: int = 0
+    room: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    def lane_of(self, standing: Standing) -> Lane:
+        """The lane of its service."""
+        if standing.lane is None:
+            service_id = standing.key[1]
+            lane = self.lanes.get(service_id)
+            if lane is None:
+                lane = self.lanes[service_id] = Lane(len(self.lanes))
+            standing.lane = lane
+        return standing.lane
+
+    def expect(self, sources: int, targets: int) -> None:
+        """So many sources more, or fewer, and so many targets that are known and not ready."""
+        self.expected += sources
+        self.coming += targets
+        self.room.set()
+
+
+def in_order(items: Iterable[T], place_of: Callable[[T], tuple[str, str]]) -> Iterator[T]:
+    """What is to be begun, in order: of the places (accounts' services) the one with most left first."""
+    lanes: dict[tuple[str, str], deque[T]] = {}
+    for item in items:
+        lanes.setdefault(place_of(item), deque()).append(item)
+    return (lanes[key].popleft() for key in interleave({key: len(lane) for key, lane in lanes.items()}))

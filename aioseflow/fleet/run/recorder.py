@@ -1,0 +1,146 @@
+"""What a run writes down: nothing, or every step of every target into a journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence, Set
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..discovery.discover import service_name
+from ..journal import Journal, JournalError, TargetRow
+from ..model.outcome import Outcome, TargetKey
+from ..model.timeline import Moment, rows_of
+from ..model.without_vms import WithoutVms
+from ..recovery.past import loss_of
+from ..report.report import Undiscovered
+
+if TYPE_CHECKING:
+    from .state import Standing
+
+
+@attrs.define(eq=False)
+class Book:
+    """One run's pages of a journal; without a journal it keeps nothing."""
+
+    run_id: str
+    journal: Journal | None
+    broken: JournalError | None = None
+    dead: Set[str] = frozenset()  # runs that say they go on, and whose process is gone
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is written down."""
+        return self.journal is not None
+
+    def _put(self, change: Callable[..., None], *arguments: Any, **details: Any) -> None:
+        """What cannot be written any more must not keep a VM from its outcome; the run says so at its end."""
+        try:
+            change(self.run_id, *arguments, **details)
+        except JournalError as error:
+            self.broken = self.broken or error
+
+    def selected(self, standings: Sequence[Standing]) -> asyncio.Future[list[tuple[int, str]]] | None:
+        """Write down new targets; the future gives those that another run is at, by number and run."""
+        if self.journal is None:
+            return None
+        rows = [
+            TargetRow(
+                number=standing.number,
+                account=standing.target.account,
+                service_id=standing.target.service.id,
+                service_name=service_name(standing.target.service),
+                vm_id=standing.target.vm.id,
+                vm_label=standing.target.vm.label or "",
+                power=standing.target.vm.power.value,
+            )
+            for standing in standings
+        ]
+        return self.journal.selected(self.run_id, rows, dead=self.dead)
+
+    async def open_elsewhere(self) -> dict[TargetKey, str]:
+        """The VMs that other living runs are at, with the run."""
+        if self.journal is None:
+            return {}
+        return await self.journal.open_elsewhere(self.run_id, self.dead)
+
+    def without_vms(self, found: WithoutVms) -> None:
+        """A selected service has no VMs."""
+        if self.journal is not None:
+            self._put(self.journal.without_vms, found)
+
+    def discovered(self) -> None:
+        """No targets will be added any more."""
+        if self.journal is not None:
+            self._put(self.journal.discovered)
+
+    async def intend(self, standing: Standing) -> None:
+        """Return when it is durable that a request for this target may leave. Raises `JournalError`."""
+        if self.journal is not None:
+            await self.journal.intend(self.run_id, standing.number, standing.step, datetime.now(UTC))
+
+    def accepted(self, standing: Standing) -> None:
+        """The answer is there, or lost; what became of it is still to be read."""
+        if self.journal is not None:
+            self._put(
+                self.journal.accepted,
+                standing.number,
+                attempts=standing.attempts,
+                may_have_acted=standing.may_have_acted,
+                error=standing.error,
+            )
+
+    def requeued(self, standing: Standing) -> None:
+        """It waits for its turn again."""
+        if self.journal is not None:
+            self._put(
+                self.journal.requeued,
+                standing.number,
+                step=standing.step,
+                attempts=standing.attempts,
+                may_have_acted=standing.may_have_acted,
+            )
+
+    def reopened(self, numbers: Sequence[int]) -> None:
+        """Targets that had an outcome wait again."""
+        if self.journal is not None and numbers:
+            self._put(self.journal.reopened, numbers)
+
+    def finished(self, standing: Standing, outcome: Outcome) -> None:
+        """It has its outcome."""
+        if self.journal is not None:
+            self._put(
+                self.journal.finished,
+                standing.number,
+                status=outcome.status.value,
+                verified=outcome.verified,
+                cause=outcome.cause,
+                step_name=outcome.step,
+                attempts=outcome.attempts,
+                may_have_acted=standing.may_have_acted or standing.accepted,
+                error=outcome.error,
+                started_at=outcome.started_at,
+                finished_at=outcome.finished_at,
+            )
+
+    def ended(
+        self,
+        finished_at: datetime,
+        error: str | None,
+        lost: Sequence[Undiscovered],
+        without_vms: Sequence[WithoutVms],
+        timeline: Sequence[Moment],
+    ) -> None:
+        """The run is over, and went like this."""
+        if self.journal is not None:
+            stored = [loss_of(loss) for loss in lost]
+            self._put(
+                self.journal.ended,
+                finished_at=finished_at,
+                error=error,
+                undiscovered=stored,
+                without_vms=without_vms,
+                timeline=rows_of(timeline),
+            )

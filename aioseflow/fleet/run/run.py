@@ -1,0 +1,399 @@
+"""`Run`: one action on one selection, from the outside."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import warnings
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from ...errors import InvalidArgument
+from ..journal import Journal, JournalError, RunHeader, StoredRun
+from ..model.fleet_account import Account
+from ..model.outcome import Outcome
+from ..model.progress import Progress, ServiceProgress
+from ..model.refusals import RunRefused, only_error, require_same
+from ..model.timeline import Moment, moments_of
+from ..plan.rollout import check_limit
+from ..plan.spec import Orders, same_work
+from ..recovery.estimates import header_of, limits_from, notes_of, stored_of
+from ..recovery.past import is_complete
+from ..recovery.registry import Archive
+from ..report.report import Report
+from .execution import Sitting
+from .metrics import Gauge, Meter
+from .recorder import Book
+from .state import Ledger
+
+
+class Run:
+    """An action on a selection of VMs; made by `Fleet.stop` and its siblings.
+
+    It starts when first awaited, iterated, entered or `start`\\ ed; nothing is sent before. ``await run``
+    gives the `Report`; ``async for outcome in run`` every outcome from the first, in any number of loops,
+    none of which slows the run or stops it by ending. ``async with run`` waits for its end, and cancels it
+    if the block fails. Closing the client cancels it. One VM's failure never raises; `InvalidArgument` for
+    what is refused before anything is sent, the error of the only account (or of all) that could not be
+    listed, `JournalError` where nothing can be written down, and `RunIsActive` for a run that another process
+    is at do.
+    """
+
+    def __init__(
+        self,
+        accounts: tuple[Account, ...],
+        orders: Orders,
+        archive: Archive,
+        *,
+        run_id: str | None = None,
+        history: Callable[[], Any] | None = None,
+        repeat_unknown: bool = False,
+    ) -> None:
+        self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self._accounts = accounts
+        self._orders = orders
+        self._archive = archive
+        self._history = history
+        self._repeat_unknown = repeat_unknown
+        self._book = Book(self.run_id, archive.journal)
+        self._ledger = Ledger(orders.steps, self._book)
+        self._sitting = Sitting(accounts, orders, self._ledger)
+        self._meter = Meter(self._ledger, [Gauge(each) for each in accounts], self._sitting)
+        self._created_at = self._began = datetime.now(UTC)
+        self._finished_at: datetime | None = None
+        self._is_recorded = history is not None
+        self._is_leased = self._is_held = False
+        self._cancelled = self._is_asked_for = False
+        self._error: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._inner: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+        archive.made(self)
+
+    @property
+    def id(self) -> str:
+        """The run's name, known at once; with a journal the run is durable before it can be read."""
+        self._record()
+        return self.run_id
+
+    @property
+    def orders(self) -> Orders:
+        """What it is to do."""
+        return self._orders
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was started."""
+        return self._is_asked_for
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every target has its outcome."""
+        return self._ended.is_set()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has started and is not over."""
+        return self._task is not None and not self._ended.is_set()
+
+    def __repr__(self) -> str:
+        done, targets = len(self._ledger.outcomes) + len(self._ledger.past), len(self._ledger.targets)
+        return f"<Run {self.run_id}: {self._ledger.action}, {done} of {targets}>"
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands now."""
+        return self._meter.progress(live=self.is_live, over=self._finished_at is not None)
+
+    @property
+    def services(self) -> Sequence[ServiceProgress]:
+        """Where each service that has targets stands, as it was found; kept up to date."""
+        return self._ledger.services
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """The latest outcomes that are failed or unknown, the newest last; at most 50."""
+        return tuple(self._ledger.failures)
+
+    @property
+    def timeline(self) -> tuple[Moment, ...]:
+        """How it went so far: a few hundred moments at most, however long it takes."""
+        return tuple(self._meter.timeline.moments)
+
+    @property
+    def report(self) -> Report:
+        """What is known so far; after the end, the same as ``await run``."""
+        ledger = self._ledger
+        return Report(
+            run_id=self.run_id,
+            action=ledger.action,
+            targets=tuple(ledger.targets),
+            outcomes=ledger.all_outcomes(),
+            undiscovered=self._sitting.undiscovered,
+            without_vms=self._sitting.without_vms,
+            started_at=self._created_at,
+            finished_at=self._finished_at,
+            error=self._error,
+            parent=self._orders.parent,
+            note=self._orders.note,
+            requested_by=self._orders.requested_by,
+            resumed=int(self._history is not None),
+            missing_values=self._orders.selection.missing_values,
+            timeline=self.timeline,
+        )
+
+    @property
+    def limit(self) -> int | None:
+        """How many requests of this run may be in flight, None for as many as its accounts allow."""
+        return self._sitting.schedule.limit
+
+    @limit.setter
+    def limit(self, limit: int | None) -> None:
+        check_limit(limit)
+        self._sitting.schedule.limit = limit
+        if self.is_live:
+            self._sitting.schedule.kick()
+
+    def start(self) -> Self:
+        """Begin, in the running loop; more than once does nothing more.
+
+        Raises `ConfigurationError`, `JournalError` among it.
+        """
+        if self._task is None:
+            self._is_asked_for = True
+            self._began = datetime.now(UTC)
+            loop = asyncio.get_running_loop()
+            for account in self._accounts:
+                account.require_open()
+            self._record()
+            self._archive.started(self)
+            self._meter.begin(loop.time)
+            self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
+            self._task.add_done_callback(self._make_sure)
+            for account in self._accounts:
+                account.adopt(self)
+        return self
+
+    def pause(self) -> None:
+        """Start nothing new; what is in flight goes on."""
+        self._sitting.schedule.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._sitting.schedule.unpause()
+
+    def drain(self) -> None:
+        """Finish what was begun, start nothing more; the rest is ``not_attempted``."""
+        self._sitting.schedule.stop("drained")
+
+    def cancel(self) -> None:
+        """Stop now: what was sent without an answer is ``unknown``, what was not is ``not_attempted``."""
+        if not self._cancelled:
+            self._cancelled = True
+            if self._inner is not None:
+                self._inner.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until every target has its outcome; raises nothing of the run's."""
+        if self._task is not None:
+            # Not the task: a waiter that is cancelled must not take the run with it.
+            await self._ended.wait()
+
+    def __await__(self) -> Generator[Any, None, Report]:
+        return self._result().__await__()
+
+    async def _result(self) -> Report:
+        self.start()
+        await self.wait_closed()
+        self._raise_error()
+        return self.report
+
+    async def __aiter__(self) -> AsyncIterator[Outcome]:
+        self.start()
+        async for outcome in self._ledger.follow():
+            yield outcome
+        # Whoever saw the last outcome may ask for the run's report, or go on with it.
+        await self.wait_closed()
+        self._raise_error()
+
+    async def __aenter__(self) -> Self:
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.cancel()
+        await self.wait_closed()
+
+    def __del__(self) -> None:
+        if getattr(self, "_task", self) is None and not (self._cancelled or self._is_asked_for):
+            warnings.warn(
+                f"run {self.run_id} ({self._ledger.action}) was never started: await it or iterate it",
+                RuntimeWarning,
+                stacklevel=1,
+                source=self,
+            )
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def correct(self, outcome: Outcome) -> None:
+        """What was learned later of a VM takes the place of its outcome."""
+        self._ledger.correct(outcome)
+
+    def stored(self) -> StoredRun:
+        """The run as a journal would give it back."""
+        return stored_of(self._header(), self._ledger, self.report, discovered=not self._sitting.undiscovered)
+
+    # -- its life -----------------------------------------------------------------------------------------
+
+    def _header(self) -> RunHeader:
+        return header_of(self.run_id, self._accounts, self._orders, self._created_at)
+
+    def _record(self) -> None:
+        """Make it durable that there is such a run; a file is written only where a journal was asked for."""
+        journal = self._archive.journal
+        if journal is None or self._is_recorded:
+            return
+        if not journal.create(self._header()) and (info := journal.look_up(self.run_id)) is not None:
+            # Somebody was quicker with this run_id since it was looked for: then it is that run.
+            require_same(self.run_id, same=same_work(info.header.document, self._orders))
+            self._history = partial(journal.read, self.run_id)
+        self._is_recorded = True
+
+    async def _supervise(self) -> None:
+        """Whatever ends the work, the last word is said."""
+        inner = self._inner = asyncio.get_running_loop().create_task(self._work())
+        if self._cancelled:
+            inner.cancel()
+        hurry = False
+        while not inner.done():
+            try:
+                await asyncio.wait([inner])
+            except asyncio.CancelledError:
+                # The loop is being closed: what is left is done without waiting.
+                hurry, self._cancelled = True, True
+                inner.cancel()
+        try:
+            await self._conclude(inner, hurry=hurry)
+        except asyncio.CancelledError:
+            self._say_last_word("cancelled")
+            raise
+
+    async def _work(self) -> None:
+        journal, history = self._archive.journal, None
+        if journal is not None:
+            journal.acquire()
+            self._is_leased = True
+        if self._history is not None:
+            history = await self._history()
+            self._created_at = history.info.started_at or history.info.header.created_at
+            before = (self._began - self._created_at).total_seconds()
+            self._meter.go_on(moments_of(history.timeline), before)
+            if history.info.state == "ended" and is_complete(history, self._orders.steps):
+                self._sitting.recall(history)
+                self._finished_at = history.info.finished_at
+                return
+        if journal is not None:
+            journal.hold(self.run_id)
+            self._is_held = True
+            if self._history is not None:
+                # Until it was held, somebody else may have gone on with it.
+                history = await self._history()
+        if history is not None and not history.discovered and self._orders.selection_lost:
+            raise InvalidArgument(
+                f"run {self.run_id} was ended before all its VMs were known, and "
+                f"{self._orders.selection_lost}"
+            )
+        whole = self._orders.needs_everything
+        if journal is not None:
+            await limits_from(journal, self._accounts)
+            others = [run for run in await journal.running() if run != self.run_id]
+            self._book.dead = frozenset(run for run in others if not journal.is_held(run))
+            # Beside another run nothing is begun before it is known that both are not at the same VM.
+            whole = whole or len(self._book.dead) < len(others)
+        await self._sitting.work(whole=whole, history=history, repeat_unknown=self._repeat_unknown)
+
+    async def _conclude(self, inner: asyncio.Task[None], *, hurry: bool) -> None:
+        cause = self._sitting.schedule.stopping or "drained"
+        if inner.cancelled():
+            # Cancelling a run is an ending like any other: its report says what was not done.
+            self._cancelled, cause = True, "cancelled"
+        elif (error := inner.exception()) is not None:
+            self._error = only_error(error)
+            cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
+            cause = self._error.reason if isinstance(self._error, RunRefused) else cause
+        else:
+            self._error = self._sitting.error or self._book.broken
+        if not hurry:
+            await self._ledger.close(cause)
+        self._close_up(cause)
+        if self._is_held and self._archive.journal is not None:
+            try:
+                await self._write_up(self._archive.journal, hurry=hurry)
+            except JournalError as error:
+                self._error = self._error or error
+        self._say_last_word(cause)
+
+    async def _write_up(self, journal: Journal, *, hurry: bool) -> None:
+        """Everything that was told is durable before the run says that it is over."""
+        if hurry:
+            journal.flush_now()
+            return
+        notes = await notes_of(journal, self._accounts, self._sitting, self._ledger, self._began)
+        for account, key, value in notes:
+            journal.learn(account, key, value)
+        await journal.flush()
+
+    def _close_up(self, cause: str) -> None:
+        """Nothing is open any more, and nothing will be."""
+        if self._finished_at is not None:
+            return  # or it was over before it began
+        for standing in list(self._ledger.open.values()):
+            self._ledger.give_up(standing, cause)
+        for crew in self._sitting.crews:
+            crew.intake.discovery.give_up(cause)
+        self._finished_at = datetime.now(UTC)
+        self._meter.end()
+        if self._is_held:
+            error, sitting = None if self._error is None else str(self._error), self._sitting
+            if sitting.is_discovered:
+                self._book.discovered()
+            lost, without = sitting.undiscovered, sitting.without_vms
+            self._book.ended(self._finished_at, error, lost, without, self.timeline)
+
+    def _say_last_word(self, cause: str) -> None:
+        if self._ended.is_set():
+            return
+        self._close_up(cause)
+        self._ledger.end()
+        self._let_go()
+        for account in self._accounts:
+            account.release(self)
+        self._archive.ended(self)
+        self._ended.set()
+
+    def _let_go(self) -> None:
+        journal = self._archive.journal
+        if journal is None or not self._is_leased:
+            return
+        if self._is_held:
+            journal.unhold(self.run_id)
+        self._is_leased = self._is_held = False
+        try:
+            journal.release()
+        except JournalError as error:
+            self._error = self._error or error
+
+    def _make_sure(self, task: asyncio.Task[None]) -> None:
+        """A task may be cancelled before its first step, and then never say anything."""
+        if task.cancelled():
+            self._cancelled = True
+        elif (error := task.exception()) is not None:
+            self._error = self._error or error
+        self._say_last_word("cancelled" if task.cancelled() else "run_failed")

@@ -1,0 +1,1 @@
+"""Selections: the ``where`` language, ids, exclusions and guards."""
