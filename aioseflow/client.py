@@ -119,7 +119,7 @@ class SeFlow:
             application=application,
         )
         self.name = name
-        self._runs: dict[parts.Endable, None] = {}
+        self._runs: dict[parts.Closeable, None] = {}
         self._is_view = False
         self.protected = protected
         self._journal = parts.Journal(journal) if isinstance(journal, str | os.PathLike) else journal
@@ -295,11 +295,11 @@ class SeFlow:
         """Raise `ConfigurationError` unless calls can be made now."""
         self._session.shared.require_open()
 
-    def adopt(self, run: parts.Endable) -> None:
+    def adopt(self, run: parts.Closeable) -> None:
         """Cancel the run when this client is closed."""
         self._runs[run] = None
 
-    def release(self, run: parts.Endable) -> None:
+    def release(self, run: parts.Closeable) -> None:
         """The run has ended."""
         self._runs.pop(run, None)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .endpoints.vms import VmsEndpoints as VmsEndpoints
     from .fleet.fleet import Fleet as Fleet
     from .fleet.journal import Journal as Journal
-    from .fleet.model.fleet_account import Endable as Endable
+    from .fleet.model.fleet_account import Closeable as Closeable
     from .fleet.model.fleet_account import Flow as Flow
     from .fleet.run.execution import protection as protection
     from .fleet.select.selection import Exclude as Exclude
@@ -47,7 +47,7 @@ else:
             "endpoints.services": "ServicesEndpoints",
             "endpoints.support": "SupportEndpoints",
             "endpoints.vms": "VmsEndpoints",
-            "fleet.model.fleet_account": "Endable Flow",
+            "fleet.model.fleet_account": "Closeable Flow",
             "fleet.fleet": "Fleet",
             "fleet.journal": "Journal",
             "fleet.select.selection": "Exclude",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .actions.usage import Usage, UsageGraphs
     from .fleet import Fleet
     from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
-    from .model.fleet_account import Account, Flow
+    from .model.fleet_account import FleetAccount, Flow
     from .model.outcome import Outcome, Status
     from .model.progress import Progress, ServiceProgress
     from .model.refusals import RunRefused
@@ -30,7 +30,7 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "model.fleet_account": "Account Flow",
+            "model.fleet_account": "FleetAccount Flow",
             "actions.action": "Action Skip",
             "actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
             "actions.power": "Reboot Start Stop",
@@ -57,7 +57,6 @@ else:
 
 __all__ = [
     "ALL",
-    "Account",
     "Action",
     "CauseGroup",
     "Comparison",
@@ -66,6 +65,7 @@ __all__ = [
     "Everything",
     "Finding",
     "Fleet",
+    "FleetAccount",
     "Flow",
     "HealthCheck",
     "Journal",

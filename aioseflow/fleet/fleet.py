@@ -17,28 +17,28 @@ from .actions.power import Await, Reboot, Start, Stop
 from .actions.usage import Usage
 from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo
-from .model.fleet_account import Account
+from .model.fleet_account import FleetAccount
 from .model.outcome import Status
 from .model.refusals import RunRefused
 from .plan.plan import Plan
 from .plan.planner import make_plan
 from .plan.rollout import Rollout, Share, Size
-from .plan.spec import Orders, guard_of, planned_rollout, planned_selection, policy_of, steps_of
+from .plan.spec import RunSpec, guard_of, planned_rollout, planned_selection, policy_of, steps_of
 from .recovery.reconcile import GRACE, Finding
-from .recovery.registry import Archive
-from .recovery.runs import History
+from .recovery.registry import RunRegistry
+from .recovery.runs import Runs
 from .report.report import Report
-from .run.execution import Sitting, protection
+from .run.execution import RunExecution, protection
 from .run.health import HealthCheck
-from .run.recorder import Book
+from .run.recorder import JournalRecorder
 from .run.run import Run
-from .run.state import Ledger
+from .run.state import RunState
 from .select.selection import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, select
 
 _PLANS_KEPT: Final = 20
 
 
-class Selecting(TypedDict, total=False):
+class SelectOptions(TypedDict, total=False):
     """Which VMs, beside ``where``: see `Fleet`."""
 
     services: Iterable[Id] | Everything
@@ -47,7 +47,7 @@ class Selecting(TypedDict, total=False):
     missing: Missing
 
 
-class Options(Selecting, total=False):
+class RunOptions(SelectOptions, total=False):
     """How a run goes: see `Fleet`."""
 
     rollout: Rollout | None
@@ -59,7 +59,7 @@ class Options(Selecting, total=False):
     requested_by: str
 
 
-class Waiting(Options, total=False):
+class WaitOptions(RunOptions, total=False):
     """The same, for what may be waited for."""
 
     wait: bool
@@ -85,7 +85,7 @@ class Fleet:
     """
 
     def __init__(
-        self, accounts: Sequence[Account], *, journal: str | os.PathLike[str] | Journal | None = None
+        self, accounts: Sequence[FleetAccount], *, journal: str | os.PathLike[str] | Journal | None = None
     ) -> None:
         self._accounts = tuple(accounts)
         if not self._accounts:
@@ -98,23 +98,23 @@ class Fleet:
             )
         if journal is not None and not isinstance(journal, Journal):
             journal = Journal(journal)
-        self._archive = Archive(journal)
-        self._history = History(self._accounts, self._archive)
-        self._planned: dict[tuple[str, datetime], Orders] = {}
+        self._registry = RunRegistry(journal)
+        self._history = Runs(self._accounts, self._registry)
+        self._planned: dict[tuple[str, datetime], RunSpec] = {}
 
     @property
     def journal(self) -> Journal | None:
         """Where its runs are written down."""
-        return self._archive.journal
+        return self._registry.journal
 
     def share_runs_of(self, other: Fleet) -> None:
         """Know the runs of another fleet of the same accounts."""
-        self._archive = other._archive
-        self._history = History(self._accounts, self._archive)
+        self._registry = other._registry
+        self._history = Runs(self._accounts, self._registry)
 
     # -- runs ---------------------------------------------------------------------------------------------
 
-    def stop(self, where: Where = ALL, **options: Unpack[Waiting]) -> Run:
+    def stop(self, where: Where = ALL, **options: Unpack[WaitOptions]) -> Run:
         """Power off; a VM that is off already is ``unchanged`` and gets nothing.
 
         With ``wait`` (the default) a VM is ``changed`` when it was read back as stopped (``verified``),
@@ -122,11 +122,11 @@ class Fleet:
         """
         return self._begin(Stop(), where, options)
 
-    def start(self, where: Where = ALL, **options: Unpack[Waiting]) -> Run:
+    def start(self, where: Where = ALL, **options: Unpack[WaitOptions]) -> Run:
         """Power on; a VM that runs already is ``unchanged``. ``wait`` as for `stop`."""
         return self._begin(Start(), where, options)
 
-    def reboot(self, where: Where = ALL, **options: Unpack[Options]) -> Run:
+    def reboot(self, where: Where = ALL, **options: Unpack[RunOptions]) -> Run:
         """Reboot, at most once each; a VM that is off is ``not_attempted`` (``not_running``).
 
         A reboot mostly leaves no trace to read, so that ``changed`` means accepted (``verified`` is False),
@@ -141,16 +141,16 @@ class Fleet:
         memory: int | None = None,
         cpu: int | None = None,
         cpu_share: int | None = None,
-        **options: Unpack[Waiting],
+        **options: Unpack[WaitOptions],
     ) -> Run:
         """Give each VM memory (MB), cores or a CPU share (percent); one that has them is ``unchanged``."""
         return self._begin(Resize(memory=memory, cpu=cpu, cpu_share=cpu_share), where, options)
 
-    def usage(self, where: Where = ALL, **options: Unpack[Options]) -> Run:
+    def usage(self, where: Where = ALL, **options: Unpack[RunOptions]) -> Run:
         """Read the CPU, network and disk graphs; each outcome's ``value`` is a `UsageGraphs`."""
         return self._begin(Usage(), where, options)
 
-    def wait(self, where: Where = ALL, *, power: PowerState | str, **options: Unpack[Options]) -> Run:
+    def wait(self, where: Where = ALL, *, power: PowerState | str, **options: Unpack[RunOptions]) -> Run:
         """Send nothing, and wait until every VM is read as ``"running"`` or ``"stopped"``.
 
         A VM that is not, and of which nothing moves any more, is ``failed`` (``not_settled``).
@@ -165,7 +165,7 @@ class Fleet:
         refresh: bool = False,
         action: Action | Sequence[Action] | None = None,
         healthy: HealthCheck | None = None,
-        **options: Unpack[Waiting],
+        **options: Unpack[WaitOptions],
     ) -> Run:
         """Run a plan, an action, or a sequence whose steps each wait until the one before is *seen*.
 
@@ -190,7 +190,7 @@ class Fleet:
         return self._begin(what, where, options)
 
     async def plan(
-        self, what: Action | Sequence[Action] | Run, where: Where = ALL, **options: Unpack[Waiting]
+        self, what: Action | Sequence[Action] | Run, where: Where = ALL, **options: Unpack[WaitOptions]
     ) -> Plan:
         """List everything and say what `run` would do to each VM, and what may come of it; changes nothing.
 
@@ -200,23 +200,25 @@ class Fleet:
         Raises what the run would raise before it begins.
         """
         if isinstance(what, Run):
-            orders = self._orders_instead_of(what, where, options)
+            spec = self._spec_instead_of(what, where, options)
         else:
-            orders, _ = self._orders(what, where, options)
+            spec, _ = self._spec(what, where, options)
         for account in self._accounts:
             account.require_open()
-        sitting = Sitting(self._accounts, orders, Ledger(orders.steps, Book("", None)))
-        journal = self._archive.journal
+        execution = RunExecution(self._accounts, spec, RunState(spec.steps, JournalRecorder("", None)))
+        journal = self._registry.journal
         known = {}
         if journal is not None:
             known = {account.name: await journal.learned(account.name) for account in self._accounts}
-        plan = await make_plan(self._accounts, orders, sitting, known)
-        self._planned[plan.digest, plan.created_at] = orders
+        plan = await make_plan(self._accounts, spec, execution, known)
+        self._planned[plan.digest, plan.created_at] = spec
         while len(self._planned) > _PLANS_KEPT:
             del self._planned[next(iter(self._planned))]
         return plan
 
-    def vms(self, where: Where = ALL, **selecting: Unpack[Selecting]) -> AsyncIterator[tuple[Service, Vm]]:
+    def vms(
+        self, where: Where = ALL, **selecting: Unpack[SelectOptions]
+    ) -> AsyncIterator[tuple[Service, Vm]]:
         """Every selected VM with its service, as the lists come in; a bad selection is refused at once.
 
         Raises, after everything that could be read, the error of a list that could not be, or
@@ -267,12 +269,12 @@ class Fleet:
         chosen = {Status.FAILED: failed, Status.NOT_ATTEMPTED: not_attempted, Status.UNKNOWN: unknown}
         return self._history.retry(run_id, chosen, action=action, healthy=healthy)
 
-    def restore(self, run: Run | str, **options: Unpack[Waiting]) -> Run:
+    def restore(self, run: Run | str, **options: Unpack[WaitOptions]) -> Run:
         """The inverse of a stop: start exactly the VMs that this run stopped. Raises `RunNotFound`."""
         run_id = run if isinstance(run, str) else run.id
         keys = self._history.stopped_by(run_id)
         wait = options.pop("wait", True)
-        checked, name = self._orders(Start(), keys or ALL, {**options, "wait": wait})
+        checked, name = self._spec(Start(), keys or ALL, {**options, "wait": wait})
         return self._history.child(run_id, checked, keys, run_id_given=name)
 
     async def reconcile(
@@ -296,23 +298,23 @@ class Fleet:
 
     async def prune(self, *, before: datetime | None = None, keep: int | None = None) -> int:
         """Forget runs that ended before a time, or all but the newest ``keep``; returns how many."""
-        if self._archive.journal is None:
+        if self._registry.journal is None:
             raise ConfigurationError("there is no journal to prune; runs in memory go with their client")
-        return await self._archive.journal.prune(before=before, keep=keep)
+        return await self._registry.journal.prune(before=before, keep=keep)
 
     # -- what they have in common -------------------------------------------------------------------------
 
-    def _begin(self, what: Action | Sequence[Action], where: Any, options: Waiting | Options) -> Run:
-        orders, run_id = self._orders(what, where, options)
-        return self._history.begin(orders, run_id)
+    def _begin(self, what: Action | Sequence[Action], where: Any, options: WaitOptions | RunOptions) -> Run:
+        spec, run_id = self._spec(what, where, options)
+        return self._history.begin(spec, run_id)
 
-    def _orders(
-        self, what: Action | Sequence[Action], where: Any, options: Waiting | Options
-    ) -> tuple[Orders, str | None]:
+    def _spec(
+        self, what: Action | Sequence[Action], where: Any, options: WaitOptions | RunOptions
+    ) -> tuple[RunSpec, str | None]:
         """Check everything that can be checked before anything is sent. Raises `InvalidArgument`."""
         given: dict[str, Any] = dict(options)
         selection = select(
-            where, **{name: given.pop(name) for name in Selecting.__annotations__ if name in given}
+            where, **{name: given.pop(name) for name in SelectOptions.__annotations__ if name in given}
         )
         wait, settle = given.pop("wait", True), given.pop("settle", None)
         run_id, most = given.pop("run_id", None), given.pop("max_targets", None)
@@ -322,22 +324,22 @@ class Fleet:
             raise InvalidArgument(f"a run has no option {min(unknown)!r:.40}; see Fleet for those it has")
         for account in self._accounts:
             protection(account)
-        orders = Orders(
+        spec = RunSpec(
             steps=steps,
             selection=selection,
             policy=(settle or SettlePolicy()) if wait else None,
             max_targets=None if most is None else Share.parse(most, "max_targets"),
             **given,
         )
-        return orders, run_id
+        return spec, run_id
 
-    def _orders_instead_of(self, run: Run, where: Where, options: Waiting) -> Orders:
+    def _spec_instead_of(self, run: Run, where: Where, options: WaitOptions) -> RunSpec:
         if where is not ALL or options:
             raise InvalidArgument("the run has its selection and options already; give them to what makes it")
         if run.has_begun:
             raise InvalidArgument(f"run {run.run_id} has begun; only one that has not can be planned")
         run.cancel()
-        return run.orders
+        return run.spec
 
     def _follow(
         self,
@@ -346,7 +348,7 @@ class Fleet:
         refresh: bool,
         action: Action | Sequence[Action] | None,
         healthy: HealthCheck | None,
-        options: Waiting,
+        options: WaitOptions,
     ) -> Run:
         told = set(options) - {"run_id", "note", "requested_by"}
         if told:
@@ -379,7 +381,7 @@ class Fleet:
         else:
             named = Matcher(pairs=frozenset(), keys=frozenset(keys))
             selection = Selection(named, None, None, Matcher(), "ignore")
-        orders = Orders(
+        spec = RunSpec(
             steps=steps,
             selection=selection,
             policy=made.policy if made is not None else policy_of(document),
@@ -391,4 +393,4 @@ class Fleet:
             note=options.get("note", ""),
             requested_by=options.get("requested_by", ""),
         )
-        return self._history.begin(orders, options.get("run_id"))
+        return self._history.begin(spec, options.get("run_id"))

@@ -182,7 +182,7 @@ def test_what_was_done_before_a_run_broke_is_told(
     def broken(self: object, target: object) -> None:
         raise ZeroDivisionError("a mistake")
 
-    monkeypatch.setattr("aioseflow.fleet.run.state.Ledger.begin", broken)
+    monkeypatch.setattr("aioseflow.fleet.run.state.RunState.begin", broken)
     ended = run("fleet", "usage", "--all")
     assert ended.exit_code == 1
     assert "not attempted" in ended.stdout

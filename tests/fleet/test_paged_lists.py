@@ -28,7 +28,7 @@ from aioseflow import (
 )
 from aioseflow.cli.summary import causes_of
 from aioseflow.fleet.discovery.vm_list import VmList
-from aioseflow.fleet.run.availability import Availability
+from aioseflow.fleet.run.availability import AvailabilityCounter
 
 LIST: Final = "GET /service/9/vms"
 OF_THREE: Final = {"meta": {"pagination": {"page": 1, "last_page": 3}}}
@@ -281,7 +281,7 @@ def listed(*vms: Vm, pages: str | None = None, at: float = 1.0) -> VmList:
 
 def test_what_is_down_stays_down_while_only_another_page_is_seen() -> None:
     up, down = PowerState.RUNNING, PowerState.STOPPED
-    availability = Availability(allowed=1, stays_down=False)
+    availability = AvailabilityCounter(allowed=1, stays_down=False)
     availability.read("main", "9", listed(vm(1, down), vm(2, down), vm(3, up)))
     assert availability.count == 2
     availability.read("main", "9", listed(vm(1, up), vm(3, down), pages="page 2 of 3"))

@@ -15,7 +15,7 @@ from support.virtual import VIRTUAL
 
 from aioseflow import FixedLimit, Rollout, SettlePolicy, Status
 from aioseflow.fleet import Flow
-from aioseflow.fleet.run.metrics import Gauge
+from aioseflow.fleet.run.metrics import AccountFlow
 from aioseflow.sandbox import Fault, Sandbox
 
 STOPS = "/service/@id/vms/@vm/stop"
@@ -114,9 +114,9 @@ async def test_a_provider_that_asks_to_wait_is_told_of_with_what_the_limit_was()
     assert not run.progress.throttled
 
 
-def _gauge(**flow: Any) -> tuple[Gauge, Any]:
+def _gauge(**flow: Any) -> tuple[AccountFlow, Any]:
     account: Any = SimpleNamespace(flow=Flow(**{"limit": 12, "in_flight": 3, **flow}))
-    gauge = Gauge(account)
+    gauge = AccountFlow(account)
     gauge.begin()
     return gauge, account
 
@@ -157,7 +157,7 @@ def test_while_all_wait_the_limit_before_is_remembered() -> None:
 
 def test_an_account_need_not_say_how_its_requests_flow() -> None:
     account: Any = SimpleNamespace(name="a stand-in")
-    gauge = Gauge(account)
+    gauge = AccountFlow(account)
     gauge.begin()
     assert gauge.read(1.0) is None
 

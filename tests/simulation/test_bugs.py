@@ -13,10 +13,10 @@ import pytest
 from aioseflow.fleet.discovery.vm_list import VmList
 from aioseflow.fleet.journal import StoredTarget
 from aioseflow.fleet.recovery import resume as resuming
-from aioseflow.fleet.recovery.past import TakeUp, take_up
-from aioseflow.fleet.run.availability import Availability
-from aioseflow.fleet.run.recorder import Book
-from aioseflow.fleet.run.state import Standing
+from aioseflow.fleet.recovery.past import ResumePoint, resume_point
+from aioseflow.fleet.run.availability import AvailabilityCounter
+from aioseflow.fleet.run.recorder import JournalRecorder
+from aioseflow.fleet.run.state import TargetState
 from aioseflow.safety import Safety
 from aioseflow.session import retry, session
 from aioseflow.session.gate import Gate, Lane, Ticket
@@ -28,15 +28,15 @@ Patch = pytest.MonkeyPatch
 
 
 def _send_before_the_commit(patch: Patch) -> None:
-    as_ever = Book.intend
+    as_ever = JournalRecorder.intend
 
-    async def intend(self: Book, standing: Standing) -> None:
+    async def intend(self: JournalRecorder, standing: TargetState) -> None:
         # The journal hears of it in time, and nobody waits for its word.
         writing = asyncio.ensure_future(as_ever(self, standing))
         writing.add_done_callback(asyncio.Future.exception)
         await asyncio.sleep(0)
 
-    patch.setattr(Book, "intend", intend)
+    patch.setattr(JournalRecorder, "intend", intend)
 
 
 def _repeat_a_reboot_after_a_reset(patch: Patch) -> None:
@@ -46,10 +46,10 @@ def _repeat_a_reboot_after_a_reset(patch: Patch) -> None:
 
 
 def _take_an_open_intent_for_not_done(patch: Patch) -> None:
-    def forgetful(stored: StoredTarget, steps: Any) -> TakeUp:
-        return "begin" if stored.stage == "open" else take_up(stored, steps)
+    def forgetful(stored: StoredTarget, steps: Any) -> ResumePoint:
+        return "begin" if stored.stage == "open" else resume_point(stored, steps)
 
-    patch.setattr(resuming, "take_up", forgetful)
+    patch.setattr(resuming, "resume_point", forgetful)
 
 
 def _leak_a_slot_on_cancel(patch: Patch) -> None:
@@ -63,14 +63,14 @@ def _leak_a_slot_on_cancel(patch: Patch) -> None:
 
 
 def _ignore_other_machines(patch: Patch) -> None:
-    as_ever = Availability.read
+    as_ever = AvailabilityCounter.read
 
-    def read(self: Availability, account: str, service_id: str, listed: VmList) -> None:
+    def read(self: AvailabilityCounter, account: str, service_id: str, listed: VmList) -> None:
         ours = {key[2] for key in (*self._ours, *self._down) if key[:2] == (account, service_id)}
         seen = [vm for vm in listed.vms if vm.id in ours]
         as_ever(self, account, service_id, attrs.evolve(listed, vms=seen))
 
-    patch.setattr(Availability, "read", read)
+    patch.setattr(AvailabilityCounter, "read", read)
 
 
 BUGS: Final[dict[str, Callable[[Patch], None]]] = {

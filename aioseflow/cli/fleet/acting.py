@@ -200,7 +200,7 @@ async def _act(
         with steered(view()) as wheel:
             try:
                 async with streamed(run, out):
-                    report = await wheel.drive(run.orders.action, run)
+                    report = await wheel.drive(run.spec.action, run)
             except StalePlan as error:
                 raise _stale(error) from None
             except InvalidArgument:
@@ -242,7 +242,7 @@ async def _tell_how_to_go_on(run: Run, kept: Journal, who: Accounts) -> None:
     except ConfigurationError:
         # A journal that broke has been told, and nothing goes on without it.
         return
-    steps = run.orders.steps
+    steps = run.spec.steps
     if is_complete(stored, steps):
         return
     say(f"To go on: {command_name('resume', run.run_id, who)}")

@@ -19,7 +19,7 @@ from .words import split
 
 if TYPE_CHECKING:
     from ...client import SeFlow
-    from ...fleet.fleet import Selecting
+    from ...fleet.fleet import SelectOptions
 
 
 def vms(
@@ -69,7 +69,7 @@ async def _vms(seflow: SeFlow, services: list[str], where: str | None, found: li
         vms = await seflow.vms.list(services[0])
         found += [{"service_id": services[0], "service_name": None, **fields(vm)} for vm in vms]
         return
-    selecting: Selecting = {"services": services} if services else {}
+    selecting: SelectOptions = {"services": services} if services else {}
     chosen = seflow.fleet.vms(where, **selecting) if where is not None else seflow.fleet.vms(**selecting)
     async for service, vm in chosen:
         found.append({"service_id": service.id, "service_name": service.name, **fields(vm)})

@@ -12,7 +12,7 @@ import attrs
 from ...errors import InvalidArgument, SeFlowError
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status
 
 
@@ -56,7 +56,7 @@ class Action(Protocol):
         """Why this VM needs nothing, from what its service's list says of it; None if it needs it."""
         ...
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         """Send it. Raises `SeFlowError`; a `Skip` says that a look before sending found it needless.
 
         Anything else is the outcome's ``value``, for READ.
@@ -67,7 +67,7 @@ class Action(Protocol):
         """Whether a list shows it to be done; None where lists do not tell. ``vm`` is None if it is gone."""
         ...
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         """A reading of its own, where `done` says None; None if that does not tell either."""
         ...
 

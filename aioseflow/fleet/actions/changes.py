@@ -14,7 +14,7 @@ from ...errors import DecodeError, InvalidArgument, NotFound
 from ...identifiers import Id, check_id
 from ...models import Service, Vm
 from ...safety import Safety
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, cause_of
 from .action import Skip, unread
 
@@ -57,7 +57,7 @@ class Resize:
     def skip(self, vm: Vm) -> Skip | None:
         return Skip(Status.UNCHANGED, "already_so") if self.done(vm) else None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.resize(
             service.id, vm.id, memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share
         )
@@ -73,7 +73,7 @@ class Resize:
         seen = [None if read is None else read == asked for asked, read in pairs if asked is not None]
         return False if False in seen else None if None in seen else True
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         read = await account.polls.get(service.id, vm.id)
         done = self.done(read)
         asked = {"memory": self.memory, "cpus": self.cpu, "cpu_share": self.cpu_share}
@@ -103,7 +103,7 @@ class ResizeDisk:
     def skip(self, vm: Vm) -> Skip | None:
         return None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         sizes = {disk.id: disk.size for disk in await account.vms.disks(service.id, vm.id)}
         if self.disk_id not in sizes:
             raise NotFound(f"VM {vm.id} has no disk {self.disk_id}; it has {', '.join(sizes) or 'none'}")
@@ -120,7 +120,7 @@ class ResizeDisk:
     def done(self, vm: Vm | None) -> bool | None:
         return None
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         sizes = {disk.id: disk.size for disk in await account.polls.disks(service.id, vm.id)}
         if self.disk_id not in sizes:
             return None
@@ -142,13 +142,13 @@ class RebuildNetwork:
     def skip(self, vm: Vm) -> Skip | None:
         return None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.rebuild_network(service.id, vm.id)
 
     def done(self, vm: Vm | None) -> bool | None:
         return None
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         return None
 
 
@@ -207,7 +207,7 @@ class SetRdns:
             return _unreadable(vm, "its label", instead)
         return None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         if await self.look(account, service, vm):
             return Skip(Status.UNCHANGED, "already_so")
         await account.services.set_rdns(service.id, {self._ip(vm): self._wanted(service, vm)})
@@ -216,7 +216,7 @@ class SetRdns:
     def done(self, vm: Vm | None) -> bool | None:
         return None
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         if (error := self._lacking(vm)) is not None:
             raise error
         if not vm.ip_texts:
@@ -228,7 +228,7 @@ class SetRdns:
             else name.rstrip(".").lower() == self._wanted(service, vm).rstrip(".").lower()
         )
 
-    async def _names(self, account: Account, service_id: str) -> dict[str, str | None]:
+    async def _names(self, account: FleetAccount, service_id: str) -> dict[str, str | None]:
         """The names of a service's addresses; all of its VMs that look within a second share one reading."""
         reading = self._readings.setdefault((account.name, service_id), _Names())
         loop = asyncio.get_running_loop()
@@ -261,11 +261,11 @@ class Destroy:
     def skip(self, vm: Vm) -> Skip | None:
         return None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.destroy(service.id, vm.id)
 
     def done(self, vm: Vm | None) -> bool | None:
         return vm is None
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         return None

@@ -9,7 +9,7 @@ import attrs
 from ...errors import InvalidArgument
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status
 from .action import Skip
 
@@ -27,13 +27,13 @@ class Stop:
     def skip(self, vm: Vm) -> Skip | None:
         return Skip(Status.UNCHANGED, "already_stopped") if vm.power is PowerState.STOPPED else None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.stop(service.id, vm.id)
 
     def done(self, vm: Vm | None) -> bool | None:
         return _is(vm, PowerState.STOPPED)
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         return _is(await account.polls.get(service.id, vm.id), PowerState.STOPPED)
 
 
@@ -50,13 +50,13 @@ class Start:
     def skip(self, vm: Vm) -> Skip | None:
         return Skip(Status.UNCHANGED, "already_running") if vm.power is PowerState.RUNNING else None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.start(service.id, vm.id)
 
     def done(self, vm: Vm | None) -> bool | None:
         return _is(vm, PowerState.RUNNING)
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         return _is(await account.polls.get(service.id, vm.id), PowerState.RUNNING)
 
 
@@ -73,13 +73,13 @@ class Reboot:
     def skip(self, vm: Vm) -> Skip | None:
         return Skip(Status.NOT_ATTEMPTED, "not_running") if vm.power is PowerState.STOPPED else None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.reboot(service.id, vm.id)
 
     def done(self, vm: Vm | None) -> bool | None:
         return None
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         return None
 
 
@@ -103,13 +103,13 @@ class Await:
     def skip(self, vm: Vm) -> Skip | None:
         return Skip(Status.UNCHANGED, "already_so") if vm.power is self.power else None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> Any:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         return None
 
     def done(self, vm: Vm | None) -> bool | None:
         return _is(vm, self.power)
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         return _is(await account.polls.get(service.id, vm.id), self.power)
 
 

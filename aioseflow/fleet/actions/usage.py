@@ -8,7 +8,7 @@ import attrs
 
 from ...models import Service, UntrustedHtml, Vm
 from ...safety import Safety
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from .action import Skip
 
 
@@ -34,7 +34,7 @@ class Usage:
     def skip(self, vm: Vm) -> Skip | None:
         return None
 
-    async def perform(self, account: Account, service: Service, vm: Vm) -> UsageGraphs:
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> UsageGraphs:
         return UsageGraphs(
             cpu=await account.vms.usage(service.id, vm.id, "cpu"),
             net=await account.vms.usage(service.id, vm.id, "net"),
@@ -44,5 +44,5 @@ class Usage:
     def done(self, vm: Vm | None) -> bool | None:
         return None
 
-    async def look(self, account: Account, service: Service, vm: Vm) -> bool | None:
+    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         return None

@@ -9,7 +9,7 @@ import attrs
 
 from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ...models import Service
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import cause_of
 from ..model.without_vms import WhyNoVms, WithoutVms
 from ..report.report import Undiscovered
@@ -21,7 +21,7 @@ _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
 
 
 @attrs.frozen
-class Listed(VmList):
+class ListedService(VmList):
     """A service and its VMs."""
 
     service: Service = attrs.field(kw_only=True)
@@ -35,7 +35,7 @@ class Discovery:
     ``found_none`` is told of each selected service that has no VMs.
     """
 
-    account: Account
+    account: FleetAccount
     selection: Selection | None  # None lists every service
     reading: bool = True
     error: SeFlowError | None = None
@@ -70,7 +70,7 @@ class Discovery:
         """Take over what was found without VMs earlier, until it is listed anew."""
         self._without.update({one.service_id: one for one in found if one.account == self.account.name})
 
-    async def lists(self) -> AsyncGenerator[Listed, None]:
+    async def lists(self) -> AsyncGenerator[ListedService, None]:
         """Each selected service with its VMs, in the order in which the panel answers.
 
         Only a few lists are read ahead of the consumer, so that a slow one bounds the memory. What could
@@ -92,7 +92,7 @@ class Discovery:
         wanted = {service.id: service for service in services if self.count_all or self._wants(service)}
         self.unlisted.update(wanted)
         readers = max(1, min(len(wanted), self.account.concurrency // 2))
-        ready: asyncio.Queue[Listed | Exception | None] = asyncio.Queue(maxsize=readers)
+        ready: asyncio.Queue[ListedService | Exception | None] = asyncio.Queue(maxsize=readers)
         remaining = iter(wanted.values())
         tasks = [asyncio.create_task(self._read(remaining, ready)) for _ in range(readers)]
         try:
@@ -118,7 +118,7 @@ class Discovery:
         return self.selection is None or self.selection.wants_service(self.account.name, service)
 
     async def _read(
-        self, services: Iterable[Service], ready: asyncio.Queue[Listed | Exception | None]
+        self, services: Iterable[Service], ready: asyncio.Queue[ListedService | Exception | None]
     ) -> None:
         try:
             for service in services:
@@ -132,7 +132,7 @@ class Discovery:
         else:
             await ready.put(None)
 
-    async def _list(self, service: Service) -> Listed | None:
+    async def _list(self, service: Service) -> ListedService | None:
         try:
             read = await read_vms(self.account, self.account.vms, service.id)
         except SeFlowError as error:
@@ -142,9 +142,9 @@ class Discovery:
                 else:
                     self.lose([self._loss(service, error, cause_of(error))])
             return None
-        return Listed(read.vms, read.asked_at, read.pages, service=service)
+        return ListedService(read.vms, read.asked_at, read.pages, service=service)
 
-    def _note(self, listed: Listed) -> None:
+    def _note(self, listed: ListedService) -> None:
         """Record what a list says beside its VMs."""
         service = listed.service
         if not self._wants(service):

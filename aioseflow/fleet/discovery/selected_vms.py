@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 from ...models import Service, Vm
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
 from ..run.execution import protection
 from ..select.selection import Selection, check_found
@@ -14,7 +14,7 @@ from .discover import Discovery
 
 
 async def selected_vms(
-    accounts: Sequence[Account], selection: Selection
+    accounts: Sequence[FleetAccount], selection: Selection
 ) -> AsyncIterator[tuple[Service, Vm]]:
     """Every selected VM as the lists come in.
 

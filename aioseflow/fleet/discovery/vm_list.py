@@ -9,7 +9,7 @@ import attrs
 
 from ...errors import SeFlowError
 from ...models import Vm
-from ..model.fleet_account import Account, Reads
+from ..model.fleet_account import FleetAccount, VmReads
 from ..report.vm_names import clean
 
 
@@ -33,7 +33,7 @@ class VmList:
         return self.pages is None
 
 
-async def read_vms(account: Account, reads: Reads, service_id: str) -> VmList:
+async def read_vms(account: FleetAccount, reads: VmReads, service_id: str) -> VmList:
     """Read the list of a service by ``account.vms`` or ``account.polls``. Raises `SeFlowError`."""
     asked_at = asyncio.get_running_loop().time()
     with account.capture() as exchanges:

@@ -10,7 +10,7 @@ import attrs
 from ...errors import InvalidArgument, SeFlowError
 from ..model.without_vms import WithoutVms
 
-RunState: TypeAlias = Literal["created", "running", "ended"]
+StoredRunState: TypeAlias = Literal["created", "running", "ended"]
 """``running`` is also what a run stays whose process was killed; `Journal.is_held` tells the two apart."""
 Stage: TypeAlias = Literal["queued", "open", "accepted", "done"]
 
@@ -68,7 +68,7 @@ class RunInfo:
     """
 
     header: RunHeader
-    state: RunState
+    state: StoredRunState
     started_at: datetime | None = None
     finished_at: datetime | None = None
     targets: int = 0

@@ -13,7 +13,7 @@ from ...identifiers import Id
 from ...models import Accepted, Disk, RdnsEntry, Service, UntrustedHtml, Vm
 
 
-class Services(Protocol):
+class ServiceCalls(Protocol):
     """``seflow.services``, as far as a fleet uses it."""
 
     async def list(self) -> builtins.list[Service]: ...
@@ -23,7 +23,7 @@ class Services(Protocol):
     async def set_rdns(self, id: Id, names: Mapping[Any, str]) -> Accepted: ...  # noqa: A002
 
 
-class Reads(Protocol):
+class VmReads(Protocol):
     """Reads VMs."""
 
     async def list(self, service_id: Id) -> builtins.list[Vm]: ...
@@ -33,7 +33,7 @@ class Reads(Protocol):
     async def disks(self, service_id: Id, vm_id: Id) -> builtins.list[Disk]: ...
 
 
-class Vms(Reads, Protocol):
+class VmCalls(VmReads, Protocol):
     """``seflow.vms``, as far as a fleet uses it."""
 
     async def stop(self, service_id: Id, vm_id: Id) -> Accepted: ...
@@ -63,7 +63,7 @@ class Vms(Reads, Protocol):
     ) -> UntrustedHtml: ...
 
 
-class Sent(Protocol):
+class SentCall(Protocol):
     """What one call did on the wire."""
 
     @property
@@ -87,7 +87,7 @@ class Sent(Protocol):
         ...
 
 
-class Endable(Protocol):
+class Closeable(Protocol):
     """Something that must end before its account does."""
 
     def cancel(self) -> None: ...
@@ -121,7 +121,7 @@ class Flow:
     throttled: bool = False
 
 
-class Account(Protocol):
+class FleetAccount(Protocol):
     """One account of a fleet, with a session, a gate and a circuit of its own.
 
     One that also has a `Flow` as its attribute ``flow`` lets a run say how its requests go.
@@ -138,7 +138,7 @@ class Account(Protocol):
         ...
 
     @property
-    def polls(self) -> Reads:
+    def polls(self) -> VmReads:
         """`vms` for reading back what is not finished yet, in a lane of its own."""
         ...
 
@@ -161,12 +161,12 @@ class Account(Protocol):
         ...
 
     @property
-    def services(self) -> Services: ...
+    def services(self) -> ServiceCalls: ...
 
     @property
-    def vms(self) -> Vms: ...
+    def vms(self) -> VmCalls: ...
 
-    def capture(self) -> AbstractContextManager[Sequence[Sent]]:
+    def capture(self) -> AbstractContextManager[Sequence[SentCall]]:
         """See what the calls of this block did on the wire."""
         ...
 
@@ -178,10 +178,10 @@ class Account(Protocol):
         """Raise `ConfigurationError` where no call could be made."""
         ...
 
-    def adopt(self, run: Endable) -> None:
+    def adopt(self, run: Closeable) -> None:
         """End the run before the account is closed."""
         ...
 
-    def release(self, run: Endable) -> None:
+    def release(self, run: Closeable) -> None:
         """The run has ended by itself."""
         ...

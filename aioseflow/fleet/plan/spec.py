@@ -26,7 +26,7 @@ _KINDS: Final[Mapping[str, Callable[..., Action]]] = {
 
 
 @attrs.frozen(kw_only=True)
-class Orders:
+class RunSpec:
     """What a run is to do.
 
     ``policy`` is None where nothing is waited for; ``plan`` what it follows; ``rollout`` None where it was
@@ -107,7 +107,7 @@ def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Ro
 
 
 def planned_rollout(
-    document: Mapping[str, Any], made: Orders | None, healthy: HealthCheck | None
+    document: Mapping[str, Any], made: RunSpec | None, healthy: HealthCheck | None
 ) -> Rollout | None:
     """The rollout of a plan, which ``made`` has whole where it was made here. Raises `InvalidArgument`."""
     if healthy is not None and not document.get("healthy"):
@@ -117,7 +117,7 @@ def planned_rollout(
     return rollout_from(document, healthy)
 
 
-def planned_selection(document: Mapping[str, Any], made: Orders | None) -> Selection:
+def planned_selection(document: Mapping[str, Any], made: RunSpec | None) -> Selection:
     """What a plan selected, likewise. Raises `InvalidArgument`."""
     if made is not None:
         return made.selection
@@ -150,7 +150,7 @@ def _step_of(document: Mapping[str, Any]) -> Action:
     return kind(**fields)
 
 
-def same_work(stored: Mapping[str, Any], orders: Orders) -> bool:
+def same_work(stored: Mapping[str, Any], spec: RunSpec) -> bool:
     """Whether a stored document asks for the same as these orders."""
-    mine = orders.to_document()
+    mine = spec.to_document()
     return all(stored.get(key) == mine[key] for key in ("steps", "selection"))

@@ -13,7 +13,7 @@ from ..model.outcome import Outcome, Status, TargetKey
 from ..model.timeline import moments_of
 from ..report.report import Report, Undiscovered
 
-TakeUp: TypeAlias = Literal["final", "begin", "ask", "read"]
+ResumePoint: TypeAlias = Literal["final", "begin", "ask", "read"]
 """``final``: its outcome stays. ``begin``: nothing is under way, the step may be begun. ``read``: accepted,
 and to be read back. ``ask``: it may have been done, and the panel has to be asked."""
 
@@ -37,7 +37,7 @@ def key_of(stored: StoredTarget) -> TargetKey:
     return stored.row.account, stored.row.service_id, stored.row.vm_id
 
 
-def take_up(stored: StoredTarget, steps: Steps) -> TakeUp:
+def resume_point(stored: StoredTarget, steps: Steps) -> ResumePoint:
     """Where a VM of an earlier sitting of the run is taken up."""
     action = steps[min(stored.step, len(steps) - 1)]
     if stored.stage == "queued":
@@ -67,7 +67,7 @@ def is_complete(stored: StoredRun, steps: Steps) -> bool:
     planned = stored.info.header.document.get("planned", False)
     if not stored.discovered or (stored.info.undiscovered and not planned):
         return False
-    return all(take_up(target, steps) == "final" for target in stored.targets)
+    return all(resume_point(target, steps) == "final" for target in stored.targets)
 
 
 def outcome_of(stored: StoredTarget, action: str, now: datetime) -> Outcome:

@@ -14,7 +14,7 @@ from ..journal import Journal, StoredRun, StoredTarget
 from ..model.outcome import Outcome, Status, TargetKey
 from .past import INTERRUPTED, outcome_of, sent_error
 
-Decision: TypeAlias = Literal["done", "not_done", "cannot_tell"]
+FindingVerdict: TypeAlias = Literal["done", "not_done", "cannot_tell"]
 
 GRACE: Final = 180.0
 """Seconds after a request was sent before "not done" is said: longer than a panel's own time-outs."""
@@ -36,7 +36,7 @@ class Finding:
     vm_label: str
     action: str
     step: str | None
-    verdict: Decision
+    verdict: FindingVerdict
     evidence: dict[str, Any] = attrs.field(hash=False)
     why: str
 
@@ -58,7 +58,7 @@ def judge(
     sent_at: datetime | None,
     read_at: datetime,
     grace: float = GRACE,
-) -> tuple[Decision, str]:
+) -> tuple[FindingVerdict, str]:
     """Whether what was sent was done, by a reading after it: ``done`` is what the action says of it.
 
     A refusal to a repeat decides nothing, and is not asked for here.
@@ -80,7 +80,7 @@ def judge(
 
 def _judge_once(
     vm: Vm | None, sent_at: datetime | None, read_at: datetime, grace: float
-) -> tuple[Decision, str]:
+) -> tuple[FindingVerdict, str]:
     if vm is None or sent_at is None or not isinstance(vm.uptime, int):
         return "cannot_tell", "the panel shows neither uptime nor boot time: no reading can tell"
     booted = f"it has been up for {vm.uptime} s, and the request was sent {_ago(sent_at, read_at)} before"
@@ -93,7 +93,7 @@ def _judge_once(
 
 def _after_grace(
     what: str, sent_at: datetime | None, read_at: datetime, grace: float
-) -> tuple[Decision, str]:
+) -> tuple[FindingVerdict, str]:
     if sent_at is None:
         return "cannot_tell", f"{what}, and when it was sent is not known"
     until = sent_at + timedelta(seconds=grace)

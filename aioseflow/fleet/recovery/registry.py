@@ -17,7 +17,7 @@ _KEPT: Final = 100  # ended runs in memory: a bot that lives for months must not
 
 
 @attrs.define(eq=False)
-class Archive:
+class RunRegistry:
     """Runs by id. With a journal only those of this process that live; the journal has the others."""
 
     journal: Journal | None = None

@@ -14,96 +14,96 @@ from ..actions.action import held
 from ..journal import StoredRun, StoredTarget
 from ..model.outcome import Status, TargetKey, cause_of
 from ..model.refusals import refuse_contested
-from ..plan.spec import Orders
+from ..plan.spec import RunSpec
 from ..run.producer import listed_vms
-from ..run.scheduler import Schedule
-from ..run.state import Ledger, Standing
-from ..run.worker import Crew
+from ..run.scheduler import Scheduler
+from ..run.state import RunState, TargetState
+from ..run.worker import WorkerPool
 from ..select.selection import Target
-from .past import INTERRUPTED, TakeUp, key_of, outcome_of, sent_error, take_up
+from .past import INTERRUPTED, ResumePoint, key_of, outcome_of, resume_point, sent_error
 from .reconcile import judge
 
 
 @attrs.define(eq=False)
-class Resuming:
+class Resumer:
     """Takes up the targets of an earlier sitting."""
 
-    crews: Sequence[Crew]
-    orders: Orders
-    ledger: Ledger
-    schedule: Schedule
+    pools: Sequence[WorkerPool]
+    spec: RunSpec
+    run_state: RunState
+    scheduler: Scheduler
     repeat_unknown: bool
-    _queue: list[Standing] = attrs.field(factory=list, init=False)
-    _watch: list[Standing] = attrs.field(factory=list, init=False)
+    _queue: list[TargetState] = attrs.field(factory=list, init=False)
+    _watch: list[TargetState] = attrs.field(factory=list, init=False)
 
     async def read_back(self, history: StoredRun) -> None:
         """Decide on every target, with one list of each service that has an undecided one."""
-        steps, action = self.orders.steps, self.orders.action
+        steps, action = self.spec.steps, self.spec.action
         now = datetime.now(UTC)
-        undecided: list[tuple[StoredTarget, TakeUp]] = []
+        undecided: list[tuple[StoredTarget, ResumePoint]] = []
         for stored in history.targets:
             if len(steps) > 1 and stored.row.power == PowerState.STOPPED:
-                self.ledger.off_before.add(key_of(stored))
-            kind = take_up(stored, steps)
+                self.run_state.off_before.add(key_of(stored))
+            kind = resume_point(stored, steps)
             if kind == "final":
-                self.ledger.recall([outcome_of(stored, action, now)])
+                self.run_state.recall([outcome_of(stored, action, now)])
                 self._count(stored)
             else:
                 undecided.append((stored, kind))
-        if (elsewhere := await self.ledger.book.open_elsewhere()) and undecided:
+        if (elsewhere := await self.run_state.recorder.open_elsewhere()) and undecided:
             mine = {key_of(stored) for stored, _ in undecided}
             refuse_contested({key: run for key, run in elsewhere.items() if key in mine})
-        standings = [self._standing(stored, kind) for stored, kind in undecided]
-        for standing in standings:
-            self.ledger.reopen(standing)
-        self.ledger.book.reopened([stored.row.number for stored, _ in undecided if stored.stage == "done"])
+        states = [self._standing(stored, kind) for stored, kind in undecided]
+        for state in states:
+            self.run_state.reopen(state)
+        self.run_state.recorder.reopened(
+            [stored.row.number for stored, _ in undecided if stored.stage == "done"]
+        )
         # What counts how many VMs are down has to know all services of the run.
-        counts = any(crew.availability is not None for crew in self.crews)
+        counts = any(pool.availability is not None for pool in self.pools)
         wanted = history.targets if counts else [stored for stored, _ in undecided]
         keys = frozenset(map(key_of, wanted))
         vms: dict[TargetKey, tuple[Service, Vm]] = {}
         read: set[tuple[str, str]] = set()
-        for crew in self.crews:
-            for listed in await listed_vms(crew.account, keys, crew.intake.discovery):
-                name, service = crew.account.name, listed.service
+        for pool in self.pools:
+            for listed in await listed_vms(pool.account, keys, pool.producer.discovery):
+                name, service = pool.account.name, listed.service
                 if listed.is_whole:
                     read.add((name, service.id))
                 vms.update({(name, service.id, vm.id): (service, vm) for vm in listed.vms})
-                if crew.availability is not None:
-                    crew.availability.read(name, service.id, listed)
-        for standing, (stored, kind) in zip(standings, undecided, strict=True):
-            key = standing.key
+                if pool.availability is not None:
+                    pool.availability.read(name, service.id, listed)
+        for state, (stored, kind) in zip(states, undecided, strict=True):
+            key = state.key
             if key in vms:
                 service, vm = vms[key]
-                standing.target = Target(key[0], service, vm)
-                self._decide(standing, stored, kind)
+                state.target = Target(key[0], service, vm)
+                self._decide(state, stored, kind)
             else:
-                self._without_reading(standing, stored, kind, listed=key[:2] in read)
+                self._without_reading(state, stored, kind, listed=key[:2] in read)
 
     def _count(self, stored: StoredTarget) -> None:
         """What an earlier sitting left down is down, also where its service cannot be listed now."""
         left_so = stored.status in (Status.CHANGED, Status.UNCHANGED)
-        for crew in self.crews:
-            availability = crew.availability
+        for pool in self.pools:
+            availability = pool.availability
             if availability is not None and availability.stays_down and left_so:
                 availability.presume_down(key_of(stored))
 
-    def take_up(self) -> None:
+    def resume_point(self) -> None:
         """Go on with what was decided to go on, now that there are workers."""
-        crews = {crew.account.name: crew for crew in self.crews}
-        for standing in self._watch:
-            standing.idle = False
-            crews[standing.target.account].watch(standing)
+        pools = {pool.account.name: pool for pool in self.pools}
+        for state in self._watch:
+            state.idle = False
+            pools[state.target.account].watch(state)
         needing = [
-            standing
-            for standing in self._queue
-            if standing.may_have_acted
-            or standing.step
-            or crews[standing.target.account].intake.needing([standing])
+            state
+            for state in self._queue
+            if state.may_have_acted or state.step or pools[state.target.account].producer.needing([state])
         ]
-        self.schedule.add_all(needing)
+        self.scheduler.add_all(needing)
 
-    def _standing(self, stored: StoredTarget, kind: TakeUp) -> Standing:
+    def _standing(self, stored: StoredTarget, kind: ResumePoint) -> TargetState:
         """It stands such that whatever ends the run before it is decided says what is true of it."""
         row = stored.row
         target = Target(
@@ -111,11 +111,11 @@ class Resuming:
             Service(id=row.service_id, name=row.service_name or None),
             Vm(id=row.vm_id, label=row.vm_label or None),
         )
-        return Standing(
+        return TargetState(
             target,
             row.number,
             target.key,
-            step=min(stored.step, len(self.orders.steps) - 1),
+            step=min(stored.step, len(self.spec.steps) - 1),
             started_at=stored.started_at,
             changed=stored.step > 0 and stored.attempts > 0,
             attempts=stored.attempts,
@@ -124,62 +124,62 @@ class Resuming:
             error=sent_error(stored) if kind == "ask" else None,
         )
 
-    def _decide(self, standing: Standing, stored: StoredTarget, kind: TakeUp) -> None:
-        action, vm = self.orders.steps[standing.step], standing.target.vm
+    def _decide(self, state: TargetState, stored: StoredTarget, kind: ResumePoint) -> None:
+        action, vm = self.spec.steps[state.step], state.target.vm
         if kind == "begin":
-            standing.error = None
-            self._queue.append(standing)
+            state.error = None
+            self._queue.append(state)
         elif kind == "read":
-            standing.error = None
-            standing.accepted = True
+            state.error = None
+            state.accepted = True
             if action.settles or action.takes_down:
-                self._watch.append(standing)
+                self._watch.append(state)
             else:
-                self.ledger.finish(standing, Status.CHANGED)
+                self.run_state.finish(state, Status.CHANGED)
         elif action.safety is Safety.ONCE and not self.repeat_unknown:
-            self._ask_once(standing, stored)
+            self._ask_once(state, stored)
         else:
-            standing.may_have_acted = True
+            state.may_have_acted = True
             done = action.done(vm)
             if action.settles and (done or held(vm) is not None):
-                standing.error = sent_error(stored) or _lost(standing, stored)
-                self._watch.append(standing)
+                state.error = sent_error(stored) or _lost(state, stored)
+                self._watch.append(state)
             else:
                 # Ends in the same state however often it is sent, or the operator says so.
-                standing.error = None
-                self._queue.append(standing)
+                state.error = None
+                self._queue.append(state)
 
-    def _ask_once(self, standing: Standing, stored: StoredTarget) -> None:
-        action, vm = self.orders.steps[standing.step], standing.target.vm
+    def _ask_once(self, state: TargetState, stored: StoredTarget) -> None:
+        action, vm = self.spec.steps[state.step], state.target.vm
         now = datetime.now(UTC)
         verdict, _ = judge(action, vm, action.done(vm), sent_at=stored.sent_at, read_at=now)
-        error = sent_error(stored) or _lost(standing, stored)
-        if verdict == "done" and standing.step == len(self.orders.steps) - 1:
-            self.ledger.finish(standing, Status.CHANGED, verified=True, error=error)
+        error = sent_error(stored) or _lost(state, stored)
+        if verdict == "done" and state.step == len(self.spec.steps) - 1:
+            self.run_state.finish(state, Status.CHANGED, verified=True, error=error)
         elif verdict == "not_done":
-            self.ledger.finish(standing, Status.FAILED, cause="not_done", error=error)
+            self.run_state.finish(state, Status.FAILED, cause="not_done", error=error)
         else:
-            self.ledger.finish(standing, Status.UNKNOWN, cause=stored.cause or INTERRUPTED, error=error)
+            self.run_state.finish(state, Status.UNKNOWN, cause=stored.cause or INTERRUPTED, error=error)
 
     def _without_reading(
-        self, standing: Standing, stored: StoredTarget, kind: TakeUp, *, listed: bool
+        self, state: TargetState, stored: StoredTarget, kind: ResumePoint, *, listed: bool
     ) -> None:
-        action = self.orders.steps[standing.step]
+        action = self.spec.steps[state.step]
         cause = "not_found" if listed else "not_listed"
         if listed and kind != "begin" and action.settles and action.done(None):
-            self.ledger.finish(standing, Status.CHANGED, verified=True)
+            self.run_state.finish(state, Status.CHANGED, verified=True)
         elif kind == "begin" or (kind == "read" and not listed):
-            self.ledger.give_up(standing, cause)
+            self.run_state.give_up(state, cause)
         else:
-            error = sent_error(stored) or _lost(standing, stored)
-            self.ledger.finish(
-                standing, Status.UNKNOWN, cause=cause if listed else cause_of(error), error=error
+            error = sent_error(stored) or _lost(state, stored)
+            self.run_state.finish(
+                state, Status.UNKNOWN, cause=cause if listed else cause_of(error), error=error
             )
 
 
-def _lost(standing: Standing, stored: StoredTarget) -> OutcomeUnknown:
+def _lost(state: TargetState, stored: StoredTarget) -> OutcomeUnknown:
     """The error of a request whose sender was killed."""
-    target, at = standing.target, stored.sent_at
+    target, at = state.target, stored.sent_at
     when = f" at {at:%H:%M:%S} UTC" if at is not None else ""
     return OutcomeUnknown(
         f"the run ended after a request for VM {target.vm.id} of service {target.service.id} was about to be "

@@ -25,10 +25,10 @@ from ..journal import (
     StoredTarget,
     check_run_id,
 )
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.refusals import RunRefused, require_same
-from ..plan.spec import Orders, guard_of, policy_of, rollout_from, same_work, steps_of
+from ..plan.spec import RunSpec, guard_of, policy_of, rollout_from, same_work, steps_of
 from ..report.report import Report
 from ..report.vm_names import clean
 from ..run.health import HealthCheck
@@ -37,38 +37,38 @@ from ..run.run import Run
 from ..select.selection import Matcher, Selection, Where, select
 from .past import INTERRUPTED, key_of, outcome_of, report_of
 from .reconcile import Finding, decided, evidence_of, judge, record
-from .registry import Archive
+from .registry import RunRegistry
 
 Reading: TypeAlias = tuple[Service, Vm | None] | str
 """A VM's service and itself (None if it is in no list any more), or why it could not be read."""
 
 
 @attrs.define(eq=False)
-class History:
+class Runs:
     """The runs of a fleet, in its journal or in memory."""
 
-    accounts: tuple[Account, ...]
-    archive: Archive
+    accounts: tuple[FleetAccount, ...]
+    registry: RunRegistry
 
     # -- beginning and going on ---------------------------------------------------------------------------
 
-    def begin(self, orders: Orders, run_id: str | None) -> Run:
+    def begin(self, spec: RunSpec, run_id: str | None) -> Run:
         """A new run, or the one that has this id already and does the same."""
         if run_id is None:
-            return Run(self.accounts, orders, self.archive)
+            return Run(self.accounts, spec, self.registry)
         check_run_id(run_id)
-        known = self.archive.find(run_id)
+        known = self.registry.find(run_id)
         if known is not None:
-            require_same(run_id, same=same_work(known.orders.to_document(), orders))
+            require_same(run_id, same=same_work(known.spec.to_document(), spec))
             return known
         header = self._header(run_id)
         if header is None:
-            return Run(self.accounts, orders, self.archive, run_id=run_id)
+            return Run(self.accounts, spec, self.registry, run_id=run_id)
         mine = {account.name for account in self.accounts}
-        same = mine == set(header.accounts) and same_work(header.document, orders)
+        same = mine == set(header.accounts) and same_work(header.document, spec)
         require_same(run_id, same=same)
         return Run(
-            self._accounts_of(header), orders, self.archive, run_id=run_id, history=self._loader(run_id)
+            self._accounts_of(header), spec, self.registry, run_id=run_id, history=self._loader(run_id)
         )
 
     def resume(
@@ -81,19 +81,19 @@ class History:
         where: Where | None,
     ) -> Run:
         """The same run, to go on where it was left."""
-        known = self.archive.find(run_id)
+        known = self.registry.find(run_id)
         if known is not None:
-            if not known.is_over and (known.is_live or self.archive.journal is None):
+            if not known.is_over and (known.is_live or self.registry.journal is None):
                 raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
-            if self.archive.journal is None:
+            if self.registry.journal is None:
                 stored = known.stored()
-                orders = known.orders
+                spec = known.spec
                 if action is not None:
-                    orders = attrs.evolve(orders, steps=steps_again(action, orders.action))
+                    spec = attrs.evolve(spec, steps=steps_again(action, spec.action))
                 return Run(
                     self._accounts_of(stored.info.header),
-                    orders,
-                    self.archive,
+                    spec,
+                    self.registry,
                     run_id=run_id,
                     history=_given(stored),
                     repeat_unknown=repeat_unknown,
@@ -102,11 +102,11 @@ class History:
         if header is None:
             # It names those that were perhaps meant.
             header = self._journal(run_id).read_now(run_id).info.header
-        orders = self._orders_of(header, action, healthy, where)
+        spec = self._spec_of(header, action, healthy, where)
         return Run(
             self._accounts_of(header),
-            orders,
-            self.archive,
+            spec,
+            self.registry,
             run_id=run_id,
             history=self._loader(run_id),
             repeat_unknown=repeat_unknown,
@@ -123,7 +123,7 @@ class History:
         """A new run for the VMs of an earlier one that ended so."""
         stored = self._stored_now(run_id)
         keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
-        known = self.archive.find(run_id)
+        known = self.registry.find(run_id)
         header = stored.info.header
         if Destroy.name in header.action.split("+"):
             raise RunRefused(
@@ -131,8 +131,8 @@ class History:
                 reason="not_confirmed",
                 run_id=run_id,
             )
-        orders = known.orders if known is not None else self._orders_of(header, action, healthy, None)
-        return self.child(run_id, orders, keys)
+        spec = known.spec if known is not None else self._spec_of(header, action, healthy, None)
+        return self.child(run_id, spec, keys)
 
     def stopped_by(self, run_id: str) -> list[TargetKey]:
         """The VMs that a run stopped, and did not start again."""
@@ -152,34 +152,34 @@ class History:
         return found
 
     def child(
-        self, parent: str, orders: Orders, keys: Sequence[TargetKey], *, run_id_given: str | None = None
+        self, parent: str, spec: RunSpec, keys: Sequence[TargetKey], *, run_id_given: str | None = None
     ) -> Run:
         """A run for some VMs of an earlier one; those that are gone meanwhile are left out."""
         if not keys:
             raise InvalidArgument(f"run {parent} has no VM that this would be for: there is nothing to do")
         named = Matcher(pairs=frozenset(), keys=frozenset(keys))
-        orders = attrs.evolve(
-            orders,
+        spec = attrs.evolve(
+            spec,
             selection=Selection(named, None, None, Matcher(), "ignore"),
             plan=None,
             max_targets=None,
             parent=parent,
         )
-        return self.begin(orders, run_id_given)
+        return self.begin(spec, run_id_given)
 
     # -- what is known ------------------------------------------------------------------------------------
 
     async def runs(self) -> list[RunInfo]:
         """All of them, the newest first."""
-        if self.archive.journal is not None:
-            return await self.archive.journal.runs()
-        infos = [run.stored().info for run in self.archive]
+        if self.registry.journal is not None:
+            return await self.registry.journal.runs()
+        infos = [run.stored().info for run in self.registry]
         return sorted(infos, key=lambda info: info.header.created_at, reverse=True)
 
     async def report(self, run_id: str) -> Report:
         """What is known of a run."""
-        known = self.archive.find(run_id)
-        if known is not None and (known.is_live or self.archive.journal is None):
+        known = self.registry.find(run_id)
+        if known is not None and (known.is_live or self.registry.journal is None):
             return known.report
         journal = self._journal(run_id)
         stored = await journal.read(run_id)
@@ -189,13 +189,13 @@ class History:
         self, run_id: str, *, grace: float, action: Action | Sequence[Action] | None
     ) -> list[Finding]:
         """Read back what is unknown."""
-        known = self.archive.find(run_id)
+        known = self.registry.find(run_id)
         if known is not None and not known.is_over:
             raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
-        if self.archive.journal is None:
-            run = self.archive.get(run_id)
+        if self.registry.journal is None:
+            run = self.registry.get(run_id)
             stored = run.stored()
-            findings = await self._findings(stored, run.orders.steps, grace)
+            findings = await self._findings(stored, run.spec.steps, grace)
             for target, finding in findings:
                 if (outcome := decided(target, finding, stored)) is not None:
                     run.correct(outcome)
@@ -304,13 +304,13 @@ class History:
     # -- where it is kept ---------------------------------------------------------------------------------
 
     def _journal(self, run_id: str) -> Journal:
-        if self.archive.journal is None:
-            self.archive.get(run_id)
+        if self.registry.journal is None:
+            self.registry.get(run_id)
             raise RunNotFound(f"no run {run_id!r:.60} here")
-        return self.archive.journal
+        return self.registry.journal
 
     def _header(self, run_id: str) -> RunHeader | None:
-        journal = self.archive.journal
+        journal = self.registry.journal
         info = None if journal is None else journal.look_up(run_id)
         return None if info is None else info.header
 
@@ -319,11 +319,11 @@ class History:
         return lambda: journal.read(run_id)
 
     def _stored_now(self, run_id: str) -> StoredRun:
-        known = self.archive.find(run_id)
+        known = self.registry.find(run_id)
         if known is not None:
             if not known.is_over:
                 raise RunIsActive(f"run {run_id} is not over; await it first", run_id=run_id)
-            if self.archive.journal is None:
+            if self.registry.journal is None:
                 return known.stored()
         journal = self._journal(run_id)
         stored = journal.read_now(run_id)
@@ -337,7 +337,7 @@ class History:
             )
         return stored
 
-    def _accounts_of(self, header: RunHeader) -> tuple[Account, ...]:
+    def _accounts_of(self, header: RunHeader) -> tuple[FleetAccount, ...]:
         by_name = {account.name: account for account in self.accounts}
         missing = [name for name in header.accounts if name not in by_name]
         if missing:
@@ -346,13 +346,13 @@ class History:
             )
         return tuple(by_name[name] for name in header.accounts)
 
-    def _orders_of(
+    def _spec_of(
         self,
         header: RunHeader,
         action: Action | Sequence[Action] | None,
         healthy: HealthCheck | None,
         where: Where | None,
-    ) -> Orders:
+    ) -> RunSpec:
         document = header.document
         stored = document["selection"]
         selection = None
@@ -364,7 +364,7 @@ class History:
         if document.get("planned"):
             # It has begun nothing before it knew them all, and without its plan nothing guards them.
             lost = _PLAN_LOST
-        return Orders(
+        return RunSpec(
             steps=steps_of(document) if action is None else steps_again(action, header.action),
             # Where it is lost, only a run that knew all its targets can go on.
             selection=selection or select([("0", "0")]),

@@ -23,7 +23,7 @@ class _Ours:
 
 
 @attrs.define(eq=False)
-class Availability:
+class AvailabilityCounter:
     """Counts what is down, and lets a VM be taken down only while that leaves at most ``allowed`` down.
 
     A VM is down by our doing from `reserve` on: for good, where what was or may have been done leaves it so;

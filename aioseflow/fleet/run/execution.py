@@ -12,71 +12,71 @@ import attrs
 from ...errors import InvalidArgument, SeFlowError
 from ...policy import UNFINISHED_PER_REQUEST, SettlePolicy
 from ..actions.action import ends_down, takes_down
-from ..discovery.discover import Listed
+from ..discovery.discover import ListedService
 from ..discovery.vm_list import read_vms
 from ..journal import StoredRun
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
 from ..model.refusals import RunRefused, refuse_contested
 from ..model.without_vms import WithoutVms
 from ..plan.plan import Plan
 from ..plan.rollout import Rollout
-from ..plan.spec import Orders
+from ..plan.spec import RunSpec
 from ..recovery.past import outcome_of, undiscovered_of
-from ..recovery.resume import Resuming
+from ..recovery.resume import Resumer
 from ..report.report import Undiscovered
 from ..select.selection import Matcher, Selection, Target, check_found
-from .availability import Availability
-from .producer import Intake
-from .scheduler import Schedule
-from .state import Ledger, Standing
-from .worker import Crew
+from .availability import AvailabilityCounter
+from .producer import TargetProducer
+from .scheduler import Scheduler
+from .state import RunState, TargetState
+from .worker import WorkerPool
 
 _NO_ROLLOUT: Final = Rollout(same_cause=None)
 _AT_ONCE: Final = 500
 
 
 @attrs.define(eq=False)
-class Sitting:
+class RunExecution:
     """Brings the parts of a run together, and works until every target has its outcome."""
 
-    accounts: tuple[Account, ...]
-    orders: Orders
-    ledger: Ledger
-    schedule: Schedule = attrs.field(init=False)
-    availability: Availability | None = attrs.field(default=None, init=False)
-    crews: list[Crew] = attrs.field(init=False)
+    accounts: tuple[FleetAccount, ...]
+    spec: RunSpec
+    run_state: RunState
+    scheduler: Scheduler = attrs.field(init=False)
+    availability: AvailabilityCounter | None = attrs.field(default=None, init=False)
+    pools: list[WorkerPool] = attrs.field(init=False)
     is_discovered: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        orders, rollout = self.orders, self.orders.rollout or _NO_ROLLOUT
+        spec, rollout = self.spec, self.spec.rollout or _NO_ROLLOUT
         window, windows = rollout.window, {}
         if window is None and (rollout.max_failures is not None or rollout.healthy is not None):
             # What is not finished may fail yet: without a bound a threshold would stop nothing.
             windows = {each.name: UNFINISHED_PER_REQUEST * each.concurrency for each in self.accounts}
             window = sum(windows.values())
-        if rollout.max_unavailable is not None and takes_down(orders.steps):
-            policy = orders.policy or SettlePolicy()
-            self.availability = Availability(
-                allowed=1, stays_down=ends_down(orders.steps), stale_for=policy.longest_poll
+        if rollout.max_unavailable is not None and takes_down(spec.steps):
+            policy = spec.policy or SettlePolicy()
+            self.availability = AvailabilityCounter(
+                allowed=1, stays_down=ends_down(spec.steps), stale_for=policy.longest_poll
             )
         names = [account.name for account in self.accounts]
-        planned = {} if orders.plan is None else {vm.key: vm.why_not for vm in orders.plan.vms if vm.why_not}
-        self.schedule = Schedule(self.ledger, rollout, names, window, self.availability, windows)
-        self.crews = [
-            Crew(
+        planned = {} if spec.plan is None else {vm.key: vm.why_not for vm in spec.plan.vms if vm.why_not}
+        self.scheduler = Scheduler(self.run_state, rollout, names, window, self.availability, windows)
+        self.pools = [
+            WorkerPool(
                 account,
-                orders.policy,
-                self.ledger,
-                self.schedule,
-                Intake(
+                spec.policy,
+                self.run_state,
+                self.scheduler,
+                TargetProducer(
                     account,
-                    orders.selection,
+                    spec.selection,
                     protection(account),
-                    self.ledger,
-                    self.schedule,
+                    self.run_state,
+                    self.scheduler,
                     self.availability,
-                    count_all=orders.max_targets is not None and orders.max_targets.fraction is not None,
+                    count_all=spec.max_targets is not None and spec.max_targets.fraction is not None,
                     planned=planned,
                 ),
                 self.availability,
@@ -87,127 +87,127 @@ class Sitting:
     @property
     def waits_for_return(self) -> bool:
         """Whether a VM that was down for a while is finished only when it serves again."""
-        return any(crew.waits_for_return for crew in self.crews)
+        return any(pool.waits_for_return for pool in self.pools)
 
     @property
     def error(self) -> SeFlowError | None:
         """What kept every account from being listed, or the journal from being written."""
-        broken = [crew.intake.broken for crew in self.crews if crew.intake.broken is not None]
+        broken = [pool.producer.broken for pool in self.pools if pool.producer.broken is not None]
         if broken:
             return broken[0]
-        errors = [crew.intake.discovery.error for crew in self.crews]
+        errors = [pool.producer.discovery.error for pool in self.pools]
         # One account that answers makes a report; where none does there is nothing to report.
         return errors[0] if all(error is not None for error in errors) else None
 
     @property
     def undiscovered(self) -> tuple[Undiscovered, ...]:
         """What could not be listed, or only in part."""
-        return tuple(lost for crew in self.crews for lost in crew.intake.discovery.undiscovered)
+        return tuple(lost for pool in self.pools for lost in pool.producer.discovery.undiscovered)
 
     @property
     def without_vms(self) -> tuple[WithoutVms, ...]:
         """The selected services that have no VMs."""
-        return tuple(found for crew in self.crews for found in crew.intake.discovery.without_vms)
+        return tuple(found for pool in self.pools for found in pool.producer.discovery.without_vms)
 
     def recall(self, history: StoredRun) -> None:
         """Take over a run that is over."""
         now = datetime.now(UTC)
-        self.ledger.recall(outcome_of(target, self.orders.action, now) for target in history.targets)
+        self.run_state.recall(outcome_of(target, self.spec.action, now) for target in history.targets)
         self._recall_losses(history)
 
     async def work(self, *, whole: bool, history: StoredRun | None, repeat_unknown: bool) -> None:
         """Do all of it. Raises `InvalidArgument` for what is refused before anything is changed."""
-        self.schedule.open()
+        self.scheduler.open()
         for account in self.accounts:
             # Until everything that is to come was offered.
-            self.schedule.expect(account.name)
+            self.scheduler.expect(account.name)
         if history is not None:
-            resuming = Resuming(self.crews, self.orders, self.ledger, self.schedule, repeat_unknown)
-            for crew in self.crews:
-                crew.intake.discovery.recall(history.without_vms)
-            await resuming.read_back(history)
-        elif self.orders.plan is not None:
-            self._recall_plan(self.orders.plan)
+            resumer = Resumer(self.pools, self.spec, self.run_state, self.scheduler, repeat_unknown)
+            for pool in self.pools:
+                pool.producer.discovery.recall(history.without_vms)
+            await resumer.read_back(history)
+        elif self.spec.plan is not None:
+            self._recall_plan(self.spec.plan)
         complete = history is not None and self._is_complete(history)
         if whole and not complete:
             await self._take_everything()
         try:
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(self.schedule.sweep())]
+                helpers = [tasks.create_task(self.scheduler.sweep())]
                 if self.availability is not None:
                     helpers.append(tasks.create_task(self._watch_availability(self.availability)))
-                workers = [worker for crew in self.crews for worker in crew.work(tasks)]
+                workers = [worker for pool in self.pools for worker in pool.work(tasks)]
                 if history is not None:
-                    resuming.take_up()
+                    resumer.resume_point()
                 if not whole and not complete:
-                    for crew in self.crews:
-                        self.schedule.expect(crew.account.name)
-                    feeding = [tasks.create_task(crew.intake.feed()) for crew in self.crews]
+                    for pool in self.pools:
+                        self.scheduler.expect(pool.account.name)
+                    feeding = [tasks.create_task(pool.producer.feed()) for pool in self.pools]
                     helpers.append(tasks.create_task(self._note_discovered(feeding)))
                 for account in self.accounts:
-                    self.schedule.arrived(account.name)
+                    self.scheduler.arrived(account.name)
                 await asyncio.wait(workers)
-                if not self.is_discovered and self.schedule.stopping is None:
+                if not self.is_discovered and self.scheduler.stopping is None:
                     self._all_is_known()
                 for helper in helpers:
                     helper.cancel()
         finally:
-            self.schedule.shut()
+            self.scheduler.shut()
 
     def _is_complete(self, history: StoredRun) -> bool:
         """Whether an earlier sitting knew all targets; what could not be listed then may be listed now."""
-        if not history.discovered or (history.info.undiscovered and not self.orders.selection_lost):
+        if not history.discovered or (history.info.undiscovered and not self.spec.selection_lost):
             return False
         self._recall_losses(history)
         return True
 
     def _recall_losses(self, history: StoredRun) -> None:
-        for crew in self.crews:
-            discovery = crew.intake.discovery
+        for pool in self.pools:
+            discovery = pool.producer.discovery
             discovery.reading = False
             discovery.lose(
                 undiscovered_of(loss)
                 for loss in history.info.undiscovered
-                if loss.account == crew.account.name
+                if loss.account == pool.account.name
             )
             discovery.recall(history.without_vms)
 
     def _recall_plan(self, plan: Plan) -> None:
         """A plan that did not know everything makes no report that is ok."""
         for found in plan.without_vms:
-            self.ledger.book.without_vms(found)
-        for crew in self.crews:
-            discovery, name = crew.intake.discovery, crew.account.name
+            self.run_state.recorder.without_vms(found)
+        for pool in self.pools:
+            discovery, name = pool.producer.discovery, pool.account.name
             discovery.recall(plan.without_vms)
             discovery.lose(loss.as_undiscovered() for loss in plan.lost if loss.account == name)
 
     async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(feeding)
-        if self.schedule.stopping is None and not self.is_discovered:
+        if self.scheduler.stopping is None and not self.is_discovered:
             self._all_is_known()
 
     def _all_is_known(self) -> None:
         """No targets will be added any more, but what could not be listed may be by a later sitting."""
         self.is_discovered = True
-        if self.orders.plan is not None or not any(c.intake.discovery.undiscovered for c in self.crews):
+        if self.spec.plan is not None or not any(c.producer.discovery.undiscovered for c in self.pools):
             # With losses, which become durable at the end of the run, it is known then.
-            self.ledger.book.discovered()
+            self.run_state.recorder.discovered()
 
     # -- everything before anything -----------------------------------------------------------------------
 
-    async def list_everything(self) -> tuple[list[Target], list[tuple[str, Listed]]]:
+    async def list_everything(self) -> tuple[list[Target], list[tuple[str, ListedService]]]:
         """Read all lists of all accounts: the targets, and everything that was listed, with its account."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                listings = [tasks.create_task(crew.intake.list_everything()) for crew in self.crews]
+                listings = [tasks.create_task(pool.producer.list_everything()) for pool in self.pools]
         except BaseException:
-            for crew in self.crews:
-                crew.intake.unlist()
+            for pool in self.pools:
+                pool.producer.unlist()
             raise
         found = [target for listing in listings for target in listing.result()[0]]
         seen = [
-            (crew.account.name, listed)
-            for crew, task in zip(self.crews, listings, strict=True)
+            (pool.account.name, listed)
+            for pool, task in zip(self.pools, listings, strict=True)
             for listed in task.result()[1]
         ]
         return found, seen
@@ -215,31 +215,31 @@ class Sitting:
     async def _take_everything(self) -> None:
         found, seen = await self.list_everything()
         self.check(found, seen)
-        if self.orders.plan is not None:
+        if self.spec.plan is not None:
             # Lists come in any order, and batches are made of the order.
-            places = {vm.key: place for place, vm in enumerate(self.orders.plan.vms)}
+            places = {vm.key: place for place, vm in enumerate(self.spec.plan.vms)}
             found.sort(key=lambda target: places[target.key])
-        standings = self.ledger.select(found)
-        await self._write(standings)
+        states = self.run_state.select(found)
+        await self._write(states)
         self._all_is_known()
-        self.offer(standings)
+        self.offer(states)
 
-    def offer(self, standings: Sequence[Standing]) -> None:
+    def offer(self, states: Sequence[TargetState]) -> None:
         """Let targets be begun, in batches where there are any."""
-        intakes = {crew.account.name: crew.intake for crew in self.crews}
+        producers = {pool.account.name: pool.producer for pool in self.pools}
         if self.availability is not None:
-            allowed = self.schedule.rollout.unavailable_allowed(len(standings))
+            allowed = self.scheduler.rollout.unavailable_allowed(len(states))
             self.availability.allowed = allowed or 1
-        needing = [standing for standing in standings if intakes[standing.target.account].needing([standing])]
-        self.schedule.add_all(needing)
+        needing = [state for state in states if producers[state.target.account].needing([state])]
+        self.scheduler.add_all(needing)
 
-    def check(self, found: list[Target], seen: list[tuple[str, Listed]]) -> None:
+    def check(self, found: list[Target], seen: list[tuple[str, ListedService]]) -> None:
         """Raise `InvalidArgument` for what keeps the run from beginning, now that everything was listed."""
         vms = [(account, listed.service.id, vm.id) for account, listed in seen for vm in listed.vms]
-        discoveries = [crew.intake.discovery for crew in self.crews]
+        discoveries = [pool.producer.discovery for pool in self.pools]
         asked = all(discovery.error is None and discovery.is_whole for discovery in discoveries)
         lost = self.undiscovered
-        if self.orders.strict and lost:
+        if self.spec.strict and lost:
             names = ", ".join(
                 f"service {loss.service_id}" if loss.service_id else loss.account for loss in lost[:5]
             )
@@ -247,7 +247,7 @@ class Sitting:
                 f"strict: {len(lost)} could not be listed ({names}: {lost[0].cause}), so nothing was sent",
                 reason="undiscovered",
             )
-        plan = self.orders.plan
+        plan = self.spec.plan
         if plan is not None:
             listed = {(account, each.service.id, vm.id): vm for account, each in seen for vm in each.vms}
             if any(discovery.error is None for discovery in discoveries):
@@ -255,7 +255,7 @@ class Sitting:
             self._check_protected(plan, found)
         else:
             check_found(
-                self.orders.selection,
+                self.spec.selection,
                 [target.key for target in found],
                 services={service for each in discoveries for service in each.services} if asked else None,
                 vms=None if lost else set(vms),
@@ -266,7 +266,7 @@ class Sitting:
         """A plan may come from a client that protects other VMs than this one."""
         stored = plan.document.get("selection")
         selection = None if stored is None else Selection.from_document(stored)
-        protected = {crew.account.name: crew.intake.protected for crew in self.crews}
+        protected = {pool.account.name: pool.producer.protected for pool in self.pools}
         acting = {vm.key for vm in plan.targets}
         for target in found:
             matcher = protected[target.account]
@@ -282,7 +282,7 @@ class Sitting:
                 )
 
     def _check_count(self, found: list[Target], vms: list[TargetKey]) -> None:
-        most = self.orders.max_targets
+        most = self.spec.max_targets
         if most is None:
             return
         for account in self.accounts if most.fraction is not None else (None,):
@@ -296,55 +296,54 @@ class Sitting:
                     reason="max_targets",
                 )
 
-    async def _write(self, standings: Sequence[Standing]) -> None:
+    async def _write(self, states: Sequence[TargetState]) -> None:
         """Write targets down; refuse those that another run is at."""
-        book = self.ledger.book
+        recorder = self.run_state.recorder
         # All in one go: a target that is known here must be known there, whatever comes in between.
         writing = [
-            book.selected(standings[start : start + _AT_ONCE]) for start in range(0, len(standings), _AT_ONCE)
+            recorder.selected(states[start : start + _AT_ONCE]) for start in range(0, len(states), _AT_ONCE)
         ]
         taken: dict[int, str] = {}
         for each in writing:
             taken |= dict(await each) if each is not None else {}
-        refuse_contested(
-            {
-                standing.target.key: taken[standing.number]
-                for standing in standings
-                if standing.number in taken
-            }
-        )
+        refuse_contested({state.target.key: taken[state.number] for state in states if state.number in taken})
 
     # -- while it goes on ---------------------------------------------------------------------------------
 
-    async def _watch_availability(self, availability: Availability) -> None:
+    async def _watch_availability(self, availability: AvailabilityCounter) -> None:
         """See what goes down by itself, and what of it comes up again; give up when nothing moves."""
-        policy = self.orders.policy or SettlePolicy()
+        policy = self.spec.policy or SettlePolicy()
         loop = asyncio.get_running_loop()
         pause, moved_at, count = policy.first_poll, loop.time(), -1
-        while self.schedule.stopping is None:
+        while self.scheduler.stopping is None:
             await asyncio.sleep(pause)
-            blocked = availability.blocked and not self.schedule.paused
+            blocked = availability.blocked and not self.scheduler.paused
             if blocked:
                 availability.blocked = False
                 for place in sorted(availability.waiting_for()):
                     await self._read_anew(availability, place, policy.first_poll)
-            if self.ledger.queued and not self.schedule.paused:
+            if self.run_state.queued and not self.scheduler.paused:
                 # Any machine of the run's services counts, also where nothing is done at the moment.
                 for place in availability.read_before(loop.time() - policy.longest_poll):
                     await self._read_anew(availability, place, policy.longest_poll)
             if not blocked:
                 pause, moved_at = policy.first_poll, loop.time()
                 continue
-            self.schedule.kick()
-            now, before, count = loop.time(), count, len(self.ledger.outcomes)
-            if count != before or self.ledger.in_flight or self.ledger.settling or not availability.blocked:
+            self.scheduler.kick()
+            now, before, count = loop.time(), count, len(self.run_state.outcomes)
+            if (
+                count != before
+                or self.run_state.in_flight
+                or self.run_state.settling
+                or not availability.blocked
+            ):
                 moved_at, pause = now, policy.first_poll
             elif now - moved_at >= policy.patience:
-                self.schedule.stop("max_unavailable")
+                self.scheduler.stop("max_unavailable")
             else:
                 pause = min(policy.longest_poll, pause * 1.5)
 
-    async def _read_anew(self, availability: Availability, place: tuple[str, str], age: float) -> None:
+    async def _read_anew(self, availability: AvailabilityCounter, place: tuple[str, str], age: float) -> None:
         """Read the list of a service, unless the last one is younger than so many seconds."""
         name, service_id = place
         now = asyncio.get_running_loop().time()
@@ -358,7 +357,7 @@ class Sitting:
         availability.read(name, service_id, listed)
 
 
-def protection(account: Account) -> Matcher | None:
+def protection(account: FleetAccount) -> Matcher | None:
     """The VMs of an account that must not be touched without being named. Raises `InvalidArgument`."""
     protected = account.protected
     if not callable(protected) and not protected:

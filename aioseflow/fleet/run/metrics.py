@@ -13,12 +13,12 @@ from typing import Final
 
 import attrs
 
-from ..model.fleet_account import Account, Flow
+from ..model.fleet_account import FleetAccount, Flow
 from ..model.outcome import Status
 from ..model.progress import Progress
 from ..model.timeline import Moment, Timeline
-from .execution import Sitting
-from .state import Ledger
+from .execution import RunExecution
+from .state import RunState
 
 _HELD: Final = 0.5  # seconds; less is the pace that was agreed
 _LATELY: Final = 3.0  # seconds since a refusal
@@ -28,10 +28,10 @@ _OFTEN: Final = 0.25  # seconds between two notes of the limit
 
 
 @attrs.define(eq=False)
-class Gauge:
+class AccountFlow:
     """How the requests of one account flow, and what they did before."""
 
-    account: Account
+    account: FleetAccount
     _base: int = 0
     _refused: int = 0
     _refused_at: float = -inf
@@ -65,12 +65,12 @@ class Gauge:
 
 
 @attrs.define(eq=False)
-class Meter:
+class RunMetrics:
     """Measures one run."""
 
-    ledger: Ledger
-    gauges: Sequence[Gauge]
-    sitting: Sitting
+    run_state: RunState
+    gauges: Sequence[AccountFlow]
+    execution: RunExecution
     timeline: Timeline = attrs.Factory(Timeline)
     _began: float = 0.0
     _resumed: bool = False
@@ -78,10 +78,10 @@ class Meter:
 
     def begin(self, clock: Callable[[], float]) -> None:
         """The run begins now."""
-        for gauge in self.gauges:
-            gauge.begin()
+        for flow_gauge in self.gauges:
+            flow_gauge.begin()
         self._began = clock()
-        self.ledger.clock, self.ledger.look = clock, self._look
+        self.run_state.clock, self.run_state.look = clock, self._look
         self._look()
 
     def go_on(self, earlier: Sequence[Moment], seconds: float) -> None:
@@ -98,45 +98,45 @@ class Meter:
         if not self._over:
             self._take()
             self._over = True
-            self.ledger.look_at = inf
+            self.run_state.look_at = inf
 
     def progress(self, *, live: bool, over: bool) -> Progress:
         """Where the run stands now."""
-        ledger, sitting = self.ledger, self.sitting
-        if ledger.clock() >= ledger.look_at:
+        run_state, execution = self.run_state, self.execution
+        if run_state.clock() >= run_state.look_at:
             self._look()
-        schedule, discoveries = sitting.schedule, [crew.intake.discovery for crew in sitting.crews]
+        scheduler, discoveries = execution.scheduler, [pool.producer.discovery for pool in execution.pools]
         held = {each.account.name: each.account.held for each in self.gauges} if live else {}
         flows = self._flows()
         return Progress(
-            targets=len(ledger.targets),
-            counts=dict(ledger.counts),
-            in_flight=ledger.in_flight,
-            settling=ledger.settling,
-            queued=ledger.queued,
+            targets=len(run_state.targets),
+            counts=dict(run_state.counts),
+            in_flight=run_state.in_flight,
+            settling=run_state.settling,
+            queued=run_state.queued,
             discovering=not over and any(discovery.reading for discovery in discoveries),
-            undiscovered=len(sitting.undiscovered),
+            undiscovered=len(execution.undiscovered),
             held={name: seconds for name, seconds in held.items() if seconds > 0},
-            paused=schedule.paused,
-            stopping=schedule.stopping,
-            batch=schedule.batch + 1 if schedule.batch_sizes else None,
-            batches=len(schedule.batch_sizes) or None,
+            paused=scheduler.paused,
+            stopping=scheduler.stopping,
+            batch=scheduler.batch + 1 if scheduler.batch_sizes else None,
+            batches=len(scheduler.batch_sizes) or None,
             limit=self._limit_of(flows),
             requests=sum(flow.in_flight for flow in flows.values()),
             refused=sum(flow.refused for flow in flows.values()),
             flows=flows if live else {},
-            services=len(ledger.services),
-            services_done=ledger.services_done,
+            services=len(run_state.services),
+            services_done=run_state.services_done,
         )
 
     def _flows(self) -> dict[str, Flow]:
         """By account, of those that say."""
-        now = self.ledger.clock()
-        found = [(gauge.account.name, gauge.read(now)) for gauge in self.gauges]
+        now = self.run_state.clock()
+        found = [(flow_gauge.account.name, flow_gauge.read(now)) for flow_gauge in self.gauges]
         return {name: flow for name, flow in found if flow is not None}
 
     def _limit_of(self, flows: Mapping[str, Flow]) -> int | None:
-        own = self.sitting.schedule.limit
+        own = self.execution.scheduler.limit
         if not flows:
             return own
         total = sum(flow.limit for flow in flows.values())
@@ -144,23 +144,23 @@ class Meter:
 
     def _look(self) -> None:
         self._take()
-        self.ledger.look_at = self.ledger.clock() + self.timeline.spacing
+        self.run_state.look_at = self.run_state.clock() + self.timeline.spacing
 
     def _take(self) -> None:
-        ledger = self.ledger
-        if self._resumed and not ledger.targets:
+        run_state = self.run_state
+        if self._resumed and not run_state.targets:
             return  # nothing was recalled yet
-        counts, flows = ledger.counts, self._flows()
+        counts, flows = run_state.counts, self._flows()
         self.timeline.add(
             Moment(
-                seconds=round(max(0.0, ledger.clock() - self._began), 3),
+                seconds=round(max(0.0, run_state.clock() - self._began), 3),
                 changed=counts[Status.CHANGED],
                 unchanged=counts[Status.UNCHANGED],
                 failed=counts[Status.FAILED],
                 unknown=counts[Status.UNKNOWN],
                 not_attempted=counts[Status.NOT_ATTEMPTED],
-                in_flight=ledger.in_flight,
-                settling=ledger.settling,
+                in_flight=run_state.in_flight,
+                settling=run_state.settling,
                 limit=self._limit_of(flows),
                 refused=sum(flow.refused for flow in flows.values()),
             )

@@ -10,28 +10,28 @@ import attrs
 
 from ...models import Service, Vm
 from ..actions.action import HELD, Skip, Steps
-from ..discovery.discover import Discovery, Listed
+from ..discovery.discover import Discovery, ListedService
 from ..journal import JournalError
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, TargetKey
 from ..select.selection import Matcher, Selection, Target
-from .availability import Availability
-from .scheduler import Schedule
-from .state import Ledger, Standing
+from .availability import AvailabilityCounter
+from .scheduler import Scheduler
+from .state import RunState, TargetState
 
 _LISTS_AHEAD = 4  # times the account's concurrency: targets that may lie ready while lists are read
 
 
 @attrs.define(eq=False)
-class Intake:
+class TargetProducer:
     """Discovers the targets of one account, writes them down, and offers those that need something."""
 
-    account: Account
+    account: FleetAccount
     selection: Selection
     protected: Matcher | None
-    ledger: Ledger
-    schedule: Schedule
-    availability: Availability | None = None
+    run_state: RunState
+    scheduler: Scheduler
+    availability: AvailabilityCounter | None = None
     count_all: bool = False  # list services that are not selected too, to know how many VMs there are
     planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
     broken: JournalError | None = attrs.field(default=None, init=False)
@@ -40,10 +40,13 @@ class Intake:
 
     def __attrs_post_init__(self) -> None:
         self.discovery = Discovery(
-            self.account, self.selection, count_all=self.count_all, found_none=self.ledger.book.without_vms
+            self.account,
+            self.selection,
+            count_all=self.count_all,
+            found_none=self.run_state.recorder.without_vms,
         )
 
-    async def list_everything(self) -> tuple[list[Target], list[Listed]]:
+    async def list_everything(self) -> tuple[list[Target], list[ListedService]]:
         """Read all lists before anything is done: the targets, and everything that was listed."""
         found, seen = [], []
         async with aclosing(self.discovery.lists()) as lists:
@@ -57,7 +60,7 @@ class Intake:
         """What was listed is not gone on with: its VMs are no targets, and its services unlisted again."""
         self.discovery.unlisted.update({service.id: service for service in self._listed})
 
-    def _wanted(self, listed: Listed) -> list[Target]:
+    def _wanted(self, listed: ListedService) -> list[Target]:
         name, service = self.account.name, listed.service
         if self.availability is not None:
             self.availability.read(name, service.id, listed)
@@ -75,30 +78,30 @@ class Intake:
         """Read the lists while the workers act on what they gave."""
         name = self.account.name
         # Which service has most to do is known only when all are; nothing else needs them all.
-        ahead = None if self.schedule.rollout.per_service else _LISTS_AHEAD * self.account.concurrency
+        ahead = None if self.scheduler.rollout.per_service else _LISTS_AHEAD * self.account.concurrency
         try:
             async with aclosing(self.discovery.lists()) as lists:
                 async for listed in lists:
                     self.take(self._wanted(listed))
                     if ahead is not None:
-                        await self.schedule.room(name, ahead)
-                    if self.schedule.stopping is not None:
+                        await self.scheduler.room(name, ahead)
+                    if self.scheduler.stopping is not None:
                         return
         finally:
-            self.schedule.arrived(name)
+            self.scheduler.arrived(name)
 
     def take(self, targets: Iterable[Target]) -> None:
         """Take targets in; what needs nothing has its outcome at once, the rest may be begun."""
-        standings = self.ledger.select(targets)
-        self._write(standings)
+        states = self.run_state.select(targets)
+        self._write(states)
 
-    def _write(self, standings: list[Standing]) -> None:
+    def _write(self, states: list[TargetState]) -> None:
         """Offer targets once the journal knows that no other run is at them."""
-        writing = self.ledger.book.selected(standings) if standings else None
+        writing = self.run_state.recorder.selected(states) if states else None
         if writing is None:
-            self._offer(standings)
+            self._offer(states)
             return
-        self.schedule.expect(self.account.name, len(standings))
+        self.scheduler.expect(self.account.name, len(states))
 
         def written(writing: asyncio.Future[list[tuple[int, str]]]) -> None:
             if not writing.cancelled():
@@ -106,35 +109,35 @@ class Intake:
                 if isinstance(error, JournalError):
                     self.fail(error)
                 elif error is None:
-                    self._offer(self._without_contested(standings, dict(writing.result())))
-            self.schedule.arrived(self.account.name, len(standings))
+                    self._offer(self._without_contested(states, dict(writing.result())))
+            self.scheduler.arrived(self.account.name, len(states))
 
         writing.add_done_callback(written)
 
-    def _without_contested(self, standings: list[Standing], taken: dict[int, str]) -> list[Standing]:
+    def _without_contested(self, states: list[TargetState], taken: dict[int, str]) -> list[TargetState]:
         """Leave out what another run is at."""
-        for standing in standings if taken else ():
-            if standing.number in taken and standing.key in self.ledger.open:
-                self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="in_another_run")
-        return [standing for standing in standings if standing.key in self.ledger.open]
+        for state in states if taken else ():
+            if state.number in taken and state.key in self.run_state.open:
+                self.run_state.finish(state, Status.NOT_ATTEMPTED, cause="in_another_run")
+        return [state for state in states if state.key in self.run_state.open]
 
-    def _offer(self, standings: list[Standing]) -> None:
-        self.schedule.add(self.needing(standings))
+    def _offer(self, states: list[TargetState]) -> None:
+        self.scheduler.add(self.needing(states))
 
-    def needing(self, standings: Iterable[Standing]) -> list[Standing]:
+    def needing(self, states: Iterable[TargetState]) -> list[TargetState]:
         """Those that something is to be sent for; the others get their outcome."""
         left = []
-        for standing in standings:
-            why = self.planned.get(standing.key) if self.planned else None
-            skip = skip_of(self.ledger.steps, standing.target.vm)
+        for state in states:
+            why = self.planned.get(state.key) if self.planned else None
+            skip = skip_of(self.run_state.steps, state.target.vm)
             if skip is None and why:
                 # What was left alone for its state has moved since, and was not planned to be acted on.
                 skip = Skip(Status.NOT_ATTEMPTED, why if why in HELD else "moved")
             if skip is None:
-                left.append(standing)
+                left.append(state)
             else:
-                self.ledger.finish(
-                    standing,
+                self.run_state.finish(
+                    state,
                     skip.status,
                     verified=skip.status is Status.UNCHANGED,
                     cause=skip.cause,
@@ -145,7 +148,7 @@ class Intake:
     def fail(self, broken: JournalError) -> None:
         """The journal cannot be written any more: begin nothing new."""
         self.broken = self.broken or broken
-        self.schedule.stop("journal_failed")
+        self.scheduler.stop("journal_failed")
 
 
 def skip_of(steps: Steps, vm: Vm) -> Skip | None:
@@ -160,7 +163,9 @@ def skip_of(steps: Steps, vm: Vm) -> Skip | None:
     return skips[-1] if needless else None
 
 
-async def listed_vms(account: Account, keys: frozenset[TargetKey], told: Discovery) -> list[Listed]:
+async def listed_vms(
+    account: FleetAccount, keys: frozenset[TargetKey], told: Discovery
+) -> list[ListedService]:
     """The lists of the services of some VMs; what cannot be listed goes to ``told``."""
     mine = frozenset(key for key in keys if key[0] == account.name)
     if not mine:

@@ -11,18 +11,20 @@ from typing import TypeVar
 import attrs
 
 from ..plan.rollout import interleave
-from .state import Standing
+from .state import TargetState
 
 T = TypeVar("T")
 
 
 @attrs.define(eq=False)
-class Lane:
+class ServiceQueue:
     """The targets of one service that may be begun, and how it went so far."""
 
     place: int
-    waiting: deque[Standing] = attrs.Factory(deque)
-    steps: deque[Standing] = attrs.Factory(deque)  # begun, to go on, and the service has its number in flight
+    waiting: deque[TargetState] = attrs.Factory(deque)
+    steps: deque[TargetState] = attrs.Factory(
+        deque
+    )  # begun, to go on, and the service has its number in flight
     in_flight: int = 0
     last_turn: int = -1
     entry: int = 0  # number of its valid entry in the heap, 0 for none
@@ -32,14 +34,14 @@ class Lane:
 
 
 @attrs.define(eq=False)
-class Line:
+class AccountQueue:
     """One account's services and workers."""
 
-    heap: list[tuple[int, int, int, int, Lane]] = attrs.Factory(list)
-    lanes: dict[str, Lane] = attrs.Factory(dict)
-    steps: deque[Standing] = attrs.Factory(deque)  # begun, and to go on
-    again: deque[Standing] = attrs.Factory(deque)  # begun, and postponed
-    workers: deque[asyncio.Future[Standing | None]] = attrs.Factory(deque)
+    heap: list[tuple[int, int, int, int, ServiceQueue]] = attrs.Factory(list)
+    queues: dict[str, ServiceQueue] = attrs.Factory(dict)
+    steps: deque[TargetState] = attrs.Factory(deque)  # begun, and to go on
+    again: deque[TargetState] = attrs.Factory(deque)  # begun, and postponed
+    workers: deque[asyncio.Future[TargetState | None]] = attrs.Factory(deque)
     window: float = inf
     unfinished: int = 0  # begun, and without an outcome
     expected: int = 0  # sources of more targets
@@ -47,15 +49,15 @@ class Line:
     ready: int = 0
     room: asyncio.Event = attrs.Factory(asyncio.Event)
 
-    def lane_of(self, standing: Standing) -> Lane:
+    def queue_of(self, state: TargetState) -> ServiceQueue:
         """The lane of its service."""
-        if standing.lane is None:
-            service_id = standing.key[1]
-            lane = self.lanes.get(service_id)
-            if lane is None:
-                lane = self.lanes[service_id] = Lane(len(self.lanes))
-            standing.lane = lane
-        return standing.lane
+        if state.queue is None:
+            service_id = state.key[1]
+            queue = self.queues.get(service_id)
+            if queue is None:
+                queue = self.queues[service_id] = ServiceQueue(len(self.queues))
+            state.queue = queue
+        return state.queue
 
     def expect(self, sources: int, targets: int) -> None:
         """So many sources more, or fewer, and so many targets that are known and not ready."""
@@ -66,7 +68,7 @@ class Line:
 
 def in_order(items: Iterable[T], place_of: Callable[[T], tuple[str, str]]) -> Iterator[T]:
     """What is to be begun, in order: of the places (accounts' services) the one with most left first."""
-    lanes: dict[tuple[str, str], deque[T]] = {}
+    queues: dict[tuple[str, str], deque[T]] = {}
     for item in items:
-        lanes.setdefault(place_of(item), deque()).append(item)
-    return (lanes[key].popleft() for key in interleave({key: len(lane) for key, lane in lanes.items()}))
+        queues.setdefault(place_of(item), deque()).append(item)
+    return (queues[key].popleft() for key in interleave({key: len(queue) for key, queue in queues.items()}))

@@ -18,11 +18,11 @@ from ..recovery.past import loss_of
 from ..report.report import Undiscovered
 
 if TYPE_CHECKING:
-    from .state import Standing
+    from .state import TargetState
 
 
 @attrs.define(eq=False)
-class Book:
+class JournalRecorder:
     """One run's pages of a journal; without a journal it keeps nothing."""
 
     run_id: str
@@ -42,21 +42,21 @@ class Book:
         except JournalError as error:
             self.broken = self.broken or error
 
-    def selected(self, standings: Sequence[Standing]) -> asyncio.Future[list[tuple[int, str]]] | None:
+    def selected(self, states: Sequence[TargetState]) -> asyncio.Future[list[tuple[int, str]]] | None:
         """Write down new targets; the future gives those that another run is at, by number and run."""
         if self.journal is None:
             return None
         rows = [
             TargetRow(
-                number=standing.number,
-                account=standing.target.account,
-                service_id=standing.target.service.id,
-                service_name=service_name(standing.target.service),
-                vm_id=standing.target.vm.id,
-                vm_label=standing.target.vm.label or "",
-                power=standing.target.vm.power.value,
+                number=state.number,
+                account=state.target.account,
+                service_id=state.target.service.id,
+                service_name=service_name(state.target.service),
+                vm_id=state.target.vm.id,
+                vm_label=state.target.vm.label or "",
+                power=state.target.vm.power.value,
             )
-            for standing in standings
+            for state in states
         ]
         return self.journal.selected(self.run_id, rows, dead=self.dead)
 
@@ -76,31 +76,31 @@ class Book:
         if self.journal is not None:
             self._put(self.journal.discovered)
 
-    async def intend(self, standing: Standing) -> None:
+    async def intend(self, state: TargetState) -> None:
         """Return when it is durable that a request for this target may leave. Raises `JournalError`."""
         if self.journal is not None:
-            await self.journal.intend(self.run_id, standing.number, standing.step, datetime.now(UTC))
+            await self.journal.intend(self.run_id, state.number, state.step, datetime.now(UTC))
 
-    def accepted(self, standing: Standing) -> None:
+    def accepted(self, state: TargetState) -> None:
         """The answer is there, or lost; what became of it is still to be read."""
         if self.journal is not None:
             self._put(
                 self.journal.accepted,
-                standing.number,
-                attempts=standing.attempts,
-                may_have_acted=standing.may_have_acted,
-                error=standing.error,
+                state.number,
+                attempts=state.attempts,
+                may_have_acted=state.may_have_acted,
+                error=state.error,
             )
 
-    def requeued(self, standing: Standing) -> None:
+    def requeued(self, state: TargetState) -> None:
         """It waits for its turn again."""
         if self.journal is not None:
             self._put(
                 self.journal.requeued,
-                standing.number,
-                step=standing.step,
-                attempts=standing.attempts,
-                may_have_acted=standing.may_have_acted,
+                state.number,
+                step=state.step,
+                attempts=state.attempts,
+                may_have_acted=state.may_have_acted,
             )
 
     def reopened(self, numbers: Sequence[int]) -> None:
@@ -108,18 +108,18 @@ class Book:
         if self.journal is not None and numbers:
             self._put(self.journal.reopened, numbers)
 
-    def finished(self, standing: Standing, outcome: Outcome) -> None:
+    def finished(self, state: TargetState, outcome: Outcome) -> None:
         """It has its outcome."""
         if self.journal is not None:
             self._put(
                 self.journal.finished,
-                standing.number,
+                state.number,
                 status=outcome.status.value,
                 verified=outcome.verified,
                 cause=outcome.cause,
                 step_name=outcome.step,
                 attempts=outcome.attempts,
-                may_have_acted=standing.may_have_acted or standing.accepted,
+                may_have_acted=state.may_have_acted or state.accepted,
                 error=outcome.error,
                 started_at=outcome.started_at,
                 finished_at=outcome.finished_at,

@@ -13,21 +13,21 @@ from typing import Any, Self
 
 from ...errors import InvalidArgument
 from ..journal import Journal, JournalError, RunHeader, StoredRun
-from ..model.fleet_account import Account
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome
 from ..model.progress import Progress, ServiceProgress
 from ..model.refusals import RunRefused, only_error, require_same
 from ..model.timeline import Moment, moments_of
 from ..plan.rollout import check_limit
-from ..plan.spec import Orders, same_work
+from ..plan.spec import RunSpec, same_work
 from ..recovery.estimates import header_of, limits_from, notes_of, stored_of
 from ..recovery.past import is_complete
-from ..recovery.registry import Archive
+from ..recovery.registry import RunRegistry
 from ..report.report import Report
-from .execution import Sitting
-from .metrics import Gauge, Meter
-from .recorder import Book
-from .state import Ledger
+from .execution import RunExecution
+from .metrics import AccountFlow, RunMetrics
+from .recorder import JournalRecorder
+from .state import RunState
 
 
 class Run:
@@ -44,9 +44,9 @@ class Run:
 
     def __init__(
         self,
-        accounts: tuple[Account, ...],
-        orders: Orders,
-        archive: Archive,
+        accounts: tuple[FleetAccount, ...],
+        spec: RunSpec,
+        registry: RunRegistry,
         *,
         run_id: str | None = None,
         history: Callable[[], Any] | None = None,
@@ -54,14 +54,14 @@ class Run:
     ) -> None:
         self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         self._accounts = accounts
-        self._orders = orders
-        self._archive = archive
+        self._spec = spec
+        self._registry = registry
         self._history = history
         self._repeat_unknown = repeat_unknown
-        self._book = Book(self.run_id, archive.journal)
-        self._ledger = Ledger(orders.steps, self._book)
-        self._sitting = Sitting(accounts, orders, self._ledger)
-        self._meter = Meter(self._ledger, [Gauge(each) for each in accounts], self._sitting)
+        self._recorder = JournalRecorder(self.run_id, registry.journal)
+        self._run_state = RunState(spec.steps, self._recorder)
+        self._execution = RunExecution(accounts, spec, self._run_state)
+        self._metrics = RunMetrics(self._run_state, [AccountFlow(each) for each in accounts], self._execution)
         self._created_at = self._began = datetime.now(UTC)
         self._finished_at: datetime | None = None
         self._is_recorded = history is not None
@@ -71,7 +71,7 @@ class Run:
         self._task: asyncio.Task[None] | None = None
         self._inner: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
-        archive.made(self)
+        registry.made(self)
 
     @property
     def id(self) -> str:
@@ -80,9 +80,9 @@ class Run:
         return self.run_id
 
     @property
-    def orders(self) -> Orders:
+    def spec(self) -> RunSpec:
         """What it is to do."""
-        return self._orders
+        return self._spec
 
     @property
     def has_begun(self) -> bool:
@@ -100,62 +100,65 @@ class Run:
         return self._task is not None and not self._ended.is_set()
 
     def __repr__(self) -> str:
-        done, targets = len(self._ledger.outcomes) + len(self._ledger.past), len(self._ledger.targets)
-        return f"<Run {self.run_id}: {self._ledger.action}, {done} of {targets}>"
+        done, targets = (
+            len(self._run_state.outcomes) + len(self._run_state.past),
+            len(self._run_state.targets),
+        )
+        return f"<Run {self.run_id}: {self._run_state.action}, {done} of {targets}>"
 
     @property
     def progress(self) -> Progress:
         """Where the run stands now."""
-        return self._meter.progress(live=self.is_live, over=self._finished_at is not None)
+        return self._metrics.progress(live=self.is_live, over=self._finished_at is not None)
 
     @property
     def services(self) -> Sequence[ServiceProgress]:
         """Where each service that has targets stands, as it was found; kept up to date."""
-        return self._ledger.services
+        return self._run_state.services
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
         """The latest outcomes that are failed or unknown, the newest last; at most 50."""
-        return tuple(self._ledger.failures)
+        return tuple(self._run_state.failures)
 
     @property
     def timeline(self) -> tuple[Moment, ...]:
         """How it went so far: a few hundred moments at most, however long it takes."""
-        return tuple(self._meter.timeline.moments)
+        return tuple(self._metrics.timeline.moments)
 
     @property
     def report(self) -> Report:
         """What is known so far; after the end, the same as ``await run``."""
-        ledger = self._ledger
+        run_state = self._run_state
         return Report(
             run_id=self.run_id,
-            action=ledger.action,
-            targets=tuple(ledger.targets),
-            outcomes=ledger.all_outcomes(),
-            undiscovered=self._sitting.undiscovered,
-            without_vms=self._sitting.without_vms,
+            action=run_state.action,
+            targets=tuple(run_state.targets),
+            outcomes=run_state.all_outcomes(),
+            undiscovered=self._execution.undiscovered,
+            without_vms=self._execution.without_vms,
             started_at=self._created_at,
             finished_at=self._finished_at,
             error=self._error,
-            parent=self._orders.parent,
-            note=self._orders.note,
-            requested_by=self._orders.requested_by,
+            parent=self._spec.parent,
+            note=self._spec.note,
+            requested_by=self._spec.requested_by,
             resumed=int(self._history is not None),
-            missing_values=self._orders.selection.missing_values,
+            missing_values=self._spec.selection.missing_values,
             timeline=self.timeline,
         )
 
     @property
     def limit(self) -> int | None:
         """How many requests of this run may be in flight, None for as many as its accounts allow."""
-        return self._sitting.schedule.limit
+        return self._execution.scheduler.limit
 
     @limit.setter
     def limit(self, limit: int | None) -> None:
         check_limit(limit)
-        self._sitting.schedule.limit = limit
+        self._execution.scheduler.limit = limit
         if self.is_live:
-            self._sitting.schedule.kick()
+            self._execution.scheduler.kick()
 
     def start(self) -> Self:
         """Begin, in the running loop; more than once does nothing more.
@@ -169,8 +172,8 @@ class Run:
             for account in self._accounts:
                 account.require_open()
             self._record()
-            self._archive.started(self)
-            self._meter.begin(loop.time)
+            self._registry.started(self)
+            self._metrics.begin(loop.time)
             self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
             self._task.add_done_callback(self._make_sure)
             for account in self._accounts:
@@ -179,15 +182,15 @@ class Run:
 
     def pause(self) -> None:
         """Start nothing new; what is in flight goes on."""
-        self._sitting.schedule.pause()
+        self._execution.scheduler.pause()
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        self._sitting.schedule.unpause()
+        self._execution.scheduler.unpause()
 
     def drain(self) -> None:
         """Finish what was begun, start nothing more; the rest is ``not_attempted``."""
-        self._sitting.schedule.stop("drained")
+        self._execution.scheduler.stop("drained")
 
     def cancel(self) -> None:
         """Stop now: what was sent without an answer is ``unknown``, what was not is ``not_attempted``."""
@@ -213,7 +216,7 @@ class Run:
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
         self.start()
-        async for outcome in self._ledger.follow():
+        async for outcome in self._run_state.follow():
             yield outcome
         # Whoever saw the last outcome may ask for the run's report, or go on with it.
         await self.wait_closed()
@@ -232,7 +235,7 @@ class Run:
     def __del__(self) -> None:
         if getattr(self, "_task", self) is None and not (self._cancelled or self._is_asked_for):
             warnings.warn(
-                f"run {self.run_id} ({self._ledger.action}) was never started: await it or iterate it",
+                f"run {self.run_id} ({self._run_state.action}) was never started: await it or iterate it",
                 RuntimeWarning,
                 stacklevel=1,
                 source=self,
@@ -244,25 +247,27 @@ class Run:
 
     def correct(self, outcome: Outcome) -> None:
         """What was learned later of a VM takes the place of its outcome."""
-        self._ledger.correct(outcome)
+        self._run_state.correct(outcome)
 
     def stored(self) -> StoredRun:
         """The run as a journal would give it back."""
-        return stored_of(self._header(), self._ledger, self.report, discovered=not self._sitting.undiscovered)
+        return stored_of(
+            self._header(), self._run_state, self.report, discovered=not self._execution.undiscovered
+        )
 
     # -- its life -----------------------------------------------------------------------------------------
 
     def _header(self) -> RunHeader:
-        return header_of(self.run_id, self._accounts, self._orders, self._created_at)
+        return header_of(self.run_id, self._accounts, self._spec, self._created_at)
 
     def _record(self) -> None:
         """Make it durable that there is such a run; a file is written only where a journal was asked for."""
-        journal = self._archive.journal
+        journal = self._registry.journal
         if journal is None or self._is_recorded:
             return
         if not journal.create(self._header()) and (info := journal.look_up(self.run_id)) is not None:
             # Somebody was quicker with this run_id since it was looked for: then it is that run.
-            require_same(self.run_id, same=same_work(info.header.document, self._orders))
+            require_same(self.run_id, same=same_work(info.header.document, self._spec))
             self._history = partial(journal.read, self.run_id)
         self._is_recorded = True
 
@@ -286,7 +291,7 @@ class Run:
             raise
 
     async def _work(self) -> None:
-        journal, history = self._archive.journal, None
+        journal, history = self._registry.journal, None
         if journal is not None:
             journal.acquire()
             self._is_leased = True
@@ -294,9 +299,9 @@ class Run:
             history = await self._history()
             self._created_at = history.info.started_at or history.info.header.created_at
             before = (self._began - self._created_at).total_seconds()
-            self._meter.go_on(moments_of(history.timeline), before)
-            if history.info.state == "ended" and is_complete(history, self._orders.steps):
-                self._sitting.recall(history)
+            self._metrics.go_on(moments_of(history.timeline), before)
+            if history.info.state == "ended" and is_complete(history, self._spec.steps):
+                self._execution.recall(history)
                 self._finished_at = history.info.finished_at
                 return
         if journal is not None:
@@ -305,22 +310,21 @@ class Run:
             if self._history is not None:
                 # Until it was held, somebody else may have gone on with it.
                 history = await self._history()
-        if history is not None and not history.discovered and self._orders.selection_lost:
+        if history is not None and not history.discovered and self._spec.selection_lost:
             raise InvalidArgument(
-                f"run {self.run_id} was ended before all its VMs were known, and "
-                f"{self._orders.selection_lost}"
+                f"run {self.run_id} was ended before all its VMs were known, and {self._spec.selection_lost}"
             )
-        whole = self._orders.needs_everything
+        whole = self._spec.needs_everything
         if journal is not None:
             await limits_from(journal, self._accounts)
             others = [run for run in await journal.running() if run != self.run_id]
-            self._book.dead = frozenset(run for run in others if not journal.is_held(run))
+            self._recorder.dead = frozenset(run for run in others if not journal.is_held(run))
             # Beside another run nothing is begun before it is known that both are not at the same VM.
-            whole = whole or len(self._book.dead) < len(others)
-        await self._sitting.work(whole=whole, history=history, repeat_unknown=self._repeat_unknown)
+            whole = whole or len(self._recorder.dead) < len(others)
+        await self._execution.work(whole=whole, history=history, repeat_unknown=self._repeat_unknown)
 
     async def _conclude(self, inner: asyncio.Task[None], *, hurry: bool) -> None:
-        cause = self._sitting.schedule.stopping or "drained"
+        cause = self._execution.scheduler.stopping or "drained"
         if inner.cancelled():
             # Cancelling a run is an ending like any other: its report says what was not done.
             self._cancelled, cause = True, "cancelled"
@@ -329,13 +333,13 @@ class Run:
             cause = "invalid_selection" if isinstance(self._error, InvalidArgument) else "run_failed"
             cause = self._error.reason if isinstance(self._error, RunRefused) else cause
         else:
-            self._error = self._sitting.error or self._book.broken
+            self._error = self._execution.error or self._recorder.broken
         if not hurry:
-            await self._ledger.close(cause)
+            await self._run_state.close(cause)
         self._close_up(cause)
-        if self._is_held and self._archive.journal is not None:
+        if self._is_held and self._registry.journal is not None:
             try:
-                await self._write_up(self._archive.journal, hurry=hurry)
+                await self._write_up(self._registry.journal, hurry=hurry)
             except JournalError as error:
                 self._error = self._error or error
         self._say_last_word(cause)
@@ -345,7 +349,7 @@ class Run:
         if hurry:
             journal.flush_now()
             return
-        notes = await notes_of(journal, self._accounts, self._sitting, self._ledger, self._began)
+        notes = await notes_of(journal, self._accounts, self._execution, self._run_state, self._began)
         for account, key, value in notes:
             journal.learn(account, key, value)
         await journal.flush()
@@ -354,32 +358,32 @@ class Run:
         """Nothing is open any more, and nothing will be."""
         if self._finished_at is not None:
             return  # or it was over before it began
-        for standing in list(self._ledger.open.values()):
-            self._ledger.give_up(standing, cause)
-        for crew in self._sitting.crews:
-            crew.intake.discovery.give_up(cause)
+        for state in list(self._run_state.open.values()):
+            self._run_state.give_up(state, cause)
+        for pool in self._execution.pools:
+            pool.producer.discovery.give_up(cause)
         self._finished_at = datetime.now(UTC)
-        self._meter.end()
+        self._metrics.end()
         if self._is_held:
-            error, sitting = None if self._error is None else str(self._error), self._sitting
-            if sitting.is_discovered:
-                self._book.discovered()
-            lost, without = sitting.undiscovered, sitting.without_vms
-            self._book.ended(self._finished_at, error, lost, without, self.timeline)
+            error, execution = None if self._error is None else str(self._error), self._execution
+            if execution.is_discovered:
+                self._recorder.discovered()
+            lost, without = execution.undiscovered, execution.without_vms
+            self._recorder.ended(self._finished_at, error, lost, without, self.timeline)
 
     def _say_last_word(self, cause: str) -> None:
         if self._ended.is_set():
             return
         self._close_up(cause)
-        self._ledger.end()
+        self._run_state.end()
         self._let_go()
         for account in self._accounts:
             account.release(self)
-        self._archive.ended(self)
+        self._registry.ended(self)
         self._ended.set()
 
     def _let_go(self) -> None:
-        journal = self._archive.journal
+        journal = self._registry.journal
         if journal is None or not self._is_leased:
             return
         if self._is_held:

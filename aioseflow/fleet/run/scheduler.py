@@ -18,9 +18,9 @@ import attrs
 from ...errors import ApiError, GatewayError, PermissionDenied
 from ..model.outcome import Outcome, Status
 from ..plan.rollout import Rollout
-from .availability import Availability
-from .queues import Lane, Line, in_order
-from .state import Ledger, Standing
+from .availability import AvailabilityCounter
+from .queues import AccountQueue, ServiceQueue, in_order
+from .state import RunState, TargetState
 
 _BAD = frozenset({Status.FAILED, Status.UNKNOWN})
 _AT_ONCE = 200
@@ -28,14 +28,14 @@ _REFUSALS = (ApiError, GatewayError, PermissionDenied)  # each VM of a service m
 
 
 @attrs.define(eq=False)
-class Schedule:
+class Scheduler:
     """Hands out the targets of one run, under its rollout."""
 
-    ledger: Ledger
+    run_state: RunState
     rollout: Rollout
     accounts: Sequence[str]
     window: int | None
-    availability: Availability | None = None
+    availability: AvailabilityCounter | None = None
     windows: Mapping[str, int] = attrs.Factory(dict)  # by account, where one must not fill that of all
     limit: int | None = None
     paused: bool = False
@@ -48,8 +48,8 @@ class Schedule:
     batch_failures: int = 0
     stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _batch_left: int = attrs.field(default=0, init=False)
-    _batches: deque[list[Standing]] = attrs.field(factory=deque, init=False)
-    _lines: dict[str, Line] = attrs.field(init=False)
+    _batches: deque[list[TargetState]] = attrs.field(factory=deque, init=False)
+    _account_queues: dict[str, AccountQueue] = attrs.field(init=False)
     _turn: int = attrs.field(default=0, init=False)
     _entries: int = attrs.field(default=0, init=False)
     _deadline_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
@@ -58,8 +58,10 @@ class Schedule:
     _moved_at: float = attrs.field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._lines = {account: Line(window=self.windows.get(account, inf)) for account in self.accounts}
-        self.ledger.finished = self._finished
+        self._account_queues = {
+            account: AccountQueue(window=self.windows.get(account, inf)) for account in self.accounts
+        }
+        self.run_state.finished = self._finished
 
     # -- what comes in ------------------------------------------------------------------------------------
 
@@ -80,105 +82,105 @@ class Schedule:
 
     def expect(self, account: str, targets: int = 0) -> None:
         """More targets of this account are still to come, until `arrived` is called as often."""
-        self._lines[account].expect(1, targets)
+        self._account_queues[account].expect(1, targets)
 
     def arrived(self, account: str, targets: int = 0) -> None:
         """All that was expected once is there."""
-        self._lines[account].expect(-1, -targets)
+        self._account_queues[account].expect(-1, -targets)
         self.kick()
 
-    def add(self, standings: Iterable[Standing]) -> None:
+    def add(self, states: Iterable[TargetState]) -> None:
         """These may be begun."""
-        fuller: dict[Lane, Line] = {}
-        for standing in standings:
+        fuller: dict[ServiceQueue, AccountQueue] = {}
+        for state in states:
             if self.stopping is not None:
-                self.ledger.give_up(standing, self.stopping)
+                self.run_state.give_up(state, self.stopping)
                 continue
-            line = self._lines[standing.key[0]]
-            lane = line.lane_of(standing)
-            if lane.stopped:
-                self.ledger.finish(standing, Status.NOT_ATTEMPTED, cause="same_cause")
+            account_queue = self._account_queues[state.key[0]]
+            queue = account_queue.queue_of(state)
+            if queue.stopped:
+                self.run_state.finish(state, Status.NOT_ATTEMPTED, cause="same_cause")
                 continue
-            lane.waiting.append(standing)
-            line.ready += 1
-            fuller[lane] = line
-        for lane, line in fuller.items():
-            self._offer(line, lane)
+            queue.waiting.append(state)
+            account_queue.ready += 1
+            fuller[queue] = account_queue
+        for queue, account_queue in fuller.items():
+            self._offer(account_queue, queue)
         self.kick()
 
-    def add_all(self, standings: Sequence[Standing]) -> None:
+    def add_all(self, states: Sequence[TargetState]) -> None:
         """All that there is to act on, to be begun batch by batch where the rollout has any."""
-        self.total = len(standings)
+        self.total = len(states)
         if not self.rollout.has_batches:
-            self.add(standings)
+            self.add(states)
             return
-        self.batch_sizes = self.rollout.sizes(len(standings))
-        ordered = in_order(standings, lambda standing: standing.key[:2])
+        self.batch_sizes = self.rollout.sizes(len(states))
+        ordered = in_order(states, lambda state: state.key[:2])
         for number, size in enumerate(self.batch_sizes):
             batch = [next(ordered) for _ in range(size)]
-            for standing in batch:
-                standing.batch = number
+            for state in batch:
+                state.batch = number
             self._batches.append(batch)
         self._next_batch()
 
     async def room(self, account: str, most: int) -> None:
         """Wait until fewer than so many targets of the account are on hand, or nothing new may be begun."""
-        line = self._lines[account]
-        while line.ready + line.coming >= most and self.stopping is None:
-            line.room.clear()
-            await line.room.wait()
+        account_queue = self._account_queues[account]
+        while account_queue.ready + account_queue.coming >= most and self.stopping is None:
+            account_queue.room.clear()
+            await account_queue.room.wait()
 
-    def go_on(self, standing: Standing) -> None:
+    def go_on(self, state: TargetState) -> None:
         """A target's next step may be made."""
-        self._lines[standing.key[0]].steps.append(standing)
+        self._account_queues[state.key[0]].steps.append(state)
         self.kick()
 
-    def again(self, standing: Standing) -> None:
+    def again(self, state: TargetState) -> None:
         """A target goes to the end of the queue."""
         if self.stopping is not None:
-            self.ledger.give_up(standing, self.stopping)
+            self.run_state.give_up(state, self.stopping)
         else:
-            standing.idle = True
-            self._lines[standing.key[0]].again.append(standing)
+            state.idle = True
+            self._account_queues[state.key[0]].again.append(state)
         self.kick()
 
-    def put_back(self, standing: Standing) -> None:
+    def put_back(self, state: TargetState) -> None:
         """It could not be begun after all."""
-        standing.begun = False
-        line = self._lines[standing.key[0]]
-        line.unfinished -= 1
+        state.begun = False
+        account_queue = self._account_queues[state.key[0]]
+        account_queue.unfinished -= 1
         if self.stopping is not None:
-            self.ledger.give_up(standing, self.stopping)
+            self.run_state.give_up(state, self.stopping)
             return
-        lane = line.lane_of(standing)
-        standing.idle = True
-        lane.waiting.appendleft(standing)
-        line.ready += 1
-        self._offer(line, lane)
+        queue = account_queue.queue_of(state)
+        state.idle = True
+        queue.waiting.appendleft(state)
+        account_queue.ready += 1
+        self._offer(account_queue, queue)
 
-    def answered(self, standing: Standing) -> None:
+    def answered(self, state: TargetState) -> None:
         """A worker is done with it, for now or for good."""
-        line = self._lines[standing.key[0]]
-        lane = line.lane_of(standing)
+        account_queue = self._account_queues[state.key[0]]
+        queue = account_queue.queue_of(state)
         self.in_flight -= 1
-        lane.in_flight -= 1
-        if lane.steps:
-            line.steps.appendleft(lane.steps.popleft())
-        if not lane.entry:
-            self._offer(line, lane)
+        queue.in_flight -= 1
+        if queue.steps:
+            account_queue.steps.appendleft(queue.steps.popleft())
+        if not queue.entry:
+            self._offer(account_queue, queue)
         self.kick()
 
     # -- who is next --------------------------------------------------------------------------------------
 
-    async def next(self, account: str) -> Standing | None:
+    async def next(self, account: str) -> TargetState | None:
         """The next target to act on; None when there will be none any more."""
-        line = self._lines[account]
-        if not line.workers and (standing := self._take(line)) is not None:
-            return standing
+        account_queue = self._account_queues[account]
+        if not account_queue.workers and (state := self._take(account_queue)) is not None:
+            return state
         if self._is_over():
             return None
-        turn: asyncio.Future[Standing | None] = asyncio.get_running_loop().create_future()
-        line.workers.append(turn)
+        turn: asyncio.Future[TargetState | None] = asyncio.get_running_loop().create_future()
+        account_queue.workers.append(turn)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -189,97 +191,108 @@ class Schedule:
 
     def kick(self) -> None:
         """Something changed: hand out what may be begun now."""
-        for line in self._lines.values():
-            while line.workers:
-                if line.workers[0].done():
-                    line.workers.popleft()
+        for account_queue in self._account_queues.values():
+            while account_queue.workers:
+                if account_queue.workers[0].done():
+                    account_queue.workers.popleft()
                     continue
-                standing = self._take(line)
-                if standing is None:
+                state = self._take(account_queue)
+                if state is None:
                     break
-                line.workers.popleft().set_result(standing)
+                account_queue.workers.popleft().set_result(state)
         if self._is_over():
-            for line in self._lines.values():
-                for worker in line.workers:
+            for account_queue in self._account_queues.values():
+                for worker in account_queue.workers:
                     if not worker.done():
                         worker.set_result(None)
-                line.workers.clear()
+                account_queue.workers.clear()
 
     def _is_over(self) -> bool:
-        return not self.ledger.open and not any(line.expected for line in self._lines.values())
+        return not self.run_state.open and not any(
+            account_queue.expected for account_queue in self._account_queues.values()
+        )
 
-    def _take(self, line: Line) -> Standing | None:
+    def _take(self, account_queue: AccountQueue) -> TargetState | None:
         if self.paused or (self.limit is not None and self.in_flight >= self.limit):
             return None
-        standing = self._next_step(line)
-        if standing is None and self.stopping is None:
-            standing = self._begin(line)
-            if standing is None and line.again and not self._is_full(line.lane_of(line.again[0])):
-                standing = line.again.popleft()
-        if standing is not None:
-            standing.idle = False
+        state = self._next_step(account_queue)
+        if state is None and self.stopping is None:
+            state = self._begin(account_queue)
+            if (
+                state is None
+                and account_queue.again
+                and not self._is_full(account_queue.queue_of(account_queue.again[0]))
+            ):
+                state = account_queue.again.popleft()
+        if state is not None:
+            state.idle = False
             self.in_flight += 1
-            line.lane_of(standing).in_flight += 1
-        return standing
+            account_queue.queue_of(state).in_flight += 1
+        return state
 
-    def _next_step(self, line: Line) -> Standing | None:
+    def _next_step(self, account_queue: AccountQueue) -> TargetState | None:
         # What was begun is finished, whatever stops the rest.
-        while line.steps:
-            standing = line.steps.popleft()
-            lane = line.lane_of(standing)
-            if not self._is_full(lane):
-                return standing
-            lane.steps.append(standing)  # until `answered`: other services' steps do not wait for it
+        while account_queue.steps:
+            state = account_queue.steps.popleft()
+            queue = account_queue.queue_of(state)
+            if not self._is_full(queue):
+                return state
+            queue.steps.append(state)  # until `answered`: other services' steps do not wait for it
         return None
 
-    def _begin(self, line: Line) -> Standing | None:
-        if line.unfinished >= line.window:
+    def _begin(self, account_queue: AccountQueue) -> TargetState | None:
+        if account_queue.unfinished >= account_queue.window:
             return None
-        if self.window is not None and sum(each.unfinished for each in self._lines.values()) >= self.window:
+        if (
+            self.window is not None
+            and sum(each.unfinished for each in self._account_queues.values()) >= self.window
+        ):
             return None
-        lane = self._next_lane(line)
-        if lane is None:
+        queue = self._next_queue(account_queue)
+        if queue is None:
             return None
-        standing = lane.waiting[0]
-        if self.availability is not None and not self.availability.reserve(standing.key):
-            self._offer(line, lane)
+        state = queue.waiting[0]
+        if self.availability is not None and not self.availability.reserve(state.key):
+            self._offer(account_queue, queue)
             return None
-        lane.waiting.popleft()
-        line.ready -= 1
-        line.room.set()
+        queue.waiting.popleft()
+        account_queue.ready -= 1
+        account_queue.room.set()
         self._turn += 1
-        lane.last_turn = self._turn
-        if self.rollout.per_service is None or lane.in_flight + 1 < self.rollout.per_service:
-            self._offer(line, lane)
-        standing.begun = True
-        line.unfinished += 1
-        return standing
+        queue.last_turn = self._turn
+        if self.rollout.per_service is None or queue.in_flight + 1 < self.rollout.per_service:
+            self._offer(account_queue, queue)
+        state.begun = True
+        account_queue.unfinished += 1
+        return state
 
-    def _next_lane(self, line: Line) -> Lane | None:
-        while line.heap:
-            *_, entry, lane = heapq.heappop(line.heap)
-            if entry != lane.entry:
+    def _next_queue(self, account_queue: AccountQueue) -> ServiceQueue | None:
+        while account_queue.heap:
+            *_, entry, queue = heapq.heappop(account_queue.heap)
+            if entry != queue.entry:
                 continue  # its count has changed since
-            lane.entry = 0
-            if lane.waiting and not self._is_full(lane):
-                return lane
+            queue.entry = 0
+            if queue.waiting and not self._is_full(queue):
+                return queue
         return None
 
-    def _offer(self, line: Line, lane: Lane) -> None:
+    def _offer(self, account_queue: AccountQueue, queue: ServiceQueue) -> None:
         """Put a service in the heap, by how much it has left."""
-        if not lane.waiting or self._is_full(lane):
+        if not queue.waiting or self._is_full(queue):
             return
         self._entries += 1
-        lane.entry = self._entries
-        heapq.heappush(line.heap, (-len(lane.waiting), lane.last_turn, lane.place, lane.entry, lane))
+        queue.entry = self._entries
+        heapq.heappush(
+            account_queue.heap, (-len(queue.waiting), queue.last_turn, queue.place, queue.entry, queue)
+        )
 
-    def _is_full(self, lane: Lane) -> bool:
-        return self.rollout.per_service is not None and lane.in_flight >= self.rollout.per_service
+    def _is_full(self, queue: ServiceQueue) -> bool:
+        return self.rollout.per_service is not None and queue.in_flight >= self.rollout.per_service
 
-    def _return(self, standing: Standing) -> None:
+    def _return(self, state: TargetState) -> None:
         self.in_flight -= 1
-        line = self._lines[standing.key[0]]
-        line.lane_of(standing).in_flight -= 1
+        account_queue = self._account_queues[state.key[0]]
+        account_queue.queue_of(state).in_flight -= 1
 
     # -- what stops it ------------------------------------------------------------------------------------
 
@@ -301,22 +314,22 @@ class Schedule:
             self.stopping = cause
             self.paused = False
             self.stopped.set()
-            for line in self._lines.values():
-                line.room.set()
+            for account_queue in self._account_queues.values():
+                account_queue.room.set()
             self.kick()
 
     async def sweep(self) -> None:
         """Once stopped, give those their outcome that were not begun."""
         await self.stopped.wait()
         cause = self.stopping or "drained"
-        left = [standing for standing in self.ledger.open.values() if standing.idle]
-        for done, standing in enumerate(left):
-            if standing.key in self.ledger.open:
-                self.ledger.give_up(standing, cause)
+        left = [state for state in self.run_state.open.values() if state.idle]
+        for done, state in enumerate(left):
+            if state.key in self.run_state.open:
+                self.run_state.give_up(state, cause)
             if done % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
-        for line in self._lines.values():
-            line.again.clear()
+        for account_queue in self._account_queues.values():
+            account_queue.again.clear()
         self.kick()
 
     def _watch_progress(self, seconds: float) -> None:
@@ -331,30 +344,30 @@ class Schedule:
 
     # -- how it went --------------------------------------------------------------------------------------
 
-    def _finished(self, standing: Standing, outcome: Outcome) -> None:
+    def _finished(self, state: TargetState, outcome: Outcome) -> None:
         if self.rollout.progress_deadline is not None:
             self._moved_at = asyncio.get_running_loop().time()
-        if standing.begun:
-            standing.begun = False
-            self._lines[standing.key[0]].unfinished -= 1
+        if state.begun:
+            state.begun = False
+            self._account_queues[state.key[0]].unfinished -= 1
         if self.availability is not None:
             self.availability.finished(outcome)
         bad = outcome.status in _BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
         if (most := self.rollout.same_cause) is not None:
-            self._judge_service(standing, outcome, most)
-        if standing.batch is not None and standing.batch == self.batch:
+            self._judge_service(state, outcome, most)
+        if state.batch is not None and state.batch == self.batch:
             self._batch_left -= 1
             self.batch_failures += bad
         if bad and self.stopping is None:
             self._judge_run()
-        if standing.batch is not None and not self._batch_left and self.stopping is None:
+        if state.batch is not None and not self._batch_left and self.stopping is None:
             self._end_batch()
         self.kick()
 
     def _judge_run(self) -> None:
-        total = self.total if self.total is not None else len(self.ledger.targets)
+        total = self.total if self.total is not None else len(self.run_state.targets)
         too_many = self.rollout.is_too_many(self.failures, total)
         if self.batch_sizes:
             size = self.batch_sizes[min(self.batch, len(self.batch_sizes) - 1)]
@@ -362,27 +375,27 @@ class Schedule:
         if too_many:
             self.stop("max_failures")
 
-    def _judge_service(self, standing: Standing, outcome: Outcome, most: int) -> None:
+    def _judge_service(self, state: TargetState, outcome: Outcome, most: int) -> None:
         if outcome.status is Status.NOT_ATTEMPTED:
             return
-        lane = self._lines[standing.key[0]].lane_of(standing)
+        queue = self._account_queues[state.key[0]].queue_of(state)
         refused = outcome.status is Status.FAILED and isinstance(outcome.error, _REFUSALS)
-        if not refused or outcome.cause != lane.cause:
-            lane.cause, lane.same = outcome.cause if refused else None, 0
+        if not refused or outcome.cause != queue.cause:
+            queue.cause, queue.same = outcome.cause if refused else None, 0
         if refused:
-            lane.same += 1
-            if lane.same >= most and not lane.stopped:
-                self._stop_service(standing, lane)
+            queue.same += 1
+            if queue.same >= most and not queue.stopped:
+                self._stop_service(state, queue)
 
-    def _stop_service(self, standing: Standing, lane: Lane) -> None:
-        lane.stopped = True
-        line = self._lines[standing.key[0]]
-        line.ready -= len(lane.waiting)
-        line.room.set()
-        left, lane.waiting = lane.waiting, deque()
+    def _stop_service(self, state: TargetState, queue: ServiceQueue) -> None:
+        queue.stopped = True
+        account_queue = self._account_queues[state.key[0]]
+        account_queue.ready -= len(queue.waiting)
+        account_queue.room.set()
+        left, queue.waiting = queue.waiting, deque()
         # Those of later batches follow when their turn comes.
         for other in left:
-            self.ledger.finish(other, Status.NOT_ATTEMPTED, cause="same_cause")
+            self.run_state.finish(other, Status.NOT_ATTEMPTED, cause="same_cause")
 
     def _end_batch(self) -> None:
         if self._batches:

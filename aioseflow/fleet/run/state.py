@@ -19,10 +19,10 @@ from ..discovery.discover import service_name
 from ..model.outcome import Outcome, Outcomes, Status, TargetKey, cause_of
 from ..model.progress import ServiceProgress
 from ..select.selection import Target
-from .recorder import Book
+from .recorder import JournalRecorder
 
 if TYPE_CHECKING:
-    from .queues import Lane
+    from .queues import ServiceQueue
 
 _NOWHERE: Final = ServiceProgress("", "", "")
 """Where a target is counted that no ledger has yet."""
@@ -32,7 +32,7 @@ _LATEST: Final = 50
 
 
 @attrs.define(eq=False)
-class Standing:
+class TargetState:
     """A target between its selection and its outcome.
 
     Attributes:
@@ -61,7 +61,7 @@ class Standing:
     postponed: int = 0
     may_have_acted: bool = False
     error: SeFlowError | None = None
-    lane: Lane | None = None  # of its service, once it has come to the schedule
+    queue: ServiceQueue | None = None  # of its service, once it has come to the schedule
     # While it is watched:
     judge: Any = None
     watched_at: float = 0.0
@@ -72,14 +72,14 @@ class Standing:
 
 
 @attrs.define(eq=False)
-class Ledger:
+class RunState:
     """Targets come in by `select`, move on by `begin` and `settle`, and leave by `finish`."""
 
     steps: Steps
-    book: Book
+    recorder: JournalRecorder
     action: str = attrs.field(init=False)
     """How outcomes call what is done."""
-    finished: Callable[[Standing, Outcome], None] = attrs.field(default=lambda standing, outcome: None)
+    finished: Callable[[TargetState, Outcome], None] = attrs.field(default=lambda state, outcome: None)
     targets: dict[TargetKey, None] = attrs.Factory(dict)
     outcomes: Outcomes = attrs.Factory(Outcomes)
     past: dict[TargetKey, Outcome] = attrs.Factory(dict)
@@ -90,7 +90,7 @@ class Ledger:
     in_flight: int = 0
     settling: int = 0
     closed: bool = False
-    open: dict[TargetKey, Standing] = attrs.field(factory=dict, init=False)
+    open: dict[TargetKey, TargetState] = attrs.field(factory=dict, init=False)
     """The targets without an outcome."""
     services: list[ServiceProgress] = attrs.field(factory=list, init=False)
     """Those that have targets, in the order in which they were found."""
@@ -113,7 +113,7 @@ class Ledger:
         """Targets that nothing was begun for."""
         return len(self.open) - self.in_flight - self.settling
 
-    def select(self, targets: Iterable[Target]) -> list[Standing]:
+    def select(self, targets: Iterable[Target]) -> list[TargetState]:
         """Take targets in; those that are here already are left out."""
         new = []
         listed, service = None, _NOWHERE
@@ -123,13 +123,13 @@ class Ledger:
                 if target.service is not listed:
                     listed = target.service
                     service = self._service_of(key, service_name(listed))
-                standing = self.open[key] = Standing(target, len(self.targets), key, service)
+                state = self.open[key] = TargetState(target, len(self.targets), key, service)
                 self.targets[key] = None
                 service.targets += 1
                 if not service.open:
                     self.services_done -= 1
                 service.open += 1
-                new.append(standing)
+                new.append(state)
                 if len(self.steps) > 1 and target.vm.power is PowerState.STOPPED:
                     self.off_before.add(key)
         return new
@@ -146,62 +146,62 @@ class Ledger:
             if outcome.status in _BAD:
                 self.failures.append(outcome)
 
-    def reopen(self, standing: Standing) -> None:
+    def reopen(self, state: TargetState) -> None:
         """A target of an earlier sitting that is not decided."""
-        self.targets[standing.key] = None
-        self.open[standing.key] = standing
-        standing.service = self._service_of(standing.key, service_name(standing.target.service))
-        if not standing.service.open:
+        self.targets[state.key] = None
+        self.open[state.key] = state
+        state.service = self._service_of(state.key, service_name(state.target.service))
+        if not state.service.open:
             self.services_done -= 1
-        standing.service.targets += 1
-        standing.service.open += 1
+        state.service.targets += 1
+        state.service.open += 1
 
-    def begin(self, standing: Standing) -> None:
+    def begin(self, state: TargetState) -> None:
         """Something is about to be sent for it."""
         if self.clock() >= self.look_at:
             self.look()
-        standing.started_at = standing.started_at or datetime.now(UTC)
-        standing.in_flight = True
+        state.started_at = state.started_at or datetime.now(UTC)
+        state.in_flight = True
         self.in_flight += 1
-        standing.service.in_flight += 1
+        state.service.in_flight += 1
 
-    def sent(self, standing: Standing, requests: int, error: SeFlowError | None) -> None:
+    def sent(self, state: TargetState, requests: int, error: SeFlowError | None) -> None:
         """So many requests went out for it, and this came of them."""
-        standing.attempts += requests
-        standing.error = error
+        state.attempts += requests
+        state.error = error
         if error is not None and error.may_have_acted:
-            standing.may_have_acted = True
+            state.may_have_acted = True
 
-    def postpone(self, standing: Standing) -> None:
+    def postpone(self, state: TargetState) -> None:
         """It goes back into the queue, to be begun again."""
-        standing.postponed += 1
-        self._land(standing)
-        self.book.requeued(standing)
+        state.postponed += 1
+        self._land(state)
+        self.recorder.requeued(state)
 
-    def settle(self, standing: Standing) -> None:
+    def settle(self, state: TargetState) -> None:
         """It was accepted, or its answer was lost, and is now watched."""
-        self.hold(standing)
-        self.book.accepted(standing)
+        self.hold(state)
+        self.recorder.accepted(state)
 
-    def hold(self, standing: Standing) -> None:
+    def hold(self, state: TargetState) -> None:
         """It is done and not yet fit to be called so."""
-        self._land(standing)
-        standing.settling = True
+        self._land(state)
+        state.settling = True
         self.settling += 1
-        standing.service.settling += 1
+        state.service.settling += 1
 
-    def advance(self, standing: Standing) -> None:
+    def advance(self, state: TargetState) -> None:
         """A step is done, and the next one may begin."""
-        self._land(standing)
-        standing.step += 1
-        standing.postponed = 0
-        standing.accepted = standing.may_have_acted = False
-        standing.error = None
-        self.book.requeued(standing)
+        self._land(state)
+        state.step += 1
+        state.postponed = 0
+        state.accepted = state.may_have_acted = False
+        state.error = None
+        self.recorder.requeued(state)
 
     def finish(
         self,
-        standing: Standing,
+        state: TargetState,
         status: Status,
         *,
         verified: bool = False,
@@ -212,9 +212,9 @@ class Ledger:
         """Write the outcome and show it to whoever iterates."""
         if self.clock() >= self.look_at:
             self.look()
-        target, key = standing.target, standing.key
+        target, key = state.target, state.key
         del self.open[key]
-        self._land(standing)
+        self._land(state)
         now = datetime.now(UTC)
         # Where a sequence ended before its end, the step says where.
         named = len(self.steps) > 1 and status is not Status.CHANGED and status is not Status.UNCHANGED
@@ -225,33 +225,33 @@ class Ledger:
                 key[2],
                 target.vm.label or "",
                 self.action,
-                self.steps[standing.step].name if named else None,
+                self.steps[state.step].name if named else None,
                 status._value_,  # `value` is a property that costs 2,000 instructions
                 verified,
                 value,
                 cause,
                 error,
-                standing.attempts,
-                standing.started_at or now,
+                state.attempts,
+                state.started_at or now,
                 now,
             )
         )
         if named:
-            self.ended_at[key] = standing.step
-            if standing.accepted:
+            self.ended_at[key] = state.step
+            if state.accepted:
                 self.taken.add(key)
         self.counts[status] += 1
         # Written out, here and in `select`: a call more for each VM is what its progress may not cost.
-        service = standing.service
+        service = state.service
         service.counts[status] += 1
         service.open -= 1
         if not service.open:
             self.services_done += 1
         if status is Status.FAILED or status is Status.UNKNOWN:
             self.failures.append(outcome)
-        self.book.finished(standing, outcome)
+        self.recorder.finished(state, outcome)
         self._wake()
-        self.finished(standing, outcome)
+        self.finished(state, outcome)
 
     def correct(self, outcome: Outcome) -> None:
         """Put an outcome in the place of the one that its VM has."""
@@ -271,30 +271,30 @@ class Ledger:
         again = {outcome.key for outcome in self.outcomes} if self.past else ()
         return (*(outcome for key, outcome in self.past.items() if key not in again), *self.outcomes)
 
-    def give_up(self, standing: Standing, cause: str) -> None:
+    def give_up(self, state: TargetState, cause: str) -> None:
         """Give an open target the outcome that is true of it now."""
-        error = standing.error
-        action = self.steps[standing.step]
+        error = state.error
+        action = self.steps[state.step]
         changes = action.safety is not Safety.READ
-        if (standing.settling or standing.accepted) and changes and error is None:
+        if (state.settling or state.accepted) and changes and error is None:
             # Accepted by the panel; only the reading that would verify it did not come any more.
-            if standing.step == len(self.steps) - 1:
-                self.finish(standing, Status.CHANGED, cause=cause)
+            if state.step == len(self.steps) - 1:
+                self.finish(state, Status.CHANGED, cause=cause)
             else:
-                self.finish(standing, Status.FAILED, cause=cause)
-        elif changes and (standing.settling or standing.may_have_acted or standing.in_flight):
-            self.finish(standing, Status.UNKNOWN, cause=cause, error=error)
-        elif error is not None and standing.attempts:
-            self.finish(standing, Status.FAILED, cause=cause_of(error), error=error)
-        elif standing.changed:
-            self.finish(standing, Status.FAILED, cause=cause, error=error)
+                self.finish(state, Status.FAILED, cause=cause)
+        elif changes and (state.settling or state.may_have_acted or state.in_flight):
+            self.finish(state, Status.UNKNOWN, cause=cause, error=error)
+        elif error is not None and state.attempts:
+            self.finish(state, Status.FAILED, cause=cause_of(error), error=error)
+        elif state.changed:
+            self.finish(state, Status.FAILED, cause=cause, error=error)
         else:
-            self.finish(standing, Status.NOT_ATTEMPTED, cause=cause, error=error)
+            self.finish(state, Status.NOT_ATTEMPTED, cause=cause, error=error)
 
     async def close(self, cause: str) -> None:
         """Give every target that is still open its outcome; there are no more after this."""
-        for done, standing in enumerate(list(self.open.values())):
-            self.give_up(standing, cause)
+        for done, state in enumerate(list(self.open.values())):
+            self.give_up(state, cause)
             if done % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         self.end()
@@ -317,15 +317,15 @@ class Ledger:
             self._readers.append(reader)
             await reader
 
-    def _land(self, standing: Standing) -> None:
-        if standing.in_flight:
-            standing.in_flight = False
+    def _land(self, state: TargetState) -> None:
+        if state.in_flight:
+            state.in_flight = False
             self.in_flight -= 1
-            standing.service.in_flight -= 1
-        if standing.settling:
-            standing.settling = False
+            state.service.in_flight -= 1
+        if state.settling:
+            state.settling = False
             self.settling -= 1
-            standing.service.settling -= 1
+            state.service.settling -= 1
 
     def _service_of(self, key: TargetKey, name: str) -> ServiceProgress:
         service = self._services.get(key[:2])
