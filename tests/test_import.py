@@ -15,8 +15,8 @@ import pytest
 import aioseflow
 from aioseflow import endpoints, fleet, models, parts
 
-LAZY = [aioseflow, models, fleet, parts]
-EXPORTING = [aioseflow, models, fleet]
+LAZY = [aioseflow, fleet, parts]
+EXPORTING = [aioseflow, fleet]
 NOT_LOADED_BY_USE = {"__main__", "cli", "pages", "sandbox"}
 
 
@@ -98,14 +98,6 @@ def test_naming_the_client_loads_neither_its_session_nor_the_fleet_nor_the_model
 def test_naming_an_error_loads_the_errors_alone() -> None:
     loaded = loaded_by("from aioseflow import NotFound")
     assert ours(loaded) == {"aioseflow", "aioseflow.__about__", "aioseflow.errors", "aioseflow.lazy"}
-
-
-def test_a_model_comes_with_its_own_chapter_only() -> None:
-    loaded = loaded_by("from aioseflow import Ticket")
-    assert {name for name in loaded if name.startswith("aioseflow.models.")} == {
-        "aioseflow.models.shared",
-        "aioseflow.models.support",
-    }
 
 
 def test_a_client_that_was_made_imports_nothing_of_the_package_while_it_works() -> None:

@@ -5,62 +5,40 @@ of and whether that was documented, seen on another installation, or inferred. E
 is optional, and what a model has no attribute for is in its `extra`.
 """
 
-from typing import TYPE_CHECKING
-
-from ..lazy import lazily
-
-if TYPE_CHECKING:
-    from .account import Account, AccountStatus
-    from .billing import Balance, Invoice, InvoiceItem, InvoiceStatus
-    from .domains import Availability, Domain, DomainStatus
-    from .services import (
-        Bandwidth,
-        BandwidthFormatted,
-        BandwidthGraph,
-        BandwidthUsage,
-        RdnsEntry,
-        Service,
-        ServiceIp,
-        ServiceMethod,
-        ServiceResources,
-        ServiceStatus,
-        Template,
-        UpgradeItem,
-        UpgradeOptions,
-        UpgradePackage,
-        UpgradeQuote,
-        UpgradeResource,
-    )
-    from .shared import Accepted, Address, Model, OpenEnum
-    from .support import Ticket, TicketReply, TicketStatus
-    from .vms import (
-        AvailableIp,
-        Disk,
-        Interface,
-        PowerState,
-        Quota,
-        UntrustedHtml,
-        Vm,
-        VmIp,
-        VmUsage,
-    )
-else:
-    __getattr__, __dir__ = lazily(
-        __name__,
-        {
-            "account": "Account AccountStatus",
-            "billing": "Balance Invoice InvoiceItem InvoiceStatus",
-            "domains": "Availability Domain DomainStatus",
-            "services": (
-                "Bandwidth BandwidthFormatted BandwidthGraph BandwidthUsage RdnsEntry Service ServiceIp "
-                "ServiceMethod ServiceResources ServiceStatus Template UpgradeItem UpgradeOptions "
-                "UpgradePackage UpgradeQuote UpgradeResource"
-            ),
-            "shared": "Accepted Address Model OpenEnum",
-            "support": "Ticket TicketReply TicketStatus",
-            "vms": "AvailableIp Disk Interface PowerState Quota UntrustedHtml Vm VmIp VmUsage",
-        },
-    )
+from .account import Account, AccountStatus
+from .billing import Balance, Invoice, InvoiceItem, InvoiceStatus
+from .domains import Availability, Domain, DomainStatus
+from .services import (
+    Bandwidth,
+    BandwidthFormatted,
+    BandwidthGraph,
+    BandwidthUsage,
+    RdnsEntry,
+    Service,
+    ServiceIp,
+    ServiceMethod,
+    ServiceResources,
+    ServiceStatus,
+    Template,
+    UpgradeItem,
+    UpgradeOptions,
+    UpgradePackage,
+    UpgradeQuote,
+    UpgradeResource,
+)
+from .shared import Accepted, Address, Model, OpenEnum
+from .support import Ticket, TicketReply, TicketStatus
+from .vms import (
+    AvailableIp,
+    Disk,
+    Interface,
+    PowerState,
+    Quota,
+    UntrustedHtml,
+    Vm,
+    VmIp,
+    VmUsage,
+)
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them
     "Vm",
