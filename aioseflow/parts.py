@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from .session.limit import AdaptiveLimit as AdaptiveLimit
     from .session.limit import FixedLimit as FixedLimit
     from .session.limit import Limit as Limit
-    from .session.options import Options as Options
+    from .session.call_options import Options as Options
     from .session.session import Session as Session
-    from .session.shared import Shared as Shared
+    from .session.account_session import Shared as Shared
     from .session.stats import Stats as Stats
 else:
     __getattr__, __dir__ = lazily(
@@ -60,9 +60,9 @@ else:
             "session.exchange": "Exchange capture",
             "session.gate": "Lane",
             "session.limit": "AdaptiveLimit FixedLimit Limit",
-            "session.options": "Options",
+            "session.call_options": "Options",
             "session.session": "Session",
-            "session.shared": "Shared",
+            "session.account_session": "Shared",
             "session.stats": "Stats",
         },
     )

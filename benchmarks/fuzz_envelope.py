@@ -25,7 +25,7 @@ from aioseflow.decoding import decode  # noqa: E402
 from aioseflow.endpoints import CALLS  # noqa: E402
 from aioseflow.errors import DecodeError, SeFlowError  # noqa: E402
 from aioseflow.session.call import Call  # noqa: E402
-from aioseflow.session.envelope import judge  # noqa: E402
+from aioseflow.session.judge import judge  # noqa: E402
 from aioseflow.session.retry import Fault  # noqa: E402
 
 _SHOWN_FAULTS = 5

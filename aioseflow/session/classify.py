@@ -13,10 +13,10 @@ from aiohttp.http_exceptions import BadStatusLine, ContentEncodingError, LineToo
 from ..decoding.php import Scrub
 from ..errors import RequestTimeout, TransportError
 from ..policy import MAX_HEADERS
-from .envelope import PROXY_LOGIN, PROXY_LOGIN_REFUSED
+from .aiohttp_hooks import ConnectionDropped, StaleConnection
 from .exchange import Exchange
+from .judge import PROXY_LOGIN, PROXY_LOGIN_REFUSED
 from .retry import Failure, Fault
-from .witness import ConnectionDropped, StaleConnection
 
 NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, StaleConnection, TimeoutError, OSError)
 """Everything that aiohttp raises when an exchange fails."""

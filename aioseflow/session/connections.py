@@ -18,7 +18,7 @@ from ..policy import (
     MAX_HEADER_BYTES,
     MAX_HEADERS,
 )
-from .witness import GuardedResponse, WatchedHandler, WitnessedRequest
+from .aiohttp_hooks import GuardedResponse, WatchedHandler, WitnessedRequest
 
 
 class Connections:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from ..decoding.php import is_nothing, says
-from .words import number, plain
+from .panel_reply import number, plain
 
 _PARTIAL_CONTENT: Final = 206
 _HOLDERS: Final = frozenset(

@@ -16,20 +16,20 @@ from ..decoding import decode, decode_slowly
 from ..errors import DecodeError, RequestTimeout, SeFlowError
 from ..policy import LONG_BODY_BYTES, STALE_CONNECTIONS_TRIED
 from ..safety import Safety
+from .account_session import Shared
+from .aiohttp_hooks import MIDDLEWARES, StaleConnection
+from .body_reader import read_body
 from .call import Call
+from .call_errors import outcome_unknown
+from .call_options import Manner, Options
 from .classify import NETWORK_ERRORS, classify
-from .envelope import DROPPED_STATUSES, judge
 from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange
 from .gate import Lane, Ticket
-from .options import Manner, Options
+from .judge import DROPPED_STATUSES, judge
 from .paging import pages_of
 from .prepare import Prepared, prepare
 from .retry import TABLE, Failure, Fault, History, Rule, next_wait
-from .shared import Shared
-from .transport import read_body
-from .unknown import outcome_unknown
-from .witness import MIDDLEWARES, StaleConnection
 
 T = TypeVar("T")
 

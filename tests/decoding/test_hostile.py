@@ -19,7 +19,7 @@ from aioseflow.errors import DecodeError, SeFlowError
 from aioseflow.models import BandwidthGraph, Domain, InvoiceItem, Model, RdnsEntry, Template, Vm
 from aioseflow.secret import Secret
 from aioseflow.session.call import Call
-from aioseflow.session.envelope import judge
+from aioseflow.session.judge import judge
 from aioseflow.session.retry import Fault
 
 NAMES = [f"{call.name}:{call.method}:{call.path_template.rsplit('/', 1)[-1]}" for call in CALLS]

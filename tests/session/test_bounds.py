@@ -188,7 +188,7 @@ async def test_a_reboot_ends_as_unknown_and_the_next_call_works(answer: str) -> 
 
 
 async def test_an_endless_answer_in_chunks_is_refused_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aioseflow.session.transport.MAX_BODY_BYTES", MEGABYTE)
+    monkeypatch.setattr("aioseflow.session.body_reader.MAX_BODY_BYTES", MEGABYTE)
     async with streaming("identity", 2 * MEGABYTE, chunked=True) as url, client(url) as seflow:
         with pytest.raises(DecodeError, match="longer than"):
             await seflow.vms.list(9)

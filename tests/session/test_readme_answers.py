@@ -11,7 +11,7 @@ import pytest
 
 from aioseflow.models import Accepted
 from aioseflow.session.call import ONCE, Call
-from aioseflow.session.envelope import judge
+from aioseflow.session.judge import judge
 from aioseflow.session.retry import Failure, Fault
 
 README: Final = Path(__file__).parents[2] / "README.md"

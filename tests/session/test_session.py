@@ -33,7 +33,7 @@ from aioseflow import (
     Timeouts,
     TransportError,
 )
-from aioseflow.session.witness import no_replay
+from aioseflow.session.aiohttp_hooks import no_replay
 
 OK = http('{"status": true}')
 SERVICES = http('{"services": []}')
@@ -360,7 +360,7 @@ async def test_changes_have_a_longer_time_out_than_reads(wire: Wire) -> None:
 async def test_an_answer_without_an_end_is_refused_and_not_repeated(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aioseflow.session.transport.MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr("aioseflow.session.body_reader.MAX_BODY_BYTES", 100_000)
     bomb = gzip.compress(b" " * 10_000_000)
     wire.answer = http(bomb, headers={"Content-Encoding": "gzip"})
     async with client(wire.url) as seflow:

@@ -24,7 +24,7 @@ from aioseflow import (
 from aioseflow.decoding.php import says
 from aioseflow.models import Accepted, Service, ServiceResources, Vm
 from aioseflow.session.call import IDEMPOTENT, ONCE, READ, Call
-from aioseflow.session.envelope import judge
+from aioseflow.session.judge import judge
 from aioseflow.session.retry import Failure, Fault
 
 LIST: Final = Call("GET", "/vms", name="vms.list", key="vms", returns=list[Vm], safety=READ)

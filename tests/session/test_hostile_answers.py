@@ -16,11 +16,11 @@ from support import hostile
 
 from aioseflow.errors import DecodeError, SeFlowError
 from aioseflow.models import Accepted, Service
-from aioseflow.session import answer
-from aioseflow.session.answer import Unparsed, parse
+from aioseflow.session import body_parser
+from aioseflow.session.body_parser import Unparsed, parse
 from aioseflow.session.call import ONCE, READ, Call
-from aioseflow.session.envelope import judge
 from aioseflow.session.excerpt import excerpt
+from aioseflow.session.judge import judge
 from aioseflow.session.retry import Failure, Fault
 
 LIST = Call("GET", "/service", name="services.list", key="services", returns=list[Service], safety=READ)
@@ -82,7 +82,7 @@ def test_a_heavy_body_is_parsed_a_few_times_at_most(body: bytes, monkeypatch: py
         return orjson.loads(text)
 
     counting = types.SimpleNamespace(JSONDecodeError=orjson.JSONDecodeError, loads=loads)
-    monkeypatch.setattr(answer, "orjson", counting)
+    monkeypatch.setattr(body_parser, "orjson", counting)
     with contextlib.suppress(Unparsed):
         parse(body)
     assert read <= 6 * len(body)

@@ -28,7 +28,7 @@ from aioseflow import (
 )
 from aioseflow.models import Accepted, Availability, Service
 from aioseflow.session.call import IDEMPOTENT, ONCE, READ, Call
-from aioseflow.session.envelope import judge
+from aioseflow.session.judge import judge
 from aioseflow.session.retry import Failure, Fault
 
 GET = Call("GET", "/service", name="services.list", key="services", returns=list[Service], safety=READ)

@@ -13,7 +13,7 @@ from support.clients import client
 from support.wire import Wire, http
 
 from aioseflow import DecodeError, SeFlow
-from aioseflow.session.answer import Unparsed, charset_of, parse
+from aioseflow.session.body_parser import Unparsed, charset_of, parse
 
 NOTICE: Final = (
     b"<br />\n<b>Warning</b>:  Unknown: session write failed in <b>Unknown</b> on line <b>0</b><br />\n"

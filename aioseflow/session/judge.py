@@ -3,7 +3,7 @@
 (1) a refusal by throttle, then of the credentials, (2) a "no" in the panel's own JSON, however it is spelt,
 (3) the HTTP status, (4) a body that cannot be the answer. A 5xx decides nothing about a change, whatever
 ``error`` stands in it. A status or page of a machine in front of the panel is never the panel's word. A
-change is accepted only where the panel said yes: `words` has the table.
+change is accepted only where the panel said yes: `panel_reply` has the table.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from ..errors import (
     TransportError,
 )
 from ..secret import redact
-from .answer import Unparsed, is_blank, is_page, parse, text_of
+from .body_parser import Unparsed, is_blank, is_page, parse, text_of
 from .call import Call
 from .excerpt import CONTROLS, excerpt
+from .panel_reply import Words, is_throttle, number, read_words
 from .retry import Failure, Fault
-from .words import Words, is_throttle, number, read_words
 
 _ADDRESS_CODE: Final = "ipnotallowed"
 _LOGIN_CODE: Final = "wronglogin"
