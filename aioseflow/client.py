@@ -107,7 +107,7 @@ class SeFlow:
             connector=connector,
             max_header_bytes=max_header_bytes,
         )
-        shared = parts.Shared(
+        shared = parts.AccountSession(
             Credentials.check(username, password),
             url,
             name=name,
@@ -124,7 +124,7 @@ class SeFlow:
         self.protected = protected
         self._journal = parts.Journal(journal) if isinstance(journal, str | os.PathLike) else journal
         parts.protection(self)
-        self._bind(parts.Session(shared, parts.Options(retry, _timeouts(timeouts), _deadline(deadline))))
+        self._bind(parts.Session(shared, parts.CallOptions(retry, _timeouts(timeouts), _deadline(deadline))))
 
     def _bind(self, session: parts.Session) -> None:
         self._session = session
@@ -248,7 +248,7 @@ class SeFlow:
     @cached_property
     def polls(self) -> parts.VmsEndpoints:
         """``vms`` for reading back what is not finished yet: a lane of its own at the gate."""
-        return parts.VmsEndpoints(self._session.with_options(lane=parts.Lane.POLL))
+        return parts.VmsEndpoints(self._session.with_options(lane=parts.RequestClass.POLL))
 
     @property
     def held(self) -> float:

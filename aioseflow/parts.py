@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from .session.events import Hook as Hook
     from .session.exchange import Exchange as Exchange
     from .session.exchange import capture as capture
-    from .session.gate import Lane as Lane
+    from .session.gate import RequestClass as RequestClass
     from .session.limit import AdaptiveLimit as AdaptiveLimit
     from .session.limit import FixedLimit as FixedLimit
     from .session.limit import Limit as Limit
-    from .session.call_options import Options as Options
+    from .session.call_options import CallOptions as CallOptions
     from .session.session import Session as Session
-    from .session.account_session import Shared as Shared
+    from .session.account_session import AccountSession as AccountSession
     from .session.stats import Stats as Stats
 else:
     __getattr__, __dir__ = lazily(
@@ -58,11 +58,11 @@ else:
             "session.connections": "Connections",
             "session.events": "Hook",
             "session.exchange": "Exchange capture",
-            "session.gate": "Lane",
+            "session.gate": "RequestClass",
             "session.limit": "AdaptiveLimit FixedLimit Limit",
-            "session.call_options": "Options",
+            "session.call_options": "CallOptions",
             "session.session": "Session",
-            "session.account_session": "Shared",
+            "session.account_session": "AccountSession",
             "session.stats": "Stats",
         },
     )

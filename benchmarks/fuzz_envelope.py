@@ -26,7 +26,7 @@ from aioseflow.endpoints import CALLS  # noqa: E402
 from aioseflow.errors import DecodeError, SeFlowError  # noqa: E402
 from aioseflow.session.call import Call  # noqa: E402
 from aioseflow.session.judge import judge  # noqa: E402
-from aioseflow.session.retry import Fault  # noqa: E402
+from aioseflow.session.retry import AttemptFailed  # noqa: E402
 
 _SHOWN_FAULTS = 5
 
@@ -68,7 +68,7 @@ def end(call: Call[Any], status: int, headers: dict[str, str], sent: bytes) -> t
     identity = None if call.identity is None else hostile.IDENTITY
     try:
         payload = judge(call, status, headers, sent)
-    except Fault as fault:
+    except AttemptFailed as fault:
         return fault.failure.name, fault.error
     if not call.markup:
         try:

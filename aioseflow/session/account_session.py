@@ -13,24 +13,24 @@ from yarl import URL
 from ..__about__ import __version__
 from ..config import Credentials
 from ..errors import ConfigurationError, SeFlowError, Throttled, TransportError
-from .breaker import Breaker, Ending, ending_of
+from .breaker import AttemptResult, Breaker, attempt_result
 from .budget import TOKENS, RetryBudget
 from .circuit import AskForCredentials, AuthCircuit
 from .connections import Connections
 from .deadlines import Deadlines
 from .events import CircuitChanged, Events, Hook, LimitChanged
-from .gate import Gate, Lane, Ticket, Waiter
+from .gate import Admission, Gate, QueuedRequest, RequestClass
 from .limit import AdaptiveLimit, Limit
-from .retry import Failure, Fault
+from .retry import AttemptFailed, FailureKind
 from .stats import Counters, Stats
 
-_PROVES_LOGIN = frozenset({None, Failure.ANSWERED, Failure.UNREADABLE})
-_COSTS = frozenset({Failure.NEVER_LEFT, Failure.NOT_PROCESSED, Failure.LOST, Failure.POSTPONED})
-_CLOSES = frozenset({Failure.LOGIN, Failure.PROXY})
-_ANSWERED_TO = _PROVES_LOGIN | {Failure.LOGIN}
+_PROVES_LOGIN = frozenset({None, FailureKind.ANSWERED_NO, FailureKind.UNDECODABLE})
+_COSTS = frozenset({FailureKind.NOT_SENT, FailureKind.NOT_PROCESSED, FailureKind.LOST, FailureKind.POSTPONED})
+_CLOSES = frozenset({FailureKind.LOGIN_REFUSED, FailureKind.PROXY_REFUSED})
+_ANSWERED_TO = _PROVES_LOGIN | {FailureKind.LOGIN_REFUSED}
 
 
-class Shared:
+class AccountSession:
     """One account's state and its way to the network. May be made outside a loop."""
 
     def __init__(
@@ -193,21 +193,23 @@ class Shared:
 
     # -- one attempt's ending -----------------------------------------------------------------------------
 
-    def ended(self, lane: Lane, ticket: Ticket, used: str | None, fault: Fault | None, now: float) -> bool:
+    def ended(
+        self, lane: RequestClass, ticket: Admission, used: str | None, fault: AttemptFailed | None, now: float
+    ) -> bool:
         """Draw the conclusions from how an attempt ended; True if it closed the way for all."""
         if fault is None and self._is_well and used is self.circuit.authorization:
             # One answer more: what follows would change nothing.
-            self.gate.leave(lane, ticket, now, Ending.ANSWERED)
+            self.gate.leave(lane, ticket, now, AttemptResult.ANSWERED)
             return False
         self._is_well = False
         failure = None if fault is None else fault.failure
         was_down = self.breaker.is_open
-        ending = self.breaker.note(ending_of(fault), now)
+        ending = self.breaker.note(attempt_result(fault), now)
         if failure in _ANSWERED_TO:
             self.budget.answered()
         elif failure in _COSTS:
             self.budget.lost(now, sent_at=ticket[0])
-        elif failure is Failure.THROTTLED:
+        elif failure is FailureKind.THROTTLED:
             self.counters.refusals += 1
         if used is self.circuit.authorization:
             if failure in _PROVES_LOGIN:
@@ -216,7 +218,7 @@ class Shared:
                 self.events.tell(CircuitChanged, state="open", why=fault.error.message)
         is_down = self.breaker.is_open
         self.gate.alone = is_down or not self.circuit.proven
-        told = fault.error.retry_after if fault is not None and ending is Ending.REFUSED else None
+        told = fault.error.retry_after if fault is not None and ending is AttemptResult.REFUSED else None
         self.gate.leave(lane, ticket, now, ending, told)
         if told is not None:
             self.gate.expel(lambda waiter: self._too_long(waiter, now))
@@ -239,10 +241,10 @@ class Shared:
             f"not sent, because the provider asked to wait for another {held:.0f} s", retry_after=held
         )
 
-    def _too_long(self, waiter: Waiter, now: float) -> SeFlowError | None:
+    def _too_long(self, waiter: QueuedRequest, now: float) -> SeFlowError | None:
         return self.held_too_long(now, waiter.until)
 
-    def _is_down(self, waiter: Waiter, now: float) -> SeFlowError | None:
+    def _is_down(self, waiter: QueuedRequest, now: float) -> SeFlowError | None:
         if now - waiter.since < self.longest_wait:
             return None
         return TransportError(

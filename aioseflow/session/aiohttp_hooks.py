@@ -18,7 +18,7 @@ _served: WeakSet[ResponseHandler] = WeakSet()
 """Connections of a lent connector over which a request went before."""
 
 
-class WatchedHandler(ResponseHandler):
+class MonitoredConnection(ResponseHandler):
     """A connection that is spent as soon as a byte comes while it is idle, whatever aiohttp makes of it.
 
     aiohttp looks at whole messages only: half an answer would stand before that of the next request.
@@ -42,14 +42,14 @@ class ConnectionDropped(Exception):
     """The connection broke after the request had been written (the cause is aiohttp's own exception)."""
 
 
-class WitnessedRequest(aiohttp.ClientRequest):
+class TrackedRequest(aiohttp.ClientRequest):
     """A request that notes when there is a connection for it: from then on its bytes may have left."""
 
     @property
     def connection_key(self) -> ConnectionKey:
         """What a connector is asked for, before anything can have left."""
         exchange = current_exchange.get(None)
-        if HAS_WITNESS and exchange is not None:
+        if HAS_SEND_HOOK and exchange is not None:
             exchange.connecting()
         return super().connection_key
 
@@ -59,7 +59,7 @@ class WitnessedRequest(aiohttp.ClientRequest):
         exchange = current_exchange.get(None)
         protocol = conn.protocol
         if exchange is not None and protocol is not None:
-            if protocol.__class__ is WatchedHandler and (poll := protocol.poll) is not None:
+            if protocol.__class__ is MonitoredConnection and (poll := protocol.poll) is not None:
                 protocol.is_idle = False
                 reused, stale = True, bool(protocol.should_close or poll.poll(0))
             else:
@@ -75,7 +75,7 @@ class WitnessedRequest(aiohttp.ClientRequest):
                 transport = protocol.transport
                 tls = transport is not None and transport.get_extra_info("ssl_object") is not None
                 exchange.leaving(self.loop.time(), protocol, reused=False, first_on_tls=tls)
-                if protocol.__class__ is WatchedHandler:
+                if protocol.__class__ is MonitoredConnection:
                     protocol.poll = _poll_of(protocol)
                 else:
                     _served.add(protocol)
@@ -91,7 +91,7 @@ def _poll_of(protocol: ResponseHandler) -> select.poll:
     return poll
 
 
-class GuardedResponse(aiohttp.ClientResponse):
+class NoReplayResponse(aiohttp.ClientResponse):
     """An answer whose absence aiohttp does not take for a reason to send GET, PUT and DELETE once more.
 
     It is awaited inside aiohttp's loop of repeats, whose ``except`` knows its own classes only.
@@ -108,7 +108,7 @@ class GuardedResponse(aiohttp.ClientResponse):
 async def no_replay(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """The same as `GuardedResponse`, as a client middleware."""
+    """The same as `NoReplayResponse`, as a client middleware."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -118,6 +118,6 @@ async def no_replay(
 
 
 # Without this hook an attempt counts as sent from its beginning, which is never wrong, only less exact.
-HAS_WITNESS = "send" in vars(aiohttp.ClientRequest)
+HAS_SEND_HOOK = "send" in vars(aiohttp.ClientRequest)
 # aiohttp's own place for it are middlewares, which take 26,000 of the 400,000 instructions of a call.
 MIDDLEWARES = () if "start" in vars(aiohttp.ClientResponse) else (no_replay,)

@@ -6,7 +6,7 @@ from aiohttp import ClientResponse
 
 from ..errors import DecodeError
 from ..policy import MAX_BODY_BYTES
-from .retry import Failure, Fault
+from .retry import AttemptFailed, FailureKind
 
 
 class Body:
@@ -34,7 +34,7 @@ class Body:
 
 
 async def read_body(response: ClientResponse) -> bytes:
-    """The whole decoded body, counted as it streams; over the bound is a `Fault`."""
+    """The whole decoded body, counted as it streams; over the bound is a `AttemptFailed`."""
     content = response.content
     # Most answers are one piece, and came with their head.
     first = await content.readany()
@@ -46,8 +46,8 @@ async def read_body(response: ClientResponse) -> bytes:
     del first
     while body.add(await content.readany()):
         if body.size > MAX_BODY_BYTES:
-            raise Fault(
-                Failure.UNREADABLE,
+            raise AttemptFailed(
+                FailureKind.UNDECODABLE,
                 DecodeError(
                     f"the answer is longer than {MAX_BODY_BYTES >> 20} MiB, which no call of this API needs",
                     status=response.status,

@@ -6,11 +6,11 @@ import aiohttp
 import attrs
 
 from ..policy import RetryPolicy, Timeouts
-from .gate import Lane
+from .gate import RequestClass
 
 
 @attrs.frozen
-class Options:
+class CallOptions:
     """What a view of an account may have of its own.
 
     ``deadline`` bounds one call with everything in it, in seconds; ``lane`` is for reads at the gate.
@@ -19,11 +19,11 @@ class Options:
     retry: RetryPolicy | None
     timeouts: Timeouts
     deadline: float | None = None
-    lane: Lane = Lane.READ
+    lane: RequestClass = RequestClass.READ
 
 
 @attrs.frozen
-class Manner:
+class CallTimeouts:
     """How long the exchanges of one kind of call may take, in seconds."""
 
     answer: float
@@ -31,7 +31,7 @@ class Manner:
     timeout: aiohttp.ClientTimeout
 
     @classmethod
-    def of(cls, timeouts: Timeouts, *, changes: bool) -> Manner:
+    def of(cls, timeouts: Timeouts, *, changes: bool) -> CallTimeouts:
         # What the connection takes is aiohttp's affair, which costs nothing where one is kept; the rest is
         # `Deadlines`'. Its `total=` could not be told from a request that never left.
         timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)

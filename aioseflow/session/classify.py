@@ -16,7 +16,7 @@ from ..policy import MAX_HEADERS
 from .aiohttp_hooks import ConnectionDropped, StaleConnection
 from .exchange import Exchange
 from .judge import PROXY_LOGIN, PROXY_LOGIN_REFUSED
-from .retry import Failure, Fault
+from .retry import AttemptFailed, FailureKind
 
 NETWORK_ERRORS = (aiohttp.ClientError, ConnectionDropped, StaleConnection, TimeoutError, OSError)
 """Everything that aiohttp raises when an exchange fails."""
@@ -57,7 +57,7 @@ _ENCODING: Final = re.compile(r"content-encoding: ([\w() -]{1,40})")
 _CAUSES: Final = 8
 
 
-def classify(error: BaseException, exchange: Exchange) -> Fault:
+def classify(error: BaseException, exchange: Exchange) -> AttemptFailed:
     """Which row of the retry table a failed exchange is, and the error to show."""
     cause = error.__cause__ if isinstance(error, ConnectionDropped) and error.__cause__ else error
     # With TLS 1.3 an alert of the handshake may come after the first request was written, but is sent before
@@ -65,11 +65,11 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
     is_new = exchange.first_on_tls or not exchange.may_have_left
     tls = _tls_refusal(cause) if is_new else None
     if tls is not None:
-        return Fault(Failure.CERTIFICATE, TransportError(f"{tls}; nothing was done"))
+        return AttemptFailed(FailureKind.TLS_REFUSED, TransportError(f"{tls}; nothing was done"))
     match cause:
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            return Fault(
-                Failure.CERTIFICATE,
+            return AttemptFailed(
+                FailureKind.TLS_REFUSED,
                 TransportError(
                     f"the server's certificate was refused: {certificate_reason(cause, exchange.scrub)}; "
                     f"nothing was sent. A private authority is trusted by ca_file= or SSL_CERT_FILE"
@@ -86,8 +86,10 @@ def classify(error: BaseException, exchange: Exchange) -> Fault:
             return _proxy(cause.status)
         case TimeoutError():
             if isinstance(cause, aiohttp.ConnectionTimeoutError) or not exchange.may_have_left:
-                return Fault(Failure.NEVER_LEFT, RequestTimeout("no connection in time; nothing was sent"))
-            return Fault(Failure.LOST, RequestTimeout("no complete answer in time"))
+                return AttemptFailed(
+                    FailureKind.NOT_SENT, RequestTimeout("no connection in time; nothing was sent")
+                )
+            return AttemptFailed(FailureKind.LOST, RequestTimeout("no complete answer in time"))
     reason = _reason(cause, exchange.scrub)
     if not exchange.may_have_left:
         return _never_left(f"no connection ({reason}); nothing was sent")
@@ -115,20 +117,20 @@ def _tls_refusal(error: BaseException | None) -> str | None:
     return next((said for end, said in _TLS_REFUSALS.items() if word.endswith(end)), None)
 
 
-def _proxy(status: int) -> Fault:
+def _proxy(status: int) -> AttemptFailed:
     """What a proxy answered to CONNECT: nothing has passed it."""
     if status == PROXY_LOGIN:
-        return Fault(Failure.PROXY, TransportError(PROXY_LOGIN_REFUSED, status=status))
+        return AttemptFailed(FailureKind.PROXY_REFUSED, TransportError(PROXY_LOGIN_REFUSED, status=status))
     if status < 500 and status not in _PROXY_MAY_PASS_LATER:
         message = (
             f"the proxy refused to connect to the panel (HTTP {status}), and nothing more is sent through "
             "it; check its rules, proxy=, HTTPS_PROXY and NO_PROXY"
         )
-        return Fault(Failure.PROXY, TransportError(message, status=status))
+        return AttemptFailed(FailureKind.PROXY_REFUSED, TransportError(message, status=status))
     return _never_left(f"the proxy could not connect to the panel (HTTP {status}); try again later")
 
 
-def _not_readable(error: aiohttp.ClientResponseError) -> Fault:
+def _not_readable(error: aiohttp.ClientResponseError) -> AttemptFailed:
     """An answer whose head cannot be read; what will come again the same is told apart."""
     said = str(error.message)
     kinds = [type(each) for each in _causes(error)]
@@ -188,13 +190,13 @@ def _reason(error: BaseException, scrub: Scrub) -> str:
     return (own or scrub(str(inner)) or type(inner).__name__)[:200]
 
 
-def _never_left(message: str) -> Fault:
-    return Fault(Failure.NEVER_LEFT, TransportError(message))
+def _never_left(message: str) -> AttemptFailed:
+    return AttemptFailed(FailureKind.NOT_SENT, TransportError(message))
 
 
-def _lost(message: str) -> Fault:
-    return Fault(Failure.LOST, TransportError(message))
+def _lost(message: str) -> AttemptFailed:
+    return AttemptFailed(FailureKind.LOST, TransportError(message))
 
 
-def _garbled(message: str) -> Fault:
-    return Fault(Failure.GARBLED, TransportError(message))
+def _garbled(message: str) -> AttemptFailed:
+    return AttemptFailed(FailureKind.MALFORMED, TransportError(message))

@@ -18,7 +18,7 @@ from ..policy import (
     MAX_HEADER_BYTES,
     MAX_HEADERS,
 )
-from .aiohttp_hooks import GuardedResponse, WatchedHandler, WitnessedRequest
+from .aiohttp_hooks import MonitoredConnection, NoReplayResponse, TrackedRequest
 
 
 class Connections:
@@ -104,8 +104,8 @@ class Connections:
             cookie_jar=aiohttp.DummyCookieJar(),
             # It would look up netrc and proxies in a thread for every request.
             trust_env=False,
-            request_class=WitnessedRequest,
-            response_class=GuardedResponse,
+            request_class=TrackedRequest,
+            response_class=NoReplayResponse,
             max_line_size=self._max_header_bytes,
             max_field_size=self._max_header_bytes,
             max_headers=MAX_HEADERS,
@@ -115,6 +115,6 @@ class Connections:
 def _watched(idle: float, tls: ssl.SSLContext | bool) -> aiohttp.TCPConnector:
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=idle, ssl=tls)
     # There is no public way to give a connector its protocol; a lent one keeps its own.
-    watched: Any = functools.partial(WatchedHandler, loop=asyncio.get_running_loop())
+    watched: Any = functools.partial(MonitoredConnection, loop=asyncio.get_running_loop())
     connector._factory = watched
     return connector

@@ -9,7 +9,7 @@ from typing import Any
 from .exchange import Exchange
 
 
-class Watch:
+class ExchangeTimer:
     """One exchange under way; it is overdue ``answer`` seconds after it left, or at ``until``."""
 
     __slots__ = ("answer", "cancels", "exchange", "rang", "task", "until")
@@ -40,30 +40,30 @@ class Deadlines:
     __slots__ = ("_timer", "_under_way", "_wakes_at")
 
     def __init__(self) -> None:
-        self._under_way: dict[Watch, None] = {}
+        self._under_way: dict[ExchangeTimer, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
 
-    def begin(self, exchange: Exchange, now: float, answer: float, until: float) -> Watch:
+    def begin(self, exchange: Exchange, now: float, answer: float, until: float) -> ExchangeTimer:
         """The current task is about to send; it must `end` the watch."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call is made inside a task")
-        watch = Watch(exchange, task, answer, until)
+        watch = ExchangeTimer(exchange, task, answer, until)
         self._under_way[watch] = None
         # Not before the answer could be late, even if it left at once.
         if until < self._wakes_at or now + answer < self._wakes_at:
             self._wake_at(min(until, now + answer), task.get_loop())
         return watch
 
-    def rang_alone(self, watch: Watch) -> bool:
+    def rang_alone(self, watch: ExchangeTimer) -> bool:
         """Whether a cancellation that has just arrived is this timer's and nobody else's: then it is none."""
         if not watch.rang:
             return False
         watch.rang = False
         return watch.task.uncancel() <= watch.cancels
 
-    def end(self, watch: Watch) -> None:
+    def end(self, watch: ExchangeTimer) -> None:
         """It is over, one way or another."""
         del self._under_way[watch]
         if watch.rang:

@@ -31,14 +31,14 @@ class Event:
 
 
 @attrs.frozen(kw_only=True)
-class _OfCall(Event):
+class _CallEvent(Event):
     call: str
     request: str
     attempt: int
 
 
 @attrs.frozen(kw_only=True)
-class Sent(_OfCall):
+class Sent(_CallEvent):
     """An attempt goes out."""
 
     name: ClassVar[str] = "sent"
@@ -46,7 +46,7 @@ class Sent(_OfCall):
 
 
 @attrs.frozen(kw_only=True)
-class Answered(_OfCall):
+class Answered(_CallEvent):
     """The panel answered, whatever it said; ``seconds`` is the whole exchange without the gate."""
 
     name: ClassVar[str] = "answered"
@@ -57,7 +57,7 @@ class Answered(_OfCall):
 
 
 @attrs.frozen(kw_only=True)
-class Refused(_OfCall):
+class Refused(_CallEvent):
     """The panel turned the request away for now; ``retry_after`` is the seconds it asked for, if it did."""
 
     name: ClassVar[str] = "refused"
@@ -68,7 +68,7 @@ class Refused(_OfCall):
 
 
 @attrs.frozen(kw_only=True)
-class Waiting(_OfCall):
+class Waiting(_CallEvent):
     """A call waits before it goes on.
 
     ``reason`` is ``"told"`` (the panel's throttle, for this account), ``"backoff"`` (before a repeat) or
@@ -83,7 +83,7 @@ class Waiting(_OfCall):
 
 
 @attrs.frozen(kw_only=True)
-class Retried(_OfCall):
+class Retried(_CallEvent):
     """A call goes again; ``cause`` is why the last attempt did not do."""
 
     name: ClassVar[str] = "retried"
@@ -93,7 +93,7 @@ class Retried(_OfCall):
 
 
 @attrs.frozen(kw_only=True)
-class Unknown(_OfCall):
+class Unknown(_CallEvent):
     """A change was sent, and whether the panel acted is not known."""
 
     name: ClassVar[str] = "unknown"

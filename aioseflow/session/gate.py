@@ -13,15 +13,15 @@ import attrs
 
 from ..errors import SeFlowError
 from ..policy import LANE_SHARES
-from .breaker import Ending
+from .breaker import AttemptResult
 from .limit import Limit
 
-Ticket: TypeAlias = tuple[float, int, int]
+Admission: TypeAlias = tuple[float, int, int]
 """When a request was let in, how many were in flight then, itself included, and in which of the gate's spells
 of `Gate.alone`."""
 
 
-class Lane(enum.IntEnum):
+class RequestClass(enum.IntEnum):
     """Where a request queues; each lane has its share of the slots, and nobody in it is overtaken."""
 
     ACTION = 0
@@ -30,10 +30,10 @@ class Lane(enum.IntEnum):
 
 
 @attrs.frozen(eq=False)
-class Waiter:
+class QueuedRequest:
     """Who waits, since when, and until when it would (seconds of the loop's clock)."""
 
-    turn: asyncio.Future[Ticket]
+    turn: asyncio.Future[Admission]
     since: float
     until: float
 
@@ -59,11 +59,11 @@ class Gate:
     _alone: bool = attrs.field(default=False, init=False)
     _spell: int = attrs.field(default=0, init=False)
     _older: int = attrs.field(default=0, init=False)  # in flight since before this spell
-    _held: list[int] = attrs.field(factory=lambda: [0 for _ in Lane], init=False)
-    _served: list[int] = attrs.field(factory=lambda: [0 for _ in Lane], init=False)
+    _held: list[int] = attrs.field(factory=lambda: [0 for _ in RequestClass], init=False)
+    _served: list[int] = attrs.field(factory=lambda: [0 for _ in RequestClass], init=False)
     _turns: int = attrs.field(default=0, init=False)
-    _queues: tuple[OrderedDict[asyncio.Future[Ticket], Waiter], ...] = attrs.field(
-        factory=lambda: tuple(OrderedDict() for _ in Lane), init=False
+    _queues: tuple[OrderedDict[asyncio.Future[Admission], QueuedRequest], ...] = attrs.field(
+        factory=lambda: tuple(OrderedDict() for _ in RequestClass), init=False
     )
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
@@ -88,7 +88,7 @@ class Gate:
         """How many may be in flight now."""
         return 1 if self._alone else self.limit.value
 
-    def try_enter(self, lane: Lane, now: float) -> Ticket | None:
+    def try_enter(self, lane: RequestClass, now: float) -> Admission | None:
         """Take a free slot without waiting; None if there is none, or somebody was here before."""
         limit = self.limit
         if self.waiting or self.in_flight >= limit.value or now < limit.not_before:
@@ -97,13 +97,13 @@ class Gate:
             return None
         return self._let_in(lane, now)
 
-    async def enter(self, lane: Lane, now: float, until: float = math.inf) -> Ticket:
+    async def enter(self, lane: RequestClass, now: float, until: float = math.inf) -> Admission:
         """Wait for a slot; give it back with `leave`. Raises what `expel` was told to raise.
 
         ``until`` is when the caller would give up by itself; it is the caller who does.
         """
-        turn: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
-        self._queues[lane][turn] = Waiter(turn, now, until)
+        turn: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
+        self._queues[lane][turn] = QueuedRequest(turn, now, until)
         self.waiting += 1
         self._admit(now)
         try:
@@ -121,10 +121,10 @@ class Gate:
 
     def leave(
         self,
-        lane: Lane,
-        ticket: Ticket,
+        lane: RequestClass,
+        ticket: Admission,
         now: float,
-        ending: Ending = Ending.NOTHING,
+        ending: AttemptResult = AttemptResult.NO_EVIDENCE,
         retry_after: float | None = None,
     ) -> None:
         """Give the slot back, and tell the limit how it went."""
@@ -135,13 +135,13 @@ class Gate:
             self._older -= 1
         limit, in_flight = self.limit, self.in_flight
         before = limit.value
-        if ending is Ending.ANSWERED:
+        if ending is AttemptResult.ANSWERED:
             limit.succeeded(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
-        elif ending is Ending.REFUSED:
+        elif ending is AttemptResult.REFUSED:
             limit.refused(
                 now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight, retry_after=retry_after
             )
-        elif ending is Ending.TIMED_OUT:
+        elif ending is AttemptResult.TIMED_OUT:
             limit.timed_out(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
         if limit.value != before:
             self.moved(before, limit.value)
@@ -153,7 +153,7 @@ class Gate:
         self.alone = alone
         self._admit(now)
 
-    def expel(self, judge: Callable[[Waiter], SeFlowError | None]) -> None:
+    def expel(self, judge: Callable[[QueuedRequest], SeFlowError | None]) -> None:
         """End the wait of those for whom ``judge`` returns an error, with that error."""
         for queue in self._queues:
             for waiter in list(queue.values()):
@@ -170,7 +170,7 @@ class Gate:
             self._timer.cancel()
             self._timer = None
 
-    def _let_in(self, lane: Lane, now: float) -> Ticket:
+    def _let_in(self, lane: RequestClass, now: float) -> Admission:
         self.in_flight = in_flight = self.in_flight + 1
         self._held[lane] += 1
         self._turns = self._served[lane] = self._turns + 1
@@ -191,8 +191,8 @@ class Gate:
             if not turn.done():
                 turn.set_result(self._let_in(lane, now))
 
-    def _next_lane(self) -> Lane:
-        queued = (lane for lane in Lane if self._queues[lane])
+    def _next_lane(self) -> RequestClass:
+        queued = (lane for lane in RequestClass if self._queues[lane])
         return min(queued, key=lambda lane: (self._held[lane] / LANE_SHARES[lane], self._served[lane]))
 
     def _wake_at(self, when: float) -> None:

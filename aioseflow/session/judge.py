@@ -34,8 +34,8 @@ from ..secret import redact
 from .body_parser import Unparsed, is_blank, is_page, parse, text_of
 from .call import Call
 from .excerpt import CONTROLS, excerpt
-from .panel_reply import Words, is_throttle, number, read_words
-from .retry import Failure, Fault
+from .panel_reply import PanelReply, is_throttle, number, read_reply
+from .retry import AttemptFailed, FailureKind
 
 _ADDRESS_CODE: Final = "ipnotallowed"
 _LOGIN_CODE: Final = "wronglogin"
@@ -53,7 +53,7 @@ _USER_INFO = re.compile(r"//[^/@]*@")
 
 
 @attrs.frozen
-class _Answer:
+class _PanelAnswer:
     """What is known of one answer; `details` makes an error's attributes of it."""
 
     call: Call[Any]
@@ -61,7 +61,7 @@ class _Answer:
     headers: Mapping[str, str]
     body: bytes
     payload: Any
-    words: Words
+    words: PanelReply
     scrub: Scrub
 
     def details(self, **more: Any) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class _Answer:
 
 
 def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes, scrub: Scrub = str) -> Any:
-    """The parsed answer; raises `Fault` with the row of the retry table and the error to show.
+    """The parsed answer; raises `AttemptFailed` with the row of the retry table and the error to show.
 
     ``headers`` has lower-case names; ``scrub`` takes our own credentials out of a panel's text. A call that
     promises markup gets it as text; None is an empty body where the call allows one; a change answered by 204
@@ -89,21 +89,23 @@ def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes,
     else:
         if status == 200 and _is_plain(call, payload):
             return payload
-    words = read_words(payload, change=call.changes, keyed=call.is_keyed, makes=call.makes, scrub=scrub)
-    answer = _Answer(call, status, headers, body, payload, words, scrub)
+    words = read_reply(payload, change=call.changes, keyed=call.is_keyed, makes=call.makes, scrub=scrub)
+    answer = _PanelAnswer(call, status, headers, body, payload, words, scrub)
     codes = words.kinds
     if status == 429 or words.throttled or _is_refused_for_now(answer, unparsed):
         raise _throttled(answer)
     if _ADDRESS_CODE in codes:
         message = "this machine's address is not on the panel's allow-list; add it there"
-        raise Fault(Failure.LOGIN, AddressNotAllowed(message, **answer.details()))
+        raise AttemptFailed(FailureKind.LOGIN_REFUSED, AddressNotAllowed(message, **answer.details()))
     if _LOGIN_CODE in codes or status == 401:
         message = (
             "e-mail or password were refused; nothing more is sent with them, since panels lock accounts"
         )
-        raise Fault(Failure.LOGIN, AuthenticationError(message, **answer.details()))
+        raise AttemptFailed(FailureKind.LOGIN_REFUSED, AuthenticationError(message, **answer.details()))
     if status == PROXY_LOGIN:
-        raise Fault(Failure.PROXY, TransportError(PROXY_LOGIN_REFUSED, **answer.details()))
+        raise AttemptFailed(
+            FailureKind.PROXY_REFUSED, TransportError(PROXY_LOGIN_REFUSED, **answer.details())
+        )
     if words.refuses or not 200 <= status < 300:
         raise _refused(answer, unparsed)
     if unparsed is not None:
@@ -117,7 +119,7 @@ def judge(call: Call[Any], status: int, headers: Mapping[str, str], body: bytes,
     ):
         message = f"the answer has no {call.key[0]!r}; the panel said: {words.text}"
         details = answer.details(path=f"$.{call.key[0]}", payload=redact(payload))
-        raise Fault(Failure.UNREADABLE, DecodeError(message, **details))
+        raise AttemptFailed(FailureKind.UNDECODABLE, DecodeError(message, **details))
     return payload
 
 
@@ -136,7 +138,7 @@ def _is_plain(call: Call[Any], payload: Any) -> bool:
     return not call.markup and next(iter(payload)) in call.key
 
 
-def _is_refused_for_now(answer: _Answer, unparsed: Unparsed | None) -> bool:
+def _is_refused_for_now(answer: _PanelAnswer, unparsed: Unparsed | None) -> bool:
     """Whether an answer names a throttle in another way: a 401 with it is no refused password.
 
     Of a 5xx only the panel's own word for it says that nothing was done.
@@ -149,31 +151,33 @@ def _is_refused_for_now(answer: _Answer, unparsed: Unparsed | None) -> bool:
     return answer.status >= 400 and is_throttle(searched)
 
 
-def _throttled(answer: _Answer) -> Fault:
+def _throttled(answer: _PanelAnswer) -> AttemptFailed:
     waits = (answer.words.wait, _retry_after(answer.headers))
     wait = max((wait for wait in waits if wait is not None), default=None)
     when = f"in {wait:g} s" if wait else "later"
     message = f"the provider refused for now and did nothing; send it again {when}"
-    return Fault(Failure.THROTTLED, Throttled(message, **answer.details(retry_after=wait)))
+    return AttemptFailed(FailureKind.THROTTLED, Throttled(message, **answer.details(retry_after=wait)))
 
 
-def _refused(answer: _Answer, unparsed: Unparsed | None) -> Fault:
+def _refused(answer: _PanelAnswer, unparsed: Unparsed | None) -> AttemptFailed:
     status, said = answer.status, answer.words.said or f"HTTP {answer.status}"
     details = answer.details()
     if status >= 500 or status < 200:
         postponed = status == 503 and details["retry_after"] is not None
         message = f"the panel broke (HTTP {status}); try again later"
-        return Fault(Failure.POSTPONED if postponed else Failure.LOST, ServerError(message, **details))
+        return AttemptFailed(
+            FailureKind.POSTPONED if postponed else FailureKind.LOST, ServerError(message, **details)
+        )
     if status in DROPPED_STATUSES and not answer.words.refuses:
         message = f"a machine in front of the panel did not pass the request on (HTTP {status}); try again"
-        failure = Failure.NOT_PROCESSED if status in _NOT_PROCESSED else Failure.LOST
-        return Fault(failure, GatewayError(message, **details))
+        failure = FailureKind.NOT_PROCESSED if status in _NOT_PROCESSED else FailureKind.LOST
+        return AttemptFailed(failure, GatewayError(message, **details))
     error: SeFlowError
-    failure = Failure.ANSWERED
+    failure = FailureKind.ANSWERED_NO
     if 300 <= status < 400:
         # Without the query and the login, which may carry a token or a password.
         where = re.split(r"[?#]", answer.headers.get("location", ""), maxsplit=1)[0]
-        failure = Failure.BLOCKED
+        failure = FailureKind.BLOCKED
         where = answer.scrub(_USER_INFO.sub("//", where)[:200].translate(CONTROLS)) or "nowhere"
         error = ApiError(
             f"the panel redirected to {where} (HTTP {status}), which is never followed; check the base URL",
@@ -181,7 +185,7 @@ def _refused(answer: _Answer, unparsed: Unparsed | None) -> Fault:
         )
     elif status >= 400 and (unparsed is not None or not isinstance(answer.payload, dict | list)):
         # Nobody who knows the password has said anything.
-        failure = Failure.BLOCKED
+        failure = FailureKind.BLOCKED
         error = GatewayError(
             f"something in front of the panel (web server, balancer, firewall) refused this with HTTP "
             f"{status}; check the base URL, and whether this machine is blocked",
@@ -193,10 +197,10 @@ def _refused(answer: _Answer, unparsed: Unparsed | None) -> Fault:
         error = PermissionDenied(f"this account may not do it ({said})", **details)
     else:
         error = ApiError(f"the panel refused: {said}", **details)
-    return Fault(failure, error)
+    return AttemptFailed(failure, error)
 
 
-def _unparsed(answer: _Answer, reason: Unparsed) -> Any:
+def _unparsed(answer: _PanelAnswer, reason: Unparsed) -> Any:
     blank = is_blank(answer.body)
     if blank and (answer.call.may_be_empty or (answer.status == 204 and answer.call.changes)):
         return {} if answer.call.changes else None
@@ -207,22 +211,22 @@ def _unparsed(answer: _Answer, reason: Unparsed) -> Any:
         message = (
             f"the answer is compressed with {answer.scrub(encoding)[:40]!r}, which cannot be undone here"
         )
-        raise Fault(Failure.GARBLED, DecodeError(message, **answer.details(excerpt="")))
+        raise AttemptFailed(FailureKind.MALFORMED, DecodeError(message, **answer.details(excerpt="")))
     if answer.call.markup and not blank:
         return text_of(answer.body, answer.headers)
     what = "an empty body" if blank else "something that is not JSON"
     message = f"{what} came where JSON was promised; try again later, or look at the panel's own log"
-    raise Fault(Failure.LOST, DecodeError(message, **answer.details()))
+    raise AttemptFailed(FailureKind.LOST, DecodeError(message, **answer.details()))
 
 
-def _page(answer: _Answer) -> Fault:
+def _page(answer: _PanelAnswer) -> AttemptFailed:
     message = (
         "a whole page came where an answer was promised; the panel may be in maintenance, try again later"
     )
-    return Fault(Failure.LOST, ServerError(message, **answer.details()))
+    return AttemptFailed(FailureKind.LOST, ServerError(message, **answer.details()))
 
 
-def _markup(answer: _Answer) -> str:
+def _markup(answer: _PanelAnswer) -> str:
     """Met as a JSON string, as ``{"usage": html}`` and as ``{"usage": {"cpu": html}}``-like nestings."""
     markup = answer.payload
     while isinstance(markup, dict) and len(markup) == 1:
@@ -232,23 +236,25 @@ def _markup(answer: _Answer) -> str:
     if not isinstance(markup, str):
         said = answer.words.text
         message = f"no piece of HTML in the answer{f'; the panel said: {said}' if said else ''}"
-        raise Fault(
-            Failure.UNREADABLE, DecodeError(message, payload=redact(answer.payload), **answer.details())
+        raise AttemptFailed(
+            FailureKind.UNDECODABLE, DecodeError(message, payload=redact(answer.payload), **answer.details())
         )
     if is_page(markup):
         raise _page(answer)
     return markup
 
 
-def _check_accepted(answer: _Answer) -> None:
+def _check_accepted(answer: _PanelAnswer) -> None:
     payload, words = answer.payload, answer.words
     if not isinstance(payload, dict | list):
         message = "a bare value came where an object was promised; read back what became of it"
-        raise Fault(Failure.UNREADABLE, DecodeError(message, payload=redact(payload), **answer.details()))
+        raise AttemptFailed(
+            FailureKind.UNDECODABLE, DecodeError(message, payload=redact(payload), **answer.details())
+        )
     if not (words.accepts or words.is_empty):
         said = f": {words.said}" if words.said else ""
         message = f"the panel answered neither yes nor no{said}; read back what became of it"
-        raise Fault(Failure.UNREADABLE, ApiError(message, **answer.details()))
+        raise AttemptFailed(FailureKind.UNDECODABLE, ApiError(message, **answer.details()))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -24,20 +24,20 @@ _RAISE: Final = math.log(1.5)
 _WINDOWS_BETWEEN_PROBES: Final = 4
 
 
-class _Way(enum.Enum):
+class _ProbeDirection(enum.Enum):
     DOWN = "down"
     UP = "up"
 
 
 @attrs.frozen
-class _Probe:
-    way: _Way
+class _LimitProbe:
+    way: _ProbeDirection
     mean: float  # logarithm of seconds
     in_flight: float
     size: float
 
 
-class SilentQueue:
+class QueueDetector:
     """What latency says of the limit: whether it may grow, how far, and when it should be tried lower."""
 
     __slots__ = (
@@ -58,7 +58,7 @@ class SilentQueue:
         self._in_flight = 0
         self._count = 0
         self._windows = 0
-        self._probe: _Probe | None = None
+        self._probe: _LimitProbe | None = None
 
     @property
     def recent(self) -> float:
@@ -126,7 +126,7 @@ class SilentQueue:
         if probe is not None:
             # Half of the way between "in proportion to the number in flight" and "not at all".
             below = math.exp(mean - probe.mean) <= (1 + in_flight / max(1.0, probe.in_flight)) / 2
-            if probe.way is _Way.UP:
+            if probe.way is _ProbeDirection.UP:
                 return self._after_up(probe, size, free=below)
             return self._after_down(probe, base, mean, in_flight, size, queued=below)
         if mean > base + _DOUBT:
@@ -139,11 +139,11 @@ class SilentQueue:
         if self._windows < _WINDOWS_BETWEEN_PROBES or size < 0.9 * self.cap:
             return None  # below the cap it grows by itself, and refusals say how far
         self._windows = 0
-        self._probe = _Probe(_Way.UP, mean, in_flight, size)
+        self._probe = _LimitProbe(_ProbeDirection.UP, mean, in_flight, size)
         self.why = "trying more"
         return 1.3 * size + 1
 
-    def _after_up(self, probe: _Probe, size: float, *, free: bool) -> float | None:
+    def _after_up(self, probe: _LimitProbe, size: float, *, free: bool) -> float | None:
         if free:
             self.cap = max(self.cap, size)
             return None
@@ -151,7 +151,7 @@ class SilentQueue:
         return min(size, probe.size)
 
     def _after_down(
-        self, probe: _Probe, base: float, mean: float, in_flight: float, size: float, *, queued: bool
+        self, probe: _LimitProbe, base: float, mean: float, in_flight: float, size: float, *, queued: bool
     ) -> float | None:
         if not queued:
             self.cap = math.inf
@@ -164,6 +164,6 @@ class SilentQueue:
         return None
 
     def _down(self, base: float, mean: float, in_flight: float, size: float, why: str) -> float:
-        self._probe = _Probe(_Way.DOWN, mean, in_flight, size)
+        self._probe = _LimitProbe(_ProbeDirection.DOWN, mean, in_flight, size)
         self.why = why
         return size * max(0.5, 1.3 * math.exp(base - mean))

@@ -19,9 +19,9 @@ import attrs
 
 from ..errors import ConfigurationError
 from ..policy import MAX_IN_FLIGHT, check_whole
-from .latency import SilentQueue
-from .noise import Noise
-from .pace import FASTEST, SLOWEST, Pace
+from .latency import QueueDetector
+from .noise import NoiseFilter
+from .pace import FASTEST, SLOWEST, RateController
 
 _START: Final = 16.0
 _FIRST_STEP: Final = 1.25  # until something is refused: a little more than twice a round
@@ -178,9 +178,9 @@ class AdaptiveLimit:
         self.maximum = maximum
         self.not_before = 0.0
         self.why = "start"
-        self._latency = SilentQueue()
-        self._noise = Noise()
-        self._pace = Pace(max_per_second)
+        self._latency = QueueDetector()
+        self._noise = NoiseFilter()
+        self._pace = RateController(max_per_second)
         self._size = min(_START, float(maximum))
         self._step = self._step_cap = _FIRST_STEP
         self._row = 0  # successes since a refusal or since the step doubled

@@ -20,7 +20,7 @@ _SAVED_UP: Final = 2.0
 
 
 @attrs.define(eq=False)
-class Noise:
+class NoiseFilter:
     """The share of refusals that lowering the limit did not change; so many are forgiven."""
 
     share: float = 0.0

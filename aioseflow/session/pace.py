@@ -35,7 +35,7 @@ _TRIAL: Final = 64  # answers
 
 
 @attrs.define
-class _Mark:
+class _CountingPoint:
     """A refusal to count from; `count` is what had been accepted, or was in flight and not refused later."""
 
     sent_at: float
@@ -43,7 +43,7 @@ class _Mark:
     count: int
 
 
-class Pace:
+class RateController:
     """Requests a second, unknown (``rate is None``) until refusals can only be a rate's."""
 
     __slots__ = (
@@ -64,7 +64,7 @@ class Pace:
         self._proof = 0
         self._needed = 3
         self._levels = [[0.0, 0.0] for _ in range(_LEVELS + 1)]
-        self._marks: tuple[_Mark, _Mark] | None = None  # older and newer
+        self._marks: tuple[_CountingPoint, _CountingPoint] | None = None  # older and newer
         self._waited = 0.0  # seconds asked for since the newer mark
         self._wait = 0.0
         self._row = 0  # refusals with no success between
@@ -187,7 +187,9 @@ class Pace:
         self._step = _FIRST_STEP
         self._quiet = self._unbound = 0
         self._wait = wait
-        mark = self._marks[1] if self._marks is not None else _Mark(sent_at - 1.0, now, self._accepted)
+        mark = (
+            self._marks[1] if self._marks is not None else _CountingPoint(sent_at - 1.0, now, self._accepted)
+        )
         accepted = self._accepted + in_flight - mark.count
         span = max(1e-3, sent_at - mark.sent_at)
         self._faith = min(32.0, 2 * self._faith) if self._is_near(rate) else 1.0
@@ -243,7 +245,7 @@ class Pace:
         return self._suspicion >= self._certain or self._proof >= self._needed
 
     def _mark(self, now: float, sent_at: float, in_flight: int, *, least: int = 0) -> None:
-        here = _Mark(sent_at, now, self._accepted + in_flight)
+        here = _CountingPoint(sent_at, now, self._accepted + in_flight)
         if self._marks is None:
             self._marks = (here, here)
         elif here.count - self._marks[1].count >= least:
@@ -260,7 +262,7 @@ class Pace:
             older.count -= 1
 
     def _begin(self, now: float, sent_at: float, in_flight: int, wait: float) -> None:
-        mark = self._marks[0] if self._marks is not None else _Mark(now - 1.0, now, self._accepted)
+        mark = self._marks[0] if self._marks is not None else _CountingPoint(now - 1.0, now, self._accepted)
         accepted = max(1, self._accepted + in_flight - mark.count)
         self.rate = self._before = min(FASTEST, max(SLOWEST, accepted / max(now - mark.sent_at, 1e-3)))
         self._next = now + 1 / self.rate

@@ -1,6 +1,6 @@
 """What the panel's own JSON says of a request, whatever its shape: yes or no, the codes, the wait, the text.
 
-Pure. `read_words` is the only reader of errors and of success; `says` decides what a word means.
+Pure. `read_reply` is the only reader of errors and of success; `says` decides what a word means.
 
 | an answer to a change is accepted if it is | source |
 |---|---|
@@ -40,7 +40,7 @@ _TEXTS: Final = (
 _CODE_KEYS: Final = ("code", "errorcode", "error", "type", "name", "key", "id")
 _WAIT_KEYS: Final = frozenset({"wait", "seconds", "retryafter", "delay", "sec", "secs", "time", "value"})
 _OF_AN_ERROR: Final = frozenset({*_TEXTS, *_CODE_KEYS, *_WAIT_KEYS})
-# Words that a panel may write into `error` to say that there is none.
+# PanelReply that a panel may write into `error` to say that there is none.
 _NO_ERROR: Final = frozenset({"", "0", "false", "no", "none", "null", "nil", "n/a", "-", "ok"})
 _THROTTLED: Final = re.compile(
     r"wait[ _-]?(\w{1,12}?)[ _-]?(?:seconds?[ _-]?)?between[ _-]?actions?", re.IGNORECASE
@@ -61,7 +61,7 @@ _KEYS_READ: Final = 64
 
 
 @attrs.frozen
-class Words:
+class PanelReply:
     """What an answer says.
 
     Attributes:
@@ -98,9 +98,9 @@ def plain(word: object) -> str:
     return _SEPARATORS.sub("", str(word)[:_CODE_CHARACTERS].lower())
 
 
-def read_words(
+def read_reply(
     payload: Any, *, change: bool, keyed: bool, makes: tuple[str, ...] = (), scrub: Scrub
-) -> Words:
+) -> PanelReply:
     """What parsed JSON says.
 
     Args:
@@ -112,7 +112,7 @@ def read_words(
         scrub: takes our own credentials out of a text.
     """
     if not isinstance(payload, dict):
-        return Words(is_empty=payload == [] or payload is None)
+        return PanelReply(is_empty=payload == [] or payload is None)
     named = [(plain(key), value) for key, value in islice(payload.items(), _KEYS_READ)]
     errors = [value for key, value in named if key in _ERRORS and _is_filled(value)]
     found = list(islice((item for value in errors for item in _items(value)), _CODES))
@@ -139,7 +139,7 @@ def read_words(
     too_many = refuses and not accepts and (is_throttle(text) or not _TOO_MANY.isdisjoint(map(plain, codes)))
     if throttled or too_many:
         waits += [wait for key, value in named if key in _WAIT_KEYS and (wait := number(value)) is not None]
-    return Words(
+    return PanelReply(
         codes=tuple(scrub(code) for code in codes),
         kinds=tuple(map(plain, codes)),
         wait=max(waits, default=None),

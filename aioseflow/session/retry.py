@@ -13,70 +13,77 @@ from ..policy import RetryPolicy
 from ..safety import Safety
 
 
-class Failure(enum.Enum):
+class FailureKind(enum.Enum):
     """What went wrong with one attempt: the rows of the table."""
 
-    NEVER_LEFT = "nothing reached the server: DNS, refused, connect time-out"
-    CERTIFICATE = "the server's certificate, or TLS itself, was refused"
-    PROXY = "the proxy refused its login or the panel's address"
+    NOT_SENT = "nothing reached the server: DNS, refused, connect time-out"
+    TLS_REFUSED = "the server's certificate, or TLS itself, was refused"
+    PROXY_REFUSED = "the proxy refused its login or the panel's address"
     NOT_PROCESSED = "not passed on, says a machine in front of the panel: 421, 425"
     THROTTLED = "refused for now: 429, wait_x_between_action"
     POSTPONED = "503 with Retry-After"
     LOST = "sent, then reset, timed out, cut, unreadable, 408 or 5xx"
-    GARBLED = "answered in a form that cannot be read, and will be again: a header too long, a compression"
-    UNREADABLE = "answered, in full, something that this call cannot mean"
+    MALFORMED = "answered in a form that cannot be read, and will be again: a header too long, a compression"
+    UNDECODABLE = "answered, in full, something that this call cannot mean"
     BLOCKED = "refused or redirected by something in front of the panel"
-    ANSWERED = "answered by the panel: not done"
-    LOGIN = "the credentials or the address were refused"
+    ANSWERED_NO = "answered by the panel: not done"
+    LOGIN_REFUSED = "the credentials or the address were refused"
 
 
-class Rule(enum.Enum):
+class RetryRule(enum.Enum):
     """What the table says: the entries."""
 
-    AGAIN = "again, after a wait that doubles"
-    AS_TOLD = "again, after the delay that the server asked for"
-    NO = "never again; the error is raised"
-    UNKNOWN = "never again; the outcome is unknown"
+    RETRY = "again, after a wait that doubles"
+    RETRY_AFTER_DELAY = "again, after the delay that the server asked for"
+    NEVER = "never again; the error is raised"
+    OUTCOME_UNKNOWN = "never again; the outcome is unknown"
 
 
-_AGAIN, _AS_TOLD, _NO, _UNKNOWN = Rule.AGAIN, Rule.AS_TOLD, Rule.NO, Rule.UNKNOWN
+_RETRY, _DELAY, _NEVER, _UNKNOWN = (
+    RetryRule.RETRY,
+    RetryRule.RETRY_AFTER_DELAY,
+    RetryRule.NEVER,
+    RetryRule.OUTCOME_UNKNOWN,
+)
 
-TABLE: Mapping[Failure, Mapping[Safety, Rule]] = MappingProxyType(
+TABLE: Mapping[FailureKind, Mapping[Safety, RetryRule]] = MappingProxyType(
     {
         failure: MappingProxyType(dict(zip(Safety, rules, strict=True)))
         for failure, rules in {
             #                    READ      IDEMPOTENT  ONCE
-            Failure.NEVER_LEFT: (_AGAIN, _AGAIN, _AGAIN),
-            Failure.CERTIFICATE: (_NO, _NO, _NO),
-            Failure.PROXY: (_NO, _NO, _NO),
-            Failure.NOT_PROCESSED: (_AGAIN, _AGAIN, _AGAIN),
-            Failure.THROTTLED: (_AS_TOLD, _AS_TOLD, _AS_TOLD),
-            Failure.POSTPONED: (_AS_TOLD, _AS_TOLD, _UNKNOWN),
-            Failure.LOST: (_AGAIN, _AGAIN, _UNKNOWN),
-            Failure.GARBLED: (_NO, _NO, _UNKNOWN),
-            Failure.UNREADABLE: (_NO, _NO, _UNKNOWN),
-            Failure.BLOCKED: (_NO, _NO, _NO),
-            Failure.ANSWERED: (_NO, _NO, _NO),
-            Failure.LOGIN: (_NO, _NO, _NO),
+            FailureKind.NOT_SENT: (_RETRY, _RETRY, _RETRY),
+            FailureKind.TLS_REFUSED: (_NEVER, _NEVER, _NEVER),
+            FailureKind.PROXY_REFUSED: (_NEVER, _NEVER, _NEVER),
+            FailureKind.NOT_PROCESSED: (_RETRY, _RETRY, _RETRY),
+            FailureKind.THROTTLED: (_DELAY, _DELAY, _DELAY),
+            FailureKind.POSTPONED: (_DELAY, _DELAY, _UNKNOWN),
+            FailureKind.LOST: (_RETRY, _RETRY, _UNKNOWN),
+            FailureKind.MALFORMED: (_NEVER, _NEVER, _UNKNOWN),
+            FailureKind.UNDECODABLE: (_NEVER, _NEVER, _UNKNOWN),
+            FailureKind.BLOCKED: (_NEVER, _NEVER, _NEVER),
+            FailureKind.ANSWERED_NO: (_NEVER, _NEVER, _NEVER),
+            FailureKind.LOGIN_REFUSED: (_NEVER, _NEVER, _NEVER),
         }.items()
     }
 )
 
-MAY_HAVE_ACTED = frozenset({Failure.POSTPONED, Failure.LOST, Failure.GARBLED, Failure.UNREADABLE})
+MAY_HAVE_ACTED = frozenset(
+    {FailureKind.POSTPONED, FailureKind.LOST, FailureKind.MALFORMED, FailureKind.UNDECODABLE}
+)
 """Failures after which a changing call may have taken effect."""
 
 
-class Fault(Exception):
+class AttemptFailed(Exception):
     """One failed attempt on its way to the retry decision: the row of the table and the error to raise."""
 
-    def __init__(self, failure: Failure, error: SeFlowError) -> None:
+    def __init__(self, failure: FailureKind, error: SeFlowError) -> None:
         super().__init__(failure, error)
         self.failure = failure
         self.error = error
 
 
 @attrs.define
-class History:
+class RetryState:
     """What one call has been through: attempts that count, refusals, and whether one may have acted."""
 
     attempts: int = 0
@@ -84,8 +91,8 @@ class History:
     may_have_acted: bool = False
     budget_is_empty: bool = False
 
-    def add(self, failure: Failure) -> None:
-        if failure is Failure.THROTTLED:
+    def add(self, failure: FailureKind) -> None:
+        if failure is FailureKind.THROTTLED:
             self.refusals += 1
         else:
             self.attempts += 1
@@ -93,9 +100,9 @@ class History:
 
 
 def next_wait(
-    fault: Fault,
+    fault: AttemptFailed,
     safety: Safety,
-    history: History,
+    history: RetryState,
     policy: RetryPolicy | None,
     elapsed: float,
     left: float,
@@ -107,14 +114,14 @@ def next_wait(
     until the caller's deadline; ``draw`` gives an even random number in [0, 1).
     """
     rule = TABLE[fault.failure][safety]
-    if policy is None or rule in (Rule.NO, Rule.UNKNOWN):
+    if policy is None or rule in (RetryRule.NEVER, RetryRule.OUTCOME_UNKNOWN):
         return None
-    throttled = fault.failure is Failure.THROTTLED
+    throttled = fault.failure is FailureKind.THROTTLED
     if not throttled and history.attempts >= policy.attempts:
         return None
     tries = history.refusals if throttled else history.attempts
     bound = min(policy.longest_wait, policy.first_wait * 2.0 ** min(tries - 1, 60))
-    told = fault.error.retry_after if rule is Rule.AS_TOLD else None
+    told = fault.error.retry_after if rule is RetryRule.RETRY_AFTER_DELAY else None
     if told is not None and told > policy.longest_told_wait:
         return None
     # Refusals keep half of the wait: a full jitter could hammer a limit at once.

@@ -16,59 +16,59 @@ from ..decoding import decode, decode_slowly
 from ..errors import DecodeError, RequestTimeout, SeFlowError
 from ..policy import LONG_BODY_BYTES, STALE_CONNECTIONS_TRIED
 from ..safety import Safety
-from .account_session import Shared
+from .account_session import AccountSession
 from .aiohttp_hooks import MIDDLEWARES, StaleConnection
 from .body_reader import read_body
 from .call import Call
 from .call_errors import outcome_unknown
-from .call_options import Manner, Options
+from .call_options import CallOptions, CallTimeouts
 from .classify import NETWORK_ERRORS, classify
 from .events import Answered, Event, Refused, Retried, Sent, Unknown, Waiting
 from .exchange import Exchange, begin_exchange, current_exchange
-from .gate import Lane, Ticket
+from .gate import Admission, RequestClass
 from .judge import DROPPED_STATUSES, judge
 from .paging import pages_of
 from .prepare import Prepared, prepare
-from .retry import TABLE, Failure, Fault, History, Rule, next_wait
+from .retry import TABLE, AttemptFailed, FailureKind, RetryRule, RetryState, next_wait
 
 T = TypeVar("T")
 
 _WITH_BODY = frozenset({"POST", "PUT"})
-_REFUSED = frozenset({Failure.BLOCKED, Failure.ANSWERED})
-_NOT_SENT = frozenset({Failure.NEVER_LEFT, Failure.CERTIFICATE, Failure.PROXY})
+_REFUSED = frozenset({FailureKind.BLOCKED, FailureKind.ANSWERED_NO})
+_NOT_SENT = frozenset({FailureKind.NOT_SENT, FailureKind.TLS_REFUSED, FailureKind.PROXY_REFUSED})
 _jitter = random.Random()  # noqa: S311 - not a secret
 
 
 @attrs.define(eq=False)
-class _Trip(Generic[T]):
+class _PendingCall(Generic[T]):
     """One call on its way: what stays the same over all its attempts."""
 
     call: Call[T]
     prepared: Prepared = attrs.field(repr=False)
     identity: str | None
     exchange: Exchange
-    lane: Lane
-    manner: Manner
+    lane: RequestClass
+    manner: CallTimeouts
     until: float = math.inf
     is_long: bool = False
 
 
 class Session:
-    """A view of one account's way to the network: how its calls are made. See `Shared` for the account."""
+    """A view of one account's session: how its calls are made. `AccountSession` is what all views share."""
 
     __slots__ = ("_change", "_options", "_read", "shared")
 
-    def __init__(self, shared: Shared, options: Options) -> None:
+    def __init__(self, shared: AccountSession, options: CallOptions) -> None:
         self.shared = shared
         self._options = options
-        self._read = Manner.of(options.timeouts, changes=False)
-        self._change = Manner.of(options.timeouts, changes=True)
+        self._read = CallTimeouts.of(options.timeouts, changes=False)
+        self._change = CallTimeouts.of(options.timeouts, changes=True)
 
     def __repr__(self) -> str:
         return f"<Session {self.shared!r}>"
 
     @property
-    def options(self) -> Options:
+    def options(self) -> CallOptions:
         """How this view makes its calls."""
         return self._options
 
@@ -89,9 +89,9 @@ class Session:
         identity = None if call.identity is None else str(values[call.identity])
         options = self._options
         if call.changes:
-            trip = _Trip(call, prepared, identity, exchange, Lane.ACTION, self._change)
+            trip = _PendingCall(call, prepared, identity, exchange, RequestClass.ACTION, self._change)
         else:
-            trip = _Trip(call, prepared, identity, exchange, options.lane, self._read)
+            trip = _PendingCall(call, prepared, identity, exchange, options.lane, self._read)
         try:
             loop = self.shared.require_open()
             self.shared.counters.calls += 1
@@ -99,13 +99,13 @@ class Session:
                 trip.until = loop.time() + options.deadline
             # The success path builds no retry object: tenacity alone would cost 65 µs.
             return await self._attempt(trip, loop)
-        except Fault as fault:
+        except AttemptFailed as fault:
             first = fault
         except SeFlowError as error:
             raise self._located(error, trip)  # noqa: B904 - the same error, with its place
         return await self._again(trip, first)
 
-    async def _attempt(self, trip: _Trip[T], loop: asyncio.AbstractEventLoop) -> T:
+    async def _attempt(self, trip: _PendingCall[T], loop: asyncio.AbstractEventLoop) -> T:
         shared, call, gate = self.shared, trip.call, self.shared.gate
         ticket = gate.try_enter(trip.lane, loop.time())
         if ticket is None:
@@ -116,7 +116,7 @@ class Session:
                 await shared.pass_circuit()
             used = shared.circuit.authorization
             payload = self._judged(trip, await self._send(trip, loop))
-        except Fault as caught:
+        except AttemptFailed as caught:
             fault = caught
         except BaseException:
             gate.leave(trip.lane, ticket, loop.time())
@@ -147,10 +147,10 @@ class Session:
             failed = error.with_traceback(None)
         del payload
         failed.__context__ = None
-        raise Fault(Failure.UNREADABLE, failed)
+        raise AttemptFailed(FailureKind.UNDECODABLE, failed)
 
     @staticmethod
-    def _judged(trip: _Trip[Any], body: bytes) -> Any:
+    def _judged(trip: _PendingCall[Any], body: bytes) -> Any:
         trip.is_long = len(body) > LONG_BODY_BYTES
         # A frame of its own: the body may carry passwords, and what is shown of a failure shows locals.
         call, exchange = trip.call, trip.exchange
@@ -161,7 +161,7 @@ class Session:
             exchange.pages = pages_of(payload, rows, status, headers)
         return payload
 
-    async def _queue(self, trip: _Trip[Any], loop: asyncio.AbstractEventLoop) -> Ticket:
+    async def _queue(self, trip: _PendingCall[Any], loop: asyncio.AbstractEventLoop) -> Admission:
         """Wait for a slot at the gate, no longer than the call's deadline and the policy allow."""
         shared, began = self.shared, loop.time()
         gate, until = shared.gate, trip.until
@@ -186,7 +186,7 @@ class Session:
             shared.counters.queued += queued
         raise RequestTimeout(f"not sent: its turn did not come within {self._options.deadline:g} s")
 
-    async def _send(self, trip: _Trip[Any], loop: asyncio.AbstractEventLoop) -> bytes:
+    async def _send(self, trip: _PendingCall[Any], loop: asyncio.AbstractEventLoop) -> bytes:
         shared, call, exchange, manner = self.shared, trip.call, trip.exchange, trip.manner
         once = call.safety is Safety.ONCE
         if once:
@@ -261,13 +261,13 @@ class Session:
             shared.connections.dropped()
         raise fault
 
-    async def _again(self, trip: _Trip[T], first: Fault) -> T:
+    async def _again(self, trip: _PendingCall[T], first: AttemptFailed) -> T:
         """Everything after a first failure, which tenacity is shown as its own first attempt."""
         shared, exchange, policy = self.shared, trip.exchange, self._options.retry
         loop = asyncio.get_running_loop()
         began = loop.time()
-        history = History()
-        pending: Fault | None = first
+        history = RetryState()
+        pending: AttemptFailed | None = first
         wait = 0.0
 
         async def attempt() -> T:
@@ -281,7 +281,7 @@ class Session:
         def goes_again(state: RetryCallState) -> bool:
             nonlocal wait
             fault = state.outcome and state.outcome.exception()
-            if not isinstance(fault, Fault):
+            if not isinstance(fault, AttemptFailed):
                 return False
             history.add(fault.failure)
             now = loop.time()
@@ -290,7 +290,7 @@ class Session:
             )
             if decided is None:
                 return False
-            if fault.failure is not Failure.THROTTLED and not shared.budget.take():
+            if fault.failure is not FailureKind.THROTTLED and not shared.budget.take():
                 history.budget_is_empty = True
                 return False
             wait = decided
@@ -303,14 +303,14 @@ class Session:
 
         try:
             return await AsyncRetrying(retry=goes_again, wait=lambda state: wait, sleep=shared.sleep)(attempt)
-        except Fault as fault:
+        except AttemptFailed as fault:
             last = fault
         except SeFlowError as error:
             error.may_have_acted = trip.call.changes and history.may_have_acted
             raise self._located(error, trip)  # noqa: B904 - the same error, with its place
         raise self._final(last, trip, history)
 
-    def _final(self, fault: Fault, trip: _Trip[Any], history: History) -> SeFlowError:
+    def _final(self, fault: AttemptFailed, trip: _PendingCall[Any], history: RetryState) -> SeFlowError:
         call, exchange = trip.call, trip.exchange
         if history.budget_is_empty:
             fault.error.retry_budget_empty = True
@@ -319,7 +319,7 @@ class Session:
             )
         error = self._located(fault.error, trip)
         error.may_have_acted = call.changes and history.may_have_acted
-        unknown = TABLE[fault.failure][call.safety] is Rule.UNKNOWN
+        unknown = TABLE[fault.failure][call.safety] is RetryRule.OUTCOME_UNKNOWN
         # After a lost answer the first request may have done it already, so that the refusal of a repeat
         # ("not running", "no such VM") says nothing about what became of it.
         undecided = fault.failure in _REFUSED and error.may_have_acted
@@ -331,7 +331,7 @@ class Session:
         self._tell(trip, Unknown, sent_at=outcome.sent_at)
         return outcome
 
-    def _located(self, error: SeFlowError, trip: _Trip[Any]) -> SeFlowError:
+    def _located(self, error: SeFlowError, trip: _PendingCall[Any]) -> SeFlowError:
         """The error with the call that it belongs to, in its attributes and its message.
 
         What came from outside was masked where it was read: over a sentence of ours, a mask would show where
@@ -353,11 +353,13 @@ class Session:
 
     # -- what can be seen ---------------------------------------------------------------------------------
 
-    def _note(self, trip: _Trip[Any], ticket: Ticket, fault: Fault | None, now: float) -> None:
+    def _note(
+        self, trip: _PendingCall[Any], ticket: Admission, fault: AttemptFailed | None, now: float
+    ) -> None:
         """Count an answer, and tell it to whoever listens."""
         shared, exchange = self.shared, trip.exchange
         status, seconds = exchange.status, now - ticket[0]
-        if fault is not None and fault.failure is Failure.THROTTLED:
+        if fault is not None and fault.failure is FailureKind.THROTTLED:
             exchange.refused += 1
             if fault.error.status is not None:
                 self._tell(trip, Refused, status=status, retry_after=fault.error.retry_after)
@@ -366,7 +368,7 @@ class Session:
             if shared.events.wants(Answered):
                 self._tell(trip, Answered, status=status, seconds=seconds)
 
-    def _tell(self, trip: _Trip[Any], kind: type[Event], **facts: Any) -> None:
+    def _tell(self, trip: _PendingCall[Any], kind: type[Event], **facts: Any) -> None:
         exchange = trip.exchange
         self.shared.events.tell(
             kind, call=trip.call.name, request=exchange.request, attempt=exchange.attempts, **facts

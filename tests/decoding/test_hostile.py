@@ -20,7 +20,7 @@ from aioseflow.models import BandwidthGraph, Domain, InvoiceItem, Model, RdnsEnt
 from aioseflow.secret import Secret
 from aioseflow.session.call import Call
 from aioseflow.session.judge import judge
-from aioseflow.session.retry import Fault
+from aioseflow.session.retry import AttemptFailed
 
 NAMES = [f"{call.name}:{call.method}:{call.path_template.rsplit('/', 1)[-1]}" for call in CALLS]
 every_call = pytest.mark.parametrize("call", CALLS, ids=NAMES)
@@ -34,7 +34,7 @@ def answer(call: Call[Any], status: int, headers: dict[str, str], body: bytes) -
         if call.markup:
             return payload
         return decode(call.returns, payload, key=call.key, call=call.name, identity=identity)
-    except Fault as fault:
+    except AttemptFailed as fault:
         return fault.error
     except DecodeError as error:
         return error

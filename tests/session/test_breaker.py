@@ -5,47 +5,49 @@ from __future__ import annotations
 import pytest
 
 from aioseflow import ApiError, GatewayError, RequestTimeout, SeFlowError, ServerError, TransportError
-from aioseflow.session.breaker import Breaker, Ending, ending_of
-from aioseflow.session.retry import Failure, Fault
+from aioseflow.session.breaker import AttemptResult, Breaker, attempt_result
+from aioseflow.session.retry import AttemptFailed, FailureKind
 
-ANSWERED, REFUSED, TIMED_OUT, DROPPED, NOTHING = Ending
+ANSWERED, REFUSED, TIMED_OUT, DROPPED, NOTHING = AttemptResult
 
 
 @pytest.mark.parametrize(
     ("failure", "error", "ending"),
     [
-        (Failure.NEVER_LEFT, TransportError("refused"), DROPPED),
-        (Failure.NEVER_LEFT, RequestTimeout("no connection"), TIMED_OUT),
-        (Failure.CERTIFICATE, TransportError("expired"), NOTHING),
-        (Failure.THROTTLED, SeFlowError("429", status=429), REFUSED),
-        (Failure.POSTPONED, ServerError("503", status=503), REFUSED),
-        (Failure.LOST, ServerError("503", status=503), REFUSED),
-        (Failure.LOST, ServerError("502", status=502), DROPPED),
-        (Failure.LOST, ServerError("504", status=504), DROPPED),
-        (Failure.LOST, ServerError("500", status=500), NOTHING),
-        (Failure.LOST, ServerError("a page", status=200), NOTHING),
-        (Failure.LOST, TransportError("reset"), DROPPED),
-        (Failure.LOST, RequestTimeout("no answer"), TIMED_OUT),
-        (Failure.UNREADABLE, SeFlowError("shape", status=200), ANSWERED),
-        (Failure.ANSWERED, ApiError("locked", status=200), ANSWERED),
-        (Failure.LOGIN, SeFlowError("wronglogin", status=401), NOTHING),
-        (Failure.PROXY, TransportError("407", status=407), NOTHING),
-        (Failure.BLOCKED, GatewayError("a 404 page", status=404), NOTHING),
-        (Failure.NOT_PROCESSED, GatewayError("421", status=421), NOTHING),
-        (Failure.LOST, GatewayError("408", status=408), NOTHING),
-        (Failure.GARBLED, TransportError("a header too long"), NOTHING),
+        (FailureKind.NOT_SENT, TransportError("refused"), DROPPED),
+        (FailureKind.NOT_SENT, RequestTimeout("no connection"), TIMED_OUT),
+        (FailureKind.TLS_REFUSED, TransportError("expired"), NOTHING),
+        (FailureKind.THROTTLED, SeFlowError("429", status=429), REFUSED),
+        (FailureKind.POSTPONED, ServerError("503", status=503), REFUSED),
+        (FailureKind.LOST, ServerError("503", status=503), REFUSED),
+        (FailureKind.LOST, ServerError("502", status=502), DROPPED),
+        (FailureKind.LOST, ServerError("504", status=504), DROPPED),
+        (FailureKind.LOST, ServerError("500", status=500), NOTHING),
+        (FailureKind.LOST, ServerError("a page", status=200), NOTHING),
+        (FailureKind.LOST, TransportError("reset"), DROPPED),
+        (FailureKind.LOST, RequestTimeout("no answer"), TIMED_OUT),
+        (FailureKind.UNDECODABLE, SeFlowError("shape", status=200), ANSWERED),
+        (FailureKind.ANSWERED_NO, ApiError("locked", status=200), ANSWERED),
+        (FailureKind.LOGIN_REFUSED, SeFlowError("wronglogin", status=401), NOTHING),
+        (FailureKind.PROXY_REFUSED, TransportError("407", status=407), NOTHING),
+        (FailureKind.BLOCKED, GatewayError("a 404 page", status=404), NOTHING),
+        (FailureKind.NOT_PROCESSED, GatewayError("421", status=421), NOTHING),
+        (FailureKind.LOST, GatewayError("408", status=408), NOTHING),
+        (FailureKind.MALFORMED, TransportError("a header too long"), NOTHING),
     ],
 )
-def test_what_an_ending_says_of_the_panel(failure: Failure, error: SeFlowError, ending: Ending) -> None:
-    assert ending_of(Fault(failure, error)) is ending
+def test_what_an_ending_says_of_the_panel(
+    failure: FailureKind, error: SeFlowError, ending: AttemptResult
+) -> None:
+    assert attempt_result(AttemptFailed(failure, error)) is ending
 
 
 def test_an_answer_is_an_answer() -> None:
-    assert ending_of(None) is ANSWERED
+    assert attempt_result(None) is ANSWERED
 
 
 @pytest.mark.parametrize("ending", [DROPPED, TIMED_OUT])
-def test_it_opens_with_the_fifth_request_in_a_row_without_an_answer(ending: Ending) -> None:
+def test_it_opens_with_the_fifth_request_in_a_row_without_an_answer(ending: AttemptResult) -> None:
     breaker = Breaker()
     for number in range(5):
         assert not breaker.is_open
@@ -54,7 +56,7 @@ def test_it_opens_with_the_fifth_request_in_a_row_without_an_answer(ending: Endi
 
 
 @pytest.mark.parametrize("ending", [ANSWERED, REFUSED])
-def test_any_answer_closes_it(ending: Ending) -> None:
+def test_any_answer_closes_it(ending: AttemptResult) -> None:
     breaker = Breaker()
     for number in range(9):
         breaker.note(DROPPED, 100.0 * number)

@@ -20,7 +20,7 @@ from support.wire import Play, Wire, http
 from aioseflow import ConfigurationError, OutcomeUnknown, SeFlow, SeFlowError, TransportError
 from aioseflow.session.classify import classify
 from aioseflow.session.exchange import Exchange
-from aioseflow.session.retry import Failure
+from aioseflow.session.retry import FailureKind
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\n"
 ZIPPED: Final = gzip.compress(b'{"status": true, "vms": {}}')
@@ -177,8 +177,10 @@ def test_what_an_exception_quotes_is_masked_and_what_the_system_says_is_not() ->
     assert "sesame is no route" in own.error.message
 
 
-@pytest.mark.parametrize(("reused", "failure"), [(False, Failure.CERTIFICATE), (True, Failure.LOST)])
-def test_an_alert_over_a_connection_that_has_served_decides_nothing(reused: bool, failure: Failure) -> None:
+@pytest.mark.parametrize(("reused", "failure"), [(False, FailureKind.TLS_REFUSED), (True, FailureKind.LOST)])
+def test_an_alert_over_a_connection_that_has_served_decides_nothing(
+    reused: bool, failure: FailureKind
+) -> None:
     exchange = Exchange("vms.reboot", "POST /x")
     exchange.begin(0.0)
     exchange.leaving(0.0, reused=reused, first_on_tls=not reused)

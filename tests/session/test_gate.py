@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from support.virtual import START, VIRTUAL, run
 
 from aioseflow import ConfigurationError, FixedLimit, Throttled
-from aioseflow.session.breaker import Ending
-from aioseflow.session.gate import Gate, Lane, Ticket
+from aioseflow.session.breaker import AttemptResult
+from aioseflow.session.gate import Admission, Gate, RequestClass
 
-ACTION, READ, POLL = Lane
+ACTION, READ, POLL = RequestClass
 
 
 @attrs.define
@@ -63,21 +63,21 @@ class Callers:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.entered: list[tuple[Lane, int]] = []
-        self.inside: list[tuple[Lane, Ticket]] = []
+        self.entered: list[tuple[RequestClass, int]] = []
+        self.inside: list[tuple[RequestClass, Admission]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def _enter(self, lane: Lane, number: int) -> None:
+    async def _enter(self, lane: RequestClass, number: int) -> None:
         ticket = self.gate.try_enter(lane, clock()) or await self.gate.enter(lane, clock())
         self.entered.append((lane, number))
         self.inside.append((lane, ticket))
 
-    def come(self, lane: Lane = READ) -> asyncio.Task[None]:
+    def come(self, lane: RequestClass = READ) -> asyncio.Task[None]:
         task = asyncio.create_task(self._enter(lane, len(self.tasks)))
         self.tasks.append(task)
         return task
 
-    def go(self, number: int = 0, ending: Ending = Ending.ANSWERED) -> Lane:
+    def go(self, number: int = 0, ending: AttemptResult = AttemptResult.ANSWERED) -> RequestClass:
         lane, ticket = self.inside.pop(number)
         self.gate.leave(lane, ticket, clock(), ending)
         return lane
@@ -96,8 +96,8 @@ async def test_a_free_slot_is_taken_without_waiting() -> None:
     assert third[:2] == (8.0, 2)
 
 
-@pytest.mark.parametrize("lane", list(Lane))
-async def test_waiters_of_a_lane_come_in_in_their_order_and_nobody_overtakes(lane: Lane) -> None:
+@pytest.mark.parametrize("lane", list(RequestClass))
+async def test_waiters_of_a_lane_come_in_in_their_order_and_nobody_overtakes(lane: RequestClass) -> None:
     gate = Gate(FixedLimit(1))
     callers = Callers(gate)
     for _ in range(20):
@@ -255,9 +255,9 @@ async def test_the_limit_is_told_what_its_contract_says() -> None:
     assert first is not None
     assert second is not None
     assert third is not None
-    gate.leave(READ, second, 4.0, Ending.REFUSED, 24.0)
-    gate.leave(READ, first, 5.0, Ending.ANSWERED)
-    gate.leave(READ, third, 6.0, Ending.TIMED_OUT)
+    gate.leave(READ, second, 4.0, AttemptResult.REFUSED, 24.0)
+    gate.leave(READ, first, 5.0, AttemptResult.ANSWERED)
+    gate.leave(READ, third, 6.0, AttemptResult.TIMED_OUT)
     assert limit.told == [
         ("sent", 1.0, 1),
         ("sent", 2.0, 2),
@@ -280,17 +280,17 @@ async def test_a_move_of_the_limit_is_told() -> None:
     gate.moved = lambda before, after: moves.append((before, after))
     ticket = gate.try_enter(READ, 1.0)
     assert ticket is not None
-    gate.leave(READ, ticket, 2.0, Ending.ANSWERED)
+    gate.leave(READ, ticket, 2.0, AttemptResult.ANSWERED)
     assert moves == [(4, 5)]
 
 
-@pytest.mark.parametrize("crowd", list(Lane))
-async def test_no_lane_starves_another(crowd: Lane) -> None:
+@pytest.mark.parametrize("crowd", list(RequestClass))
+async def test_no_lane_starves_another(crowd: RequestClass) -> None:
     callers = Callers(Gate(FixedLimit(7)))
     for _ in range(500):
         callers.come(crowd)
     await settle()
-    others = [lane for lane in Lane if lane is not crowd]
+    others = [lane for lane in RequestClass if lane is not crowd]
     for lane in others:
         callers.come(lane)
     await settle()
@@ -303,14 +303,14 @@ async def test_no_lane_starves_another(crowd: Lane) -> None:
 async def test_the_slots_of_busy_lanes_stand_in_the_proportion_of_their_shares() -> None:
     callers = Callers(Gate(FixedLimit(14)))
     for _ in range(300):
-        for lane in Lane:
+        for lane in RequestClass:
             callers.come(lane)
     await settle()
     chance = random.Random(1)
     for _ in range(300):
         callers.go(chance.randrange(len(callers.inside)))
         await settle()
-    held = [sum(lane is each for each, _ in callers.inside) for lane in Lane]
+    held = [sum(lane is each for each, _ in callers.inside) for lane in RequestClass]
     assert held == [8, 4, 2]
 
 
@@ -359,7 +359,7 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
         limit = Movable(first_limit)
         gate = Gate(limit)
         callers = Callers(gate)
-        arrived: dict[Lane, list[int]] = {lane: [] for lane in Lane}
+        arrived: dict[RequestClass, list[int]] = {lane: [] for lane in RequestClass}
         highest = first_limit
 
         async def check() -> None:
@@ -368,7 +368,7 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
             assert gate.waiting == sum(not task.done() for task in callers.tasks)
             free = gate.in_flight < (1 if gate.alone else limit.value) and clock() >= limit.not_before
             assert not (gate.waiting and free), "somebody waits beside a free slot"
-            for lane in Lane:
+            for lane in RequestClass:
                 got_in = [number for each, number in callers.entered if each is lane]
                 gone = {number for number in arrived[lane] if callers.tasks[number].cancelled()}
                 order = [number for number in arrived[lane] if number not in gone or number in got_in]
@@ -377,7 +377,7 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
         for what, number in steps:
             before = gate.in_flight
             if what == "come":
-                lane = Lane(number % 3)
+                lane = RequestClass(number % 3)
                 arrived[lane].append(len(callers.tasks))
                 callers.come(lane)
             elif what == "go" and callers.inside:
@@ -419,14 +419,14 @@ async def test_random_cancellations_never_break_the_limit_and_never_leak(seed: i
 
     async def caller() -> None:
         nonlocal worst
-        lane = chance.choice(list(Lane))
+        lane = chance.choice(list(RequestClass))
         ticket = gate.try_enter(lane, clock()) or await gate.enter(lane, clock())
         try:
             worst = max(worst, gate.in_flight)
             for _ in range(chance.randrange(4)):
                 await asyncio.sleep(0)
         finally:
-            gate.leave(lane, ticket, clock(), chance.choice(list(Ending)))
+            gate.leave(lane, ticket, clock(), chance.choice(list(AttemptResult)))
 
     tasks = [asyncio.create_task(caller()) for _ in range(1000)]
     for task in chance.sample(tasks, 500):

@@ -21,7 +21,7 @@ from aioseflow.session.body_parser import Unparsed, parse
 from aioseflow.session.call import ONCE, READ, Call
 from aioseflow.session.excerpt import excerpt
 from aioseflow.session.judge import judge
-from aioseflow.session.retry import Failure, Fault
+from aioseflow.session.retry import AttemptFailed, FailureKind
 
 LIST = Call("GET", "/service", name="services.list", key="services", returns=list[Service], safety=READ)
 REBOOT = Call("POST", "/reboot", name="vms.reboot", returns=Accepted, safety=ONCE)
@@ -58,8 +58,8 @@ HEAVY = {
 }
 
 
-def fault(call: Call[Any], status: int, body: bytes, headers: dict[str, str] | None = None) -> Fault:
-    with pytest.raises(Fault) as caught:
+def fault(call: Call[Any], status: int, body: bytes, headers: dict[str, str] | None = None) -> AttemptFailed:
+    with pytest.raises(AttemptFailed) as caught:
         judge(call, status, headers or {}, body)
     return caught.value
 
@@ -114,7 +114,7 @@ def test_an_excerpt_is_made_in_no_time(text: str) -> None:
 )
 @pytest.mark.parametrize("noise", NOISE)
 def test_a_piece_of_a_cut_answer_is_never_the_answer(noise: bytes, cut: bytes) -> None:
-    assert fault(REBOOT, 200, noise + cut).failure is Failure.LOST
+    assert fault(REBOOT, 200, noise + cut).failure is FailureKind.LOST
 
 
 JSON = st.recursive(
@@ -143,7 +143,7 @@ def test_no_answer_that_lost_its_end_is_an_acceptance(
 ) -> None:
     text = json.dumps(payload, indent=indent).encode()
     for end in {int(where * len(text)), len(text) - 1}:
-        assert fault(REBOOT, 200, noise + text[:end]).failure is Failure.LOST
+        assert fault(REBOOT, 200, noise + text[:end]).failure is FailureKind.LOST
 
 
 @settings(max_examples=100)
@@ -239,7 +239,7 @@ def test_a_wait_of_true_is_none() -> None:
 
 
 def test_a_status_of_zero_is_false_however_it_is_written() -> None:
-    assert fault(REBOOT, 200, b'{"status":0.0}').failure is Failure.ANSWERED
+    assert fault(REBOOT, 200, b'{"status":0.0}').failure is FailureKind.ANSWERED_NO
 
 
 @settings(max_examples=200)
@@ -255,7 +255,7 @@ def test_an_error_is_bounded_whatever_came(
 ) -> None:
     try:
         judge(call, status, headers, noise + body)
-    except Fault as caught:
+    except AttemptFailed as caught:
         error = caught.error
     else:
         return

@@ -29,7 +29,7 @@ from aioseflow import (
 from aioseflow.models import Accepted, Availability, Service
 from aioseflow.session.call import IDEMPOTENT, ONCE, READ, Call
 from aioseflow.session.judge import judge
-from aioseflow.session.retry import Failure, Fault
+from aioseflow.session.retry import AttemptFailed, FailureKind
 
 GET = Call("GET", "/service", name="services.list", key="services", returns=list[Service], safety=READ)
 STOP = Call("POST", "/stop", name="vms.stop", returns=Accepted, safety=IDEMPOTENT)
@@ -41,8 +41,10 @@ PAGE = b"<!DOCTYPE html><html><body>Be right back</body></html>"
 THROTTLE = b'{"error":[["wait_x_between_action",24],"unauthorized"]}'
 
 
-def fault(call: Call[Any], status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Fault:
-    with pytest.raises(Fault) as caught:
+def fault(
+    call: Call[Any], status: int, body: bytes, headers: Mapping[str, str] | None = None
+) -> AttemptFailed:
+    with pytest.raises(AttemptFailed) as caught:
         judge(call, status, headers or {}, body)
     return caught.value
 
@@ -50,69 +52,69 @@ def fault(call: Call[Any], status: int, body: bytes, headers: Mapping[str, str] 
 # status, body -> the row of the retry table, the error, its codes
 REFUSALS = [
     # (1) throttled, whatever the status
-    (401, THROTTLE, Failure.THROTTLED, Throttled, ("wait_x_between_action", "unauthorized")),
-    (200, THROTTLE, Failure.THROTTLED, Throttled, ("wait_x_between_action", "unauthorized")),
-    (500, THROTTLE, Failure.THROTTLED, Throttled, ("wait_x_between_action", "unauthorized")),
-    (429, b"", Failure.THROTTLED, Throttled, ()),
-    (429, PAGE, Failure.THROTTLED, Throttled, ()),
-    (429, b'{"error":["slow down"]}', Failure.THROTTLED, Throttled, ("slow down",)),
+    (401, THROTTLE, FailureKind.THROTTLED, Throttled, ("wait_x_between_action", "unauthorized")),
+    (200, THROTTLE, FailureKind.THROTTLED, Throttled, ("wait_x_between_action", "unauthorized")),
+    (500, THROTTLE, FailureKind.THROTTLED, Throttled, ("wait_x_between_action", "unauthorized")),
+    (429, b"", FailureKind.THROTTLED, Throttled, ()),
+    (429, PAGE, FailureKind.THROTTLED, Throttled, ()),
+    (429, b'{"error":["slow down"]}', FailureKind.THROTTLED, Throttled, ("slow down",)),
     # the credentials, whatever the status: a wrong password must never be tried again
-    (401, b'{"error":["wronglogin","unauthorized"]}', Failure.LOGIN, AuthenticationError, ("wronglogin", "unauthorized")),
-    (200, b'{"error":["wronglogin"]}', Failure.LOGIN, AuthenticationError, ("wronglogin",)),
-    (500, b'{"error":["wronglogin"]}', Failure.LOGIN, AuthenticationError, ("wronglogin",)),
-    (401, b"", Failure.LOGIN, AuthenticationError, ()),
-    (401, PAGE, Failure.LOGIN, AuthenticationError, ()),
-    (401, b'{"error":["unauthorized"]}', Failure.LOGIN, AuthenticationError, ("unauthorized",)),
-    (401, b'{"error":["ipnotallowed"]}', Failure.LOGIN, AddressNotAllowed, ("ipnotallowed",)),
-    (200, b'{"error":["ipnotallowed"]}', Failure.LOGIN, AddressNotAllowed, ("ipnotallowed",)),
+    (401, b'{"error":["wronglogin","unauthorized"]}', FailureKind.LOGIN_REFUSED, AuthenticationError, ("wronglogin", "unauthorized")),
+    (200, b'{"error":["wronglogin"]}', FailureKind.LOGIN_REFUSED, AuthenticationError, ("wronglogin",)),
+    (500, b'{"error":["wronglogin"]}', FailureKind.LOGIN_REFUSED, AuthenticationError, ("wronglogin",)),
+    (401, b"", FailureKind.LOGIN_REFUSED, AuthenticationError, ()),
+    (401, PAGE, FailureKind.LOGIN_REFUSED, AuthenticationError, ()),
+    (401, b'{"error":["unauthorized"]}', FailureKind.LOGIN_REFUSED, AuthenticationError, ("unauthorized",)),
+    (401, b'{"error":["ipnotallowed"]}', FailureKind.LOGIN_REFUSED, AddressNotAllowed, ("ipnotallowed",)),
+    (200, b'{"error":["ipnotallowed"]}', FailureKind.LOGIN_REFUSED, AddressNotAllowed, ("ipnotallowed",)),
     # (2) an error of the panel's own
-    (200, b'{"error":["vm_locked"]}', Failure.ANSWERED, ApiError, ("vm_locked",)),
-    (200, b'{"error":"vm_locked"}', Failure.ANSWERED, ApiError, ("vm_locked",)),
-    (200, b'{"error":[["too_small",10,"GB"]],"status":true}', Failure.ANSWERED, ApiError, ("too_small",)),
-    (200, b'{"error":{"1":"vm_locked"}}', Failure.ANSWERED, ApiError, ("vm_locked",)),
-    (200, b'{"error":{"memory":"too small"}}', Failure.ANSWERED, ApiError, ("memory",)),
-    (200, b'{"error":true}', Failure.ANSWERED, ApiError, ("True",)),
-    (200, b'{"error":[""]}', Failure.ANSWERED, ApiError, ("unspecified",)),
-    (200, b'{"error":["unauthorized"]}', Failure.ANSWERED, PermissionDenied, ("unauthorized",)),
-    (404, b'{"error":["notfound"]}', Failure.ANSWERED, NotFound, ("notfound",)),
-    (403, b'{"error":["unauthorized"]}', Failure.ANSWERED, PermissionDenied, ("unauthorized",)),
-    (422, b'{"error":["invalid"]}', Failure.ANSWERED, ApiError, ("invalid",)),
+    (200, b'{"error":["vm_locked"]}', FailureKind.ANSWERED_NO, ApiError, ("vm_locked",)),
+    (200, b'{"error":"vm_locked"}', FailureKind.ANSWERED_NO, ApiError, ("vm_locked",)),
+    (200, b'{"error":[["too_small",10,"GB"]],"status":true}', FailureKind.ANSWERED_NO, ApiError, ("too_small",)),
+    (200, b'{"error":{"1":"vm_locked"}}', FailureKind.ANSWERED_NO, ApiError, ("vm_locked",)),
+    (200, b'{"error":{"memory":"too small"}}', FailureKind.ANSWERED_NO, ApiError, ("memory",)),
+    (200, b'{"error":true}', FailureKind.ANSWERED_NO, ApiError, ("True",)),
+    (200, b'{"error":[""]}', FailureKind.ANSWERED_NO, ApiError, ("unspecified",)),
+    (200, b'{"error":["unauthorized"]}', FailureKind.ANSWERED_NO, PermissionDenied, ("unauthorized",)),
+    (404, b'{"error":["notfound"]}', FailureKind.ANSWERED_NO, NotFound, ("notfound",)),
+    (403, b'{"error":["unauthorized"]}', FailureKind.ANSWERED_NO, PermissionDenied, ("unauthorized",)),
+    (422, b'{"error":["invalid"]}', FailureKind.ANSWERED_NO, ApiError, ("invalid",)),
     # (3) the status
-    (400, b"{}", Failure.ANSWERED, ApiError, ()),
-    (404, b"[]", Failure.ANSWERED, NotFound, ()),
-    (405, b"{}", Failure.ANSWERED, ApiError, ()),
+    (400, b"{}", FailureKind.ANSWERED_NO, ApiError, ()),
+    (404, b"[]", FailureKind.ANSWERED_NO, NotFound, ()),
+    (405, b"{}", FailureKind.ANSWERED_NO, ApiError, ()),
     # what is not the panel's JSON is not the panel's word
-    (400, b"", Failure.BLOCKED, GatewayError, ()),
-    (403, PAGE, Failure.BLOCKED, GatewayError, ()),
-    (403, b"Forbidden", Failure.BLOCKED, GatewayError, ()),
-    (404, PAGE, Failure.BLOCKED, GatewayError, ()),
-    (404, b"", Failure.BLOCKED, GatewayError, ()),
-    (404, b"File not found.", Failure.BLOCKED, GatewayError, ()),
-    (404, b'"Not Found"', Failure.BLOCKED, GatewayError, ()),
-    (413, PAGE, Failure.BLOCKED, GatewayError, ()),
-    (407, PAGE, Failure.PROXY, TransportError, ()),
+    (400, b"", FailureKind.BLOCKED, GatewayError, ()),
+    (403, PAGE, FailureKind.BLOCKED, GatewayError, ()),
+    (403, b"Forbidden", FailureKind.BLOCKED, GatewayError, ()),
+    (404, PAGE, FailureKind.BLOCKED, GatewayError, ()),
+    (404, b"", FailureKind.BLOCKED, GatewayError, ()),
+    (404, b"File not found.", FailureKind.BLOCKED, GatewayError, ()),
+    (404, b'"Not Found"', FailureKind.BLOCKED, GatewayError, ()),
+    (413, PAGE, FailureKind.BLOCKED, GatewayError, ()),
+    (407, PAGE, FailureKind.PROXY_REFUSED, TransportError, ()),
     # not passed on; certainly so with the first two
-    (421, PAGE, Failure.NOT_PROCESSED, GatewayError, ()),
-    (425, b"", Failure.NOT_PROCESSED, GatewayError, ()),
-    (408, b"", Failure.LOST, GatewayError, ()),
-    (408, b"{}", Failure.LOST, GatewayError, ()),
-    (449, b"", Failure.LOST, GatewayError, ()),
-    (408, b'{"error":["vm_locked"]}', Failure.ANSWERED, ApiError, ("vm_locked",)),
-    (302, b"", Failure.BLOCKED, ApiError, ()),
-    (500, PAGE, Failure.LOST, ServerError, ()),
-    (500, b'{"error":["vm_locked"]}', Failure.LOST, ServerError, ("vm_locked",)),
-    (101, b"", Failure.LOST, ServerError, ()),
-    (502, b"", Failure.LOST, ServerError, ()),
-    (503, PAGE, Failure.LOST, ServerError, ()),
-    (504, b"", Failure.LOST, ServerError, ()),
+    (421, PAGE, FailureKind.NOT_PROCESSED, GatewayError, ()),
+    (425, b"", FailureKind.NOT_PROCESSED, GatewayError, ()),
+    (408, b"", FailureKind.LOST, GatewayError, ()),
+    (408, b"{}", FailureKind.LOST, GatewayError, ()),
+    (449, b"", FailureKind.LOST, GatewayError, ()),
+    (408, b'{"error":["vm_locked"]}', FailureKind.ANSWERED_NO, ApiError, ("vm_locked",)),
+    (302, b"", FailureKind.BLOCKED, ApiError, ()),
+    (500, PAGE, FailureKind.LOST, ServerError, ()),
+    (500, b'{"error":["vm_locked"]}', FailureKind.LOST, ServerError, ("vm_locked",)),
+    (101, b"", FailureKind.LOST, ServerError, ()),
+    (502, b"", FailureKind.LOST, ServerError, ()),
+    (503, PAGE, FailureKind.LOST, ServerError, ()),
+    (504, b"", FailureKind.LOST, ServerError, ()),
     # (4) a body that cannot be the answer
-    (200, PAGE, Failure.LOST, ServerError, ()),
-    (200, b"\xef\xbb\xbf" + PAGE, Failure.LOST, ServerError, ()),
-    (200, b"", Failure.LOST, DecodeError, ()),
-    (200, b" \n\xef\xbb\xbf", Failure.LOST, DecodeError, ()),
-    (200, b'{"status": tr', Failure.LOST, DecodeError, ()),
-    (200, b"Maintenance, please wait []", Failure.LOST, DecodeError, ()),
-    (200, b"[" * 100_000, Failure.LOST, DecodeError, ()),
+    (200, PAGE, FailureKind.LOST, ServerError, ()),
+    (200, b"\xef\xbb\xbf" + PAGE, FailureKind.LOST, ServerError, ()),
+    (200, b"", FailureKind.LOST, DecodeError, ()),
+    (200, b" \n\xef\xbb\xbf", FailureKind.LOST, DecodeError, ()),
+    (200, b'{"status": tr', FailureKind.LOST, DecodeError, ()),
+    (200, b"Maintenance, please wait []", FailureKind.LOST, DecodeError, ()),
+    (200, b"[" * 100_000, FailureKind.LOST, DecodeError, ()),
 ]  # fmt: skip
 
 
@@ -122,7 +124,7 @@ def test_a_refusal_is_judged_in_the_order_of_the_design(
     call: Call[Any],
     status: int,
     body: bytes,
-    failure: Failure,
+    failure: FailureKind,
     error: type[SeFlowError],
     codes: tuple[str, ...],
 ) -> None:
@@ -148,7 +150,7 @@ def test_an_empty_error_is_no_failure(empty: str) -> None:
 
 @pytest.mark.parametrize("body", [b"null", b"true", b"false", b"1", b'"ok"', b"[1]", b'["ok"]'])
 def test_a_bare_value_is_not_the_answer_to_a_change(body: bytes) -> None:
-    assert fault(REBOOT, 200, body).failure is Failure.UNREADABLE
+    assert fault(REBOOT, 200, body).failure is FailureKind.UNDECODABLE
 
 
 def test_no_content_is_an_acceptance() -> None:
@@ -177,7 +179,7 @@ def test_a_script_inside_a_page_is_never_an_answer() -> None:
 
 def test_an_array_behind_text_is_an_answer_only_behind_a_php_notice() -> None:
     assert judge(GET, 200, {}, b"Notice: odd\n[]") == []
-    assert fault(GET, 200, b"Sorry []").failure is Failure.LOST
+    assert fault(GET, 200, b"Sorry []").failure is FailureKind.LOST
 
 
 @pytest.mark.parametrize("body", [b"", b"  ", b"\xef\xbb\xbf", b"null"])
@@ -186,7 +188,7 @@ def test_an_empty_body_is_an_answer_where_the_call_says_so(body: bytes) -> None:
 
 
 def test_an_error_is_raised_even_where_an_empty_body_is_an_answer() -> None:
-    assert fault(STATUS, 200, b'{"error":["no"]}').failure is Failure.ANSWERED
+    assert fault(STATUS, 200, b'{"error":["no"]}').failure is FailureKind.ANSWERED_NO
     assert isinstance(fault(STATUS, 200, PAGE).error, ServerError)
 
 
@@ -267,8 +269,8 @@ def test_of_contradicting_headers_the_longest_wait_counts(told: list[str], statu
 
 
 def test_a_503_with_retry_after_is_a_row_of_its_own() -> None:
-    assert fault(GET, 503, b"", {"retry-after": "2"}).failure is Failure.POSTPONED
-    assert fault(GET, 500, b"", {"retry-after": "2"}).failure is Failure.LOST
+    assert fault(GET, 503, b"", {"retry-after": "2"}).failure is FailureKind.POSTPONED
+    assert fault(GET, 500, b"", {"retry-after": "2"}).failure is FailureKind.LOST
 
 
 def test_a_redirect_says_where_it_pointed_without_the_query() -> None:
@@ -316,5 +318,5 @@ def test_nothing_but_a_fault_ever_leaves_it(
 ) -> None:
     try:
         judge(call, status, headers, body)
-    except Fault as caught:
+    except AttemptFailed as caught:
         assert isinstance(caught.error, SeFlowError)  # noqa: PT017 - both ends are allowed

@@ -6,7 +6,7 @@ import pytest
 from support.overloaded import Provider, drive
 
 from aioseflow import AdaptiveLimit
-from aioseflow.session.noise import Noise
+from aioseflow.session.noise import NoiseFilter
 
 
 @pytest.mark.parametrize("mean", [0.05, 1.0])
@@ -40,7 +40,7 @@ def test_a_capacity_that_falls_to_a_quarter_is_not_taken_for_a_flaky_provider() 
 
 class TestNoise:
     def test_what_falls_by_half_with_few_refusals_had_another_reason(self) -> None:
-        noise = Noise()
+        noise = NoiseFilter()
         size = 16.0
         for number in range(400):
             noise.sent(size)
@@ -54,7 +54,7 @@ class TestNoise:
         assert not noise.forgives()
 
     def test_what_is_mostly_refused_is_the_load(self) -> None:
-        noise = Noise()
+        noise = NoiseFilter()
         for size in range(16, 4, -1):
             for _ in range(3):
                 noise.sent(size)
@@ -63,13 +63,13 @@ class TestNoise:
         assert noise.share == 0.0
 
     def test_forgiveness_fades_with_its_reason(self) -> None:
-        noise = Noise(share=0.1)
+        noise = NoiseFilter(share=0.1)
         for _ in range(3_000):
             noise.sent(32.0)
         assert noise.share < 0.001
 
     def test_a_small_limit_says_nothing(self) -> None:
-        noise = Noise()
+        noise = NoiseFilter()
         for _ in range(50):
             noise.sent(4.0)
         for size in (3.0, 2.0, 1.5, 1.0):

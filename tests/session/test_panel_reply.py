@@ -25,7 +25,7 @@ from aioseflow.decoding.php import says
 from aioseflow.models import Accepted, Service, ServiceResources, Vm
 from aioseflow.session.call import IDEMPOTENT, ONCE, READ, Call
 from aioseflow.session.judge import judge
-from aioseflow.session.retry import Failure, Fault
+from aioseflow.session.retry import AttemptFailed, FailureKind
 
 LIST: Final = Call("GET", "/vms", name="vms.list", key="vms", returns=list[Vm], safety=READ)
 SERVICE: Final = Call("GET", "/s", name="services.get", key="service", returns=Service, safety=READ)
@@ -38,10 +38,10 @@ ORDER: Final = Call(
 CHANGES: Final = (STOP, REBOOT, ORDER)
 
 
-def judged(call: Call[Any], payload: Any, status: int = 200) -> Fault | None:
+def judged(call: Call[Any], payload: Any, status: int = 200) -> AttemptFailed | None:
     try:
         judge(call, status, {}, json.dumps(payload).encode())
-    except Fault as fault:
+    except AttemptFailed as fault:
         return fault
     return None
 
@@ -92,7 +92,7 @@ def test_what_a_call_makes_is_its_yes_and_no_other_s(payload: Any) -> None:
 
 NO_WORDS: Final = (
     *(False, 0, 0.0, "0", "false", "False", " FALSE ", "no", "No", "off", "error", "Error", "ERROR", "err", "fail"),
-    *("failed", "Failure", "failure", "ko", "nok", "not ok", "not_ok", "unsuccessful", "denied", "rejected"),
+    *("failed", "FailureKind", "failure", "ko", "nok", "not ok", "not_ok", "unsuccessful", "denied", "rejected"),
     *("refused", "forbidden", "invalid", "aborted", -1, 403, 500, "404", "exception"),
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ def test_a_no_in_any_spelling_is_a_refusal_of_every_change(word: Any) -> None:
     for key, beside, call in itertools.product(keys, besides, CHANGES):
         fault = judged(call, {key: word, **beside})
         assert fault is not None, (key, word, beside)
-        assert fault.failure is Failure.ANSWERED
+        assert fault.failure is FailureKind.ANSWERED_NO
         assert type(fault.error) is ApiError
         assert ("VM is locked" in str(fault.error)) == ("message" in beside)
 
@@ -117,7 +117,7 @@ def test_a_read_that_says_no_is_a_failure_however_its_list_looks(word: Any) -> N
     for key, rows in itertools.product(("status", "success", "result", "Success"), lists):
         fault = judged(LIST, {key: word, "vms": rows, "message": "VM is locked"})
         assert fault is not None, (key, word, rows)
-        assert fault.failure is Failure.ANSWERED
+        assert fault.failure is FailureKind.ANSWERED_NO
         assert "VM is locked" in str(fault.error)
 
 
@@ -169,7 +169,7 @@ def test_neither_yes_nor_no_is_no_acceptance(payload: Any) -> None:
         fault = judged(call, payload)
         assert fault is not None
         # READ and IDEMPOTENT: the error at once; ONCE: unknown.
-        assert fault.failure is Failure.UNREADABLE
+        assert fault.failure is FailureKind.UNDECODABLE
         assert type(fault.error) is ApiError
         said = payload.get("message") if isinstance(payload, dict) else None
         assert said is None or said in str(fault.error)
@@ -207,7 +207,7 @@ def test_errors_under_several_keys_are_all_read() -> None:
     assert error.codes == ("locked", "busy", "try later")
     fault = judged(REBOOT, {"errors": ["x"], "error": [["wait_x_between_action", 5]]}, 401)
     assert fault is not None
-    assert (fault.failure, fault.error.retry_after) == (Failure.THROTTLED, 5)
+    assert (fault.failure, fault.error.retry_after) == (FailureKind.THROTTLED, 5)
 
 
 def test_a_list_that_is_not_there_says_what_the_panel_said() -> None:
@@ -248,7 +248,7 @@ def test_the_throttle_in_any_spelling_is_no_refused_login(
     for call in (LIST, STOP, REBOOT):
         fault = judged(call, payload, status)
         assert fault is not None
-        assert (fault.failure, type(fault.error)) == (Failure.THROTTLED, Throttled)
+        assert (fault.failure, type(fault.error)) == (FailureKind.THROTTLED, Throttled)
         assert fault.error.retry_after == wait
 
 
@@ -261,9 +261,9 @@ def test_the_throttle_in_any_spelling_is_no_refused_login(
     ],
 )
 def test_a_cut_throttle_is_no_refused_login(body: bytes) -> None:
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(AttemptFailed) as caught:
         judge(LIST, 401, {}, body)
-    assert caught.value.failure is Failure.THROTTLED
+    assert caught.value.failure is FailureKind.THROTTLED
 
 
 @pytest.mark.parametrize(
@@ -274,29 +274,29 @@ def test_another_word_for_a_throttle_decides_nothing_in_a_5xx(code: str) -> None
         for status in (200, 400, 401, 403):
             fault = judged(call, {"error": [code, "unauthorized"]}, status)
             assert fault is not None
-            assert fault.failure is Failure.THROTTLED
+            assert fault.failure is FailureKind.THROTTLED
         for status in (500, 502, 503):
             fault = judged(call, {"error": [code]}, status)
             assert fault is not None
-            assert fault.failure is Failure.LOST
+            assert fault.failure is FailureKind.LOST
 
 
 def test_a_sentence_about_a_throttle_counts_where_something_was_refused() -> None:
     said = {"message": "Please wait 24 seconds between actions"}
-    refusals: list[tuple[dict[str, Any], int, Failure]] = [
-        (said, 401, Failure.THROTTLED),
-        (said | {"success": False}, 200, Failure.THROTTLED),
-        (said | {"errors": ["refused"]}, 200, Failure.THROTTLED),
-        (said, 200, Failure.UNREADABLE),
-        (said, 500, Failure.LOST),
+    refusals: list[tuple[dict[str, Any], int, FailureKind]] = [
+        (said, 401, FailureKind.THROTTLED),
+        (said | {"success": False}, 200, FailureKind.THROTTLED),
+        (said | {"errors": ["refused"]}, 200, FailureKind.THROTTLED),
+        (said, 200, FailureKind.UNDECODABLE),
+        (said, 500, FailureKind.LOST),
     ]
     for payload, status, failure in refusals:
         fault = judged(REBOOT, payload, status)
         assert fault is not None
         assert fault.failure is failure
-        assert fault.error.retry_after == (24 if failure is Failure.THROTTLED else None)
-    for status, failure in ((401, Failure.THROTTLED), (503, Failure.LOST)):
-        with pytest.raises(Fault) as caught:
+        assert fault.error.retry_after == (24 if failure is FailureKind.THROTTLED else None)
+    for status, failure in ((401, FailureKind.THROTTLED), (503, FailureKind.LOST)):
+        with pytest.raises(AttemptFailed) as caught:
             judge(REBOOT, status, {}, b"<p>wait_x_between_action</p>")
         assert caught.value.failure is failure
 
@@ -312,7 +312,7 @@ def test_what_was_accepted_is_never_taken_for_throttled() -> None:
     # Both at once: refused, and never sent again.
     fault = judged(REBOOT, {"status": True, "error": ["too_many_requests"]})
     assert fault is not None
-    assert fault.failure is Failure.ANSWERED
+    assert fault.failure is FailureKind.ANSWERED_NO
 
 
 @pytest.mark.parametrize(

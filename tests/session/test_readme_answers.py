@@ -12,12 +12,12 @@ import pytest
 from aioseflow.models import Accepted
 from aioseflow.session.call import ONCE, Call
 from aioseflow.session.judge import judge
-from aioseflow.session.retry import Failure, Fault
+from aioseflow.session.retry import AttemptFailed, FailureKind
 
 README: Final = Path(__file__).parents[2] / "README.md"
 REBOOT: Final = Call("POST", "/reboot", name="vms.reboot", returns=Accepted, safety=ONCE)
 MAKES: Final = {"order_num": ("order_num",), "vm": ("vm",)}
-ENDINGS: Final = {"accepted": None, "refused": Failure.ANSWERED, "neither": Failure.UNREADABLE}
+ENDINGS: Final = {"accepted": None, "refused": FailureKind.ANSWERED_NO, "neither": FailureKind.UNDECODABLE}
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -47,7 +47,7 @@ def test_an_answer_is_what_the_readme_says(body: str, meant: str, source: str) -
     call = attrs.evolve(REBOOT, makes=made)
     try:
         judge(call, 200, {}, body.encode())
-    except Fault as fault:
+    except AttemptFailed as fault:
         assert fault.failure is ENDINGS[meant]  # noqa: PT017 - both ends are in the table
     else:
         assert meant == "accepted"

@@ -7,39 +7,46 @@ import pytest
 from aioseflow import ConfigurationError, RetryPolicy, SeFlowError
 from aioseflow.safety import Safety
 from aioseflow.session.call import IDEMPOTENT, ONCE, READ
-from aioseflow.session.retry import TABLE, Failure, Fault, History, Rule, next_wait
+from aioseflow.session.retry import TABLE, AttemptFailed, FailureKind, RetryRule, RetryState, next_wait
 
-AGAIN, AS_TOLD, NO, UNKNOWN = Rule.AGAIN, Rule.AS_TOLD, Rule.NO, Rule.UNKNOWN
+AGAIN, AS_TOLD, NO, UNKNOWN = (
+    RetryRule.RETRY,
+    RetryRule.RETRY_AFTER_DELAY,
+    RetryRule.NEVER,
+    RetryRule.OUTCOME_UNKNOWN,
+)
 
 # The design's table: what happened, and what READ, IDEMPOTENT and ONCE do then.
 DESIGN = [
-    (Failure.NEVER_LEFT, AGAIN, AGAIN, AGAIN),
-    (Failure.CERTIFICATE, NO, NO, NO),
-    (Failure.PROXY, NO, NO, NO),
-    (Failure.NOT_PROCESSED, AGAIN, AGAIN, AGAIN),
-    (Failure.THROTTLED, AS_TOLD, AS_TOLD, AS_TOLD),
-    (Failure.POSTPONED, AS_TOLD, AS_TOLD, UNKNOWN),
-    (Failure.LOST, AGAIN, AGAIN, UNKNOWN),
-    (Failure.GARBLED, NO, NO, UNKNOWN),
-    (Failure.UNREADABLE, NO, NO, UNKNOWN),
-    (Failure.BLOCKED, NO, NO, NO),
-    (Failure.ANSWERED, NO, NO, NO),
-    (Failure.LOGIN, NO, NO, NO),
+    (FailureKind.NOT_SENT, AGAIN, AGAIN, AGAIN),
+    (FailureKind.TLS_REFUSED, NO, NO, NO),
+    (FailureKind.PROXY_REFUSED, NO, NO, NO),
+    (FailureKind.NOT_PROCESSED, AGAIN, AGAIN, AGAIN),
+    (FailureKind.THROTTLED, AS_TOLD, AS_TOLD, AS_TOLD),
+    (FailureKind.POSTPONED, AS_TOLD, AS_TOLD, UNKNOWN),
+    (FailureKind.LOST, AGAIN, AGAIN, UNKNOWN),
+    (FailureKind.MALFORMED, NO, NO, UNKNOWN),
+    (FailureKind.UNDECODABLE, NO, NO, UNKNOWN),
+    (FailureKind.BLOCKED, NO, NO, NO),
+    (FailureKind.ANSWERED_NO, NO, NO, NO),
+    (FailureKind.LOGIN_REFUSED, NO, NO, NO),
 ]
 
 
 @pytest.mark.parametrize(("failure", "read", "idempotent", "once"), DESIGN)
-def test_the_table_is_the_design_s(failure: Failure, read: Rule, idempotent: Rule, once: Rule) -> None:
+def test_the_table_is_the_design_s(
+    failure: FailureKind, read: RetryRule, idempotent: RetryRule, once: RetryRule
+) -> None:
     assert TABLE[failure] == {READ: read, IDEMPOTENT: idempotent, ONCE: once}
 
 
 def test_the_table_has_a_row_for_every_failure_and_an_entry_for_every_safety() -> None:
-    assert {row[0] for row in DESIGN} == set(Failure) == set(TABLE)
+    assert {row[0] for row in DESIGN} == set(FailureKind) == set(TABLE)
     assert all(set(row) == set(Safety) for row in TABLE.values())
 
 
 def wait(
-    failure: Failure,
+    failure: FailureKind,
     safety: Safety = READ,
     *,
     policy: RetryPolicy | None = RetryPolicy(),  # noqa: B008 - frozen
@@ -50,52 +57,52 @@ def wait(
     left: float = float("inf"),
     draw: float = 0.5,
 ) -> float | None:
-    fault = Fault(failure, SeFlowError("x", retry_after=told))
-    return next_wait(fault, safety, History(attempts, refusals), policy, elapsed, left, lambda: draw)
+    fault = AttemptFailed(failure, SeFlowError("x", retry_after=told))
+    return next_wait(fault, safety, RetryState(attempts, refusals), policy, elapsed, left, lambda: draw)
 
 
 @pytest.mark.parametrize("safety", list(Safety))
-@pytest.mark.parametrize("failure", list(Failure))
-def test_what_the_table_forbids_never_goes_again(failure: Failure, safety: Safety) -> None:
+@pytest.mark.parametrize("failure", list(FailureKind))
+def test_what_the_table_forbids_never_goes_again(failure: FailureKind, safety: Safety) -> None:
     goes = wait(failure, safety, told=1.0) is not None
     assert goes == (TABLE[failure][safety] in (AGAIN, AS_TOLD))
 
 
-@pytest.mark.parametrize("failure", list(Failure))
-def test_without_a_policy_nothing_goes_again(failure: Failure) -> None:
+@pytest.mark.parametrize("failure", list(FailureKind))
+def test_without_a_policy_nothing_goes_again(failure: FailureKind) -> None:
     assert wait(failure, policy=None, told=0.0) is None
 
 
 @pytest.mark.parametrize(("attempts", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (90, 8.0)])
 def test_waits_double_under_full_jitter(attempts: int, bound: float) -> None:
     policy = RetryPolicy(attempts=100)
-    assert wait(Failure.LOST, policy=policy, attempts=attempts, draw=0.0) == 0.0
-    assert wait(Failure.LOST, policy=policy, attempts=attempts, draw=1.0) == pytest.approx(bound)
+    assert wait(FailureKind.LOST, policy=policy, attempts=attempts, draw=0.0) == 0.0
+    assert wait(FailureKind.LOST, policy=policy, attempts=attempts, draw=1.0) == pytest.approx(bound)
 
 
 def test_three_attempts_are_all() -> None:
-    assert wait(Failure.LOST, attempts=2) is not None
-    assert wait(Failure.LOST, attempts=3) is None
+    assert wait(FailureKind.LOST, attempts=2) is not None
+    assert wait(FailureKind.LOST, attempts=3) is None
 
 
 def test_a_refusal_is_no_attempt() -> None:
-    assert wait(Failure.THROTTLED, attempts=3, refusals=50, told=1.0) is not None
-    history = History()
-    history.add(Failure.THROTTLED)
+    assert wait(FailureKind.THROTTLED, attempts=3, refusals=50, told=1.0) is not None
+    history = RetryState()
+    history.add(FailureKind.THROTTLED)
     assert (history.attempts, history.refusals, history.may_have_acted) == (0, 1, False)
 
 
 @pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("failure", [Failure.THROTTLED, Failure.POSTPONED])
-def test_a_told_wait_is_never_shortened_and_spread_upward(failure: Failure, draw: float) -> None:
+@pytest.mark.parametrize("failure", [FailureKind.THROTTLED, FailureKind.POSTPONED])
+def test_a_told_wait_is_never_shortened_and_spread_upward(failure: FailureKind, draw: float) -> None:
     seconds = wait(failure, told=24.0, draw=draw)
     assert seconds is not None
     assert 24.0 <= seconds <= 24.0 * 1.1
 
 
 @pytest.mark.parametrize("told", [0.0, 0.01, 0.3])
-@pytest.mark.parametrize("failure", [Failure.THROTTLED, Failure.POSTPONED])
-def test_a_told_wait_never_lowers_our_own(failure: Failure, told: float) -> None:
+@pytest.mark.parametrize("failure", [FailureKind.THROTTLED, FailureKind.POSTPONED])
+def test_a_told_wait_never_lowers_our_own(failure: FailureKind, told: float) -> None:
     for count in (1, 3, 5, 90):
         policy = RetryPolicy(attempts=100)
         own = min(8.0, 0.5 * 2.0 ** (count - 1))
@@ -106,28 +113,28 @@ def test_a_told_wait_never_lowers_our_own(failure: Failure, told: float) -> None
 
 
 def test_a_refusal_without_a_time_waits_at_least_half_of_the_bound() -> None:
-    assert wait(Failure.THROTTLED, refusals=3, draw=0.0) == 1.0
-    assert wait(Failure.THROTTLED, refusals=3, draw=1.0) == 2.0
+    assert wait(FailureKind.THROTTLED, refusals=3, draw=0.0) == 1.0
+    assert wait(FailureKind.THROTTLED, refusals=3, draw=1.0) == 2.0
 
 
 def test_a_503_that_names_no_time_doubles_like_a_lost_answer() -> None:
-    assert wait(Failure.POSTPONED, told=None, draw=1.0) == 0.5
+    assert wait(FailureKind.POSTPONED, told=None, draw=1.0) == 0.5
 
 
 def test_a_wait_beyond_the_longest_or_the_deadline_is_not_begun() -> None:
-    assert wait(Failure.THROTTLED, told=121.0) is None
-    assert wait(Failure.THROTTLED, told=100.0, elapsed=150.0) is not None
-    assert wait(Failure.THROTTLED, told=100.0, elapsed=250.0) is None
-    assert wait(Failure.LOST, elapsed=300.0) is None
-    assert wait(Failure.THROTTLED, told=20.0, left=20.0) is None
-    assert wait(Failure.THROTTLED, told=20.0, left=23.0) is not None
+    assert wait(FailureKind.THROTTLED, told=121.0) is None
+    assert wait(FailureKind.THROTTLED, told=100.0, elapsed=150.0) is not None
+    assert wait(FailureKind.THROTTLED, told=100.0, elapsed=250.0) is None
+    assert wait(FailureKind.LOST, elapsed=300.0) is None
+    assert wait(FailureKind.THROTTLED, told=20.0, left=20.0) is None
+    assert wait(FailureKind.THROTTLED, told=20.0, left=23.0) is not None
 
 
-@pytest.mark.parametrize("failure", list(Failure))
-def test_only_a_lost_or_unreadable_answer_may_have_acted(failure: Failure) -> None:
-    history = History()
+@pytest.mark.parametrize("failure", list(FailureKind))
+def test_only_a_lost_or_unreadable_answer_may_have_acted(failure: FailureKind) -> None:
+    history = RetryState()
     history.add(failure)
-    lost = (Failure.LOST, Failure.POSTPONED, Failure.GARBLED, Failure.UNREADABLE)
+    lost = (FailureKind.LOST, FailureKind.POSTPONED, FailureKind.MALFORMED, FailureKind.UNDECODABLE)
     assert history.may_have_acted == (failure in lost)
 
 

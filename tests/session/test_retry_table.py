@@ -52,7 +52,7 @@ class Comes:
 
 
 @attrs.frozen
-class Rule:
+class RetryRule:
     """What must come of a fault that strikes once, and of one that strikes ``often``."""
 
     once: Comes
@@ -62,12 +62,12 @@ class Rule:
 
 #                        the fault strikes once        the fault strikes for ever
 #                        tried, arrived, ends          tried, arrived, ends
-AGAIN: Final = Rule(Comes(2, 2, "well"), Comes(3, 3, "error"))
-AS_TOLD: Final = Rule(Comes(2, 2, "well"), Comes(5, 5, "well"), often=4)  # a refusal is no attempt
-NO: Final = Rule(Comes(1, 1, "error"), Comes(1, 1, "error"))
-UNKNOWN: Final = Rule(Comes(1, 1, "unknown"), Comes(1, 1, "unknown"))
-NOT_SENT: Final = Rule(Comes(2, 1, "well"), Comes(3, 0, "error"))
-NEVER: Final = Rule(Comes(1, 0, "error"), Comes(1, 0, "error"))
+AGAIN: Final = RetryRule(Comes(2, 2, "well"), Comes(3, 3, "error"))
+AS_TOLD: Final = RetryRule(Comes(2, 2, "well"), Comes(5, 5, "well"), often=4)  # a refusal is no attempt
+NO: Final = RetryRule(Comes(1, 1, "error"), Comes(1, 1, "error"))
+UNKNOWN: Final = RetryRule(Comes(1, 1, "unknown"), Comes(1, 1, "unknown"))
+NOT_SENT: Final = RetryRule(Comes(2, 1, "well"), Comes(3, 0, "error"))
+NEVER: Final = RetryRule(Comes(1, 0, "error"), Comes(1, 0, "error"))
 
 
 @attrs.frozen
@@ -76,9 +76,9 @@ class Row:
 
     fault: Fault
     error: type[SeFlowError] | None
-    READ: Rule
-    IDEMPOTENT: Rule
-    ONCE: Rule
+    READ: RetryRule
+    IDEMPOTENT: RetryRule
+    ONCE: RetryRule
     acted: bool | None = None  # whether a change may have been made; None where the rule tells
 
 
@@ -206,7 +206,7 @@ async def play(row: Row, call: Made, connection: str, times: str) -> Played:
 
     A fault below HTTP meets no kept connection: there, all have been closed before, or have grown too old.
     """
-    rule: Rule = getattr(row, call.safety)
+    rule: RetryRule = getattr(row, call.safety)
     # Long to connect, except where that is the row, so that a busy machine makes no other row of it.
     timeouts = Timeouts(connect=0.1 if row.error is RequestTimeout else 5.0, read=5, change=5)
     if isinstance(row.fault, Play) and row.fault.then == "hang":
@@ -257,7 +257,7 @@ async def test_a_fault_is_answered_as_the_table_says(
     fault: str, name: str, connection: str, times: str
 ) -> None:
     row, call = TABLE[fault], CALLS[name]
-    rule: Rule = getattr(row, call.safety)
+    rule: RetryRule = getattr(row, call.safety)
     comes = rule.once if times == "once" else rule.for_ever
     started = datetime.now(UTC)
     played = await play(row, call, connection, times)

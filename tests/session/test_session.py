@@ -103,7 +103,7 @@ async def test_a_lost_answer_is_repeated_by_us_and_by_nobody_else(
 async def test_where_aiohttp_has_no_such_hook_a_middleware_keeps_it_from_repeating(
     wire: Wire, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aioseflow.session.connections.GuardedResponse", aiohttp.ClientResponse)
+    monkeypatch.setattr("aioseflow.session.connections.NoReplayResponse", aiohttp.ClientResponse)
     monkeypatch.setattr("aioseflow.session.session.MIDDLEWARES", (no_replay,))
     wire.answer = Play(then="close")
     async with client(wire.url, retry=None) as seflow:

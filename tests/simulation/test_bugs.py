@@ -19,8 +19,8 @@ from aioseflow.fleet.run.recorder import JournalRecorder
 from aioseflow.fleet.run.state import TargetState
 from aioseflow.safety import Safety
 from aioseflow.session import retry, session
-from aioseflow.session.gate import Gate, Lane, Ticket
-from aioseflow.session.retry import TABLE, Failure, Rule
+from aioseflow.session.gate import Admission, Gate, RequestClass
+from aioseflow.session.retry import TABLE, FailureKind, RetryRule
 
 from .story import tell_seed
 
@@ -40,7 +40,7 @@ def _send_before_the_commit(patch: Patch) -> None:
 
 
 def _repeat_a_reboot_after_a_reset(patch: Patch) -> None:
-    table = {**TABLE, Failure.LOST: {**TABLE[Failure.LOST], Safety.ONCE: Rule.AGAIN}}
+    table = {**TABLE, FailureKind.LOST: {**TABLE[FailureKind.LOST], Safety.ONCE: RetryRule.RETRY}}
     patch.setattr(retry, "TABLE", table)
     patch.setattr(session, "TABLE", table)
 
@@ -55,7 +55,7 @@ def _take_an_open_intent_for_not_done(patch: Patch) -> None:
 def _leak_a_slot_on_cancel(patch: Patch) -> None:
     as_ever = Gate.leave
 
-    def leave(self: Gate, lane: Lane, ticket: Ticket, now: float, *rest: Any) -> None:
+    def leave(self: Gate, lane: RequestClass, ticket: Admission, now: float, *rest: Any) -> None:
         if rest or not isinstance(sys.exc_info()[1], asyncio.CancelledError):
             as_ever(self, lane, ticket, now, *rest)
 
