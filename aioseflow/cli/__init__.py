@@ -13,7 +13,7 @@ from ..__about__ import __version__
 
 
 def main() -> None:
-    """Run the command line and exit with its code; the codes are those of `ending.Ending`."""
+    """Run the command line and exit with its code; the codes are those of `exit_code.ExitCode`."""
     from .streams import fill_closed_descriptors, give_up_streams
 
     try:

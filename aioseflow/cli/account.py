@@ -10,7 +10,7 @@ import attrs
 import typer
 
 from .completion.candidates import complete_profile
-from .ending import Refusal
+from .exit_code import Refusal
 from .terminal import shown
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import typer
 from .account import Accounts, accounts
 from .command import command, given
 from .completion.candidates import complete_call
-from .ending import Ending, Refusal
+from .exit_code import ExitCode, Refusal
 from .nouns.facts import by_whom
 from .table import print_lines
 from .terminal import columns, confirm, emit, folded, is_terminal, require_answerable, shown
@@ -54,7 +54,7 @@ def api(
 
     if listing:
         _list(COROUTINES)
-        return Ending.OK
+        return ExitCode.OK
     if call is None:
         raise Refusal("say which call, such as vms.list; aioseflow api --list lists all")
     coroutine = COROUTINES.get(call)
@@ -77,7 +77,7 @@ async def _call(who: Accounts, coroutine: Coroutine, values: list[Any], options:
     async with who.client() as seflow:
         answer = await coroutine.call(seflow, values, options)
     emit(dumps(answer))
-    return Ending.OK
+    return ExitCode.OK
 
 
 def _list(coroutines: dict[str, Coroutine]) -> None:

@@ -12,7 +12,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from ..__about__ import __version__
-from .ending import Ending, of_error
+from .exit_code import ExitCode, of_error
 from .menu import MENU
 from .streams import give_up_streams
 from .terminal import complain, emit, prepare_streams, say
@@ -68,10 +68,10 @@ class Face(TyperGroup):
 def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     whole: BaseException
     try:
-        return command() or Ending.OK
+        return command() or ExitCode.OK
     except SystemExit as ended:
         # How typer ends where nobody reads its help any more, which is no error of ours.
-        return Ending.OK if type(sys.stdout).__name__ == "PacifyFlushWrapper" else _code(ended)
+        return ExitCode.OK if type(sys.stdout).__name__ == "PacifyFlushWrapper" else _code(ended)
     except BaseExceptionGroup as group:
         whole, error = group, _first(group)
     except Exception as caught:  # noqa: BLE001 - the last resort: a user is never shown a traceback
@@ -79,7 +79,7 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     if is_usage(error):
         return explain_usage(error)
     if isinstance(error, typer.Abort):
-        return Ending.INTERRUPTED
+        return ExitCode.INTERRUPTED
     if debug:
         tell(whole)
     # What was raised here or below says what to do; anything else is a mistake in this program.
@@ -95,7 +95,7 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
 
 
 def _code(ended: SystemExit) -> int:
-    return ended.code if isinstance(ended.code, int) else Ending.ERROR
+    return ended.code if isinstance(ended.code, int) else ExitCode.ERROR
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -145,5 +145,5 @@ def _root(
     """
     if context.invoked_subcommand is None:
         say(context.get_help())
-        raise typer.Exit(Ending.USAGE)
+        raise typer.Exit(ExitCode.USAGE)
     return None

@@ -19,7 +19,7 @@ from ..endpoints.services import ServicesEndpoints
 from ..endpoints.support import SupportEndpoints
 from ..endpoints.vms import VmsEndpoints
 from ..session.call import PLACEHOLDER, Call
-from .ending import Refusal
+from .exit_code import Refusal
 from .terminal import complain, shown
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ConfigurationError
-from .ending import Ending, Refusal
+from .exit_code import ExitCode, Refusal
 from .terminal import shown
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def journal() -> Journal:
         kept = Journal(path)
         kept.path.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
     except ConfigurationError as error:
-        raise Refusal(f"{error} ({_VARIABLE} says which)", Ending.ERROR) from None
+        raise Refusal(f"{error} ({_VARIABLE} says which)", ExitCode.ERROR) from None
     except OSError as error:
         raise Refusal(
             f"the directory of the journal {shown(os.fspath(path), _LONGEST_PATH)} cannot be made "
             f"({error.strerror or error}), so nothing was sent; name another file with {_VARIABLE}",
-            Ending.ERROR,
+            ExitCode.ERROR,
         ) from None
     return kept

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .command import command
-from .ending import Ending, Refusal
+from .exit_code import ExitCode, Refusal
 from .terminal import emit, say
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def sandbox(
         keep_requests=_REQUESTS_KEPT,
     )
     asyncio.run(_run(panel))
-    return Ending.OK
+    return ExitCode.OK
 
 
 async def _run(panel: Sandbox) -> None:
@@ -77,7 +77,7 @@ async def _run(panel: Sandbox) -> None:
         raise Refusal(
             f"cannot listen on port {panel.port} ({os.strerror(error.errno or 0)}); "
             "choose another --port, 0 for any",
-            Ending.ERROR,
+            ExitCode.ERROR,
         ) from None
     serving = asyncio.ensure_future(serve(panel))
     loop = asyncio.get_running_loop()

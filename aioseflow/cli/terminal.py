@@ -12,7 +12,7 @@ import unicodedata
 from contextlib import suppress
 from typing import TextIO
 
-from .ending import Ending, Refusal
+from .exit_code import ExitCode, Refusal
 
 _LABEL = 40
 _SENTENCE = 1000
@@ -115,14 +115,14 @@ def require_answerable(what: str, *, yes: bool) -> None:
 def confirm(facts: str, question: str) -> None:
     """Say what it is about, ask, and raise `Refusal` unless the answer is yes."""
     if _answer(facts, f"{question} [y/N] ").lower() not in {"y", "yes"}:
-        raise Refusal("not confirmed, so nothing was sent", Ending.ERROR)
+        raise Refusal("not confirmed, so nothing was sent", ExitCode.ERROR)
 
 
 def confirm_word(facts: str, question: str, word: str) -> None:
     """The same for what cannot be undone: the answer is a word that one has to have read."""
     answer = _answer(facts, f"{question} ")
     if answer != word:
-        raise Refusal(f"'{shown(answer)}' is not {word}, so nothing was sent", Ending.ERROR)
+        raise Refusal(f"'{shown(answer)}' is not {word}, so nothing was sent", ExitCode.ERROR)
 
 
 def read_line(question: str) -> str:
@@ -150,7 +150,7 @@ def _answer(facts: str, question: str) -> str:
         answer = read_line(question)
     except KeyboardInterrupt:
         say("")
-        raise Refusal("interrupted, so nothing was sent", Ending.INTERRUPTED) from None
+        raise Refusal("interrupted, so nothing was sent", ExitCode.INTERRUPTED) from None
     if not answer.endswith("\n"):
         say("")
     return answer.strip()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from .ending import Ending
+from .exit_code import ExitCode
 from .terminal import complain, say
 
 _MOST: Final = 3
@@ -28,11 +28,11 @@ def explain_usage(error: Any) -> int:
     nothing_asked = type(error).__name__ == "NoArgsIsHelpError" or message.startswith("Missing command")
     if context is not None and nothing_asked:
         say(context.get_help())
-        return Ending.USAGE
+        return ExitCode.USAGE
     what, meant = _parts(error, message)
     help_of = f"{getattr(context, 'command_path', None) or 'aioseflow'} --help"
     complain(f"{what}; did you mean {meant}? See {help_of}" if meant else f"{what}; see {help_of}")
-    return int(getattr(error, "exit_code", Ending.USAGE))
+    return int(getattr(error, "exit_code", ExitCode.USAGE))
 
 
 def _parts(error: Any, message: str) -> tuple[str, str]:

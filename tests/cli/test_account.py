@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aioseflow.cli.account import Accounts, Identity, accounts
-from aioseflow.cli.ending import Ending, Refusal
+from aioseflow.cli.exit_code import ExitCode, Refusal
 from aioseflow.cli.journal import journal
 from aioseflow.cli.profiles import passwords, store
 from aioseflow.cli.profiles.profile import Place, Profile, is_name
@@ -57,10 +57,10 @@ def _used(chosen: Accounts) -> list[tuple[str | None, str, str]]:
     ]
 
 
-def _refusal(of: Callable[[], object], ending: Ending = Ending.USAGE) -> str:
+def _refusal(of: Callable[[], object], code: ExitCode = ExitCode.USAGE) -> str:
     with pytest.raises(Refusal) as caught:
         of()
-    assert caught.value.ending is ending
+    assert caught.value.exit_code is code
     return str(caught.value)
 
 
@@ -185,7 +185,7 @@ def test_labels_are_told_without_a_look_at_any_password(monkeypatch: pytest.Monk
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "no_such_package.Keyring")
     assert Accounts().labels() == ("default@example.com at panel.example:443",)
     assert len(Accounts(everyone=True).labels()) == 2
-    _refusal(Accounts().identities, Ending.ERROR)
+    _refusal(Accounts().identities, ExitCode.ERROR)
 
 
 def test_a_label_is_the_same_with_its_password_and_without() -> None:

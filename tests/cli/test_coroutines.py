@@ -9,7 +9,7 @@ import pytest
 
 from aioseflow import SeFlow
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 
 
 def test_all_38_coroutines_of_the_client_are_commands() -> None:

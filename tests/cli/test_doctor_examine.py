@@ -23,8 +23,8 @@ from aioseflow.cli.doctor import panel as panel_room
 from aioseflow.cli.doctor import way
 from aioseflow.cli.doctor.examine import examine
 from aioseflow.cli.doctor.network import Resolved
-from aioseflow.cli.doctor.verdict import ORDER, Check, Verdict, ending
-from aioseflow.cli.ending import Ending
+from aioseflow.cli.doctor.verdict import ORDER, Check, Verdict, exit_code_of
+from aioseflow.cli.exit_code import ExitCode
 from aioseflow.config import Credentials
 from aioseflow.sandbox import Fault, Sandbox
 
@@ -95,7 +95,7 @@ async def test_where_all_is_well_all_is_checked(trusted: None) -> None:
     async with panel(dialect="by_id") as started, behind_tls(started, tls.good()) as url:
         checks = await examined(url)
     assert {check.verdict for check in checks.values()} == {OK}
-    assert ending(checks.values()) is Ending.OK
+    assert exit_code_of(checks.values()) is ExitCode.OK
     facts = checks["tls"].details
     assert facts["issuer"].startswith("trustme")
     assert facts["names"] == tls.NAMES
@@ -125,7 +125,7 @@ async def test_a_refused_certificate_says_why_and_nothing_is_sent(
     assert mend in refused.mend
     assert ("issuer" in refused.details) is is_described
     assert left_out(checks) == since("tls")
-    assert ending(checks.values()) is Ending.ERROR
+    assert exit_code_of(checks.values()) is ExitCode.ERROR
 
 
 async def test_an_authority_that_is_not_trusted_here_is_named_by_what_would_trust_it() -> None:
@@ -240,7 +240,7 @@ async def test_a_refused_login_is_tried_once() -> None:
     assert "nowhere in parallel" in checks["credentials"].mend
     assert checks["clock"].verdict is OK
     assert left_out(checks) == ["tls", *since("credentials")]
-    assert ending(checks.values()) is Ending.AUTHENTICATION
+    assert exit_code_of(checks.values()) is ExitCode.AUTHENTICATION
 
 
 async def test_an_address_that_is_not_allowed_is_named() -> None:
@@ -249,7 +249,7 @@ async def test_an_address_that_is_not_allowed_is_named() -> None:
         assert len(started.requests) == 1
     assert "127.0.0.1, or its router's" in checks["allow_list"].found
     assert checks["credentials"].verdict is NOT_CHECKED
-    assert ending(checks.values()) is Ending.AUTHENTICATION
+    assert exit_code_of(checks.values()) is ExitCode.AUTHENTICATION
 
 
 async def test_the_address_that_the_panel_sees_is_told_where_it_says_so() -> None:
@@ -267,7 +267,7 @@ async def test_a_panel_that_refuses_for_now_says_nothing_of_the_login() -> None:
     assert checks["throttle"].verdict is FAILED
     assert "wait 24 s" in checks["throttle"].mend
     assert {"credentials", "allow_list", "latency", "calls"} <= set(left_out(checks))
-    assert ending(checks.values()) is Ending.ERROR
+    assert exit_code_of(checks.values()) is ExitCode.ERROR
 
 
 async def test_a_refusal_after_the_first_read_is_a_warning_and_the_last_request() -> None:
@@ -276,7 +276,7 @@ async def test_a_refusal_after_the_first_read_is_a_warning_and_the_last_request(
         assert len(started.requests) == 2
     assert checks["throttle"].verdict is WARNING
     assert checks["throttle"].found == "the provider refuses for now (1 of 2 reads)"
-    assert ending(checks.values()) is Ending.OK
+    assert exit_code_of(checks.values()) is ExitCode.OK
 
 
 async def test_a_read_that_is_lost_is_a_warning() -> None:
@@ -335,7 +335,7 @@ async def test_an_answer_that_is_not_the_apis_ends_it(answer: bytes, words: str)
         assert len(wire.requests) == 1
     assert words in checks["api"].found
     assert set(since("clock")) <= set(left_out(checks))
-    assert ending(checks.values()) is Ending.ERROR
+    assert exit_code_of(checks.values()) is ExitCode.ERROR
 
 
 async def test_an_account_that_may_not_read_itself_is_let_in_all_the_same() -> None:

@@ -15,7 +15,7 @@ from cli.inside import Here, terminals_here
 from cli.terminals import Result, Terminal
 from keyrings.alt.file import PlaintextKeyring  # type: ignore[import-untyped]
 
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.profiles import login, password_file, passwords, store, system_keyring
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox

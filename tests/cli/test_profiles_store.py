@@ -16,7 +16,7 @@ import pytest
 from cli.terminals import Result
 from filelock import FileLock
 
-from aioseflow.cli.ending import Ending, Refusal
+from aioseflow.cli.exit_code import ExitCode, Refusal
 from aioseflow.cli.profiles import password_file, passwords, private, store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.secret import Secret
@@ -47,7 +47,7 @@ def _made(name: str, place: Place = Place.KEYRING, username: str = "demo@example
 def _refusal(of: Callable[[], Any]) -> str:
     with pytest.raises(Refusal) as caught:
         of()
-    assert caught.value.ending is Ending.ERROR
+    assert caught.value.exit_code is ExitCode.ERROR
     return str(caught.value)
 
 

@@ -13,7 +13,7 @@ import pytest
 from cli.terminals import Result, Terminal, process
 
 from aioseflow import SeFlow
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.sandbox import Dialect, _run
 from aioseflow.sandbox import Dialect as Spoken
 from aioseflow.sandbox import Sandbox

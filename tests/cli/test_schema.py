@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from aioseflow import SeFlow, Vm
 from aioseflow.cli.app import app as whole
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.jsonable import dumps
 from aioseflow.cli.schema import app
 from aioseflow.cli.schema.catalogue import catalogue, schema_of
@@ -200,7 +200,7 @@ def test_an_unknown_name_is_told_the_nearest() -> None:
     done = CliRunner().invoke(app, ["vmm"])
     assert isinstance(done.exception, Refusal)
     assert str(done.exception) == "there is no schema of vmm (did you mean vm?); aioseflow schema lists all"
-    assert done.exception.ending == 2
+    assert done.exception.exit_code == 2
 
 
 def test_the_commands_that_are_named_exist() -> None:

@@ -13,7 +13,7 @@ import pytest
 from cli.terminals import Terminal, visible
 
 from aioseflow.cli import terminal
-from aioseflow.cli.ending import Ending, Refusal
+from aioseflow.cli.exit_code import ExitCode, Refusal
 from aioseflow.cli.terminal import cells, columns, complain, confirm, emit, folded, say, shown
 
 Spawn = Callable[..., Terminal]
@@ -130,7 +130,7 @@ def test_anything_else_is_no(monkeypatch: pytest.MonkeyPatch, answer: str) -> No
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     with pytest.raises(Refusal, match="nothing was sent") as refused:
         confirm("stop: 3 VMs", "Go on?")
-    assert refused.value.ending is Ending.ERROR
+    assert refused.value.exit_code is ExitCode.ERROR
 
 
 def test_ctrl_c_at_the_question_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_ctrl_c_at_the_question_sends_nothing(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(Refusal, match="nothing was sent") as refused:
         confirm("stop: 3 VMs", "Go on?")
-    assert refused.value.ending is Ending.INTERRUPTED
+    assert refused.value.exit_code is ExitCode.INTERRUPTED
 
 
 def test_what_is_said_fits_the_terminal_where_the_data_go_elsewhere(spawn: Spawn, tmp_path: Path) -> None:

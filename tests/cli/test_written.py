@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from aioseflow import PowerState, Secret, Vm
 from aioseflow.cli.command import command, given
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.written import Form, Written, written
 from aioseflow.models import Quota, Service, ServiceStatus, VmUsage
 
@@ -153,7 +153,7 @@ def test_an_unknown_name_is_refused_before_anything_is_written(
             Refusal, match=r"no column lable \(did you mean label\?\); there are id, "
         ) as caught:
             asked.listing(VMS, COLUMNS)
-        assert caught.value.ending == 2
+        assert caught.value.exit_code == 2
     assert capsys.readouterr().out == ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aioseflow import Vm
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.written.naming import check, chosen, ordered, reach, row_of
 
 _ROWS: list[dict[str, Any]] = [

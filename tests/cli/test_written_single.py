@@ -14,7 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from aioseflow import Secret, Vm
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.written import Form, Written
 from aioseflow.models import Invoice, InvoiceItem, Quota, Ticket, TicketReply, VmUsage
 

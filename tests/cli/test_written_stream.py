@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from aioseflow import Outcome, Vm
-from aioseflow.cli.ending import Refusal
+from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.written import Form, Written
 
 _ENDLESS = """

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import typer
 
 from ...errors import SeFlowError
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..journal import journal_path
 
 Candidates: TypeAlias = list[tuple[str, str]]

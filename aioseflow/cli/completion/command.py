@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..command import command
-from ..ending import Ending
+from ..exit_code import ExitCode
 from ..terminal import emit
 
 
@@ -41,4 +41,4 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Whose script it is."
     from .shells import SCRIPTS
 
     emit(SCRIPTS[shell])
-    return Ending.OK
+    return ExitCode.OK

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..command import command
-from ..ending import Ending
+from ..exit_code import ExitCode
 
 if TYPE_CHECKING:
     from ...sandbox import Sandbox
@@ -83,8 +83,8 @@ def _told(stages: list[Stage], panel: Sandbox, *, interrupted: bool) -> int:
     good = all(finding.holds for finding in findings)
     print_lines(["", *folded(_verdict(good=good, interrupted=interrupted), width)])
     if interrupted:
-        return Ending.INTERRUPTED
-    return Ending.OK if good else Ending.ERROR
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK if good else ExitCode.ERROR
 
 
 def _spoiled(panel: Sandbox) -> int:

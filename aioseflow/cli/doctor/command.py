@@ -11,7 +11,7 @@ import typer
 
 from ..account import Accounts, accounts
 from ..command import command, given
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..written import Form, Written, written
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def doctor(who: Accounts = given(accounts), out: Written = given(written)) -> in
     aioseflow doctor --output json | jq '.[] | select(.verdict == "failed")'
     """
     from .screen import Screen
-    from .verdict import Check, ending
+    from .verdict import Check, exit_code_of
 
     made: list[Check] = []
     if out.is_page:
@@ -60,7 +60,7 @@ def doctor(who: Accounts = given(accounts), out: Written = given(written)) -> in
     else:
         asyncio.run(_examine(who, made.append))
         out.listing(made, _COLUMNS, kind=Check)
-    return ending(made)
+    return exit_code_of(made)
 
 
 async def _examine(who: Accounts, tell: Callable[[Check], None]) -> None:
@@ -86,7 +86,7 @@ def _identities(who: Accounts) -> tuple[Sequence[Identity], Check | None]:
     try:
         return who.identities(), None
     except Refusal as refusal:
-        if refusal.ending is Ending.USAGE and (who.names or who.everyone):
+        if refusal.exit_code is ExitCode.USAGE and (who.names or who.everyone):
             raise
         found = str(refusal)
     except ConfigurationError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ...__about__ import __version__
 from ...errors import SeFlowError
 from .. import journal as kept_journal
-from ..ending import Refusal
+from ..exit_code import Refusal
 from .verdict import Check, Verdict, told
 
 if TYPE_CHECKING:

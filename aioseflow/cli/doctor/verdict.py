@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 
-from ..ending import Ending
+from ..exit_code import ExitCode
 
 ORDER: Final = (
     *("configuration", "proxy", "dns", "tcp", "tls"),
@@ -52,9 +52,9 @@ def told(sentence: str, otherwise: str) -> tuple[str, str]:
     return (found, mend) if joint else (sentence, otherwise)
 
 
-def ending(checks: Iterable[Check]) -> Ending:
+def exit_code_of(checks: Iterable[Check]) -> ExitCode:
     """The exit code: a refused login or address outranks whatever else failed; warnings are none."""
     failed = {check.check for check in checks if check.verdict is Verdict.FAILED}
     if failed & {"credentials", "allow_list"}:
-        return Ending.AUTHENTICATION
-    return Ending.ERROR if failed else Ending.OK
+        return ExitCode.AUTHENTICATION
+    return ExitCode.ERROR if failed else ExitCode.OK

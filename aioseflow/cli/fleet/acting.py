@@ -14,7 +14,7 @@ from ...safety import Safety
 from .. import collector
 from ..account import Accounts, fleet_of
 from ..completion import names
-from ..ending import Ending, Refusal, of_report
+from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
 from ..terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
 from ..written import Form, Written
@@ -129,8 +129,8 @@ def told_plan(plan: Plan, out: Written) -> int:
             plan.vms, ("account", "service_id", "vm_id", "vm_label", "power", "do", "why_not", "batch")
         )
     if plan.undiscovered:
-        return Ending.UNKNOWN
-    return Ending.OK if plan.vms else Ending.NOTHING_SELECTED
+        return ExitCode.UNKNOWN
+    return ExitCode.OK if plan.vms else ExitCode.NOTHING_SELECTED
 
 
 async def _plan(
@@ -166,16 +166,16 @@ def require_something(plan: Plan) -> None:
         lost = shown(plan.undiscovered[0], 200) + (", …" if len(plan.undiscovered) > 1 else "")
         raise Refusal(
             f"nothing is selected of what could be listed; not listed, and nothing was sent: {lost}",
-            Ending.UNKNOWN,
+            ExitCode.UNKNOWN,
         )
     if plan.vms:
         raise Refusal(
             f"nothing is selected: what would be ({len(plan.vms)}) is excluded or protected",
-            Ending.NOTHING_SELECTED,
+            ExitCode.NOTHING_SELECTED,
         )
     if plan.without_vms:
-        raise Refusal(f"nothing is selected: {no_vms(plan.without_vms)}", Ending.NOTHING_SELECTED)
-    raise Refusal("nothing is selected: no such VM was found", Ending.NOTHING_SELECTED)
+        raise Refusal(f"nothing is selected: {no_vms(plan.without_vms)}", ExitCode.NOTHING_SELECTED)
+    raise Refusal("nothing is selected: no such VM was found", ExitCode.NOTHING_SELECTED)
 
 
 def act(
@@ -217,7 +217,7 @@ async def _act(
         if page is not None:
             await page.write(report, clients)
     if wheel.interrupted:
-        return Ending.INTERRUPTED
+        return ExitCode.INTERRUPTED
     return of_report(report)
 
 
@@ -226,7 +226,7 @@ def _stale(error: StalePlan) -> Refusal:
     more = len(error.moved) - _MOVED_NAMED
     return Refusal(
         f"not as planned any more, so nothing was sent: {moved}{f' and {more} more' if more > 0 else ''}",
-        Ending.HELD,
+        ExitCode.HELD,
     )
 
 

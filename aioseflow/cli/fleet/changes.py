@@ -9,7 +9,7 @@ import typer
 
 from ..account import Accounts, accounts
 from ..command import command, given
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..written import Written, written
 from .acting import Manner, change, manner
 from .group import Wait, app

@@ -11,7 +11,7 @@ import typer
 from ..account import Accounts, accounts
 from ..command import command, given
 from ..completion.candidates import complete_run
-from ..ending import Ending, Refusal, of_report
+from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
 from ..terminal import columns, say, shown
 from ..written import Form, Written, written
@@ -106,7 +106,7 @@ def diff(
     kept = journal()
     first, second = run_named(kept, before), run_named(kept, after)
     told_difference(awaited(_report(kept, first)), awaited(_report(kept, second)), out)
-    return Ending.OK
+    return ExitCode.OK
 
 
 @command(app)
@@ -133,7 +133,7 @@ def report(
     run_id = run_named(kept, run)
     page = Page.at(Path(f"{shown(run_id).replace('/', '_')}.html") if file is None else file)
     awaited(_write_page(kept, run_id, page, who if read else None))
-    return Ending.OK
+    return ExitCode.OK
 
 
 async def _write_page(kept: Journal, run_id: str, page: Page, who: Accounts | None) -> None:
@@ -261,8 +261,8 @@ def reconcile(
         out.listing(found, ("account", "service_id", "vm_id", "vm_label", "action", "verdict", "why"))
     verdicts = {finding.verdict for finding in found}
     if "cannot_tell" in verdicts:
-        return Ending.UNKNOWN
-    return Ending.FAILED if "not_done" in verdicts else Ending.OK
+        return ExitCode.UNKNOWN
+    return ExitCode.FAILED if "not_done" in verdicts else ExitCode.OK
 
 
 async def _reconcile(kept: Journal, run_id: str, grace: float, who: Accounts) -> list[Finding]:
@@ -292,10 +292,10 @@ def run_named(kept: Journal, text: str) -> str:
     if text != _LAST:
         return text
     if not kept.path.exists():
-        raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", Ending.NOTHING_SELECTED)
+        raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
     known = awaited(kept.runs())
     if not known:
-        raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", Ending.NOTHING_SELECTED)
+        raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
     header = known[0].header
     when = f"{header.created_at:%Y-%m-%d %H:%M} UTC"
     say(f"last is {shown(header.run_id, _LONGEST)}: {shown(header.action)}, {when}")

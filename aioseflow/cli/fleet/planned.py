@@ -12,7 +12,7 @@ import typer
 from ...errors import InvalidArgument
 from ..account import Accounts, accounts
 from ..command import command, given
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..journal import journal
 from ..terminal import require_answerable, shown
 from ..written import Written, written
@@ -123,7 +123,7 @@ def _read(file: str) -> Plan:
             raise Refusal(f"{shown(file, 200)} is no plan: it is not text") from None
         except OSError as error:
             raise Refusal(
-                f"the plan {shown(file, 200)} cannot be read: {error.strerror or error}", Ending.USAGE
+                f"the plan {shown(file, 200)} cannot be read: {error.strerror or error}", ExitCode.USAGE
             ) from None
     try:
         return Plan.from_json(text)

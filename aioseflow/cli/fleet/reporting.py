@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import say, shown
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Page:
     def at(cls, path: Path) -> Page:
         """Raises `Refusal` where it could not be written, or what writes it is missing."""
         if find_spec("jinja2") is None:
-            raise Refusal("the page needs jinja2: pip install 'aioseflow[report]'", Ending.ERROR)
+            raise Refusal("the page needs jinja2: pip install 'aioseflow[report]'", ExitCode.ERROR)
         where = shown(str(path), _LONGEST_PATH)
         if path.is_dir():
             raise Refusal(f"{where} is a directory; name a file, such as {where}/usage.html")
@@ -49,6 +49,6 @@ class Page:
             raise Refusal(
                 f"the page {shown(str(self.path), _LONGEST_PATH)} cannot be written "
                 f"({error.strerror or error}); the run is kept: aioseflow fleet report {report.run_id} FILE",
-                Ending.ERROR,
+                ExitCode.ERROR,
             ) from None
         say(f"The page is in {shown(str(self.path), _LONGEST_PATH)} ({size / 1e6:,.1f} MB).")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import attrs
 import typer
 
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..terminal import shown
 from .wording import in_our_words
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from ...fleet import Journal, RunInfo, Status
-from ..ending import Ending
+from ..exit_code import ExitCode
 from ..journal import journal
 from ..table import Column, Table, print_lines
 from ..terminal import cells, columns, folded, is_terminal, say, shown
@@ -45,7 +45,7 @@ def runs(out: Written) -> int:
         print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))
     else:
         say(f"There are no runs in {shown(str(kept.path), _LONGEST_ID)}.")
-    return Ending.OK
+    return ExitCode.OK
 
 
 async def _listed(kept: Journal) -> list[Listed]:

@@ -8,7 +8,7 @@ import attrs
 import typer
 
 from ..completion.candidates import complete_service, complete_vm
-from ..ending import Refusal
+from ..exit_code import Refusal
 from .rolling import size_of
 
 Services: TypeAlias = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from ..account import Accounts, accounts
 from ..command import command, given
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import emit, say, shown
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ async def _inventory(who: Accounts, host: str | None, where: str | None, *, part
     made = Inventory.of([member for members, _ in read for member in members])
     if host is None:
         emit(dumps(made.document()))
-        return Ending.OK
+        return ExitCode.OK
     if host not in made.hosts:
         raise Refusal(
-            f"there is no host {shown(host)}; aioseflow inventory --list has all", Ending.NOTHING_SELECTED
+            f"there is no host {shown(host)}; aioseflow inventory --list has all", ExitCode.NOTHING_SELECTED
         )
     emit(dumps(made.variables(host)))
-    return Ending.OK
+    return ExitCode.OK
 
 
 async def _members(seflow: SeFlow, where: str | None) -> tuple[list[Member], list[SeFlowError]]:
@@ -114,5 +114,5 @@ def _incomplete(lost: list[SeFlowError]) -> Refusal:
     return Refusal(
         f"not everything could be listed, so there is no inventory: {shown(str(lost[0]), _SENTENCE)}{more}; "
         "try again, or take what there is with --partial",
-        Ending.UNKNOWN,
+        ExitCode.UNKNOWN,
     )

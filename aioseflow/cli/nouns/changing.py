@@ -7,7 +7,7 @@ from typing import Final
 
 from ...errors import SeFlowError
 from ...models import Accepted
-from ..ending import Ending, Refusal, of_error
+from ..exit_code import ExitCode, Refusal, of_error
 from ..terminal import confirm, confirm_word, require_answerable, say, shown
 from ..written import Form
 from .asked import Asked
@@ -55,7 +55,7 @@ async def _send(asked: Asked) -> int:
             told = str(error).rstrip(".")
             raise Refusal(f"{told}; {asked.look} shows what became of it", of_error(error)) from error
     _tell(asked, accepted)
-    return Ending.OK
+    return ExitCode.OK
 
 
 def _tell(asked: Asked, accepted: Accepted) -> None:

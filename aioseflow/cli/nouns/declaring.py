@@ -17,7 +17,7 @@ from typer.core import TyperArgument, TyperGroup
 
 from ..account import accounts
 from ..command import Sectioned, given, spread
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import say
 from . import words
 from .asked import Asked
@@ -42,7 +42,7 @@ def group(noun: Noun) -> typer.Typer:
     def _noun(context: typer.Context) -> None:
         if context.invoked_subcommand is None:
             say(context.get_help())
-            raise typer.Exit(Ending.USAGE)
+            raise typer.Exit(ExitCode.USAGE)
 
     return app
 

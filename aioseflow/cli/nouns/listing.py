@@ -11,7 +11,7 @@ from ..account import Accounts, accounts
 from ..command import given
 from ..completion.candidates import complete_service, complete_vm
 from ..completion.names import Named, remember
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..written import Written, written
 from .reading import every_account, fields
 from .table import NOUNS
@@ -112,4 +112,4 @@ async def _ips(words: list[str], who: Accounts, out: Written) -> int:
         else:
             of_vm = await seflow.vms.ips(words[0], words[1])
             out.listing(of_vm, ("ipaddress", "id"), kind=VmIp)
-    return Ending.OK
+    return ExitCode.OK

@@ -9,7 +9,7 @@ import typer
 
 from ..account import Accounts, accounts
 from ..command import given
-from ..ending import Ending
+from ..exit_code import ExitCode
 from ..written import Written
 from .forms import single
 
@@ -27,4 +27,4 @@ async def _check(name: str, who: Accounts, out: Written) -> int:
     async with who.client() as seflow:
         available = await seflow.domains.is_available(name)
     out.single({"name": name, "available": available})
-    return Ending.OK
+    return ExitCode.OK

@@ -11,7 +11,7 @@ import attrs
 from ...errors import SeFlowError
 from ..account import Accounts
 from ..completion.names import Named, remember
-from ..ending import Ending, of_error
+from ..exit_code import ExitCode, of_error
 from ..jsonable import ABOUT_THE_OTHERS
 from ..terminal import complain, shown
 from ..written import Written
@@ -37,7 +37,7 @@ async def _of_one(asked: Asked) -> int:
         asked.out.listing(answer, asked.verb.columns, kind=kind_of(asked))
     else:
         asked.out.single(answer)
-    return Ending.OK
+    return ExitCode.OK
 
 
 async def _of_each(asked: Asked) -> int:
@@ -85,7 +85,7 @@ async def every_account(
         [items] = found.values()
         out.listing(items, columns, kind=kind)
     _complain(lost, several=len(found) > 1)
-    return Ending.UNKNOWN if lost else Ending.OK
+    return ExitCode.UNKNOWN if lost else ExitCode.OK
 
 
 async def _caught(

@@ -14,7 +14,7 @@ from ...errors import DecodeError
 from ..account import Accounts, accounts
 from ..command import given
 from ..completion.candidates import complete_service, complete_vm
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import complain, say, shown
 from ..written import Written, written
 from .words import split
@@ -52,7 +52,7 @@ def graphs(
         from ...models import BandwidthGraph
 
         out.listing(found, ("switch", "port", "name"), kind=BandwidthGraph)
-        return Ending.OK
+        return ExitCode.OK
     save.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     asked = 0
@@ -62,7 +62,7 @@ def graphs(
                 asked += 1
                 rows += _saved(graph, period, save / f"{_stem(number, graph)}-{period}.png")
     out.listing(rows, ("file", "name", "period", "bytes"))
-    return Ending.OK if len(rows) == asked else Ending.ERROR
+    return ExitCode.OK if len(rows) == asked else ExitCode.ERROR
 
 
 def _saved(graph: BandwidthGraph, period: Period, path: Path) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def _usage(
         for one in found
     ]
     out.listing(rows, ("kind", "characters") if save is None else ("kind", "characters", "file"))
-    return Ending.OK
+    return ExitCode.OK
 
 
 async def _read(who: Accounts, ask: Callable[[SeFlow], Awaitable[T]]) -> T:

@@ -11,7 +11,7 @@ import typer
 from ..account import Accounts, accounts
 from ..command import given
 from ..completion.candidates import complete_service
-from ..ending import Ending
+from ..exit_code import ExitCode
 from ..written import Form, Written, written
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def _options(service: str, who: Accounts, out: Written) -> int:
         out.listing(list(_choices(found)), _COLUMNS)
     else:
         out.single(found)
-    return Ending.OK
+    return ExitCode.OK
 
 
 def _choices(found: UpgradeOptions) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from ..completion.candidates import complete_service, complete_vm
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..terminal import shown
 
 if TYPE_CHECKING:

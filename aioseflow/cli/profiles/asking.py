@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...secret import Secret
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import columns, folded, is_terminal, read_line, say, shown
 
 
@@ -42,7 +42,7 @@ def _answer(question: str) -> str:
         text = read_line(question)
     except KeyboardInterrupt:
         say("")
-        raise Refusal("interrupted, so nothing was stored", Ending.INTERRUPTED) from None
+        raise Refusal("interrupted, so nothing was stored", ExitCode.INTERRUPTED) from None
     except UnicodeDecodeError:
         # Raised below instead: this error holds what was typed.
         pass
@@ -50,7 +50,7 @@ def _answer(question: str) -> str:
         raise Refusal("what was typed is not in the terminal's encoding, so nothing was stored")
     if not text.endswith("\n"):
         say("")
-        raise Refusal("the input ended, so nothing was stored", Ending.ERROR)
+        raise Refusal("the input ended, so nothing was stored", ExitCode.ERROR)
     return text[:-1]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..terminal import shown
 from . import store
 from .profile import DEFAULT, Profile

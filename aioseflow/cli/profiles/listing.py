@@ -9,7 +9,7 @@ import attrs
 import typer
 
 from ..command import command, given
-from ..ending import Ending
+from ..exit_code import ExitCode
 from ..terminal import say, shown
 from ..written import Form, Written, written
 from . import choosing, store
@@ -59,4 +59,4 @@ def profiles(how: Written = given(written)) -> int:
     if not os.environ.get(choosing.VARIABLE) and os.environ.get("SEFLOW_USERNAME"):
         name = shown(os.environ["SEFLOW_USERNAME"], 80)
         tell(f"Commands without --profile use {name}, whom SEFLOW_USERNAME names.")
-    return Ending.OK
+    return ExitCode.OK

@@ -14,7 +14,7 @@ from typer.core import TyperCommand
 
 from ...errors import PermissionDenied, SeFlowError
 from ...secret import Secret
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import can_ask, say, shown
 from . import asking, choosing, password_file, passwords, store, system_keyring
 from .profile import DEFAULT, Place, Profile, check_name
@@ -75,18 +75,18 @@ def login(
         there = f"{shown(before.username, _LONGEST)} at {shown(before.base_url, _LONGEST)}"
         asking.tell(f"There is a profile {profile} already: {there}.")
         if not asking.agreed("Replace it?"):
-            raise Refusal("not confirmed, so nothing was stored", Ending.ERROR)
+            raise Refusal("not confirmed, so nothing was stored", ExitCode.ERROR)
     try:
         credentials = _credentials(username, before)
         _enter(credentials, url)
         made = _store(profile, credentials, url)
     except KeyboardInterrupt:
-        raise Refusal("interrupted, so nothing was stored", Ending.INTERRUPTED) from None
+        raise Refusal("interrupted, so nothing was stored", ExitCode.INTERRUPTED) from None
     except SeFlowError:
         say("Nothing was stored.")
         raise
     _tell(made)
-    return Ending.OK
+    return ExitCode.OK
 
 
 def _panel(base_url: str | None, before: Profile | None) -> str:
@@ -114,7 +114,7 @@ def _enter(credentials: Credentials, url: str) -> None:
     # A contact of an account may see its servers and not its address; or it is a proxy that says no.
     asking.tell(f"The panel does not show this login the account's details: {shown(str(doubt), _LONGEST)}.")
     if not asking.agreed("Store it all the same?"):
-        raise Refusal("not confirmed, so nothing was stored", Ending.ERROR)
+        raise Refusal("not confirmed, so nothing was stored", ExitCode.ERROR)
 
 
 async def _doubt(credentials: Credentials, url: str) -> PermissionDenied | None:
@@ -160,7 +160,7 @@ def _agree_to_file(unusable: KeyringUnusable) -> None:
     if not asking.agreed("Keep it there?"):
         raise Refusal(
             "not confirmed, so nothing was stored; commands also take SEFLOW_USERNAME and SEFLOW_PASSWORD",
-            Ending.ERROR,
+            ExitCode.ERROR,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..command import command
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import say, shown
 from . import choosing, passwords, store
 from .asking import tell
@@ -42,9 +42,9 @@ def logout(
     if left:
         names = ", ".join(profile.name for profile in left)
         raise Refusal(
-            f"kept: {names}; unlock the keyring and log out again, or add --leave-password", Ending.ERROR
+            f"kept: {names}; unlock the keyring and log out again, or add --leave-password", ExitCode.ERROR
         )
-    return Ending.OK
+    return ExitCode.OK
 
 
 def _leaving(name: str | None, *, everyone: bool) -> list[Profile]:

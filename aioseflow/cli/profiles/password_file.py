@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ...secret import Secret
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import shown
 from . import private
 
@@ -49,7 +49,7 @@ def _read(place: Path) -> dict[str, Secret]:
     raise Refusal(
         f"{shown(str(place / _FILE), 300)} is not what this aioseflow writes there; "
         "move it away and log in again",
-        Ending.ERROR,
+        ExitCode.ERROR,
     )
 
 

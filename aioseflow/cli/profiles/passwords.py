@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...secret import Secret
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import shown
 from . import password_file, system_keyring
 from .profile import Place, Profile
@@ -29,11 +29,11 @@ def read(profile: Profile) -> Secret:
             raise Refusal(
                 f"the password of profile {profile.name} is in the keyring, which cannot be used "
                 f"({shown(str(unusable), 200)}); unlock it, or run {again}",
-                Ending.ERROR,
+                ExitCode.ERROR,
             ) from None
     if found is None:
         raise Refusal(
-            f"the {profile.stored_in} has no password for profile {profile.name}; run {again}", Ending.ERROR
+            f"the {profile.stored_in} has no password for profile {profile.name}; run {again}", ExitCode.ERROR
         )
     return found
 

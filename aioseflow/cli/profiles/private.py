@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import shown
 
 _VARIABLE: Final = "AIOSEFLOW_CONFIG"
@@ -46,7 +46,7 @@ def read(path: Path, *, secret: bool) -> Any:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Refusal(f"{_shown(path)} cannot be read ({error.strerror or error})", Ending.ERROR) from None
+        raise Refusal(f"{_shown(path)} cannot be read ({error.strerror or error})", ExitCode.ERROR) from None
     try:
         return json.loads(data)
     except ValueError:
@@ -56,7 +56,7 @@ def read(path: Path, *, secret: bool) -> Any:
 
 
 def _broken(path: Path) -> Any:
-    raise Refusal(f"{_shown(path)} is no JSON; mend it, or move it away and log in again", Ending.ERROR)
+    raise Refusal(f"{_shown(path)} is no JSON; mend it, or move it away and log in again", ExitCode.ERROR)
 
 
 def write(path: Path, document: Any) -> None:
@@ -78,7 +78,9 @@ def write(path: Path, document: Any) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise Refusal(f"{_shown(path)} cannot be written ({error.strerror or error})", Ending.ERROR) from None
+        raise Refusal(
+            f"{_shown(path)} cannot be written ({error.strerror or error})", ExitCode.ERROR
+        ) from None
 
 
 @contextmanager
@@ -98,13 +100,13 @@ def alone() -> Iterator[Path]:
     except Timeout:
         raise Refusal(
             f"another aioseflow has been changing {_shown(place)} for {_PATIENCE:g} s; try again later",
-            Ending.ERROR,
+            ExitCode.ERROR,
         ) from None
     except OSError as error:
         raise Refusal(
             f"{_shown(place)} cannot be used for profiles ({error.strerror or error}); "
             f"name another directory with {_VARIABLE}",
-            Ending.ERROR,
+            ExitCode.ERROR,
         ) from None
     try:
         yield place
@@ -115,12 +117,13 @@ def alone() -> Iterator[Path]:
 def _check(path: Path, found: os.stat_result, forbidden: int) -> None:
     me = os.geteuid()
     if me != 0 and found.st_uid not in {me, 0}:
-        raise Refusal(f"{_shown(path)} belongs to another user, so it is not used", Ending.ERROR)
+        raise Refusal(f"{_shown(path)} belongs to another user, so it is not used", ExitCode.ERROR)
     if found.st_mode & forbidden:
         what = "read" if found.st_mode & forbidden & ~_OTHERS_WRITE else "change"
         mode = "go-w" if forbidden == _OTHERS_WRITE else "600"
         raise Refusal(
-            f"others can {what} {_shown(path)}, so it is not used: chmod {mode} {_shown(path)}", Ending.ERROR
+            f"others can {what} {_shown(path)}, so it is not used: chmod {mode} {_shown(path)}",
+            ExitCode.ERROR,
         )
 
 

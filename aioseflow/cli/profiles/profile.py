@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from ...errors import ConfigurationError
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..terminal import shown
 
 DEFAULT: Final = "default"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..terminal import shown
 from . import private
 from .profile import Place, Profile, is_name
@@ -52,7 +52,7 @@ def _read(place: Path) -> dict[str, Profile]:
             return {}
         case {"version": int(version)} if version > _VERSION:
             raise Refusal(
-                f"{shown(str(path), 300)} was written by a newer aioseflow; use that one", Ending.ERROR
+                f"{shown(str(path), 300)} was written by a newer aioseflow; use that one", ExitCode.ERROR
             )
         case {"version": 1, "profiles": dict(profiles)}:
             return {name: _profile(path, name, fields) for name, fields in profiles.items()}
@@ -77,7 +77,7 @@ def _not_understood(path: Path, what: str) -> Refusal:
     return Refusal(
         f"{shown(str(path), 300)} was edited, and {what} is not what aioseflow writes there; "
         "mend it, or move it away and log in again",
-        Ending.ERROR,
+        ExitCode.ERROR,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..command import command, given
-from ..ending import Ending, Refusal
+from ..exit_code import ExitCode, Refusal
 from ..table import Sheet
 from ..terminal import shown
 from ..written import Form, Written, written
@@ -40,7 +40,7 @@ def schema(
     known = catalogue()
     if name is None:
         _list({entry.name: entry.printed_by for entry in known.values()}, out)
-        return Ending.OK
+        return ExitCode.OK
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
@@ -50,7 +50,7 @@ def schema(
         # A schema is JSON, and a table of it would help nobody.
         out = Written(Form.JSON, out.columns, out.sort)
     out.single(found)
-    return Ending.OK
+    return ExitCode.OK
 
 
 def _list(known: Mapping[str, str], out: Written) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..jsonable import place, plain
 from ..terminal import shown
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..jsonable import ABOUT_THE_OTHERS, dumps, line
 from ..table import Column, Sheet, Table
 from ..terminal import cells, emit

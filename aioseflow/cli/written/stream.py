@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..ending import Refusal
+from ..exit_code import Refusal
 from ..jsonable import line
 from ..terminal import emit
 from .naming import check, chosen, row_of

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..fleet import Report
 
 
-class Ending(enum.IntEnum):
+class ExitCode(enum.IntEnum):
     """Exit codes; they stay as they are.
 
     Where several are true of a run: interrupted, then unknown, then stopped, then failed.
@@ -60,45 +60,45 @@ _STOPPED_BY: Final = frozenset(
 class Refusal(Exception):
     """The command line itself says no, in one sentence."""
 
-    def __init__(self, message: str, ending: Ending = Ending.USAGE) -> None:
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(message)
-        self.ending = ending
+        self.exit_code = exit_code
 
 
-def of_error(error: BaseException) -> Ending:
+def of_error(error: BaseException) -> ExitCode:
     """The exit code for an error that ended a command."""
     match error:
         case Refusal():
-            return error.ending
+            return error.exit_code
         case AuthenticationError() | AddressNotAllowed():
-            return Ending.AUTHENTICATION
+            return ExitCode.AUTHENTICATION
         case fleet.StalePlan() | fleet.RunIsActive():
-            return Ending.HELD
+            return ExitCode.HELD
         case fleet.RunRefused():
-            return Ending.HELD if error.reason in ("in_another_run", "other_run") else Ending.STOPPED
+            return ExitCode.HELD if error.reason in ("in_another_run", "other_run") else ExitCode.STOPPED
         case fleet.JournalError():
             # It was asked rightly: it is the disk that is not so.
-            return Ending.ERROR
+            return ExitCode.ERROR
         case InvalidArgument() | ConfigurationError():
-            return Ending.USAGE
+            return ExitCode.USAGE
         case OutcomeUnknown():
-            return Ending.UNKNOWN
+            return ExitCode.UNKNOWN
         case SeFlowError(may_have_acted=True):
-            return Ending.UNKNOWN
+            return ExitCode.UNKNOWN
         case _:
-            return Ending.ERROR
+            return ExitCode.ERROR
 
 
-def of_report(report: Report) -> Ending:
+def of_report(report: Report) -> ExitCode:
     """The exit code for a run that is over; one that is not is somebody else's."""
     if report.error is not None:
         return of_error(report.error)
     if report.finished_at is None:
-        return Ending.HELD
+        return ExitCode.HELD
     if report.counts[fleet.Status.UNKNOWN] or report.undiscovered:
-        return Ending.UNKNOWN
+        return ExitCode.UNKNOWN
     if not report.targets:
-        return Ending.NOTHING_SELECTED
+        return ExitCode.NOTHING_SELECTED
     if report.ok:
-        return Ending.OK
-    return Ending.STOPPED if _STOPPED_BY & report.causes.keys() else Ending.FAILED
+        return ExitCode.OK
+    return ExitCode.STOPPED if _STOPPED_BY & report.causes.keys() else ExitCode.FAILED
