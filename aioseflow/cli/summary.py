@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ..fleet import Outcome, Report, Status, Undiscovered, UsageGraphs
+from ..fleet.model.undiscovered import ONE_PAGE
 from ..fleet.recovery.past import NOT_READABLE
-from ..fleet.report.report_text import ONE_PAGE, no_vms
+from ..fleet.report.report_text import no_vms
 from .table import Column, Table
 from .terminal import folded, shown
 

@@ -11,32 +11,33 @@ if TYPE_CHECKING:
     from .actions.usage import Usage, UsageGraphs
     from .fleet import Fleet
     from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
-    from .model.fleet_account import FleetAccount, Flow
+    from .model.fleet_account import Closeable, FleetAccount, Flow
     from .model.outcome import Outcome, Status
     from .model.progress import Progress, ServiceProgress
     from .model.refusals import RunRefused
     from .model.timeline import Moment
+    from .model.undiscovered import Undiscovered
     from .model.without_vms import WithoutVms
     from .plan.plan import Plan, PlanDiff, StalePlan
     from .plan.planned_vm import PlannedLoss, PlannedVm
-    from .plan.rollout import Rollout
+    from .plan.rollout import HealthCheck, Rollout
     from .recovery.reconcile import Finding
     from .report.compare import Comparison
-    from .report.report import CauseGroup, Downtime, Report, ServiceSummary, Undiscovered
-    from .run.health import HealthCheck, http_check, tcp_check
+    from .report.report import CauseGroup, Downtime, Report, ServiceSummary
+    from .run.health import http_check, tcp_check
     from .run.run import Run
-    from .select.selection import ALL, Everything, Where
+    from .select.selection import ALL, Everything, Exclude, Where
 else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "model.fleet_account": "FleetAccount Flow",
+            "model.fleet_account": "Closeable FleetAccount Flow",
             "actions.action": "Action Skip",
             "actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
             "actions.power": "Reboot Start Stop",
             "actions.usage": "Usage UsageGraphs",
             "fleet": "Fleet",
-            "run.health": "HealthCheck http_check tcp_check",
+            "run.health": "http_check tcp_check",
             "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
             "model.outcome": "Outcome Status",
             "plan.plan": "Plan PlanDiff StalePlan",
@@ -45,10 +46,11 @@ else:
             "recovery.reconcile": "Finding",
             "model.refusals": "RunRefused",
             "report.compare": "Comparison",
-            "report.report": "CauseGroup Downtime Report ServiceSummary Undiscovered",
-            "plan.rollout": "Rollout",
+            "model.undiscovered": "Undiscovered",
+            "report.report": "CauseGroup Downtime Report ServiceSummary",
+            "plan.rollout": "HealthCheck Rollout",
             "run.run": "Run",
-            "select.selection": "ALL Everything Where",
+            "select.selection": "ALL Everything Exclude Where",
             "model.timeline": "Moment",
             "model.without_vms": "WithoutVms",
         },
@@ -59,10 +61,12 @@ __all__ = [
     "ALL",
     "Action",
     "CauseGroup",
+    "Closeable",
     "Comparison",
     "Destroy",
     "Downtime",
     "Everything",
+    "Exclude",
     "Finding",
     "Fleet",
     "FleetAccount",

@@ -22,18 +22,17 @@ from .model.outcome import Status
 from .model.refusals import RunRefused
 from .plan.plan import Plan
 from .plan.planner import make_plan
-from .plan.rollout import Rollout, Share, Size
+from .plan.rollout import HealthCheck, Rollout, Share, Size
 from .plan.spec import RunSpec, guard_of, planned_rollout, planned_selection, policy_of, steps_of
 from .recovery.reconcile import GRACE, Finding
 from .recovery.registry import RunRegistry
 from .recovery.runs import Runs
 from .report.report import Report
-from .run.execution import RunExecution, protection
-from .run.health import HealthCheck
+from .run.execution import RunExecution
 from .run.recorder import JournalRecorder
 from .run.run import Run
 from .run.state import RunState
-from .select.selection import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, select
+from .select.selection import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, protection, select
 
 _PLANS_KEPT: Final = 20
 

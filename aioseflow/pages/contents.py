@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from ..fleet import Report, Status
-from ..fleet.report import Undiscovered
+from ..fleet.model.undiscovered import Undiscovered
 from ..fleet.report.report_text import NOT_AS_ASKED, duration, no_vms, split
 from .bars import Bars, PowerBar, TrafficPlot, bandwidth_by_service, outcomes_by_service, vms_by_power
 from .fragments import Fragments

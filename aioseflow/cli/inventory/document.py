@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ...fleet.discovery.discover import service_name
+from ...fleet.model.target import service_name
 from ...models import Service, Vm
 from .names import distinct, group_part, host_part, is_host_name
 

@@ -128,6 +128,18 @@ def ends_down(steps: Steps) -> bool:
     return bool(last) and last[-1]
 
 
+def skip_of(steps: Steps, vm: Vm) -> Skip | None:
+    """Why nothing is sent to a VM, from its list; of a sequence, only if no step is needed."""
+    if len(steps) == 1:
+        return steps[0].skip(vm)
+    skips = [step.skip(vm) for step in steps]
+    first = skips[0]
+    if first is not None and first.status is not Status.UNCHANGED:
+        return first
+    needless = all(skip is not None and skip.status is Status.UNCHANGED for skip in skips)
+    return skips[-1] if needless else None
+
+
 HELD: Final = frozenset({"transitional", "locked"})
 
 

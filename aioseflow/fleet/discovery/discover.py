@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 
 import attrs
 
 from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ...models import Service
 from ..model.fleet_account import FleetAccount
-from ..model.outcome import cause_of
+from ..model.outcome import TargetKey, cause_of
+from ..model.target import service_name
+from ..model.undiscovered import ONE_PAGE, Undiscovered
 from ..model.without_vms import WhyNoVms, WithoutVms
-from ..report.report import Undiscovered
-from ..report.report_text import ONE_PAGE
-from ..select.selection import Selection
+from ..select.selection import Matcher, Selection
 from .vm_list import VmList, one_page, pages_of, read_vms
 
 _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
@@ -195,6 +196,16 @@ class Discovery:
         )
 
 
-def service_name(service: Service) -> str:
-    """How a service is called: its name, or its domain where it has none."""
-    return service.name or service.domain or ""
+async def listed_vms(
+    account: FleetAccount, keys: frozenset[TargetKey], told: Discovery
+) -> list[ListedService]:
+    """The lists of the services of some VMs; what cannot be listed goes to ``told``."""
+    mine = frozenset(key for key in keys if key[0] == account.name)
+    if not mine:
+        return []
+    discovery = Discovery(account, Selection(Matcher(pairs=frozenset(), keys=mine), None, None, Matcher()))
+    async with aclosing(discovery.lists()) as lists:
+        found = [listed async for listed in lists]
+    told.lose(discovery.undiscovered)
+    told.error = told.error or discovery.error
+    return found

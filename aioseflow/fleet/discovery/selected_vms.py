@@ -8,8 +8,7 @@ from contextlib import aclosing
 from ...models import Service, Vm
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
-from ..run.execution import protection
-from ..select.selection import Selection, check_found
+from ..select.selection import Selection, check_found, protection
 from .discover import Discovery
 
 

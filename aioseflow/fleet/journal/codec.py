@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from ... import errors
 from ...errors import DecodeError, InvalidArgument, OutcomeUnknown, SeFlowError
+from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
-from .records import RunHeader, StoredLoss, TargetRow
+from .records import RunHeader, TargetRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -125,7 +126,7 @@ def without_values(run: int, found: WithoutVms) -> tuple[Any, ...]:
     return (run, *map(text, (found.account, found.service_id, found.service_name, found.why)))
 
 
-def loss_values(run: int, number: int, loss: StoredLoss) -> tuple[Any, ...]:
+def loss_values(run: int, number: int, loss: Undiscovered) -> tuple[Any, ...]:
     """A loss as `statements.INSERT_LOSS` takes it."""
     return (
         run,
@@ -142,7 +143,7 @@ def ended_values(
     run: int,
     finished_at: datetime,
     error: str | None,
-    losses: Sequence[StoredLoss],
+    losses: Sequence[Undiscovered],
     without_vms: Sequence[WithoutVms] | None,
     timeline: Sequence[Any] | None,
 ) -> tuple[Any, ...]:

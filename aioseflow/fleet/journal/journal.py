@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from ...errors import ConfigurationError, InvalidArgument, SeFlowError
+from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from . import codec
 from .codec import text, to_micros, to_micros_or_none
 from .faults import JournalError, RunNotFound
-from .records import RunHeader, RunInfo, StoredLoss, StoredRun, TargetRow
+from .records import RunHeader, RunInfo, StoredRun, TargetRow
 from .sqlite import run_lock as lock
 from .sqlite.group_commit import Writer
 from .sqlite.places import inode, named
@@ -258,7 +259,7 @@ class Journal:
         *,
         finished_at: datetime,
         error: str | None,
-        undiscovered: Sequence[StoredLoss],
+        undiscovered: Sequence[Undiscovered],
         without_vms: Sequence[WithoutVms] | None = None,
         timeline: Sequence[Any] | None = None,
     ) -> None:

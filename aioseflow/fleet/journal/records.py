@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from ...errors import InvalidArgument, SeFlowError
+from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 
 StoredRunState: TypeAlias = Literal["created", "running", "ended"]
@@ -49,17 +50,6 @@ class RunHeader:
 
 
 @attrs.frozen(kw_only=True)
-class StoredLoss:
-    """A service (or a whole account, without ids) whose VMs could not be listed."""
-
-    account: str
-    service_id: str | None = None
-    service_name: str | None = None
-    cause: str
-    error: SeFlowError | None = None
-
-
-@attrs.frozen(kw_only=True)
 class RunInfo:
     """A run as a list of runs shows it.
 
@@ -73,7 +63,7 @@ class RunInfo:
     finished_at: datetime | None = None
     targets: int = 0
     counts: dict[str, int] = attrs.Factory(dict)
-    undiscovered: tuple[StoredLoss, ...] = ()
+    undiscovered: tuple[Undiscovered, ...] = ()
     error: str | None = None
     pid: int | None = None
     host: str | None = None

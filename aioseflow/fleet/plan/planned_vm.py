@@ -6,9 +6,9 @@ import attrs
 
 from ...errors import InvalidArgument, SeFlowError
 from ...models import Service, Vm
-from ..discovery.discover import service_name
 from ..model.outcome import TargetKey
-from ..report.report import Undiscovered
+from ..model.target import service_name
+from ..model.undiscovered import Undiscovered
 from ..report.vm_names import clean
 
 _SENTENCE = 300

@@ -10,17 +10,15 @@ import attrs
 
 from ...models import Service, Vm
 from ...safety import Safety
-from ..actions.action import Skip, ends_down, held, is_down, takes_down
+from ..actions.action import Skip, ends_down, held, is_down, skip_of, takes_down
 from ..discovery.discover import ListedService
 from ..model.fleet_account import FleetAccount
-from ..recovery.estimates import expect
-from ..report.report import Undiscovered
+from ..model.undiscovered import Undiscovered
 from ..run.execution import RunExecution
-from ..run.producer import skip_of
-from ..run.queues import in_order
+from .estimate import expect
 from .plan import Plan
 from .planned_vm import PlannedLoss, PlannedVm
-from .rollout import Rollout, worst_down
+from .rollout import Rollout, in_order, worst_down
 from .spec import RunSpec
 
 _POLLS_EXPECTED = 3  # lists of a service until its VMs have settled

@@ -9,7 +9,8 @@ import difflib
 import heapq
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -21,6 +22,10 @@ from ...errors import InvalidArgument
 from ...models import Service, Vm
 
 K = TypeVar("K")
+T = TypeVar("T")
+HealthCheck: TypeAlias = Callable[[Service, Vm], Awaitable[bool]]
+"""Whether the VM is healthy; a check that raises, or never answers, has not seen it so."""
+
 Size: TypeAlias = int | str
 """A number of VMs (``3``) or an exact share of them (``"10%"``, ``"12.5%"``)."""
 
@@ -260,6 +265,14 @@ def interleave(remaining: Mapping[K, int]) -> Iterator[K]:
             heapq.heappop(heap)
         turn += 1
         yield key
+
+
+def in_order(items: Iterable[T], place_of: Callable[[T], tuple[str, str]]) -> Iterator[T]:
+    """What is to be begun, in order: of the places (accounts' services) the one with most left first."""
+    queues: dict[tuple[str, str], deque[T]] = {}
+    for item in items:
+        queues.setdefault(place_of(item), deque()).append(item)
+    return (queues[key].popleft() for key in interleave({key: len(queue) for key, queue in queues.items()}))
 
 
 def worst_down(

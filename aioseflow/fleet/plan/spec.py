@@ -14,10 +14,9 @@ from ..actions.action import Action, Steps, name_of
 from ..actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
 from ..actions.power import Await, Reboot, Start, Stop
 from ..actions.usage import Usage
-from ..run.health import HealthCheck
 from ..select.selection import Selection
 from .plan import Plan
-from .rollout import Rollout, Share
+from .rollout import HealthCheck, Rollout, Share
 
 _KINDS: Final[Mapping[str, Callable[..., Action]]] = {
     kind.name: kind

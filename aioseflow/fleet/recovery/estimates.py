@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import attrs
-
-from ..journal import Journal, RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
+from ..journal import Journal
 from ..model.fleet_account import FleetAccount
-from ..model.outcome import Outcome, Status
-from ..model.timeline import rows_of
-from ..plan.spec import RunSpec
-from ..report.report import Report
 from ..run.execution import RunExecution
 from ..run.state import RunState
-from .past import loss_of
 
 _LIMIT: Final = "limit."
 _NEW: Final = 0.3  # weight of the last run in what is remembered
@@ -80,103 +73,3 @@ async def notes_of(
             before = known.get(key, value)
             notes.append((account.name, key, before + _NEW * (value - before)))
     return notes
-
-
-@attrs.frozen
-class Estimate:
-    """What earlier runs say about a run to come: seconds, and in words what that is based on."""
-
-    seconds: float | None
-    basis: str
-
-
-def expect(known: Mapping[str, Mapping[str, float]], action: str, counts: Mapping[str, int]) -> Estimate:
-    """How long an action takes on so many VMs of each account, by what was learned of the accounts."""
-    needed = {account: count for account, count in counts.items() if count}
-    if not needed:
-        return Estimate(0.0, "nothing to do")
-    times, runs, longest = [], 0.0, 0.0
-    for account, count in needed.items():
-        learned = known.get(account, {})
-        rate = learned.get(f"rate.{action}")
-        if not rate:
-            return Estimate(None, f"no {action} of {account} was measured yet")
-        runs += learned.get(f"runs.{action}", 1)
-        settling = sum(learned.get(f"settle.{step}", 0.0) for step in action.split("+"))
-        times.append(count / rate + settling)
-        longest = max(longest, settling)
-    waits = f", {longest:.1f} s to settle" if longest else ""
-    slowest = min(known[account][f"rate.{action}"] for account in needed)
-    return Estimate(
-        max(times), f"{runs:.0f} earlier {action} run{'s'[: runs != 1]}: {slowest:.1f} VMs/s{waits}"
-    )
-
-
-def header_of(
-    run_id: str, accounts: Sequence[FleetAccount], spec: RunSpec, created_at: datetime
-) -> RunHeader:
-    """What is known of a run before it starts."""
-    return RunHeader(
-        run_id=run_id,
-        parent=spec.parent,
-        action=spec.action,
-        accounts=tuple(account.name for account in accounts),
-        created_at=created_at,
-        document=spec.to_document(),
-        note=spec.note,
-        requested_by=spec.requested_by,
-    )
-
-
-def stored_of(header: RunHeader, run_state: RunState, report: Report, *, discovered: bool) -> StoredRun:
-    """A run of this process in the form of a journal's."""
-    numbers = {key: number for number, key in enumerate(run_state.targets)}
-    outcomes = {outcome.key: outcome for outcome in report.outcomes}
-    targets = [_stored(run_state, outcome, numbers[key]) for key, outcome in outcomes.items()]
-    return StoredRun(
-        info=RunInfo(
-            header=header,
-            state="ended" if report.finished_at is not None else "running",
-            started_at=report.started_at,
-            finished_at=report.finished_at,
-            targets=len(run_state.targets),
-            counts={status.value: count for status, count in report.counts.items()},
-            undiscovered=tuple(map(loss_of, report.undiscovered)),
-            error=None if report.error is None else str(report.error),
-        ),
-        discovered=discovered,
-        targets=sorted(targets, key=lambda target: target.row.number),
-        without_vms=report.without_vms,
-        timeline=rows_of(report.timeline),
-    )
-
-
-def _stored(run_state: RunState, outcome: Outcome, number: int) -> StoredTarget:
-    names = [step.name for step in run_state.steps]
-    step = run_state.ended_at.get(outcome.key, names.index(outcome.step) if outcome.step in names else 0)
-    error = outcome.error
-    return StoredTarget(
-        row=TargetRow(
-            number=number,
-            account=outcome.account,
-            service_id=outcome.service_id,
-            service_name=outcome.service_name,
-            vm_id=outcome.vm_id,
-            vm_label=outcome.vm_label,
-            power="stopped" if outcome.key in run_state.off_before else "unknown",
-        ),
-        stage="done",
-        step=step,
-        attempts=outcome.attempts,
-        may_have_acted=outcome.status is Status.UNKNOWN
-        or outcome.key in run_state.taken
-        or (error is not None and error.may_have_acted),
-        status=outcome.status.value,
-        verified=outcome.verified,
-        cause=outcome.cause,
-        step_name=outcome.step,
-        error=error,
-        sent_at=outcome.started_at if outcome.attempts else None,
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at,
-    )

@@ -8,10 +8,11 @@ from typing import Final, Literal, TypeAlias
 from ...errors import SeFlowError
 from ...safety import Safety
 from ..actions.action import Steps
-from ..journal import StoredLoss, StoredRun, StoredTarget
+from ..journal import StoredRun, StoredTarget
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.timeline import moments_of
-from ..report.report import Report, Undiscovered
+from ..model.undiscovered import Undiscovered
+from ..report.report import Report
 
 ResumePoint: TypeAlias = Literal["final", "begin", "ask", "read"]
 """``final``: its outcome stays. ``begin``: nothing is under way, the step may be begun. ``read``: accepted,
@@ -113,28 +114,6 @@ def sent_error(stored: StoredTarget) -> SeFlowError | None:
     return None if stored.cause == NOT_READABLE else stored.error
 
 
-def undiscovered_of(loss: StoredLoss) -> Undiscovered:
-    """What is kept of a service that could not be listed."""
-    return Undiscovered(
-        account=loss.account,
-        service_id=loss.service_id,
-        service_name=loss.service_name,
-        error=loss.error,
-        cause=loss.cause,
-    )
-
-
-def loss_of(lost: Undiscovered) -> StoredLoss:
-    """A service that could not be listed, as it is kept."""
-    return StoredLoss(
-        account=lost.account,
-        service_id=lost.service_id,
-        service_name=lost.service_name,
-        cause=lost.cause,
-        error=lost.error,
-    )
-
-
 def report_of(stored: StoredRun, *, alive: bool) -> Report:
     """What is kept of a run, as a report; ``alive`` says that some process is still at it."""
     info = stored.info
@@ -142,7 +121,7 @@ def report_of(stored: StoredRun, *, alive: bool) -> Report:
     now = datetime.now(UTC)
     targets = [target for target in stored.targets if target.stage == "done" or not alive]
     outcomes = [outcome_of(target, header.action, now) for target in targets]
-    lost = [undiscovered_of(loss) for loss in info.undiscovered]
+    lost = list(info.undiscovered)
     if not stored.discovered and info.state != "ended" and not alive:
         lost += [Undiscovered(account=account, cause=INTERRUPTED) for account in header.accounts]
     ended = info.state == "ended" or not alive

@@ -11,15 +11,15 @@ from ...errors import OutcomeUnknown
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
 from ..actions.action import held
+from ..discovery.discover import listed_vms
 from ..journal import StoredRun, StoredTarget
 from ..model.outcome import Status, TargetKey, cause_of
 from ..model.refusals import refuse_contested
+from ..model.target import Target
 from ..plan.spec import RunSpec
-from ..run.producer import listed_vms
 from ..run.scheduler import Scheduler
 from ..run.state import RunState, TargetState
 from ..run.worker import WorkerPool
-from ..select.selection import Target
 from .past import INTERRUPTED, ResumePoint, key_of, outcome_of, resume_point, sent_error
 from .reconcile import judge
 

@@ -13,14 +13,13 @@ from ...errors import InvalidArgument, SeFlowError
 from ...models import PowerState, Service, Vm
 from ..actions.action import Action, Steps, steps_again
 from ..actions.changes import Destroy
-from ..discovery.discover import Discovery
+from ..discovery.discover import Discovery, listed_vms
 from ..journal import (
     Journal,
     RunHeader,
     RunInfo,
     RunIsActive,
     RunNotFound,
-    StoredLoss,
     StoredRun,
     StoredTarget,
     check_run_id,
@@ -28,11 +27,11 @@ from ..journal import (
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.refusals import RunRefused, require_same
+from ..model.undiscovered import Undiscovered
+from ..plan.rollout import HealthCheck
 from ..plan.spec import RunSpec, guard_of, policy_of, rollout_from, same_work, steps_of
 from ..report.report import Report
 from ..report.vm_names import clean
-from ..run.health import HealthCheck
-from ..run.producer import listed_vms
 from ..run.run import Run
 from ..select.selection import Matcher, Selection, Where, select
 from .past import INTERRUPTED, key_of, outcome_of, report_of
@@ -215,7 +214,7 @@ class Runs:
                 info, lost = stored.info, stored.info.undiscovered
                 if info.state != "ended" and not stored.discovered:
                     # The run ends here, and what it had not listed stays unlisted.
-                    lost += tuple(StoredLoss(account=each, cause=INTERRUPTED) for each in header.accounts)
+                    lost += tuple(Undiscovered(account=each, cause=INTERRUPTED) for each in header.accounts)
                 finished_at = info.finished_at or datetime.now(UTC)
                 journal.ended(run_id, finished_at=finished_at, error=info.error, undiscovered=lost)
                 await journal.flush()

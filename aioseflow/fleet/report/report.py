@@ -15,6 +15,7 @@ import attrs
 from ...errors import SeFlowError
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.timeline import Moment
+from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from .compare import Comparison
 from .report_json import document_of
@@ -32,20 +33,6 @@ _UP_AFTERWARDS: Final = {
 }
 _LONGEST_LABEL: Final = 48
 _FOLDED: Final = 30
-
-
-@attrs.frozen(kw_only=True)
-class Undiscovered:
-    """A service (or a whole account, without ids) whose VMs could not be listed.
-
-    With the cause ``"one_page"`` the panel listed only a part: those VMs are in the counts, others are not.
-    """
-
-    account: str
-    service_id: str | None = None
-    service_name: str | None = None
-    error: SeFlowError | None = None
-    cause: str
 
 
 @attrs.frozen(kw_only=True)

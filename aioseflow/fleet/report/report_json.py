@@ -18,7 +18,8 @@ from ...secret import HIDDEN, Secret
 from ..model.outcome import Outcome, Status, TargetKey
 
 if TYPE_CHECKING:
-    from .report import Report, Undiscovered
+    from ..model.undiscovered import Undiscovered
+    from .report import Report
 
 VERSION: Final = 1
 _DEEPEST: Final = 64

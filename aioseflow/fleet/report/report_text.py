@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from ...errors import InvalidArgument
 from ..model.outcome import Status
+from ..model.undiscovered import ONE_PAGE
 from .vm_names import clean, fold
 from .wrap import wrapped
 
 if TYPE_CHECKING:
+    from ..model.undiscovered import Undiscovered
     from ..model.without_vms import WithoutVms
-    from .report import CauseGroup, Downtime, Report, Undiscovered
+    from .report import CauseGroup, Downtime, Report
 
-ONE_PAGE: Final = "one_page"
-"""The cause of what was listed in part, because the panel gave one page of several."""
 
 NOT_AS_ASKED: Final = (Status.UNKNOWN, Status.FAILED, Status.NOT_ATTEMPTED)
 """What keeps a report from being ok."""

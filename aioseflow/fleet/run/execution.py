@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from ...errors import InvalidArgument, SeFlowError
+from ...errors import SeFlowError
 from ...policy import UNFINISHED_PER_REQUEST, SettlePolicy
 from ..actions.action import ends_down, takes_down
 from ..discovery.discover import ListedService
@@ -18,14 +18,15 @@ from ..journal import StoredRun
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
 from ..model.refusals import RunRefused, refuse_contested
+from ..model.target import Target
+from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from ..plan.plan import Plan
 from ..plan.rollout import Rollout
 from ..plan.spec import RunSpec
-from ..recovery.past import outcome_of, undiscovered_of
+from ..recovery.past import outcome_of
 from ..recovery.resume import Resumer
-from ..report.report import Undiscovered
-from ..select.selection import Matcher, Selection, Target, check_found
+from ..select.selection import Selection, check_found, protection
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
@@ -165,11 +166,7 @@ class RunExecution:
         for pool in self.pools:
             discovery = pool.producer.discovery
             discovery.reading = False
-            discovery.lose(
-                undiscovered_of(loss)
-                for loss in history.info.undiscovered
-                if loss.account == pool.account.name
-            )
+            discovery.lose(loss for loss in history.info.undiscovered if loss.account == pool.account.name)
             discovery.recall(history.without_vms)
 
     def _recall_plan(self, plan: Plan) -> None:
@@ -355,14 +352,3 @@ class RunExecution:
         except SeFlowError:
             return  # as it was read last
         availability.read(name, service_id, listed)
-
-
-def protection(account: FleetAccount) -> Matcher | None:
-    """The VMs of an account that must not be touched without being named. Raises `InvalidArgument`."""
-    protected = account.protected
-    if not callable(protected) and not protected:
-        return None
-    try:
-        return Matcher.parse(protected, "protected", empty=True)
-    except InvalidArgument as error:
-        raise InvalidArgument(f"account {account.name}: {error}") from None

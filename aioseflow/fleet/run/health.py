@@ -14,16 +14,14 @@ import math
 import re
 import ssl
 import urllib.parse
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from ...errors import InvalidArgument
 from ...models import Service, Vm
-
-HealthCheck: TypeAlias = Callable[[Service, Vm], Awaitable[bool]]
-"""Whether the VM is healthy; a check that raises, or never answers, has not seen it so."""
+from ..plan.rollout import HealthCheck
 
 AddressOf: TypeAlias = Callable[[Service, Vm], str]
 """The address or host name under which a VM is asked; ``""`` where it has none."""

@@ -8,13 +8,14 @@ from contextlib import aclosing
 
 import attrs
 
-from ...models import Service, Vm
-from ..actions.action import HELD, Skip, Steps
+from ...models import Service
+from ..actions.action import HELD, Skip, skip_of
 from ..discovery.discover import Discovery, ListedService
 from ..journal import JournalError
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, TargetKey
-from ..select.selection import Matcher, Selection, Target
+from ..model.target import Target
+from ..select.selection import Matcher, Selection
 from .availability import AvailabilityCounter
 from .scheduler import Scheduler
 from .state import RunState, TargetState
@@ -149,30 +150,3 @@ class TargetProducer:
         """The journal cannot be written any more: begin nothing new."""
         self.broken = self.broken or broken
         self.scheduler.stop("journal_failed")
-
-
-def skip_of(steps: Steps, vm: Vm) -> Skip | None:
-    """Why nothing is sent to a VM, from its list; of a sequence, only if no step is needed."""
-    if len(steps) == 1:
-        return steps[0].skip(vm)
-    skips = [step.skip(vm) for step in steps]
-    first = skips[0]
-    if first is not None and first.status is not Status.UNCHANGED:
-        return first
-    needless = all(skip is not None and skip.status is Status.UNCHANGED for skip in skips)
-    return skips[-1] if needless else None
-
-
-async def listed_vms(
-    account: FleetAccount, keys: frozenset[TargetKey], told: Discovery
-) -> list[ListedService]:
-    """The lists of the services of some VMs; what cannot be listed goes to ``told``."""
-    mine = frozenset(key for key in keys if key[0] == account.name)
-    if not mine:
-        return []
-    discovery = Discovery(account, Selection(Matcher(pairs=frozenset(), keys=mine), None, None, Matcher()))
-    async with aclosing(discovery.lists()) as lists:
-        found = [listed async for listed in lists]
-    told.lose(discovery.undiscovered)
-    told.error = told.error or discovery.error
-    return found

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import TypeVar
 
 import attrs
 
-from ..plan.rollout import interleave
 from .state import TargetState
 
 T = TypeVar("T")
@@ -64,11 +62,3 @@ class AccountQueue:
         self.expected += sources
         self.coming += targets
         self.room.set()
-
-
-def in_order(items: Iterable[T], place_of: Callable[[T], tuple[str, str]]) -> Iterator[T]:
-    """What is to be begun, in order: of the places (accounts' services) the one with most left first."""
-    queues: dict[tuple[str, str], deque[T]] = {}
-    for item in items:
-        queues.setdefault(place_of(item), deque()).append(item)
-    return (queues[key].popleft() for key in interleave({key: len(queue) for key, queue in queues.items()}))

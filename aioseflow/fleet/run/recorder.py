@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..discovery.discover import service_name
-from ..journal import Journal, JournalError, TargetRow
+from ..journal import Journal, JournalError, RunHeader, TargetRow
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, TargetKey
+from ..model.target import service_name
 from ..model.timeline import Moment, rows_of
+from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
-from ..recovery.past import loss_of
-from ..report.report import Undiscovered
+from ..plan.spec import RunSpec
 
 if TYPE_CHECKING:
     from .state import TargetState
@@ -135,12 +136,27 @@ class JournalRecorder:
     ) -> None:
         """The run is over, and went like this."""
         if self.journal is not None:
-            stored = [loss_of(loss) for loss in lost]
             self._put(
                 self.journal.ended,
                 finished_at=finished_at,
                 error=error,
-                undiscovered=stored,
+                undiscovered=lost,
                 without_vms=without_vms,
                 timeline=rows_of(timeline),
             )
+
+
+def header_of(
+    run_id: str, accounts: Sequence[FleetAccount], spec: RunSpec, created_at: datetime
+) -> RunHeader:
+    """What is known of a run before it starts."""
+    return RunHeader(
+        run_id=run_id,
+        parent=spec.parent,
+        action=spec.action,
+        accounts=tuple(account.name for account in accounts),
+        created_at=created_at,
+        document=spec.to_document(),
+        note=spec.note,
+        requested_by=spec.requested_by,
+    )

@@ -20,13 +20,14 @@ from ..model.refusals import RunRefused, only_error, require_same
 from ..model.timeline import Moment, moments_of
 from ..plan.rollout import check_limit
 from ..plan.spec import RunSpec, same_work
-from ..recovery.estimates import header_of, limits_from, notes_of, stored_of
+from ..recovery.estimates import limits_from, notes_of
 from ..recovery.past import is_complete
 from ..recovery.registry import RunRegistry
+from ..recovery.snapshot import stored_of
 from ..report.report import Report
 from .execution import RunExecution
 from .metrics import AccountFlow, RunMetrics
-from .recorder import JournalRecorder
+from .recorder import JournalRecorder, header_of
 from .state import RunState
 
 

@@ -17,9 +17,9 @@ import attrs
 
 from ...errors import ApiError, GatewayError, PermissionDenied
 from ..model.outcome import Outcome, Status
-from ..plan.rollout import Rollout
+from ..plan.rollout import Rollout, in_order
 from .availability import AvailabilityCounter
-from .queues import AccountQueue, ServiceQueue, in_order
+from .queues import AccountQueue, ServiceQueue
 from .state import RunState, TargetState
 
 _BAD = frozenset({Status.FAILED, Status.UNKNOWN})

@@ -15,10 +15,9 @@ from ...errors import SeFlowError
 from ...models import PowerState
 from ...safety import Safety
 from ..actions.action import Steps, name_of
-from ..discovery.discover import service_name
 from ..model.outcome import Outcome, Outcomes, Status, TargetKey, cause_of
 from ..model.progress import ServiceProgress
-from ..select.selection import Target
+from ..model.target import Target, service_name
 from .recorder import JournalRecorder
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from ..discovery.vm_list import VmList, read_vms
 from ..journal import JournalError
 from ..model.fleet_account import FleetAccount, SentCall
 from ..model.outcome import Status, cause_of
+from ..model.target import Target
 from ..recovery.past import NOT_READABLE
-from ..select.selection import Target
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler

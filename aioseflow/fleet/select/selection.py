@@ -13,6 +13,7 @@ import attrs
 from ...errors import InvalidArgument
 from ...identifiers import Id, check_id
 from ...models import Service, Vm
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
 from .expression import Expression, compile_expression
 
@@ -38,19 +39,6 @@ Where: TypeAlias = Everything | str | Predicate | Named
 objects; an account's name may stand before them), or `ALL`."""
 Exclude: TypeAlias = str | Predicate | Named
 Missing: TypeAlias = Literal["error", "ignore"]
-
-
-@attrs.define(eq=False)  # never changed; to make a frozen one takes 5,000 instructions
-class Target:
-    """One VM to act on, as it was read when it was selected."""
-
-    account: str
-    service: Service
-    vm: Vm
-
-    @property
-    def key(self) -> TargetKey:
-        return self.account, self.service.id, self.vm.id
 
 
 @attrs.frozen
@@ -373,3 +361,14 @@ def _missing_vms(selection: Selection, vms: set[TargetKey]) -> list[str]:
         if selection.services is None or service in selection.services
     ]
     return named + [f"VM {vm}" for vm in sorted((selection.vms or set()) - {vm for _, vm in pairs})]
+
+
+def protection(account: FleetAccount) -> Matcher | None:
+    """The VMs of an account that must not be touched without being named. Raises `InvalidArgument`."""
+    protected = account.protected
+    if not callable(protected) and not protected:
+        return None
+    try:
+        return Matcher.parse(protected, "protected", empty=True)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"account {account.name}: {error}") from None

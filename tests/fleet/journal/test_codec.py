@@ -18,8 +18,9 @@ from aioseflow.errors import (
     ServerError,
     Throttled,
 )
-from aioseflow.fleet.journal import JournalError, RunIsActive, RunNotFound, StoredLoss, TargetRow
+from aioseflow.fleet.journal import JournalError, RunIsActive, RunNotFound, TargetRow
 from aioseflow.fleet.journal.codec import dump_error, from_micros, load_error, text, to_micros
+from aioseflow.fleet.model.undiscovered import Undiscovered
 
 KINDS = sorted(
     (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SeFlowError)),
@@ -137,7 +138,7 @@ async def test_nothing_of_an_answer_gets_into_the_file(tmp_path: Path) -> None:
         await journal.selected(RUN, rows(3))
         journal.accepted(RUN, 0, attempts=1, may_have_acted=True, error=error)
         finish(journal, 1, error=server, status="failed")
-        loss = StoredLoss(account="main", service_id="9", cause="decode", error=error)
+        loss = Undiscovered(account="main", service_id="9", cause="decode", error=error)
         journal.ended(RUN, finished_at=NOW, error=None, undiscovered=[loss])
         await journal.flush()
         assert secret not in repr(await journal.read(RUN))

@@ -8,13 +8,8 @@ from support.journals import NOW, RUN, begin, finish, header, later, opened, row
 from support.virtual import VIRTUAL
 
 from aioseflow.errors import ApiError, ConfigurationError, InvalidArgument, OutcomeUnknown
-from aioseflow.fleet.journal import (
-    Journal,
-    JournalError,
-    RunNotFound,
-    StoredLoss,
-    StoredTarget,
-)
+from aioseflow.fleet.journal import Journal, JournalError, RunNotFound, StoredTarget
+from aioseflow.fleet.model.undiscovered import Undiscovered
 
 pytestmark = VIRTUAL
 
@@ -128,7 +123,7 @@ async def test_a_run_is_listed_as_far_as_it_has_come(path: Path) -> None:
 
         journal.discovered("second")
         finish(journal, 2, "second")
-        loss = StoredLoss(account="main", service_id="9", service_name="Cloud", cause="refused")
+        loss = Undiscovered(account="main", service_id="9", service_name="Cloud", cause="refused")
         journal.ended("second", finished_at=later(9), error="KeyboardInterrupt", undiscovered=[loss])
         stored = await journal.read("second")
         assert stored.discovered
@@ -265,7 +260,7 @@ async def fill(journal: Journal) -> None:
             await journal.selected(run_id, rows(2), dead=set(map(str, range(7))))
             journal.unhold(run_id)
         if number < 5:
-            loss = StoredLoss(account="main", cause="refused")
+            loss = Undiscovered(account="main", cause="refused")
             journal.ended(run_id, finished_at=later(number), error=None, undiscovered=[loss])
 
 

@@ -9,10 +9,11 @@ from collections.abc import Set
 from contextlib import closing
 from typing import Any, Final
 
+from ...model.undiscovered import Undiscovered
 from ...model.without_vms import WithoutVms
 from .. import codec
 from ..faults import RunIsActive, RunNotFound
-from ..records import RunHeader, RunInfo, Stage, StoredLoss, StoredRun, StoredTarget, TargetRow
+from ..records import RunHeader, RunInfo, Stage, StoredRun, StoredTarget, TargetRow
 from .opening import translated
 from .statements import COUNT, COUNT_ALL
 from .store import Store
@@ -164,7 +165,7 @@ def _info(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunInfo:
         targets=targets,
         counts=counts,
         undiscovered=tuple(
-            StoredLoss(
+            Undiscovered(
                 account=account,
                 service_id=service_id,
                 service_name=service_name,
