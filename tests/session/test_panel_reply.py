@@ -92,7 +92,7 @@ def test_what_a_call_makes_is_its_yes_and_no_other_s(payload: Any) -> None:
 
 NO_WORDS: Final = (
     *(False, 0, 0.0, "0", "false", "False", " FALSE ", "no", "No", "off", "error", "Error", "ERROR", "err", "fail"),
-    *("failed", "FailureKind", "failure", "ko", "nok", "not ok", "not_ok", "unsuccessful", "denied", "rejected"),
+    *("failed", "Failure", "failure", "ko", "nok", "not ok", "not_ok", "unsuccessful", "denied", "rejected"),
     *("refused", "forbidden", "invalid", "aborted", -1, 403, 500, "404", "exception"),
 )  # fmt: skip
 
