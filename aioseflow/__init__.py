@@ -119,7 +119,8 @@ if TYPE_CHECKING:
         Waiting,
     )
     from .session.exchange import Exchange
-    from .session.limit import AdaptiveLimit, FixedLimit, Limit
+    from .session.limits.adaptive import AdaptiveLimit
+    from .session.limits.limit import FixedLimit, Limit
     from .session.stats import Latency, Stats
 else:
     __getattr__, __dir__ = lazily(
@@ -152,7 +153,8 @@ else:
                 "Answered CircuitChanged Event LimitChanged Refused Retried Sent Unknown Waiting"
             ),
             "session.exchange": "Exchange",
-            "session.limit": "AdaptiveLimit FixedLimit Limit",
+            "session.limits.adaptive": "AdaptiveLimit",
+            "session.limits.limit": "FixedLimit Limit",
             "session.stats": "Latency Stats",
         },
         modules="config decoding parts thaw",

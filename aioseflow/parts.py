@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from .session.exchange import Exchange as Exchange
     from .session.exchange import capture as capture
     from .session.gate import RequestClass as RequestClass
-    from .session.limit import AdaptiveLimit as AdaptiveLimit
-    from .session.limit import FixedLimit as FixedLimit
-    from .session.limit import Limit as Limit
+    from .session.limits.adaptive import AdaptiveLimit as AdaptiveLimit
+    from .session.limits.limit import FixedLimit as FixedLimit
+    from .session.limits.limit import Limit as Limit
     from .session.call_options import CallOptions as CallOptions
     from .session.session import Session as Session
     from .session.account_session import AccountSession as AccountSession
@@ -59,7 +59,8 @@ else:
             "session.events": "Hook",
             "session.exchange": "Exchange capture",
             "session.gate": "RequestClass",
-            "session.limit": "AdaptiveLimit FixedLimit Limit",
+            "session.limits.adaptive": "AdaptiveLimit",
+            "session.limits.limit": "FixedLimit Limit",
             "session.call_options": "CallOptions",
             "session.session": "Session",
             "session.account_session": "AccountSession",

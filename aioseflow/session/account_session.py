@@ -20,7 +20,8 @@ from .connections import Connections
 from .deadlines import Deadlines
 from .events import CircuitChanged, Events, Hook, LimitChanged
 from .gate import Admission, Gate, QueuedRequest, RequestClass
-from .limit import AdaptiveLimit, Limit
+from .limits.adaptive import AdaptiveLimit
+from .limits.limit import Limit
 from .retry import AttemptFailed, FailureKind
 from .stats import Counters, Stats
 

@@ -14,7 +14,7 @@ import attrs
 from ..errors import SeFlowError
 from ..policy import LANE_SHARES
 from .breaker import AttemptResult
-from .limit import Limit
+from .limits.limit import Limit
 
 Admission: TypeAlias = tuple[float, int, int]
 """When a request was let in, how many were in flight then, itself included, and in which of the gate's spells

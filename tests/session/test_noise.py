@@ -6,7 +6,7 @@ import pytest
 from support.overloaded import Provider, drive
 
 from aioseflow import AdaptiveLimit
-from aioseflow.session.noise import NoiseFilter
+from aioseflow.session.limits.noise import NoiseFilter
 
 
 @pytest.mark.parametrize("mean", [0.05, 1.0])

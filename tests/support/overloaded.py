@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from aioseflow.session.limit import Limit
+from aioseflow.session.limits.limit import Limit
 
 
 @attrs.define

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import attrs
-
-from ..errors import ConfigurationError
-from ..policy import MAX_IN_FLIGHT, check_whole
+from ...errors import ConfigurationError
+from ...policy import MAX_IN_FLIGHT, check_whole
 from .latency import QueueDetector
+from .limit import requested_wait
 from .noise import NoiseFilter
-from .pace import FASTEST, SLOWEST, RateController
+from .rate import FASTEST, SLOWEST, RateController
 
 _START: Final = 16.0
 _FIRST_STEP: Final = 1.25  # until something is refused: a little more than twice a round
@@ -43,107 +42,12 @@ _MOSTLY_REFUSED: Final = 0.4
 _FEW_LOST: Final = 2.5 / 24
 _BITE: Final = 0.05
 _LONGEST_REFILL: Final = 10.0
-_LONGEST_TOLD: Final = 86_400.0
-
-
-class Limit(Protocol):
-    """What a gate asks of its limit, and tells it."""
-
-    @property
-    def value(self) -> int:
-        """How many requests may be in flight now."""
-        ...
-
-    @property
-    def not_before(self) -> float:
-        """Nobody sends earlier."""
-        ...
-
-    def sent(self, now: float, *, in_flight: int) -> None:
-        """A request goes out."""
-        ...
-
-    def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """It was let in and answered, whatever the answer says."""
-        ...
-
-    def refused(
-        self,
-        now: float,
-        *,
-        sent_at: float,
-        in_flight_then: int,
-        in_flight: int,
-        retry_after: float | None = None,
-    ) -> None:
-        """It was turned away: too many at once, or too many a second."""
-        ...
-
-    def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """No answer came in time."""
-        ...
 
 
 def _number(name: str, value: object, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise ConfigurationError(f"{name} must be a number from {least:.3g} to {most:g}, not {value!r}")
     return float(value)
-
-
-def _told(retry_after: float | None) -> float:
-    if retry_after is None or not retry_after > 0:
-        return 0.0
-    return min(float(retry_after), _LONGEST_TOLD)
-
-
-@attrs.frozen
-class FixedLimit:
-    """Always the same number of requests in flight; it learns nothing, but obeys the waits that it is told.
-
-    Raises `ConfigurationError` unless ``value`` is a whole number of at least 1.
-    """
-
-    value: int = attrs.field(default=MAX_IN_FLIGHT)
-    _held: list[float] = attrs.field(factory=lambda: [0.0], init=False, eq=False, repr=False)
-
-    @value.validator
-    def _check(self, attribute: attrs.Attribute[int], value: int) -> None:
-        check_whole("the limit", value)
-
-    @property
-    def not_before(self) -> float:
-        """Nobody sends earlier."""
-        return self._held[0]
-
-    @property
-    def why(self) -> str:
-        """It never moves."""
-        return "fixed"
-
-    def sent(self, now: float, *, in_flight: int) -> None:
-        """Nothing is learned."""
-
-    def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """Nothing is learned."""
-
-    def refused(
-        self,
-        now: float,
-        *,
-        sent_at: float,
-        in_flight_then: int,
-        in_flight: int,
-        retry_after: float | None = None,
-    ) -> None:
-        """Hold everybody back for ``retry_after`` seconds."""
-        self._held[0] = max(self._held[0], now + _told(retry_after))
-
-    def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """Nothing is learned."""
-
-    def state(self) -> dict[str, Any]:
-        """Nothing was learned."""
-        return {}
 
 
 class AdaptiveLimit:
@@ -278,7 +182,7 @@ class AdaptiveLimit:
         """Count a refusal; ``retry_after`` holds everybody back."""
         self._refused_share += _SHARE_OF_ONE
         self._refusal_takes += 0.25 * (now - sent_at - self._refusal_takes)
-        told = _told(retry_after)
+        told = requested_wait(retry_after)
         if told:
             self._held = self.not_before = max(self.not_before, now + told)
             # Meanwhile what is in flight comes home; all of it sent anew at once would be a burst of its own.

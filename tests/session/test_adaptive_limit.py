@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from support.overloaded import Provider, drive, refuse, succeed
 
 from aioseflow import ConfigurationError
-from aioseflow.session.limit import AdaptiveLimit, FixedLimit
-from aioseflow.session.pace import SLOWEST
+from aioseflow.session.limits.adaptive import AdaptiveLimit
+from aioseflow.session.limits.limit import FixedLimit
+from aioseflow.session.limits.rate import SLOWEST
 
 
 def test_it_starts_at_sixteen_or_at_its_maximum() -> None:

@@ -9,8 +9,8 @@ import pytest
 from support.overloaded import Provider, drive, refuse, succeed
 
 from aioseflow import ConfigurationError
-from aioseflow.session.limit import AdaptiveLimit
-from aioseflow.session.pace import SLOWEST
+from aioseflow.session.limits.adaptive import AdaptiveLimit
+from aioseflow.session.limits.rate import SLOWEST
 
 
 def test_the_users_own_pace_is_kept() -> None:
