@@ -26,8 +26,8 @@ from typing import Any, Final
 
 from aioseflow import FixedLimit, Progress, SeFlow, SettlePolicy, Status
 from aioseflow.cli.live import Picture
-from aioseflow.cli.live.screen import Screen
-from aioseflow.cli.steer import steered
+from aioseflow.cli.live.terminal_frame import Screen
+from aioseflow.cli.run_control import steered
 from aioseflow.fleet import ServiceProgress
 
 from .fleet_sitting import VMS_PER_SERVICE, _serve

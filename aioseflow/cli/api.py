@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .account import Accounts, accounts
+from .accounts import Accounts, accounts
 from .command import command, given
 from .completion.candidates import complete_call
 from .exit_code import ExitCode, Refusal

@@ -32,8 +32,8 @@ MENU: Final[dict[str, dict[str, Entry]]] = {
     "Accounts": {
         "login": Entry("profiles.login:app", "Log in to a client area, and keep its password."),
         "logout": Entry("profiles.logout:app", "Forget a profile and its password."),
-        "profiles": Entry("profiles.listing:app", "List the accounts that have a name here."),
-        "doctor": Entry("doctor.command:app", "Check everything between here and the panel."),
+        "profiles": Entry("profiles.profiles_command:app", "List the accounts that have a name here."),
+        "doctor": Entry("doctor.doctor_command:app", "Check everything between here and the panel."),
     },
     "For scripts": {
         "api": Entry("api:app", "Make any call of the API and print its answer."),

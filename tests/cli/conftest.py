@@ -13,7 +13,7 @@ from cli.terminals import Result, Terminal
 from support.clients import QUICK_SETTLE
 from typer.testing import CliRunner
 
-from aioseflow.cli import steer
+from aioseflow.cli import run_control
 from aioseflow.cli.app import app
 from aioseflow.cli.profiles import login
 from aioseflow.sandbox import Sandbox
@@ -23,7 +23,7 @@ Panels: TypeAlias = Callable[..., Sandbox]
 Spawn: TypeAlias = Callable[..., Terminal]
 
 # Imported when a command needs them, they would keep for good what a test has put in the place of `can_ask`.
-_BOUND = (login, steer)
+_BOUND = (login, run_control)
 
 _VARIABLES = ("SEFLOW_USERNAME", "SEFLOW_PASSWORD", "SEFLOW_BASE_URL")
 _FOREIGN = (

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aioseflow.cli.account import Accounts, Identity, accounts
+from aioseflow.cli.accounts import Accounts, Identity, accounts
 from aioseflow.cli.exit_code import ExitCode, Refusal
 from aioseflow.cli.journal import journal
-from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile, is_name
 from aioseflow.config import DEFAULT_BASE_URL, Credentials
 from aioseflow.errors import ConfigurationError
@@ -47,7 +47,7 @@ def _made(
 ) -> None:
     profile = Profile(name, username or f"{name}@example.com", url, place, f"entry of {name}")
     passwords.keep(profile, Secret(password or f"password of {name}"))
-    store.put(profile)
+    profile_store.put(profile)
 
 
 def _used(chosen: Accounts) -> list[tuple[str | None, str, str]]:

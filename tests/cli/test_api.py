@@ -11,9 +11,9 @@ import pytest
 from cli.terminals import Result, Terminal, process, visible
 
 from aioseflow.cli import api
-from aioseflow.cli.account import Accounts
+from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
@@ -175,7 +175,7 @@ def test_a_profile_may_be_named_anywhere_among_the_words(run: Run, panels: Panel
     for name, panel in (("first", first), ("second", second)):
         profile = Profile(name, panel.username, panel.url, Place.FILE, name)
         passwords.keep(profile, Secret(panel.password))
-        store.put(profile)
+        profile_store.put(profile)
     words = ["vms.resize", "33301", "4001", "--memory", "4096"]
     words[place:place] = ["--profile", "first"]
     ended = run("api", *words, "--yes")
@@ -190,7 +190,7 @@ def test_one_call_is_for_one_account(run: Run, panels: Panels) -> None:
         panel = panels()
         profile = Profile(name, panel.username, panel.url, Place.FILE, name)
         passwords.keep(profile, Secret(panel.password))
-        store.put(profile)
+        profile_store.put(profile)
     ended = run("api", "services.list", "--all-profiles")
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert "name one with --profile" in ended.stderr

@@ -24,7 +24,7 @@ from aioseflow.cli.completion.candidates import (
 from aioseflow.cli.completion.names import Named, remember
 from aioseflow.cli.completion.shells import SCRIPTS, complete
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.profiles import store
+from aioseflow.cli.profiles import profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.fleet import Journal, RunHeader
 
@@ -101,7 +101,7 @@ def test_of_very_many_vms_the_services_come_first(monkeypatch: pytest.MonkeyPatc
 def test_only_names_of_the_accounts_that_the_line_names_are_offered() -> None:
     for name, service in (("a", "1"), ("b", "2")):
         profile = Profile(name, f"{name}@example.com", "https://panel.example/api", Place.KEYRING, "e")
-        store.put(profile)
+        profile_store.put(profile)
         remember(profile.label, [Named(service, "", f"{service}0")])
     assert [value for value, _ in _vm("")] == ["1/10", "2/20"]
     assert [value for value, _ in _vm("", profile=["b"])] == ["2/20"]
@@ -114,7 +114,9 @@ def test_only_names_of_the_accounts_that_the_line_names_are_offered() -> None:
 def test_a_profile_is_completed_also_behind_a_comma() -> None:
     assert complete_profile("") == []
     for name in ("mine", "more", "other"):
-        store.put(Profile(name, f"{name}@example.com", "https://panel.example/api", Place.KEYRING, "e"))
+        profile_store.put(
+            Profile(name, f"{name}@example.com", "https://panel.example/api", Place.KEYRING, "e")
+        )
     assert complete_profile("m") == [("mine", "mine@example.com"), ("more", "more@example.com")]
     assert complete_profile("mine,m") == [("mine,more", "more@example.com")]
 

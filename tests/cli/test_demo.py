@@ -18,7 +18,7 @@ Spawn = Callable[..., Terminal]
 @pytest.fixture
 def panel(monkeypatch: pytest.MonkeyPatch) -> list[Sandbox]:
     """The panel that the demonstration makes, once it has made it."""
-    from aioseflow.cli.demo import panel as room
+    from aioseflow.cli.demo import demo_panel as room
 
     made: list[Sandbox] = []
     troubled = room.troubled_panel

@@ -13,10 +13,10 @@ import pytest
 from cli.terminals import Result, Terminal
 
 from aioseflow import __version__
-from aioseflow.cli.account import Accounts, Identity
-from aioseflow.cli.doctor import local
-from aioseflow.cli.doctor.screen import Screen
-from aioseflow.cli.doctor.verdict import ORDER, Check, Verdict
+from aioseflow.cli.accounts import Accounts, Identity
+from aioseflow.cli.doctor import local_checks
+from aioseflow.cli.doctor.check import ORDER, Check, Verdict
+from aioseflow.cli.doctor.check_printer import Screen
 from aioseflow.config import Credentials
 from aioseflow.fleet import Journal
 from aioseflow.sandbox import Fault, Sandbox
@@ -190,7 +190,9 @@ def test_a_terminal_gets_the_same_words(
 ) -> None:
     texts = []
     for is_terminal in (True, False):
-        monkeypatch.setattr("aioseflow.cli.doctor.screen.is_terminal", lambda stream, so=is_terminal: so)
+        monkeypatch.setattr(
+            "aioseflow.cli.doctor.check_printer.is_terminal", lambda stream, so=is_terminal: so
+        )
         screen = Screen()
         screen.add(Check(None, "calls", Verdict.FAILED, "[bold]refused[/bold] " * 20, ":warning: 10.0.0.1"))
         screen.finish()
@@ -237,16 +239,16 @@ def test_what_was_left_out_for_one_reason_shares_a_line(capsys: pytest.CaptureFi
 def test_what_the_command_line_lacks_is_a_warning_with_the_command_that_mends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(local, "find_spec", lambda name: None)
-    check = local.installation()
+    monkeypatch.setattr(local_checks, "find_spec", lambda name: None)
+    check = local_checks.installation()
     assert check.verdict is Verdict.WARNING
     assert check.mend.endswith("-m pip install 'aioseflow[cli]'")
     assert "keyring, pyyaml, rule-engine" in check.found
 
 
 def test_an_extra_that_is_not_installed_is_a_fact_and_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "find_spec", lambda name: None if name == "uvloop" else name)
-    check = local.installation()
+    monkeypatch.setattr(local_checks, "find_spec", lambda name: None if name == "uvloop" else name)
+    check = local_checks.installation()
     assert check.verdict is Verdict.OK
     assert check.found.endswith("; without the extras speed")
 
@@ -254,11 +256,11 @@ def test_an_extra_that_is_not_installed_is_a_fact_and_no_fault(monkeypatch: pyte
 async def test_the_journal_is_read_and_none_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "kept" / "runs.sqlite"
     monkeypatch.setenv("AIOSEFLOW_JOURNAL", str(path))
-    check = await local.journal()
+    check = await local_checks.journal()
     assert (check.verdict, path.exists()) == (Verdict.OK, False)
     assert await Journal(path).runs() == []
     path.write_bytes(b"no database, but much longer than a header of SQLite would be" * 20)
-    broken = await local.journal()
+    broken = await local_checks.journal()
     assert broken.verdict is Verdict.FAILED
     assert "move it away" in broken.mend
 
@@ -266,12 +268,12 @@ async def test_the_journal_is_read_and_none_is_made(monkeypatch: pytest.MonkeyPa
 async def test_a_journal_that_cannot_be_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AIOSEFLOW_JOURNAL", str(tmp_path / "file" / "runs.sqlite"))
-    check = await local.journal()
+    check = await local_checks.journal()
     assert (check.verdict, "AIOSEFLOW_JOURNAL" in check.mend) == (Verdict.FAILED, True)
 
 
 async def test_a_journal_that_may_not_be_written_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     # Asked for by its name: root may write anywhere.
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    check = await local.journal()
+    check = await local_checks.journal()
     assert (check.verdict, check.found.endswith("cannot be written")) == (Verdict.FAILED, True)

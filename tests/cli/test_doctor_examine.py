@@ -18,12 +18,12 @@ from support import tls
 from support.proxy import Proxy
 from support.wire import Seen, Wire, http
 
-from aioseflow.cli.account import Identity
-from aioseflow.cli.doctor import panel as panel_room
-from aioseflow.cli.doctor import way
+from aioseflow.cli.accounts import Identity
+from aioseflow.cli.doctor import connection_checks
+from aioseflow.cli.doctor import panel_checks as panel_room
+from aioseflow.cli.doctor.check import ORDER, Check, Verdict, exit_code_of
 from aioseflow.cli.doctor.examine import examine
 from aioseflow.cli.doctor.network import Resolved
-from aioseflow.cli.doctor.verdict import ORDER, Check, Verdict, exit_code_of
 from aioseflow.cli.exit_code import ExitCode
 from aioseflow.config import Credentials
 from aioseflow.sandbox import Fault, Sandbox
@@ -180,7 +180,7 @@ async def test_an_address_that_does_not_answer_beside_one_that_does_is_a_warning
     async def resolve(host: str, port: int) -> Resolved:
         return Resolved(("127.0.0.2", "127.0.0.1"), 0.001)
 
-    monkeypatch.setattr(way, "resolve", resolve)
+    monkeypatch.setattr(connection_checks, "resolve", resolve)
     async with panel() as started:
         checks = await examined(started.url.replace("127.0.0.1", "localhost"))
     assert checks["tcp"].verdict is WARNING
@@ -189,7 +189,7 @@ async def test_an_address_that_does_not_answer_beside_one_that_does_is_a_warning
 
 
 async def test_a_base_url_that_is_none_is_told_and_nothing_is_tried() -> None:
-    checks = await examined("http://panel.example/api")
+    checks = await examined("http://panel_checks.example/api")
     assert "in the clear" in checks["configuration"].found
     assert left_out(checks) == since("configuration")
 

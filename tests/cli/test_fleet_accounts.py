@@ -8,7 +8,7 @@ import orjson
 import pytest
 from cli.terminals import Result
 
-from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
@@ -28,7 +28,7 @@ def two(panels: Panels, monkeypatch: pytest.MonkeyPatch) -> tuple[Sandbox, Sandb
         )
         profile = Profile(name, panel.username, panel.url, Place.FILE, f"entry of {name}")
         passwords.keep(profile, Secret(panel.password))
-        store.put(profile)
+        profile_store.put(profile)
         made.append(panel)
     for variable in ("SEFLOW_USERNAME", "SEFLOW_PASSWORD", "SEFLOW_BASE_URL"):
         monkeypatch.delenv(variable)

@@ -22,7 +22,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Somebody is at a terminal, and says yes; these are the plans that were shown."""
     asked: list[str] = []
     monkeypatch.setattr("aioseflow.cli.terminal.can_ask", lambda: True)
-    monkeypatch.setattr("aioseflow.cli.fleet.acting.confirm", lambda plan, _: asked.append(plan))
+    monkeypatch.setattr("aioseflow.cli.fleet.execute.confirm", lambda plan, _: asked.append(plan))
     return asked
 
 
@@ -91,7 +91,7 @@ def test_what_moved_since_the_plan_is_named_and_nothing_is_sent(
         vms["4001"].power = "stopped"
         del vms["4003"]
 
-    monkeypatch.setattr("aioseflow.cli.fleet.acting.confirm", meanwhile)
+    monkeypatch.setattr("aioseflow.cli.fleet.execute.confirm", meanwhile)
     refused = run("fleet", "stop", "--all")
     assert (refused.exit_code, refused.stdout) == (7, "")
     *_, said = refused.stderr.splitlines()
@@ -109,7 +109,7 @@ def test_vms_that_appear_after_the_question_are_left_alone(
     def meanwhile(plan: str, _: str) -> None:
         panel.services["33301"].vms["4001"] = kept
 
-    monkeypatch.setattr("aioseflow.cli.fleet.acting.confirm", meanwhile)
+    monkeypatch.setattr("aioseflow.cli.fleet.execute.confirm", meanwhile)
     assert run("fleet", "reboot", "--all").exit_code == 0
     assert panel.effect_count("reboot") == 5
 

@@ -11,7 +11,7 @@ from cli.terminals import Result
 from support.reports import LOST, a_report, an_outcome
 
 from aioseflow import SeFlowError, Undiscovered
-from aioseflow.cli.fleet.failing import _lines
+from aioseflow.cli.fleet.print_failures import _lines
 from aioseflow.sandbox import Fault, Sandbox
 
 Run = Callable[..., Result]
@@ -80,7 +80,7 @@ def test_where_no_page_can_be_written_nothing_is_measured(
 def test_without_jinja2_the_extra_is_named_before_anything_is_measured(
     run: Run, panel: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aioseflow.cli.fleet.reporting.find_spec", lambda _: None)
+    monkeypatch.setattr("aioseflow.cli.fleet.html.find_spec", lambda _: None)
     refused = run("fleet", "usage", "--all", "--report", str(tmp_path / "usage.html"))
     assert (refused.exit_code, panel.requests) == (1, [])
     assert "pip install 'aioseflow[report]'" in refused.stderr

@@ -13,7 +13,7 @@ from cli.terminals import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioseflow.cli.account import Accounts, Identity
+from aioseflow.cli.accounts import Accounts, Identity
 from aioseflow.cli.inventory.document import Inventory, Member
 from aioseflow.cli.inventory.names import distinct, group_part, host_part, is_host_name
 from aioseflow.config import Credentials

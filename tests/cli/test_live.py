@@ -11,10 +11,10 @@ import pytest
 
 from aioseflow import Outcome, Progress, Status
 from aioseflow.cli.live import Lines, bar, circumstances, standing, view
-from aioseflow.cli.live.bars import ASCII, LINES
+from aioseflow.cli.live.outcome_bar import ASCII, LINES
 from aioseflow.cli.live.pace import Pace
-from aioseflow.cli.live.row import Row, fitted, folded, padded
-from aioseflow.cli.live.words import duration, failure, figure, speed
+from aioseflow.cli.live.progress_text import duration, failure, figure, speed
+from aioseflow.cli.live.styled_row import Row, fitted, folded, padded
 from aioseflow.cli.terminal import cells
 from aioseflow.errors import PermissionDenied
 from aioseflow.fleet import Flow

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from aioseflow import Status
-from aioseflow.cli.live.choice import Choice
+from aioseflow.cli.live.visible_rows import Choice
 from aioseflow.fleet import ServiceProgress
 
 

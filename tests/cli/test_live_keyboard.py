@@ -23,7 +23,7 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 import asyncio
 from aioseflow import SeFlow
 from aioseflow.cli.live import view
-from aioseflow.cli.steer import steered
+from aioseflow.cli.run_control import steered
 
 async def main():
     async with SeFlow.from_env(limit=2) as seflow:

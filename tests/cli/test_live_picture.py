@@ -17,8 +17,8 @@ from cli.test_live import SLOWED, Clock, failed
 
 from aioseflow import Progress, Status
 from aioseflow.cli.live import Picture, view
-from aioseflow.cli.live.row import Row
-from aioseflow.cli.live.screen import Screen
+from aioseflow.cli.live.styled_row import Row
+from aioseflow.cli.live.terminal_frame import Screen
 from aioseflow.cli.terminal import cells
 from aioseflow.fleet import ServiceProgress
 

@@ -15,7 +15,7 @@ from aioseflow.cli import nouns
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS
 from aioseflow.cli.nouns.table import Noun, Verb
-from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.endpoints import CALLS
 from aioseflow.sandbox import Sandbox
@@ -49,7 +49,7 @@ def profile(panel: Sandbox) -> None:
     """The account of the panel as a profile."""
     stored = Profile("main", panel.username, panel.url, Place.FILE, "entry")
     passwords.keep(stored, Secret(panel.password))
-    store.put(stored)
+    profile_store.put(stored)
 
 
 def _pairs(requests: Iterable[Request]) -> set[tuple[str, str]]:

@@ -12,11 +12,11 @@ import pytest
 from cli.inside import Here, terminals_here
 from cli.terminals import Result, Terminal, visible
 
-from aioseflow.cli.account import Accounts
+from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS, changing
 from aioseflow.cli.nouns.asked import Asked
-from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.cli.written import Written
 from aioseflow.sandbox import Fault, Sandbox
@@ -286,7 +286,7 @@ def test_the_command_that_shows_it_is_for_the_same_profile_and_fit_for_a_shell(
 ) -> None:
     profile = Profile("main", panel.username, panel.url, Place.FILE, "main")
     passwords.keep(profile, Secret(panel.password))
-    store.put(profile)
+    profile_store.put(profile)
     done = run("vm", "stop", "33301/4001", "--yes", "--profile", "main")
     assert done.stderr == "Accepted; aioseflow vm show 33301/4001 --profile main shows when it is done.\n"
     panel.faults.add(Fault("reset", method="POST", when="after"))
@@ -306,7 +306,7 @@ def test_a_change_is_made_in_one_account(run: Run, panels: Panels) -> None:
         panel = panels()
         profile = Profile(name, panel.username, panel.url, Place.FILE, name)
         passwords.keep(profile, Secret(panel.password))
-        store.put(profile)
+        profile_store.put(profile)
     refused = run("vm", "stop", "33301/4001", "--yes", "--all-profiles")
     assert refused.exit_code == 2
     assert "name one with --profile" in refused.stderr

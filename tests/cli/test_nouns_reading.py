@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped]
 from cli.terminals import Result, Terminal, visible
 
 from aioseflow.cli.completion import names
-from aioseflow.cli.profiles import passwords, store
+from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
@@ -36,7 +36,7 @@ def two(panels: Panels) -> dict[str, Sandbox]:
     for name, panel in started.items():
         profile = Profile(name, panel.username, panel.url, Place.FILE, name)
         passwords.keep(profile, Secret(panel.password))
-        store.put(profile)
+        profile_store.put(profile)
     return started
 
 

@@ -16,7 +16,7 @@ from cli.terminals import Result, Terminal
 from keyrings.alt.file import PlaintextKeyring  # type: ignore[import-untyped]
 
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.profiles import login, password_file, passwords, store, system_keyring
+from aioseflow.cli.profiles import login, password_file, passwords, profile_store, system_keyring
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
@@ -93,7 +93,7 @@ def _type_in(terminal: Terminal, panel: Sandbox, password: str = PASSWORD) -> st
 def _logged_in(panel: Sandbox, name: str = "default") -> Profile:
     profile = Profile(name, panel.username, panel.url, Place.KEYRING, "an older entry")
     passwords.keep(profile, Secret("old"))
-    store.put(profile)
+    profile_store.put(profile)
     return profile
 
 
@@ -113,7 +113,7 @@ def test_a_login_is_tried_with_one_call_and_kept_in_the_keyring(
     assert (code, len(alone.requests)) == (0, 1)
     assert "the password is in the keyring (file PlaintextKeyring)." in rest.replace("\r\n", " ")
     assert PASSWORD not in seen + rest
-    profile = store.stored()["default"]
+    profile = profile_store.stored()["default"]
     assert (profile.username, profile.base_url, profile.stored_in) == (alone.username, alone.url, "keyring")
     assert passwords.read(profile) == Secret(PASSWORD)
     assert PASSWORD.encode() not in _everything_in(home)
@@ -129,7 +129,7 @@ def test_an_email_that_was_given_is_not_asked_for(here: Here, alone: Sandbox) ->
     assert "E-mail" not in terminal.expect("Password: ")
     terminal.type(f"{PASSWORD}\n")
     assert terminal.finish()[0] == 0
-    assert list(store.stored()) == ["a.b@c"]
+    assert list(profile_store.stored()) == ["a.b@c"]
 
 
 def test_a_wrong_password_is_tried_once_and_stores_nothing(here: Here, alone: Sandbox, home: Path) -> None:
@@ -201,7 +201,7 @@ def test_without_a_keyring_a_file_is_used_after_a_yes(
     assert code == 0
     assert str(home / "passwords.json") in rest
     assert PASSWORD not in rest
-    [profile] = store.stored().values()
+    [profile] = profile_store.stored().values()
     assert profile.stored_in is Place.FILE
     assert passwords.read(profile) == Secret(PASSWORD)
     assert {stat.S_IMODE(file.stat().st_mode) for file in home.iterdir()} == {0o600}
@@ -250,7 +250,7 @@ def test_a_profile_is_replaced_after_a_yes_and_its_old_password_removed(
     terminal.expect("Password: ")
     terminal.type(f"{PASSWORD}\n")
     assert terminal.finish()[0] == 0
-    [profile] = store.stored().values()
+    [profile] = profile_store.stored().values()
     assert passwords.read(profile) == Secret(PASSWORD)
     assert system_keyring.read(old.entry) is None
 
@@ -264,7 +264,7 @@ def test_a_profile_is_kept_without_a_yes(
     terminal.expect("Replace it? [y/N] ")
     terminal.type(keys)
     assert terminal.finish()[0] == expected
-    assert store.stored() == {"default": old}
+    assert profile_store.stored() == {"default": old}
     assert passwords.read(old) == Secret("old")
     assert alone.requests == []
 
@@ -276,7 +276,7 @@ def test_a_refused_login_leaves_the_old_profile_as_it_was(here: Here, alone: San
     terminal.type("y\n")
     _type_in(terminal, alone, "wrong")
     assert terminal.finish()[0] == 6
-    assert store.stored() == {"default": old}
+    assert profile_store.stored() == {"default": old}
     assert passwords.read(old) == Secret("old")
 
 
@@ -290,7 +290,7 @@ def test_a_password_whose_profile_cannot_be_written_is_removed_again(
         assert passwords.read(profile) == Secret(PASSWORD)
         raise failure
 
-    monkeypatch.setattr(store, "put", fail)
+    monkeypatch.setattr(profile_store, "put", fail)
     with pytest.raises((KeyboardInterrupt, Refusal)):
         login._put(profile, Secret(PASSWORD))
     assert system_keyring.read("entry") is None
@@ -306,7 +306,7 @@ def test_a_login_that_may_not_read_the_account_is_stored_after_a_yes(
     assert "unauthorized" in terminal.expect("Store it all the same? [y/N] ")
     terminal.type(f"{answer}\n")
     assert terminal.finish()[0] == (0 if answer == "y" else 1)
-    assert list(store.stored()) == (["default"] if answer == "y" else [])
+    assert list(profile_store.stored()) == (["default"] if answer == "y" else [])
 
 
 def test_whoever_is_logged_in_beside_variables_is_told_how_to_use_it(here: Here, panels: Panels) -> None:

@@ -17,7 +17,7 @@ from cli.terminals import Result
 from filelock import FileLock
 
 from aioseflow.cli.exit_code import ExitCode, Refusal
-from aioseflow.cli.profiles import password_file, passwords, private, store
+from aioseflow.cli.profiles import password_file, passwords, private_files, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.secret import Secret
 
@@ -40,7 +40,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def _made(name: str, place: Place = Place.KEYRING, username: str = "demo@example.com") -> Profile:
     profile = Profile(name, username, URL, place, f"entry of {name}")
     passwords.keep(profile, Secret(f"password of {name}"))
-    store.put(profile)
+    profile_store.put(profile)
     return profile
 
 
@@ -53,27 +53,27 @@ def _refusal(of: Callable[[], Any]) -> str:
 
 def test_what_is_put_is_found_again_in_order(home: Path) -> None:
     made = [_made(name) for name in ("b", "a")]
-    assert list(store.stored().values()) == made
-    assert store.names() == ["b", "a"]
+    assert list(profile_store.stored().values()) == made
+    assert profile_store.names() == ["b", "a"]
 
 
 def test_a_profile_that_is_put_again_gives_the_one_before() -> None:
     old = _made("a")
     new = Profile("a", "other@example.com", URL, Place.FILE, "another entry")
-    assert store.put(new) == old
-    assert store.stored() == {"a": new}
+    assert profile_store.put(new) == old
+    assert profile_store.stored() == {"a": new}
 
 
 def test_a_profile_that_was_replaced_meanwhile_is_not_dropped() -> None:
     old = _made("a")
-    store.put(Profile("a", "other@example.com", URL, Place.FILE, "another entry"))
-    store.drop(old)
-    assert store.names() == ["a"]
+    profile_store.put(Profile("a", "other@example.com", URL, Place.FILE, "another entry"))
+    profile_store.drop(old)
+    assert profile_store.names() == ["a"]
 
 
 def test_a_look_makes_no_file(home: Path) -> None:
-    assert store.stored() == {}
-    assert store.names() == []
+    assert profile_store.stored() == {}
+    assert profile_store.names() == []
     assert not home.exists()
 
 
@@ -83,18 +83,20 @@ def test_profiles_put_at_the_same_time_are_all_there() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(store.names()) == [f"p{number}" for number in range(8)]
-    assert all(passwords.read(one) == Secret(f"password of {one.name}") for one in store.stored().values())
+    assert sorted(profile_store.names()) == [f"p{number}" for number in range(8)]
+    assert all(
+        passwords.read(one) == Secret(f"password of {one.name}") for one in profile_store.stored().values()
+    )
 
 
 def test_a_directory_that_another_process_changes_is_waited_for_and_then_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _made("a")
-    monkeypatch.setattr(private, "_PATIENCE", 0.0)
+    monkeypatch.setattr(private_files, "_PATIENCE", 0.0)
     with FileLock(home / ".lock"):
         assert "another aioseflow" in _refusal(lambda: _made("b", Place.FILE))
-    assert store.names() == ["a"]
+    assert profile_store.names() == ["a"]
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
@@ -116,19 +118,19 @@ def test_profiles_that_others_can_change_are_refused_since_they_say_where_passwo
 ) -> None:
     _made("a")
     (home / "profiles.json").chmod(mode)
-    said = _refusal(store.stored)
+    said = _refusal(profile_store.stored)
     assert (
         said == f"others can change {home}/profiles.json, so it is not used: chmod go-w {home}/profiles.json"
     )
     # Completion says nothing at all.
-    assert store.names() == []
+    assert profile_store.names() == []
 
 
 def test_profiles_that_others_can_read_are_used_since_they_hold_no_password(home: Path) -> None:
     _made("a")
     (home / "profiles.json").chmod(0o644)
-    assert store.names() == ["a"]
-    store.drop(store.stored()["a"])
+    assert profile_store.names() == ["a"]
+    profile_store.drop(profile_store.stored()["a"])
     assert stat.S_IMODE((home / "profiles.json").stat().st_mode) == 0o600
 
 
@@ -151,7 +153,7 @@ def test_the_files_of_another_user_are_not_used(home: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     monkeypatch.setattr(os, "fstat", of_another)
-    assert "belongs to another user" in _refusal(store.stored)
+    assert "belongs to another user" in _refusal(profile_store.stored)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_the_files_of_another_user_are_not_used(home: Path, monkeypatch: pytest.
 def test_a_file_that_is_not_ours_is_one_sentence(home: Path, text: str, sentence: str, run: Run) -> None:
     home.mkdir(mode=0o700)
     (home / "profiles.json").write_text(text, "latin-1")
-    assert sentence in _refusal(store.stored)
+    assert sentence in _refusal(profile_store.stored)
     listed = run("profiles")
     assert (listed.exit_code, listed.stdout, listed.stderr.count("\n")) == (1, "", 1)
 
@@ -221,8 +223,8 @@ def test_without_a_variable_profiles_are_in_the_users_folder(
     monkeypatch.delenv("AIOSEFLOW_CONFIG")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    assert private.directory().name == "aioseflow"
-    assert tmp_path in private.directory().parents
+    assert private_files.directory().name == "aioseflow"
+    assert tmp_path in private_files.directory().parents
 
 
 def test_the_last_password_takes_its_file_with_it() -> None:
@@ -306,7 +308,7 @@ def test_logout_forgets_password_and_profile_and_says_so(run: Run, place: Place)
     assert ended.stderr == (
         f"Profile a (demo@example.com) is forgotten; its password was removed from the {place}.\n"
     )
-    assert store.names() == ["b"]
+    assert profile_store.names() == ["b"]
     assert "has no password" in _refusal(lambda: passwords.read(profile))
     assert passwords.read(other) == Secret("password of b")
 
@@ -315,7 +317,7 @@ def test_logout_without_a_name_is_of_the_default_or_the_only_one(run: Run) -> No
     for name in ("a", "default"):
         _made(name)
     assert run("logout").exit_code == 0
-    assert store.names() == ["a"]
+    assert profile_store.names() == ["a"]
     assert run("logout").exit_code == 0
     assert run("logout").stderr == "There are no profiles.\n"
 
@@ -327,7 +329,7 @@ def test_logout_without_a_name_is_of_the_profile_that_the_variable_names(
         _made(name)
     monkeypatch.setenv("SEFLOW_PROFILE", "a")
     assert run("logout").exit_code == 0
-    assert store.names() == ["default", "b"]
+    assert profile_store.names() == ["default", "b"]
     monkeypatch.setenv("SEFLOW_PROFILE", "default,b")
     refused = run("logout")
     assert refused.exit_code == 2
@@ -340,7 +342,7 @@ def test_logout_of_several_without_a_default_names_them(run: Run) -> None:
     refused = run("logout")
     assert refused.exit_code == 2
     assert "a, b" in refused.stderr
-    assert store.names() == ["a", "b"]
+    assert profile_store.names() == ["a", "b"]
 
 
 def test_logout_of_all_forgets_all(run: Run, home: Path) -> None:
@@ -348,7 +350,7 @@ def test_logout_of_all_forgets_all(run: Run, home: Path) -> None:
         _made(name, Place.FILE)
     ended = run("logout", "--all")
     assert (ended.exit_code, ended.stderr.count("is forgotten")) == (0, 2)
-    assert store.names() == []
+    assert profile_store.names() == []
     assert not password_file.path().exists()
     assert run("logout", "--all").exit_code == 0
 
@@ -366,7 +368,7 @@ def test_logout_of_what_is_not_there_is_refused(run: Run, words: list[str], sent
     refused = run("logout", *words)
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert sentence in refused.stderr
-    assert store.names() == ["default"]
+    assert profile_store.names() == ["default"]
 
 
 def test_a_profile_whose_keyring_cannot_be_reached_is_kept_unless_its_password_may_stay(
@@ -379,11 +381,11 @@ def test_a_profile_whose_keyring_cannot_be_reached_is_kept_unless_its_password_m
     kept = run("logout", "--all")
     assert kept.exit_code == 1
     assert "kept: a, b; unlock the keyring and log out again, or add --leave-password" in kept.stderr
-    assert store.names() == ["a", "b"]
+    assert profile_store.names() == ["a", "b"]
     left = run("logout", "a", "--leave-password")
     assert left.exit_code == 0
     assert "its password is still in the keyring, as entry of a of aioseflow" in left.stderr
-    assert store.names() == ["b"]
+    assert profile_store.names() == ["b"]
 
 
 def test_the_keyring_is_not_imported_to_list(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

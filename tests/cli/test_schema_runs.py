@@ -26,7 +26,7 @@ from aioseflow import (
     UsageGraphs,
     WithoutVms,
 )
-from aioseflow.cli.fleet.runs import Listed, _document
+from aioseflow.cli.fleet.print_runs import Listed, _document
 from aioseflow.cli.schema.catalogue import catalogue, schema_of
 from aioseflow.fleet.report.report_json import outcome_document
 from aioseflow.sandbox import Fault

@@ -10,7 +10,7 @@ from support.clients import QUICK_RETRY
 
 from aioseflow import SeFlow, Status
 from aioseflow.cli.live import Lines
-from aioseflow.cli.steer import steered
+from aioseflow.cli.run_control import steered
 from aioseflow.sandbox import Fault, Sandbox
 
 

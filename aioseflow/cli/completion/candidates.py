@@ -72,7 +72,7 @@ def _accounts_of(ctx: typer.Context) -> tuple[str, ...]:
     """How runs call the accounts that the line names, if it names any."""
     if not ctx.params.get("profile") and not ctx.params.get("all_profiles"):
         return ()
-    from ..profiles.choosing import chosen, named
+    from ..profiles.profile_choice import chosen, named
 
     try:
         names = named(ctx.params.get("profile") or (), "--profile")
@@ -94,10 +94,10 @@ def complete_profile(incomplete: str) -> Candidates:
 
 
 def _profiles() -> list[tuple[str, str]]:
-    from ..profiles import store
+    from ..profiles import profile_store
 
     try:
-        return [(name, one.username) for name, one in store.stored().items()]
+        return [(name, one.username) for name, one in profile_store.stored().items()]
     except (Refusal, SeFlowError, OSError):
         # The command itself says what is wrong with the file.
         return []

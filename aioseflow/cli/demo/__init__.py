@@ -43,9 +43,9 @@ def demo(
 async def _demo(services: int, vms: int, seed: int) -> int:
     from ...client import SeFlow
     from ..live import view
-    from ..steer import steered
+    from ..run_control import steered
     from ..terminal import say
-    from .panel import RETRY, described, troubled_panel
+    from .demo_panel import RETRY, described, troubled_panel
     from .stages import stages_of
 
     # Like every run of the command line these are kept in a journal, but nobody will go on with them.

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from ...client import SeFlow
 from ...fleet import Run
 from ...sandbox import Sandbox
-from ..steer import Wheel
-from .panel import SETTLE
+from ..run_control import Wheel
+from .demo_panel import SETTLE
 from .proof import Stage
 
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ...errors import ConfigurationError
-from ..account import Identity
-from .local import installation, journal
-from .panel import Panel
-from .verdict import ORDER, Check, Verdict
-from .way import Way
+from ..accounts import Identity
+from .check import ORDER, Check, Verdict
+from .connection_checks import Way
+from .local_checks import installation, journal
+from .panel_checks import Panel
 
 
 async def machine() -> AsyncGenerator[Check, None]:

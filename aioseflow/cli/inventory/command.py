@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import command, given
 from ..exit_code import ExitCode, Refusal
 from ..terminal import emit, say, shown

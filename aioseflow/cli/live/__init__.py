@@ -1,10 +1,10 @@
 """A run while it lasts: a moving picture on a terminal, a dated line now and then elsewhere; on stderr."""
 
-from .bars import bar
-from .lines import Lines
-from .picture import Picture
-from .showing import View
+from .live_view import Picture
+from .outcome_bar import bar
+from .progress_text import circumstances, standing
+from .shown_run import View
+from .status_lines import Lines
 from .view import view
-from .words import circumstances, standing
 
 __all__ = ["Lines", "Picture", "View", "bar", "circumstances", "standing", "view"]

@@ -7,10 +7,10 @@ import sys
 from typing import Final
 
 from ..terminal import is_terminal
-from .lines import Lines
-from .picture import Picture
-from .screen import Screen
-from .showing import View
+from .live_view import Picture
+from .shown_run import View
+from .status_lines import Lines
+from .terminal_frame import Screen
 
 _CANNOT_DRAW: Final = frozenset({"dumb", "unknown"})
 

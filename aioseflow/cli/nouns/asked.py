@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..account import Accounts
+from ..accounts import Accounts
 from ..terminal import shown
 from ..written import Written
 from .table import Verb

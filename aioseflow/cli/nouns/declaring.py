@@ -15,7 +15,7 @@ import typer
 import typer.main
 from typer.core import TyperArgument, TyperGroup
 
-from ..account import accounts
+from ..accounts import accounts
 from ..command import Sectioned, given, spread
 from ..exit_code import ExitCode, Refusal
 from ..terminal import say

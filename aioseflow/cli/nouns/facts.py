@@ -12,7 +12,7 @@ from ..terminal import shown
 if TYPE_CHECKING:
     from ...client import SeFlow
     from ...models import Vm
-    from ..account import Identity
+    from ..accounts import Identity
     from .asked import Asked
 
 _SENTENCE: Final = 200

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import given
 from ..completion.candidates import complete_service, complete_vm
 from ..completion.names import Named, remember

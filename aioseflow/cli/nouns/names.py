@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import given
 from ..exit_code import ExitCode
 from ..written import Written

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from ...errors import SeFlowError
-from ..account import Accounts
+from ..accounts import Accounts
 from ..completion.names import Named, remember
 from ..exit_code import ExitCode, of_error
 from ..jsonable import ABOUT_THE_OTHERS

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, Typ
 import typer
 
 from ...errors import DecodeError
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import given
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import ExitCode, Refusal

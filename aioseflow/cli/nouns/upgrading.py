@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import given
 from ..completion.candidates import complete_service
 from ..exit_code import ExitCode

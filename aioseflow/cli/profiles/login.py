@@ -16,7 +16,7 @@ from ...errors import PermissionDenied, SeFlowError
 from ...secret import Secret
 from ..exit_code import ExitCode, Refusal
 from ..terminal import can_ask, say, shown
-from . import asking, choosing, password_file, passwords, store, system_keyring
+from . import password_file, passwords, profile_choice, profile_store, prompts, system_keyring
 from .profile import DEFAULT, Place, Profile, check_name
 from .system_keyring import KeyringUnusable
 
@@ -68,13 +68,13 @@ def login(
             "login asks for a password, which takes a terminal; without one, set SEFLOW_USERNAME, "
             "SEFLOW_PASSWORD and, for another panel than SeFlow's, SEFLOW_BASE_URL"
         )
-    before = store.stored().get(profile)
+    before = profile_store.stored().get(profile)
     url = _panel(base_url, before)
-    asking.tell(f"Logging in to {shown(url, _LONGEST)} as profile {profile}.")
+    prompts.tell(f"Logging in to {shown(url, _LONGEST)} as profile {profile}.")
     if before:
         there = f"{shown(before.username, _LONGEST)} at {shown(before.base_url, _LONGEST)}"
-        asking.tell(f"There is a profile {profile} already: {there}.")
-        if not asking.agreed("Replace it?"):
+        prompts.tell(f"There is a profile {profile} already: {there}.")
+        if not prompts.agreed("Replace it?"):
             raise Refusal("not confirmed, so nothing was stored", ExitCode.ERROR)
     try:
         credentials = _credentials(username, before)
@@ -99,10 +99,10 @@ def _panel(base_url: str | None, before: Profile | None) -> str:
 def _credentials(username: str | None, before: Profile | None) -> Credentials:
     from ...config import Credentials
 
-    username = username or asking.line("E-mail", before.username if before else "")
+    username = username or prompts.line("E-mail", before.username if before else "")
     # Before somebody types a password for nothing.
     Credentials.check(username, "-")
-    return Credentials.check(username, asking.password("Password"))
+    return Credentials.check(username, prompts.password("Password"))
 
 
 def _enter(credentials: Credentials, url: str) -> None:
@@ -112,8 +112,8 @@ def _enter(credentials: Credentials, url: str) -> None:
     if doubt is None:
         return
     # A contact of an account may see its servers and not its address; or it is a proxy that says no.
-    asking.tell(f"The panel does not show this login the account's details: {shown(str(doubt), _LONGEST)}.")
-    if not asking.agreed("Store it all the same?"):
+    prompts.tell(f"The panel does not show this login the account's details: {shown(str(doubt), _LONGEST)}.")
+    if not prompts.agreed("Store it all the same?"):
         raise Refusal("not confirmed, so nothing was stored", ExitCode.ERROR)
 
 
@@ -145,19 +145,19 @@ def _store(name: str, credentials: Credentials, url: str) -> Profile:
         try:
             passwords.forget(replaced)
         except (KeyringUnusable, Refusal) as error:
-            asking.tell(
+            prompts.tell(
                 f"The old password is still in the {replaced.stored_in}: {shown(str(error), _LONGEST)}."
             )
     return made
 
 
 def _agree_to_file(unusable: KeyringUnusable) -> None:
-    asking.tell(f"The password cannot be kept in a keyring: {shown(str(unusable), _LONGEST)}.")
-    asking.tell(
+    prompts.tell(f"The password cannot be kept in a keyring: {shown(str(unusable), _LONGEST)}.")
+    prompts.tell(
         f"It can be kept, as it is, in {shown(str(password_file.path()), _LONGEST)}, "
         "a file that only you can read, and whoever gets at your backups."
     )
-    if not asking.agreed("Keep it there?"):
+    if not prompts.agreed("Keep it there?"):
         raise Refusal(
             "not confirmed, so nothing was stored; commands also take SEFLOW_USERNAME and SEFLOW_PASSWORD",
             ExitCode.ERROR,
@@ -167,7 +167,7 @@ def _agree_to_file(unusable: KeyringUnusable) -> None:
 def _put(made: Profile, password: Secret) -> Profile | None:
     try:
         passwords.keep(made, password)
-        return store.put(made)
+        return profile_store.put(made)
     except KeyringUnusable:
         # It has nothing, and would ask to be unlocked once more.
         raise
@@ -178,14 +178,14 @@ def _put(made: Profile, password: Secret) -> Profile | None:
 
 
 def _tell(made: Profile) -> None:
-    asking.tell(f"Logged in as {shown(made.username, 80)}; {_where(made)}.")
-    if made.name in choosing.used_by_default():
+    prompts.tell(f"Logged in as {shown(made.username, 80)}; {_where(made)}.")
+    if made.name in profile_choice.used_by_default():
         return
-    if os.environ.get(choosing.VARIABLE):
-        why = f" ({choosing.VARIABLE} names another)"
+    if os.environ.get(profile_choice.VARIABLE):
+        why = f" ({profile_choice.VARIABLE} names another)"
     else:
         why = " (SEFLOW_USERNAME and SEFLOW_PASSWORD are set)" if os.environ.get("SEFLOW_USERNAME") else ""
-    asking.tell(f"Commands use it when they are told --profile {made.name}{why}.")
+    prompts.tell(f"Commands use it when they are told --profile {made.name}{why}.")
 
 
 def _where(made: Profile) -> str:

@@ -9,9 +9,9 @@ import typer
 from ..command import command
 from ..exit_code import ExitCode, Refusal
 from ..terminal import say, shown
-from . import choosing, passwords, store
-from .asking import tell
+from . import passwords, profile_choice, profile_store
 from .profile import Profile
+from .prompts import tell
 from .system_keyring import KeyringUnusable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -48,15 +48,15 @@ def logout(
 
 
 def _leaving(name: str | None, *, everyone: bool) -> list[Profile]:
-    profiles = store.stored()
+    profiles = profile_store.stored()
     if everyone and name is not None:
         raise Refusal(f"--all means all, and {shown(name)} is one; give one of the two")
     if everyone:
         return list(profiles.values())
     if name is None:
-        return [choosing.stored_default()] if profiles else []
+        return [profile_choice.stored_default()] if profiles else []
     if name not in profiles:
-        raise choosing.unknown(name, profiles)
+        raise profile_choice.unknown(name, profiles)
     return [profiles[name]]
 
 
@@ -71,6 +71,6 @@ def _forget(profile: Profile, *, leave_password: bool) -> bool:
         if not leave_password:
             return False
         done = f"its password is still in the keyring, as {shown(profile.entry, 300)} of aioseflow"
-    store.drop(profile)
+    profile_store.drop(profile)
     tell(f"Profile {profile.name} ({shown(profile.username, 80)}) is forgotten; {done}.")
     return True

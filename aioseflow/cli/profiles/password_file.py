@@ -8,7 +8,7 @@ from typing import Final
 from ...secret import Secret
 from ..exit_code import ExitCode, Refusal
 from ..terminal import shown
-from . import private
+from . import private_files
 
 _FILE: Final = "passwords.json"
 _VERSION: Final = 1
@@ -16,30 +16,30 @@ _VERSION: Final = 1
 
 def path() -> Path:
     """Where it is, or would be."""
-    return private.directory() / _FILE
+    return private_files.directory() / _FILE
 
 
 def keep(entry: str, password: Secret) -> None:
     """Store a password. Raises `Refusal`."""
-    with private.alone() as place:
+    with private_files.alone() as place:
         _write(place, _read(place) | {entry: password})
 
 
 def read(entry: str) -> Secret | None:
     """A password, None where there is none. Raises `Refusal`, also where others can read the file."""
-    return _read(private.directory()).get(entry)
+    return _read(private_files.directory()).get(entry)
 
 
 def forget(entry: str) -> None:
     """Remove a password, if it is there; and the file, where it was the last one. Raises `Refusal`."""
-    with private.alone() as place:
+    with private_files.alone() as place:
         passwords = _read(place)
         if passwords.pop(entry, None) is not None:
             _write(place, passwords)
 
 
 def _read(place: Path) -> dict[str, Secret]:
-    match private.read(place / _FILE, secret=True):
+    match private_files.read(place / _FILE, secret=True):
         case None:
             return {}
         case {"version": 1, "passwords": dict(passwords)} if all(
@@ -57,7 +57,7 @@ def _write(place: Path, passwords: dict[str, Secret]) -> None:
     if not passwords:
         (place / _FILE).unlink(missing_ok=True)
         return
-    private.write(
+    private_files.write(
         place / _FILE,
         {
             "version": _VERSION,

@@ -10,9 +10,9 @@ import attrs
 
 from ...models import UntrustedHtml, Vm
 from ..coroutines import COROUTINES
-from ..doctor.verdict import Check
+from ..doctor.check import Check
 from ..nouns import NOUNS
-from ..profiles.listing import Listed
+from ..profiles.profiles_command import Listed
 from .classes import of_class
 from .kinds import TEXT, Schema, array, name_of, or_nothing, refer
 from .runs import DOCUMENTS, FILES

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from ..account import Accounts
+from ..accounts import Accounts
 from ..terminal import columns, emit, is_terminal, shown
 from ..written import Form, Written
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..exit_code import ExitCode, Refusal
 from ..terminal import shown
-from . import private
+from . import private_files
 from .profile import Place, Profile, is_name
 
 _FILE: Final = "profiles.json"
@@ -16,7 +16,7 @@ _VERSION: Final = 1
 
 def stored() -> dict[str, Profile]:
     """All profiles by their names, in the order in which they were first logged in. Raises `Refusal`."""
-    return _read(private.directory())
+    return _read(private_files.directory())
 
 
 def names() -> list[str]:
@@ -29,7 +29,7 @@ def names() -> list[str]:
 
 def put(profile: Profile) -> Profile | None:
     """Store a profile, and give the one of that name that it replaces. Raises `Refusal`."""
-    with private.alone() as place:
+    with private_files.alone() as place:
         profiles = _read(place)
         replaced = profiles.get(profile.name)
         _write(place, profiles | {profile.name: profile})
@@ -38,7 +38,7 @@ def put(profile: Profile) -> Profile | None:
 
 def drop(profile: Profile) -> None:
     """Forget a profile, unless it was replaced by another one meanwhile. Raises `Refusal`."""
-    with private.alone() as place:
+    with private_files.alone() as place:
         profiles = _read(place)
         if profiles.get(profile.name) == profile:
             del profiles[profile.name]
@@ -47,7 +47,7 @@ def drop(profile: Profile) -> None:
 
 def _read(place: Path) -> dict[str, Profile]:
     path = place / _FILE
-    match private.read(path, secret=False):
+    match private_files.read(path, secret=False):
         case None:
             return {}
         case {"version": int(version)} if version > _VERSION:
@@ -82,7 +82,7 @@ def _not_understood(path: Path, what: str) -> Refusal:
 
 
 def _write(place: Path, profiles: dict[str, Profile]) -> None:
-    private.write(
+    private_files.write(
         place / _FILE,
         {
             "version": _VERSION,

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import command, given
 from ..journal import journal
 from ..written import Written, written
-from .acting import act
+from .execute import act
 from .group import app
-from .reporting import Page
-from .rolling import Rolling, roll
-from .selecting import Chosen, choose
+from .html import Page
+from .rollout_options import Rolling, roll
+from .select_options import Chosen, choose
 
 if TYPE_CHECKING:
     from ...fleet import Fleet, Run

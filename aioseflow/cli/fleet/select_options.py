@@ -9,7 +9,7 @@ import typer
 
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import Refusal
-from .rolling import size_of
+from .rollout_options import size_of
 
 Services: TypeAlias = Annotated[
     list[str] | None,

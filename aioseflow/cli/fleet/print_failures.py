@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..terminal import columns, folded, say, shown
 from ..written import Written
-from .telling import OUTCOME_COLUMNS, outcome_row, print_page
+from .print_report import OUTCOME_COLUMNS, outcome_row, print_page
 
 if TYPE_CHECKING:
     from ...fleet import Outcome, Report
@@ -33,7 +33,8 @@ def told_failures(report: Report, out: Written) -> None:
 
 
 def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
-    from ...fleet.report.report_text import NOT_AS_ASKED, ONE_PAGE
+    from ...fleet.model.undiscovered import ONE_PAGE
+    from ...fleet.report.report_text import NOT_AS_ASKED
     from ...fleet.report.vm_names import clean
 
     groups: dict[tuple[str, str], list[Outcome]] = {}

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..exit_code import Refusal
 from ..terminal import shown
-from . import store
+from . import profile_store
 from .profile import DEFAULT, Profile
 
 VARIABLE: Final = "SEFLOW_PROFILE"
@@ -40,16 +40,16 @@ def chosen(names: Sequence[str], *, everyone: bool) -> tuple[Profile, ...]:
     if names and everyone:
         raise Refusal("--profile names some and --all-profiles means all; give one of the two")
     if everyone:
-        profiles = store.stored()
+        profiles = profile_store.stored()
         if not profiles:
             raise Refusal("there is no profile; run aioseflow login")
         return _different(profiles.values())
     names = names or _named_by_variable()
     if names:
-        return _different(_found(names, store.stored()))
+        return _different(_found(names, profile_store.stored()))
     if _variables_are_set():
         return ()
-    usual = _usual(store.stored())
+    usual = _usual(profile_store.stored())
     _check_panel(usual)
     return (usual,)
 
@@ -140,7 +140,7 @@ def stored_default() -> Profile:
 
     Raises `Refusal`.
     """
-    profiles = store.stored()
+    profiles = profile_store.stored()
     found = _found(_named_by_variable(), profiles) or [_usual(profiles)]
     if len(found) > 1:
         raise Refusal(f"{VARIABLE} names {_list(one.name for one in found)}; name one")

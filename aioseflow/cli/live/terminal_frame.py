@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 import attrs
 
-from .row import Row
+from .styled_row import Row
 
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 _DO_NOT_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"

@@ -12,12 +12,12 @@ import attrs
 
 from ...fleet import Outcome, Progress, Run, ServiceProgress
 from ..terminal import cells, shown
-from .bars import ASCII, LINES, Signs, bar
-from .choice import Choice
-from .row import Row, folded, padded
-from .screen import Screen
-from .showing import Showing
-from .words import circumstances, discovery, duration, failure, outcomes, speed, underway
+from .outcome_bar import ASCII, LINES, Signs, bar
+from .progress_text import circumstances, discovery, duration, failure, outcomes, speed, underway
+from .shown_run import Showing
+from .styled_row import Row, folded, padded
+from .terminal_frame import Screen
+from .visible_rows import Choice
 
 _NAME: Final = 60  # columns that a name is cut to, whatever the width
 _NARROWEST_BAR: Final = 8

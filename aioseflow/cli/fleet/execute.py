@@ -12,19 +12,19 @@ import typer
 from ...errors import ConfigurationError, InvalidArgument
 from ...safety import Safety
 from .. import collector
-from ..account import Accounts, fleet_of
+from ..accounts import Accounts, fleet_of
 from ..completion import names
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
 from ..terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
 from ..written import Form, Written
-from .telling import command_name, require_columns, streamed, tell
-from .wording import in_our_words
+from .messages import in_our_words
+from .print_report import command_name, require_columns, streamed, tell
 
 if TYPE_CHECKING:
     from ...fleet import Action, Fleet, Journal, Plan, Run, StalePlan
-    from .reporting import Page
-    from .selecting import Chosen
+    from .html import Page
+    from .select_options import Chosen
 
 T = TypeVar("T")
 
@@ -192,7 +192,7 @@ async def _act(
 ) -> int:
     from ...fleet import StalePlan
     from ..live import view
-    from ..steer import steered
+    from ..run_control import steered
 
     async with who.clients(kept) as clients:
         collector.spare()

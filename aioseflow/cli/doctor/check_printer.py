@@ -11,7 +11,7 @@ import attrs
 
 from ..table import console_of_stdout
 from ..terminal import columns, emit, folded, is_terminal, shown
-from .verdict import ORDER, Check, Verdict
+from .check import ORDER, Check, Verdict
 
 _WORDS: Final = {
     Verdict.OK: "ok",

@@ -12,8 +12,8 @@ from ..command import command, given
 from ..exit_code import ExitCode
 from ..terminal import say, shown
 from ..written import Form, Written, written
-from . import choosing, store
-from .asking import tell
+from . import profile_choice, profile_store
+from .prompts import tell
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -47,16 +47,16 @@ def profiles(how: Written = given(written)) -> int:
     aioseflow profiles
     aioseflow profiles --output json
     """
-    used = choosing.used_by_default()
+    used = profile_choice.used_by_default()
     rows = [
         Listed(one.name, one.username, one.base_url, one.stored_in.value, one.name in used)
-        for one in store.stored().values()
+        for one in profile_store.stored().values()
     ]
     if rows or how.form is not Form.TABLE:
         how.listing(rows, columns=_COLUMNS, kind=Listed)
     else:
         say("There are no profiles; aioseflow login makes one.")
-    if not os.environ.get(choosing.VARIABLE) and os.environ.get("SEFLOW_USERNAME"):
+    if not os.environ.get(profile_choice.VARIABLE) and os.environ.get("SEFLOW_USERNAME"):
         name = shown(os.environ["SEFLOW_USERNAME"], 80)
         tell(f"Commands without --profile use {name}, whom SEFLOW_USERNAME names.")
     return ExitCode.OK

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import command, given
 from ..completion.candidates import complete_run
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
 from ..terminal import columns, say, shown
 from ..written import Form, Written, written
-from .acting import Manner, act, awaited, change, manner
-from .failing import told_failures
+from .execute import Manner, act, awaited, change, manner
 from .group import RunId, Wait, app
-from .reporting import Page
-from .rolling import Rolling, roll
-from .telling import outcome_row, require_columns, tell
+from .html import Page
+from .print_failures import told_failures
+from .print_report import outcome_row, require_columns, tell
+from .rollout_options import Rolling, roll
 
 if TYPE_CHECKING:
     from ...fleet import Finding, Journal, Report
@@ -42,7 +42,7 @@ def runs(out: Written = given(written, "Output")) -> int:
       aioseflow fleet runs
       aioseflow fleet runs --output json --columns run_id,state
     """
-    from .runs import runs
+    from .print_runs import runs
 
     return runs(out)
 
@@ -101,7 +101,7 @@ def diff(
     Examples:
       aioseflow fleet diff 20261124T175849-4c7c22c0 last
     """
-    from .differing import told_difference
+    from .print_diff import told_difference
 
     kept = journal()
     first, second = run_named(kept, before), run_named(kept, after)
@@ -250,7 +250,7 @@ def reconcile(
     Examples:
       aioseflow fleet reconcile last
     """
-    from .rolling import seconds_of
+    from .rollout_options import seconds_of
 
     kept = journal()
     run_id = run_named(kept, run)
@@ -316,7 +316,7 @@ def accounts_of(kept: Journal, run_id: str, who: Accounts) -> Accounts:
 
 def of_accounts(labels: Sequence[str], what: str, who: Accounts) -> Accounts:
     """The accounts that runs call so: those named, else profiles that are them. Raises `Refusal`."""
-    from ..profiles.store import stored
+    from ..profiles.profile_store import stored
 
     if not (who.names or who.everyone):
         by_label = {profile.label: name for name, profile in stored().items()}

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import InvalidArgument
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import command, given
 from ..exit_code import ExitCode, Refusal
 from ..journal import journal
 from ..terminal import require_answerable, shown
 from ..written import Written, written
-from .acting import Manner, change, follow, manner, told_plan
-from .changes import Sizes, sizes
+from .change_commands import Sizes, sizes
+from .execute import Manner, change, follow, manner, told_plan
 from .group import Wait, app
-from .past import of_accounts
-from .rolling import Rolling, roll
-from .selecting import Chosen, Note, choose
-from .telling import require_columns
+from .print_report import require_columns
+from .rollout_options import Rolling, roll
+from .run_commands import of_accounts
+from .select_options import Chosen, Note, choose
 
 if TYPE_CHECKING:
     from ...fleet import Action, Plan

@@ -25,9 +25,9 @@ from ...errors import (
 from ...models import Service, ServiceMethod, ServiceStatus
 from ...policy import Timeouts
 from .calls import There, has_vms, offered
+from .check import Check, Verdict
+from .connection_checks import Way
 from .network import is_address
-from .verdict import Check, Verdict
-from .way import Way
 
 _TIMEOUTS: Final = Timeouts(connect=10.0, read=20.0)
 _DEADLINE: Final = 30.0

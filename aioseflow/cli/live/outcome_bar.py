@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from ...fleet import Status
-from .row import Row
+from .styled_row import Row
 
 
 @attrs.frozen

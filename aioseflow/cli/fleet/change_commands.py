@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import command, given
 from ..exit_code import Refusal
 from ..written import Written, written
-from .acting import Manner, change, manner
+from .execute import Manner, change, manner
 from .group import Wait, app
-from .rolling import Rolling, roll
-from .selecting import Chosen, choose
-from .wording import in_our_words
+from .messages import in_our_words
+from .rollout_options import Rolling, roll
+from .select_options import Chosen, choose
 
 if TYPE_CHECKING:
     from ...fleet import Action, Resize

@@ -10,7 +10,7 @@ import typer
 
 from ..exit_code import Refusal
 from ..terminal import shown
-from .wording import in_our_words
+from .messages import in_our_words
 
 _DURATION: Final = re.compile(
     r"(?:(?P<h>\d{1,4})h)?(?:(?P<m>\d{1,6})m(?:in)?)?(?:(?P<s>\d{1,8}(?:\.\d+)?)s?)?", re.ASCII

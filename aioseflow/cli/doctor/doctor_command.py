@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from ..account import Accounts, accounts
+from ..accounts import Accounts, accounts
 from ..command import command, given
 from ..exit_code import ExitCode, Refusal
 from ..written import Form, Written, written
 
 if TYPE_CHECKING:
-    from ..account import Identity
-    from .verdict import Check
+    from ..accounts import Identity
+    from .check import Check
 
 _COLUMNS: Final = ("account", "check", "verdict", "found", "mend")
 
@@ -38,8 +38,8 @@ def doctor(who: Accounts = given(accounts), out: Written = given(written)) -> in
     aioseflow doctor --all-profiles
     aioseflow doctor --output json | jq '.[] | select(.verdict == "failed")'
     """
-    from .screen import Screen
-    from .verdict import Check, exit_code_of
+    from .check import Check, exit_code_of
+    from .check_printer import Screen
 
     made: list[Check] = []
     if out.is_page:
@@ -81,7 +81,7 @@ async def _examine(who: Accounts, tell: Callable[[Check], None]) -> None:
 def _identities(who: Accounts) -> tuple[Sequence[Identity], Check | None]:
     """The accounts; or a check that says why there is none. Raises `Refusal` where they are named wrongly."""
     from ...errors import ConfigurationError
-    from .verdict import Check, Verdict, told
+    from .check import Check, Verdict, told
 
     try:
         return who.identities(), None

@@ -75,7 +75,7 @@ class Accounts:
             )
 
     def _profiles(self) -> tuple[Profile, ...]:
-        from .profiles.choosing import chosen
+        from .profiles.profile_choice import chosen
 
         return chosen(self.names, everyone=self.everyone)
 
@@ -142,6 +142,6 @@ def accounts(
     all_profiles: Annotated[bool, typer.Option("--all-profiles", help="Every account there is.")] = False,
 ) -> Accounts:
     """The accounts that the options name. Raises `Refusal`."""
-    from .profiles.choosing import named
+    from .profiles.profile_choice import named
 
     return Accounts(named(profile or (), "--profile"), all_profiles)

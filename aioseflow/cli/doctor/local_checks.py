@@ -13,7 +13,7 @@ from ...__about__ import __version__
 from ...errors import SeFlowError
 from .. import journal as kept_journal
 from ..exit_code import Refusal
-from .verdict import Check, Verdict, told
+from .check import Check, Verdict, told
 
 if TYPE_CHECKING:
     from ...fleet import Journal

@@ -13,10 +13,10 @@ from yarl import URL
 from ...config import DEFAULT_BASE_URL, UNSET, Proxy, check_base_url, find_proxy, find_tls
 from ...errors import ConfigurationError
 from ...session.classify import certificate_reason
-from ..account import Identity
+from ..accounts import Identity
+from .check import Check, Verdict
 from .network import Reached, is_address, reach, resolve, why
 from .tls import Certificate, ProxyRefused, Server, certificate, refused_certificate
-from .verdict import Check, Verdict
 
 _SOON: Final = 14  # days
 _NAMES: Final = 4

@@ -12,8 +12,8 @@ import attrs
 
 from ...fleet import Progress, Run
 from ..terminal import say, shown
-from .showing import Showing
-from .words import circumstances, speed, standing
+from .progress_text import circumstances, speed, standing
+from .shown_run import Showing
 
 _OFTEN: Final = 5.0
 _AT_LEAST: Final = 30.0
