@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from ..thaw import thawed
+from ..models.shared import unfrozen
 from . import php
 from .php import Mismatch
 
@@ -90,7 +90,7 @@ def generate(
         **helpers,
         "Decimal": Decimal,
         "cls": cls,
-        "draft": thawed(cls),
+        "draft": unfrozen(cls),
         "new": object.__new__,
     }
     names |= {"adapt": adapt, "Mismatch": Mismatch}

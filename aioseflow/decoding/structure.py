@@ -31,9 +31,8 @@ from ..models import (
     Vm,
     VmIp,
 )
-from ..models.shared import address
+from ..models.shared import address, unfrozen
 from ..secret import Secret, is_secret_key
-from ..thaw import thawed
 from . import php
 from .adapt import ADAPTERS, RARE, as_object, beside, concealed, respelt
 from .generate import Field, Hook, Object, generate
@@ -214,7 +213,7 @@ def _object_hook(cls: type) -> Hook:
     adapt = None if make_adapter is None else make_adapter(known)
     respellable = tuple(field.keys for field in fields.values() if len(field.keys) > 1)
     rare = RARE.get(cls)
-    draft = thawed(cls)
+    draft = unfrozen(cls)
 
     def read_odd(given: Object) -> Any:
         value = respelt(given, respellable)

@@ -28,7 +28,7 @@ from ...errors import (
     Throttled,
     TransportError,
 )
-from ...thaw import thawed
+from ...models.shared import unfrozen
 
 TargetKey: TypeAlias = tuple[str, str, str]
 """Account, service id, VM id."""
@@ -87,7 +87,7 @@ _FIELDS = tuple(field.name for field in attrs.fields(Outcome))
 _STATUS = _FIELDS.index("status")
 _STATUSES = {status.value: status for status in Status}
 _values_of = attrgetter(*_FIELDS)
-_Draft = thawed(Outcome)
+_Draft = unfrozen(Outcome)
 
 
 def _row_of(outcome: Outcome) -> Row:
