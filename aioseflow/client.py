@@ -6,13 +6,15 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cache, cached_property
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 
-from . import parts
+# Annotations name the fleet's classes as aioseflow.X: evaluating one imports the fleet, this module does not.
+import aioseflow
+
 from .config import (
     DEFAULT_BASE_URL,
     UNSET,
@@ -22,11 +24,40 @@ from .config import (
     find_proxy,
     find_tls,
 )
+from .endpoints.account import AccountEndpoints
+from .endpoints.billing import BillingEndpoints
+from .endpoints.domains import DomainsEndpoints
+from .endpoints.services import ServicesEndpoints
+from .endpoints.support import SupportEndpoints
+from .endpoints.vms import VmsEndpoints
 from .errors import ConfigurationError, SeFlowError
 from .identifiers import Id
+from .lazy import lazy_part
+from .models import ServiceMethod
 from .policy import MAX_HEADER_BYTES, MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds, check_whole
 from .secret import Masked, Secret
+from .session.account_session import AccountSession
+from .session.call import READ, Call
+from .session.call_options import CallOptions
+from .session.circuit import AskForCredentials
+from .session.connections import Connections
+from .session.events import Hook
+from .session.exchange import Exchange, capture
+from .session.gate import RequestClass
+from .session.limits.adaptive import AdaptiveLimit
+from .session.limits.limit import FixedLimit, Limit
+from .session.session import Session
+from .session.stats import Stats
 
+# Newer installations only, and not in the provider's document; discovery asks it when `vms` is refused.
+_METHODS: Final = Call(
+    "GET",
+    "/service/{id}/methods",
+    name="services.methods",
+    key="methods",
+    returns=list[ServiceMethod],
+    safety=READ,
+)
 _DEFAULT_RETRY: Final = RetryPolicy()
 _DEFAULT_TIMEOUTS: Final = Timeouts()
 
@@ -34,8 +65,8 @@ _DEFAULT_TIMEOUTS: Final = Timeouts()
 class SeFlow:
     """The client of one account: ``async with SeFlow(username, password) as seflow: …``.
 
-    Groups of coroutines: ``account``, ``billing``, ``support``, ``domains``, ``services``, ``vms``; and
-    ``fleet``, which acts on every VM. May be made outside a loop; calls work inside ``async with``.
+    Its groups of coroutines are ``account``, ``billing``, ``support``, ``domains``, ``services`` and ``vms``;
+    ``fleet`` acts on many VMs. May be made outside a loop; calls work inside ``async with``.
 
     Args:
         username: e-mail address of the client area.
@@ -74,12 +105,12 @@ class SeFlow:
         *,
         base_url: str = DEFAULT_BASE_URL,
         name: str = "main",
-        limit: parts.Limit | int | None = None,
+        limit: Limit | int | None = None,
         retry: RetryPolicy | None = _DEFAULT_RETRY,
         timeouts: Timeouts | float = _DEFAULT_TIMEOUTS,
         deadline: float | None = None,
-        credentials: parts.AskForCredentials | None = None,
-        hooks: Sequence[parts.Hook] = (),
+        credentials: AskForCredentials | None = None,
+        hooks: Sequence[Hook] = (),
         proxy: str | Unset | None = UNSET,
         ca_file: str | os.PathLike[str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
@@ -87,8 +118,8 @@ class SeFlow:
         max_header_bytes: int = MAX_HEADER_BYTES,
         application: str | None = None,
         allow_insecure: bool = False,
-        journal: str | os.PathLike[str] | parts.Journal | None = None,
-        protected: parts.Exclude = (),
+        journal: str | os.PathLike[str] | aioseflow.Journal | None = None,
+        protected: aioseflow.fleet.Exclude = (),
     ) -> None:
         # From here on no frame of ours shows a secret, should somebody log a traceback with its locals.
         password = password if isinstance(password, Secret) else Secret(password)
@@ -100,14 +131,14 @@ class SeFlow:
         if application is not None and not (application.isascii() and application.isprintable()):
             raise ConfigurationError("application must be printable ASCII, such as 'my-bot/1.2'")
         check_whole("max_header_bytes", max_header_bytes)
-        connections = parts.Connections(
+        connections = Connections(
             secure=url.scheme == "https",
             tls=find_tls(url, ca_file=ca_file, ssl_context=ssl_context),
             proxy=find_proxy(proxy, url),
             connector=connector,
             max_header_bytes=max_header_bytes,
         )
-        shared = parts.AccountSession(
+        shared = AccountSession(
             Credentials.check(username, password),
             url,
             name=name,
@@ -119,22 +150,59 @@ class SeFlow:
             application=application,
         )
         self.name = name
-        self._runs: dict[parts.Closeable, None] = {}
-        self._is_view = False
+        self._runs: dict[aioseflow.fleet.Closeable, None] = {}
+        self._client: Self | None = None
         self.protected = protected
-        self._journal = parts.Journal(journal) if isinstance(journal, str | os.PathLike) else journal
-        parts.protection(self)
-        self._bind(parts.Session(shared, parts.CallOptions(retry, _timeouts(timeouts), _deadline(deadline))))
+        if callable(protected) or protected:
+            from .fleet.select.selection import protection
 
-    def _bind(self, session: parts.Session) -> None:
-        self._session = session
-        self.account = parts.AccountEndpoints(session)
-        self.billing = parts.BillingEndpoints(session)
-        self.support = parts.SupportEndpoints(session)
-        self.domains = parts.DomainsEndpoints(session)
-        self.services = parts.ServicesEndpoints(session)
-        self.vms = parts.VmsEndpoints(session)
-        self.fleet = parts.Fleet([self], journal=self._journal)
+            protection(self)
+        if journal is not None:
+            from .fleet.journal import Journal
+
+            journal = journal if isinstance(journal, Journal) else Journal(journal)
+        self._journal = journal
+        self._session = Session(shared, CallOptions(retry, _timeouts(timeouts), _deadline(deadline)))
+
+    @lazy_part
+    def account(self) -> AccountEndpoints:
+        """Registration data of the account."""
+        return AccountEndpoints(self._session)
+
+    @lazy_part
+    def billing(self) -> BillingEndpoints:
+        """Balance and invoices."""
+        return BillingEndpoints(self._session)
+
+    @lazy_part
+    def support(self) -> SupportEndpoints:
+        """Support tickets."""
+        return SupportEndpoints(self._session)
+
+    @lazy_part
+    def domains(self) -> DomainsEndpoints:
+        """Domain names."""
+        return DomainsEndpoints(self._session)
+
+    @lazy_part
+    def services(self) -> ServicesEndpoints:
+        """Services, their upgrades, bandwidth and addresses."""
+        return ServicesEndpoints(self._session)
+
+    @lazy_part
+    def vms(self) -> VmsEndpoints:
+        """Virtual machines, one at a time."""
+        return VmsEndpoints(self._session)
+
+    @lazy_part
+    def fleet(self) -> aioseflow.Fleet:
+        """Actions on many VMs at once: see `Fleet`. Its modules are imported when it is first used."""
+        from .fleet.fleet import Fleet
+
+        fleet = Fleet([self], journal=self._journal)
+        if self._client is not None:
+            fleet.share_runs_of(self._client.fleet)
+        return fleet
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -173,10 +241,9 @@ class SeFlow:
         if not isinstance(retry, Unset):
             changed["retry"] = retry
         view = object.__new__(type(self))
-        view.name, view._runs, view._is_view = self.name, self._runs, True
+        view.name, view._runs, view._client = self.name, self._runs, self
         view.protected, view._journal = self.protected, self._journal
-        view._bind(self._session.with_options(**changed))
-        view.fleet.share_runs_of(self.fleet)
+        view._session = self._session.with_options(**changed)
         return view
 
     def reset(self, *, password: str | Secret | None = None, username: str | None = None) -> None:
@@ -197,7 +264,7 @@ class SeFlow:
             )
         shared.reset(given)
 
-    def stats(self) -> parts.Stats:
+    def stats(self) -> Stats:
         """Counters, the gate, the retry budget, the circuit and the latencies, as they are now."""
         return self._session.shared.stats()
 
@@ -225,18 +292,18 @@ class SeFlow:
         await self._session.shared.close()
 
     def _refuse_view(self) -> None:
-        if self._is_view:
+        if self._client is not None:
             raise ConfigurationError(
                 "what with_options returns lives as long as its client: enter and close the client"
             )
 
-    def capture(self) -> AbstractContextManager[list[parts.Exchange]]:
+    def capture(self) -> AbstractContextManager[list[Exchange]]:
         """See what the calls of a block did on the wire.
 
         ``with seflow.capture() as exchanges:`` collects an `Exchange` for each call of this task, and of
         the tasks that it starts in the block.
         """
-        return parts.capture()
+        return capture()
 
     @property
     def concurrency(self) -> int:
@@ -246,9 +313,9 @@ class SeFlow:
         return max(limit.value, int(getattr(limit, "maximum", 0)))
 
     @cached_property
-    def polls(self) -> parts.VmsEndpoints:
+    def polls(self) -> VmsEndpoints:
         """``vms`` for reading back what is not finished yet: a lane of its own at the gate."""
-        return parts.VmsEndpoints(self._session.with_options(lane=parts.RequestClass.POLL))
+        return VmsEndpoints(self._session.with_options(lane=RequestClass.POLL))
 
     @property
     def held(self) -> float:
@@ -256,10 +323,12 @@ class SeFlow:
         return self._session.shared.held
 
     @property
-    def flow(self) -> parts.Flow:
+    def flow(self) -> aioseflow.Flow:
         """How its requests flow now, for those who look at a run; `stats` says more."""
+        from .fleet.model.fleet_account import Flow
+
         shared = self._session.shared
-        return parts.Flow(
+        return Flow(
             limit=shared.gate.limit.value,
             in_flight=shared.gate.in_flight,
             refused=shared.counters.refusals,
@@ -270,18 +339,18 @@ class SeFlow:
     def remembered(self) -> dict[str, Any]:
         """What the limit has learned, if it is one that learns."""
         limit = self._session.shared.gate.limit
-        return limit.state() if isinstance(limit, parts.AdaptiveLimit) else {}
+        return limit.state() if isinstance(limit, AdaptiveLimit) else {}
 
     def remember(self, limit: Mapping[str, Any]) -> None:
         """Start near a limit that an earlier session found, unless something was sent already."""
         self._session.shared.remember(limit)
 
-    async def service_methods(self, service_id: Id) -> list[parts.ServiceMethod]:
+    async def service_methods(self, service_id: Id) -> list[ServiceMethod]:
         """What a service can do by its own word: ``GET /service/@id/methods``, on newer installations only.
 
         Raises `SeFlowError`: `NotFound` where the installation does not say.
         """
-        return await self._session.request(_methods(), id=service_id)
+        return await self._session.request(_METHODS, id=service_id)
 
     async def has_vm_functions(self, service_id: Id) -> bool | None:
         """Whether a service offers VMs, from ``GET /service/@id/methods``; None if the panel does not say."""
@@ -295,32 +364,19 @@ class SeFlow:
         """Raise `ConfigurationError` unless calls can be made now."""
         self._session.shared.require_open()
 
-    def adopt(self, run: parts.Closeable) -> None:
+    def adopt(self, run: aioseflow.fleet.Closeable) -> None:
         """Cancel the run when this client is closed."""
         self._runs[run] = None
 
-    def release(self, run: parts.Closeable) -> None:
+    def release(self, run: aioseflow.fleet.Closeable) -> None:
         """The run has ended."""
         self._runs.pop(run, None)
 
 
-@cache
-def _methods() -> parts.Call[list[parts.ServiceMethod]]:
-    # Newer installations only, and not in the provider's document; discovery asks it when `vms` is refused.
-    return parts.Call(
-        "GET",
-        "/service/{id}/methods",
-        name="services.methods",
-        key="methods",
-        returns=list[parts.ServiceMethod],
-        safety=parts.READ,
-    )
-
-
-def _limit(limit: parts.Limit | int | None) -> parts.Limit:
+def _limit(limit: Limit | int | None) -> Limit:
     if limit is None:
-        return parts.AdaptiveLimit(MAX_IN_FLIGHT)
-    return parts.FixedLimit(limit) if isinstance(limit, int) else limit
+        return AdaptiveLimit(MAX_IN_FLIGHT)
+    return FixedLimit(limit) if isinstance(limit, int) else limit
 
 
 def _timeouts(timeouts: Timeouts | float) -> Timeouts:

@@ -13,9 +13,9 @@ from types import ModuleType
 import pytest
 
 import aioseflow
-from aioseflow import endpoints, fleet, models, parts
+from aioseflow import endpoints, fleet, models
 
-LAZY = [aioseflow, fleet, parts]
+LAZY = [aioseflow, fleet]
 EXPORTING = [aioseflow, fleet]
 NOT_LOADED_BY_USE = {"__main__", "cli", "pages", "sandbox"}
 
@@ -87,12 +87,11 @@ def test_importing_the_package_loads_nothing_else_of_it_and_no_library() -> None
     assert loaded.isdisjoint({"aiohttp", "attr", "attrs", "cattrs", "asyncio"})
 
 
-def test_naming_the_client_loads_neither_its_session_nor_the_fleet_nor_the_models() -> None:
-    assert ours(loaded_by("from aioseflow import SeFlow")) == {
-        "aioseflow",
-        *(f"aioseflow.{name}" for name in ("__about__", "client", "config", "errors", "identifiers")),
-        *(f"aioseflow.{name}" for name in ("lazy", "parts", "policy", "secret")),
-    }
+def test_naming_the_client_loads_nothing_that_only_a_fleet_needs() -> None:
+    loaded = loaded_by("from aioseflow import SeFlow")
+    assert {"aioseflow.client", "aioseflow.session.session", "aioseflow.endpoints.vms"} <= loaded
+    assert {name for name in loaded if name.startswith("aioseflow.fleet")} == set()
+    assert loaded.isdisjoint({"sqlite3", "filelock", "rule_engine"})
 
 
 def test_naming_an_error_loads_the_errors_alone() -> None:
@@ -100,27 +99,39 @@ def test_naming_an_error_loads_the_errors_alone() -> None:
     assert ours(loaded) == {"aioseflow", "aioseflow.__about__", "aioseflow.errors", "aioseflow.lazy"}
 
 
-def test_a_client_that_was_made_imports_nothing_of_the_package_while_it_works() -> None:
-    program = """
+AT_WORK = """
 import asyncio, sys
-from aioseflow import ALL, SeFlow
+from aioseflow import SeFlow
 from aioseflow.sandbox import Sandbox
+
+def loaded():
+    return {name for name in sys.modules if name.startswith("aioseflow.")}
+
+def loaded_fleet():
+    return sorted(name for name in loaded() if name.startswith("aioseflow.fleet"))
 
 async def work():
     async with Sandbox() as panel, SeFlow(panel.username, panel.password, base_url=panel.url) as seflow:
-        before = set(sys.modules)
+        before = loaded()
         service = (await seflow.services.list())[0]
         await seflow.vms.list(service.id)
         await seflow.account.details()
         await seflow.has_vm_functions(service.id)
-        await seflow.fleet.stop(ALL, wait=False)
         with seflow.capture():
-            seflow.with_options(timeout=3).stats()
-        print(*sorted(name for name in set(sys.modules) - before if name.startswith("aioseflow.")))
-
-asyncio.run(work())
+            await seflow.with_options(timeout=3).billing.balance()
+        seflow.stats()
+        print(*sorted(loaded() - before), *loaded_fleet())
+        seflow.fleet
+        assert loaded_fleet()
+        before = loaded()
+        await seflow.fleet.stop(where=[(service.id, (await seflow.vms.list(service.id))[0].id)], wait=False)
+        print(*sorted(loaded() - before))
+    return loaded_fleet()
 """
-    assert python(program) == ""
+
+
+def test_calls_import_nothing_and_a_fleet_is_imported_when_it_is_first_used() -> None:
+    assert python(f"{AT_WORK}\nasyncio.run(work())") == ""
 
 
 @pytest.mark.parametrize(

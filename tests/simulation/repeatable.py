@@ -13,13 +13,13 @@ from unittest import mock
 
 from support.virtual import START
 
-from aioseflow import parts
+import aioseflow
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 # A module that is imported within the block keeps the calendar that it finds.
-for _part in dir(parts):
-    getattr(parts, _part)
+for _name in aioseflow.__all__:
+    getattr(aioseflow, _name)
 
 _SPARED: Final = ("aioseflow.sandbox", "aioseflow.cli")
 
