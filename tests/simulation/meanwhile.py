@@ -7,7 +7,7 @@ import attrs
 from aioseflow import Progress, Run
 from aioseflow.fleet.plan.rollout import Rollout
 
-from .crash import Life
+from .lives import Life
 from .witness import Arrival, Pair, Witness
 from .world import World
 

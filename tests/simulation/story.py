@@ -22,7 +22,7 @@ from aioseflow.models import Service, Vm
 from aioseflow.sandbox import Capacity, Sandbox
 from aioseflow.session.gate import Gate
 
-from .crash import Complaints, Life, Pairs, listening, run_lives
+from .lives import Complaints, Life, Pairs, listening, run_lives
 from .invariants import broken
 from .meanwhile import AtOnce, watch
 from .repeatable import repeatable

@@ -15,7 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 
 from aioseflow.sandbox import Effects, Request, Sandbox
 
-from .crash import Life
+from .lives import Life
 
 Pair: TypeAlias = tuple[str, str]
 
