@@ -9,10 +9,11 @@ from typing import Final
 import attrs
 
 from ..models import Bandwidth, PowerState
+from ..text import escape, natural_key
 from .gather import Bandwidths, Place, Powers
 from .rows import Row
 from .scale import ticks
-from .wording import PENDING, figure, natural, prefix_of, text
+from .wording import PENDING, figure, prefix_of
 
 _SERVICES: Final = 24
 _SLIVER: Final = 0.8
@@ -82,7 +83,7 @@ def outcomes_by_service(rows: Sequence[Row]) -> Bars | None:
     def bad(key: tuple[str, str]) -> int:
         return sum(number for status, number in services[key].items() if status in _BAD)
 
-    ordered = sorted(services, key=lambda key: (-bad(key), natural(names[key]), key))
+    ordered = sorted(services, key=lambda key: (-bad(key), natural_key(names[key]), key))
     shown, rest = ordered[:_SERVICES], ordered[_SERVICES:]
     most, marks = ticks(max(services[key].total() for key in shown), whole=True)
     several = len({account for account, _ in services}) > 1
@@ -129,7 +130,7 @@ def vms_by_power(power: Powers, rows: Sequence[Row]) -> PowerBar | None:
         parts=parts_of(counts, order, total) if total else (),
         total=total,
         unread=len(reasons),
-        why=text(reasons[0], 300) if reasons else "",
+        why=escape(reasons[0], 300) if reasons else "",
     )
 
 
@@ -184,15 +185,15 @@ def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> T
         used, limit = rates.get(place, (None, None))
         return -1.0 if used is None or not limit else used / limit
 
-    ordered = sorted(bandwidth, key=lambda place: (-share(place), natural(names.get(place, place[1])), place))
+    ordered = sorted(bandwidth, key=lambda at: (-share(at), natural_key(names.get(at, at[1])), at))
     shown = ordered[:_SERVICES]
     most, marks = ticks(max([100.0, *(100 * share(place) for place in shown)]), about=3)
     lines = []
     for place in shown:
         found = bandwidth[place]
-        name = text(names.get(place, "")) or text(place[1])
+        name = escape(names.get(place, "")) or escape(place[1])
         if isinstance(found, str):
-            lines.append(Traffic(name=name, why=text(found, 300)))
+            lines.append(Traffic(name=name, why=escape(found, 300)))
             continue
         used, limit = rates[place]
         ratio = share(place)

@@ -9,13 +9,14 @@ import attrs
 
 from ..fleet import Report, Status
 from ..fleet.model.undiscovered import Undiscovered
-from ..fleet.report.report_text import NOT_AS_ASKED, duration, no_vms, split
+from ..fleet.report.report_text import NOT_AS_ASKED, no_vms, split
+from ..text import duration, escape, quantity
 from .bars import Bars, PowerBar, TrafficPlot, bandwidth_by_service, outcomes_by_service, vms_by_power
 from .fragments import Fragments
 from .gather import Bandwidths, Place, Powers
 from .rows import Row, data_of, rows_of, worst_first
 from .timeline import Timeline, timeline_of
-from .wording import PENDING, moment, text, vms, words
+from .wording import PENDING, moment, words
 
 _UNSCRIPTED: Final = 200
 _GROUPS: Final = 30
@@ -126,10 +127,10 @@ def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: 
         (outcome.account, outcome.service_id): outcome.service_name for outcome in report.outcomes
     }
     took = None if report.finished_at is None else (report.finished_at - report.started_at).total_seconds()
-    asked = f"{text(report.action, 60).capitalize()} of {vms(len(report.targets))}"
+    asked = f"{escape(report.action, 60).capitalize()} of {quantity(len(report.targets), 'VM')}"
     present = {row.status for row in rows}
     return Contents(
-        title=text(title, 120) if title else asked,
+        title=escape(title, 120) if title else asked,
         tone=_tone(report),
         verdict=_verdict(report),
         why=_why(groups),
@@ -175,25 +176,25 @@ def _verdict(report: Report) -> str:
     if report.error is not None:
         return "The run failed"
     if report.finished_at is None:
-        return f"Not over: {vms(missing)} without an outcome yet" if missing else "Not over"
+        return f"Not over: {quantity(missing, 'VM')} without an outcome yet" if missing else "Not over"
     if report.matched_nothing:
         return "The selection matched nothing, and nothing was sent"
     if report.ok:
         return (
             "The VM is as asked"
             if len(report.targets) == 1
-            else f"All {vms(len(report.targets))} are as asked"
+            else f"All {quantity(len(report.targets), 'VM')} are as asked"
         )
     if bad and len(report.targets) == 1:
         return "The VM is not as asked"
     if bad:
         verb = "is" if bad == 1 else "are"
-        return f"{bad:,} of {vms(len(report.targets))} {verb} not as asked"
+        return f"{bad:,} of {quantity(len(report.targets), 'VM')} {verb} not as asked"
     if report.undiscovered and not report.targets:
         return "Nothing could be listed, and nothing was sent"
     if report.undiscovered:
         return "All that were found are as asked, but not all could be listed"
-    return f"{vms(len(report.unread))} accepted and not read back"
+    return f"{quantity(len(report.unread), 'VM')} accepted and not read back"
 
 
 def _why(groups: list[Group]) -> str:
@@ -207,25 +208,25 @@ def _why(groups: list[Group]) -> str:
 
 def _facts(report: Report, asked: str, took: float | None) -> list[tuple[str, str]]:
     facts = [("Asked", asked)] if asked else []
-    facts.append(("Run", text(report.run_id, 80)))
+    facts.append(("Run", escape(report.run_id, 80)))
     facts.append(("Started", moment(report.started_at)))
     if report.finished_at is not None and took is not None:
         facts += [("Finished", moment(report.finished_at)), ("Took", duration(took))]
     if report.requested_by:
-        facts.append(("Requested by", text(report.requested_by, 120)))
+        facts.append(("Requested by", escape(report.requested_by, 120)))
     if report.parent:
-        facts.append(("Retry of", text(report.parent, 80)))
+        facts.append(("Retry of", escape(report.parent, 80)))
     if report.resumed:
         facts.append(("Resumed", "once" if report.resumed == 1 else f"{report.resumed:,} times"))
     if report.note:
-        facts.append(("Note", text(report.note, 400)))
+        facts.append(("Note", escape(report.note, 400)))
     return facts
 
 
 def _error(error: BaseException | None) -> str:
     if error is None:
         return ""
-    said = text(str(error), 600)
+    said = escape(str(error), 600)
     return f"{type(error).__name__}{f': {said}' if said else ''}"
 
 
@@ -233,10 +234,10 @@ def _groups(report: Report, status: Status) -> list[Group]:
     return [
         Group(
             kind=group.status.value,
-            cause=text(group.cause, 64),
+            cause=escape(group.cause, 64),
             count=group.count,
-            names=text(group.names, 1500),
-            example=text(group.example, 400),
+            names=escape(group.names, 1500),
+            example=escape(group.example, 400),
         )
         for group in report.grouped
         if group.status is status
@@ -256,14 +257,14 @@ def _losses(report: Report) -> Iterator[Losses]:
 
 def _lost(lost: Undiscovered) -> Lost:
     if lost.service_id is None:
-        what = f"account {text(lost.account, 60)}"
+        what = f"account {escape(lost.account, 60)}"
     else:
-        name = f"{text(lost.service_name, 60)} " if lost.service_name else ""
-        what = f"{name}(service {text(lost.service_id, 40)} of {text(lost.account, 60)})"
+        name = f"{escape(lost.service_name, 60)} " if lost.service_name else ""
+        what = f"{name}(service {escape(lost.service_id, 40)} of {escape(lost.account, 60)})"
     return Lost(
         what=what,
-        cause=text(lost.cause, 64),
-        error="" if lost.error is None else text(str(lost.error), 400),
+        cause=escape(lost.cause, 64),
+        error="" if lost.error is None else escape(str(lost.error), 400),
     )
 
 
@@ -278,8 +279,8 @@ def _down(report: Report) -> Down | None:
             then = "still down" if down.certain else "may be down"
         else:
             then = "up again" if down.certain else "may have been down"
-        longest.append((text(down.label, 80), duration(down.seconds), then))
-    return Down(said=f"{vms(len(report.downtimes))}{still}", longest=tuple(longest))
+        longest.append((escape(down.label, 80), duration(down.seconds), then))
+    return Down(said=f"{quantity(len(report.downtimes), 'VM')}{still}", longest=tuple(longest))
 
 
 def _counts(report: Report) -> list[Count]:
@@ -315,7 +316,8 @@ def _notes(report: Report) -> list[str]:
         notes.append(f"{unread:,} of the changed were accepted by the panel and not read back.")
     if report.missing_values:
         notes.append(
-            f"For {vms(report.missing_values)} a condition met a value that the panel did not give: no match."
+            f"For {quantity(report.missing_values, 'VM')} a condition met a value that the panel did not "
+            "give: no match."
         )
     if report.without_vms:
         said = no_vms(report.without_vms)

@@ -13,9 +13,9 @@ import attrs
 from ..errors import SeFlowError
 from ..fleet import Report
 from ..fleet.discovery.vm_list import pages_of
-from ..fleet.report.vm_names import clean
 from ..identifiers import Id
 from ..models import Bandwidth, PowerState, Vm
+from ..text import escape
 
 Place: TypeAlias = tuple[str, str]
 """Account and service id."""
@@ -83,7 +83,7 @@ async def gather(accounts: Sequence[Account], report: Report) -> Facts:
             account = by_name.get(place[0])
             if account is None:
                 bandwidth[place] = power[place] = (
-                    f"could not be read: no account {clean(place[0], 60)} is open"
+                    f"could not be read: no account {escape(place[0], 60)} is open"
                 )
                 continue
             bandwidth[place] = await _tried(account.services.bandwidth, place[1])
@@ -117,4 +117,4 @@ async def _tried(read: Callable[[str], Awaitable[T]], service_id: str) -> T | st
     try:
         return await read(service_id)
     except SeFlowError as error:
-        return f"could not be read: {clean(str(error), _SENTENCE)}"
+        return f"could not be read: {escape(str(error), _SENTENCE)}"

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from ..errors import ConfigurationError
 from ..fleet import Report
+from ..text import quantity
 from .contents import contents_of
 from .gather import Bandwidths, Powers
-from .wording import vms, words
+from .wording import words
 
 _BREAKS: Final = re.compile(r"(?<=[.,_-])")
 _EARLY: Final = "document.documentElement.classList.add('scripted')"
@@ -118,5 +119,5 @@ def _template() -> Any:
         # Long names break where people read a break.
         return Markup("<wbr>").join(_BREAKS.split(name))
 
-    environment.filters.update(words=words, vms=vms, breakable=breakable)
+    environment.filters.update(words=words, quantity=quantity, breakable=breakable)
     return environment.get_template("report.html.j2")

@@ -12,9 +12,10 @@ import attrs
 from ..fleet import Outcome, Report, UsageGraphs
 from ..fleet.model.outcome import TargetKey
 from ..fleet.report.report import seconds_of
+from ..text import escape, natural_key
 from .fragments import Fragments
 from .gather import Place, Powers
-from .wording import PENDING, WORST_FIRST, natural, text
+from .wording import PENDING, WORST_FIRST
 
 _SENTENCE: Final = 400
 
@@ -70,10 +71,10 @@ def _order(key: TargetKey, service: str, label: str) -> Any:
     account, service_id, vm_id = key
     # Cut first: names of 10,000 characters are nobody's order.
     return (
-        natural(service[:80] or service_id[:80]),
+        natural_key(service[:80] or service_id[:80]),
         account,
         service_id,
-        natural(label[:80] or vm_id[:80]),
+        natural_key(label[:80] or vm_id[:80]),
         vm_id,
     )
 
@@ -84,16 +85,16 @@ def _done(outcome: Outcome, power: Powers, fragments: Fragments) -> Row:
     if isinstance(value, UsageGraphs):
         usage = tuple(fragments.add(graph.html) for graph in (value.cpu, value.net, value.disk))
     return Row(
-        account=text(outcome.account),
-        service_id=text(outcome.service_id),
-        service=text(outcome.service_name) or text(outcome.service_id),
-        vm_id=text(outcome.vm_id),
-        label=text(outcome.vm_label),
+        account=escape(outcome.account),
+        service_id=escape(outcome.service_id),
+        service=escape(outcome.service_name) or escape(outcome.service_id),
+        vm_id=escape(outcome.vm_id),
+        label=escape(outcome.vm_label),
         status=outcome.status.value,
         verified=outcome.verified,
-        step=text(outcome.step or ""),
-        cause=text(outcome.cause or ""),
-        error="" if outcome.error is None else text(str(outcome.error), _SENTENCE),
+        step=escape(outcome.step or ""),
+        cause=escape(outcome.cause or ""),
+        error="" if outcome.error is None else escape(str(outcome.error), _SENTENCE),
         attempts=outcome.attempts,
         seconds=round(seconds_of(outcome), 3),
         finished=outcome.finished_at,
@@ -105,10 +106,10 @@ def _done(outcome: Outcome, power: Powers, fragments: Fragments) -> Row:
 def _pending(key: TargetKey, names: dict[Place, str], power: Powers) -> Row:
     account, service_id, vm_id = key
     return Row(
-        account=text(account),
-        service_id=text(service_id),
-        service=text(names.get((account, service_id), "")) or text(service_id),
-        vm_id=text(vm_id),
+        account=escape(account),
+        service_id=escape(service_id),
+        service=escape(names.get((account, service_id), "")) or escape(service_id),
+        vm_id=escape(vm_id),
         power=_power(key, power),
     )
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
 from ..fleet import Status
-from ..fleet.report.vm_names import clean
 
 PENDING: Final = "pending"
 """A target without an outcome yet, beside the five words of `Status`."""
@@ -23,7 +21,6 @@ WORST_FIRST: Final = (
 )
 """What a row can say, in the order in which a reader wants to know."""
 
-_DIGITS: Final = re.compile(r"([0-9]+)")
 _PREFIXES: Final = ("", "k", "M", "G", "T")
 
 
@@ -32,25 +29,9 @@ def words(name: str) -> str:
     return "no outcome yet" if name == PENDING else name.replace("_", " ")
 
 
-def vms(number: int) -> str:
-    """``1 VM``, ``1,000 VMs``."""
-    return "1 VM" if number == 1 else f"{number:,} VMs"
-
-
 def moment(time: datetime) -> str:
     """``2026-01-01 03:00:00 UTC``."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def text(given: str, most: int = 200) -> str:
-    """Text of others on one line, with what is not printable replaced, and cut at ``most`` characters."""
-    return clean(given, most)
-
-
-def natural(name: str) -> tuple[tuple[str | int, ...], str]:
-    """A key that puts ``web2`` before ``web10``."""
-    parts = _DIGITS.split(name.casefold())
-    return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), name
 
 
 def prefix_of(values: Iterable[float]) -> tuple[str, float]:

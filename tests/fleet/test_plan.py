@@ -17,8 +17,8 @@ from aioseflow.errors import InvalidArgument
 from aioseflow.fleet.model.without_vms import WithoutVms
 from aioseflow.fleet.plan.plan import Plan, PlanDiff, StalePlan
 from aioseflow.fleet.plan.planned_vm import PlannedLoss, PlannedVm, observe
-from aioseflow.fleet.report.vm_names import clean
 from aioseflow.models import PowerState, Service, Vm
+from aioseflow.text import escape
 
 _CLUSTER = Service(id="9", name="web cluster")
 _DATABASES = Service(id="12", domain="db.example.com")
@@ -142,7 +142,7 @@ def test_no_text_of_a_panel_steers_the_terminal(text: str) -> None:
         PlannedVm.of("main", service, vm, do="stop"),
         PlannedVm.of("main", service, attrs.evolve(vm, id="2"), why_not="locked"),
     ]
-    lost = PlannedLoss(account=text, service_id=text, service_name=text, cause=text, message=clean(text))
+    lost = PlannedLoss(account=text, service_id=text, service_name=text, cause=text, message=escape(text))
     without = WithoutVms(account=text, service_id=text, service_name=text, why=text)
     facts: dict[str, Any] = {"accounts": (text,), "basis": text, "action": text}
     plan = _plan(vms, lost=(lost,), without_vms=(without,), **facts)

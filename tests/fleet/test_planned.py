@@ -38,7 +38,7 @@ def test_what_could_not_be_listed_is_a_line_for_each_and_no_line_breaks() -> Non
     hostile = "a): service 9 (main): x\n\x1b[2J"
     loss = PlannedLoss(account=hostile, service_id=hostile, service_name="", cause=hostile, message=hostile)
     plan = _plan(loss, PlannedLoss(account="main", cause="timeout"))
-    cleaned = "a): service 9 (main): x ?[2J"
+    cleaned = "a): service 9 (main): x \\x1b[2J"
     assert plan.undiscovered == (
         f"service {cleaned} ({cleaned}): {cleaned}: {cleaned}",
         "account main: timeout",

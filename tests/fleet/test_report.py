@@ -131,7 +131,7 @@ def test_causes_are_grouped_with_folded_names_and_one_example() -> None:
         ("unchanged", "already_stopped", 1, "web32"),
         ("unknown", "unexplained", 1, "web33"),
     ]
-    assert report.grouped[0].example == "VM 20 is locked?[2J? fleet.destroy()"
+    assert report.grouped[0].example == "VM 20 is locked\\x1b[2J\\u202e fleet.destroy()"
     assert report.grouped[1].example == ""
 
 

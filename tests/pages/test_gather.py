@@ -46,7 +46,7 @@ async def test_each_service_of_the_report_is_read_once() -> None:
 async def test_what_cannot_be_read_is_a_sentence() -> None:
     report = a_report(*(an_outcome(1, service_id=service) for service in ("9", "8", "7")))
     facts = await gather([Stand()], report)
-    assert facts.bandwidth["main", "8"] == "could not be read: no such function ?[2J"
+    assert facts.bandwidth["main", "8"] == "could not be read: no such function \\x1b[2J"
     assert facts.power["main", "7"] == "could not be read: no answer"
     assert facts.power["main", "8"] == {"1": PowerState.STOPPED}
 

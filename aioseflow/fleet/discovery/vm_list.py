@@ -9,8 +9,8 @@ import attrs
 
 from ...errors import SeFlowError
 from ...models import Vm
+from ...text import escape
 from ..model.fleet_account import FleetAccount, VmReads
-from ..report.vm_names import clean
 
 
 @attrs.frozen
@@ -49,4 +49,4 @@ def pages_of(exchanges: Iterable[object]) -> str | None:
 
 def one_page(pages: str, of: str) -> SeFlowError:
     """The error of a list of which the panel gave one page."""
-    return SeFlowError(f"the panel listed only {clean(pages, 60)} ({of}): look in the panel for the others")
+    return SeFlowError(f"the panel listed only {escape(pages, 60)} ({of}): look in the panel for the others")

@@ -16,9 +16,10 @@ import attrs
 
 from ...errors import InvalidArgument
 from ...models import Vm
+from ...text import escape
 from ..model.outcome import TargetKey
 from ..model.without_vms import WithoutVms
-from .plan_text import moves, page, printable
+from .plan_text import moves, page
 from .planned_vm import PlannedLoss, PlannedVm, observe, rests_on
 
 _FORMAT: Final = "aioseflow plan"
@@ -63,7 +64,7 @@ class PlanDiff:
         lines += [f"- {vm}: {vm.do or vm.why_not}" for vm in self.removed]
         lines += [f"~ {after}: {_changes(before, after)}" for before, after in self.changed]
         lines += [f"~ {name} differs" for name in self.settings]
-        return "\n".join(printable(line) for line in lines or ["no difference"])
+        return "\n".join(escape(line, 1000) for line in lines or ["no difference"])
 
 
 def _changes(before: PlannedVm, after: PlannedVm) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from ...text import cells, cut, duration, escape, quantity, wrap
 from ..report.report_text import no_vms, split
 from ..report.vm_names import fold
 
@@ -23,11 +23,8 @@ _LABEL: Final = 30
 """Characters of a service's name that reasons may not take for their columns."""
 _LINES: Final = 20
 _NAMES: Final = 40
-
-
-def printable(line: str) -> str:
-    """The line with ``?`` for every character that could move a cursor or start a line of its own."""
-    return "".join(character if character.isprintable() else "?" for character in line)
+_FOLDED: Final = 5
+"""Lines of one sentence or list of names."""
 
 
 def page(plan: Plan, width: int = _WIDTH) -> str:
@@ -35,13 +32,13 @@ def page(plan: Plan, width: int = _WIDTH) -> str:
     width = max(_NARROWEST, width)
     lines = [_title(plan), f"made {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, digest {plan.digest[:12]}"]
     if plan.confirmed is not None:
-        lines.append(f"confirmed for {_vms(plan.confirmed)}")
+        lines.append(f"confirmed for {quantity(plan.confirmed, 'VM')}")
     if plan.vms:
         lines += ["", *_table(plan, width)]
     lines += ["", *_expected(plan, width)]
     idle = [*_idle(plan, width)]
     if idle:
-        lines += ["", f"nothing is done to {_vms(len(plan.vms) - len(plan.targets))}:", *idle]
+        lines += ["", f"nothing is done to {quantity(len(plan.vms) - len(plan.targets), 'VM')}:", *idle]
     if plan.without_vms:
         lines += ["", *_wrapped(no_vms(plan.without_vms), width)]
     whole, partly = split(plan.lost)
@@ -50,12 +47,12 @@ def page(plan: Plan, width: int = _WIDTH) -> str:
     if partly:
         lines += ["", "listed in part, so that others of their VMs are in no number here:"]
         lines += _lost(partly, width)
-    return "\n".join(_cut(printable(line), width) for line in lines)
+    return "\n".join(cut(escape(line, 2 * width), width) for line in lines)
 
 
 def _lost(lost: Sequence[PlannedLoss], width: int) -> Iterator[str]:
     for loss in lost[:_LINES]:
-        yield from _wrapped(f"  {loss}", width, indent="    ")
+        yield from _wrapped(f"  {loss}", width, indent=4)
     if len(lost) > _LINES:
         yield f"  and {len(lost) - _LINES:,} more"
 
@@ -64,8 +61,8 @@ def _title(plan: Plan) -> str:
     services = len(plan.counts_per_service)
     accounts = ", ".join(plan.accounts[:3]) + (", …" if len(plan.accounts) > 3 else "")
     return (
-        f"plan: {_cut(plan.action, 40)}, {len(plan.targets):,} of {_vms(len(plan.vms))}"
-        f" in {services:,} service{'' if services == 1 else 's'} of {accounts}"
+        f"plan: {cut(plan.action, 40)}, {len(plan.targets):,} of {quantity(len(plan.vms), 'VM')}"
+        f" in {quantity(services, 'service')} of {accounts}"
     )
 
 
@@ -88,7 +85,7 @@ def _table(plan: Plan, width: int) -> Iterator[str]:
     order = sorted(counts, key=lambda key: -counts[key].get("do", 0))
     has_worst = any(plan.worst_down.values())
 
-    def cells(label: str, service: Counter[str], worst: str) -> list[str]:
+    def row_of(label: str, service: Counter[str], worst: str) -> list[str]:
         figures = [service.total(), service["do"], *(service[word] for word in shown)]
         if shown != words:
             figures.append(sum(service[word] for word in words if word not in shown))
@@ -100,15 +97,15 @@ def _table(plan: Plan, width: int) -> Iterator[str]:
     for key in order[:_SERVICES]:
         account, service_id, name = titles[key]
         label = f"{service_id} {name}" + (f" ({account})" if len(plan.accounts) > 1 else "")
-        rows.append(cells(label, Counter(counts[key]), f"{plan.worst_down.get(key, 0):,}"))
+        rows.append(row_of(escape(label, width), Counter(counts[key]), f"{plan.worst_down.get(key, 0):,}"))
     if len(order) > _SERVICES:
         others: Counter[str] = Counter()
         for key in order[_SERVICES:]:
             others.update(counts[key])
         worst = max(plan.worst_down.get(key, 0) for key in order[_SERVICES:])
-        rows.append(cells(f"and {len(order) - _SERVICES:,} more services", others, f"<= {worst:,}"))
+        rows.append(row_of(f"and {len(order) - _SERVICES:,} more services", others, f"<= {worst:,}"))
     if len(order) > 1:
-        rows.append(cells("all", totals, ""))
+        rows.append(row_of("all", totals, ""))
     yield from _aligned(rows, width)
     if has_worst:
         yield from _wrapped(
@@ -117,15 +114,16 @@ def _table(plan: Plan, width: int) -> Iterator[str]:
 
 
 def _column(word: str) -> str:
-    return _cut(word.replace("_", " "), 16)
+    return cut(word.replace("_", " "), 16)
 
 
 def _aligned(rows: Sequence[Sequence[str]], most: int) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     widths[0] = min(widths[0], most - sum(widths[1:]) - 2 * (len(widths) - 1))
     for label, *figures in rows:
-        cells = [f"{figure:>{width}}" for figure, width in zip(figures, widths[1:], strict=True)]
-        yield "  ".join([_cut(label, widths[0]).ljust(widths[0]), *cells]).rstrip()
+        name = cut(label, widths[0])
+        columns = [f"{figure:>{width}}" for figure, width in zip(figures, widths[1:], strict=True)]
+        yield "  ".join([name + " " * (widths[0] - cells(name)), *columns]).rstrip()
 
 
 def _expected(plan: Plan, width: int) -> Iterator[str]:
@@ -138,16 +136,15 @@ def _expected(plan: Plan, width: int) -> Iterator[str]:
         yield "failures: no threshold, so that all may fail"
     else:
         most = min(plan.worst_failures, len(plan.targets))
-        yield f"failures: at most {_vms(most)}; before more can fail, nothing new starts"
-    duration = "of unknown duration" if plan.seconds is None else f"about {_duration(plan.seconds)}"
+        yield f"failures: at most {quantity(most, 'VM')}; before more can fail, nothing new starts"
+    lasts = "of unknown duration" if plan.seconds is None else f"about {duration(round(plan.seconds))}"
     yield from _wrapped(
-        f"expected: {plan.calls:,} API call{'' if plan.calls == 1 else 's'}, {duration}"
-        + (f" ({plan.basis})" if plan.basis else ""),
+        f"expected: {quantity(plan.calls, 'API call')}, {lasts}" + (f" ({plan.basis})" if plan.basis else ""),
         width,
     )
     if plan.missing_values:
         yield from _wrapped(
-            f"a condition met a missing value at {_vms(plan.missing_values)}; "
+            f"a condition met a missing value at {quantity(plan.missing_values, 'VM')}; "
             "a comparison with one counts as false",
             width,
         )
@@ -159,32 +156,15 @@ def _idle(plan: Plan, width: int) -> Iterator[str]:
         if vm.why_not is not None:
             groups.setdefault(vm.why_not, []).append(vm.vm_label or vm.vm_id)
     for word, labels in sorted(groups.items(), key=lambda item: -len(item[1])):
-        yield from _wrapped(f"  {word} ({len(labels):,}): {fold(labels, most=_NAMES)}", width, indent="    ")
+        yield from _wrapped(f"  {word} ({len(labels):,}): {fold(labels, most=_NAMES)}", width, indent=4)
 
 
-def _wrapped(text: str, width: int, indent: str = "  ") -> Iterable[str]:
-    """At most five lines of it."""
-    return textwrap.wrap(
-        printable(text), width, subsequent_indent=indent, max_lines=5, placeholder=" …", drop_whitespace=True
-    )
-
-
-def _vms(count: int) -> str:
-    return f"{count:,} VM{'' if count == 1 else 's'}"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them; never more exact than a prediction is."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60:02} min"
+def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:
+    """At most five lines of a text; the last one ends with an ellipsis where more is left out."""
+    lines = wrap(escape(text, 8 * width), width, indent, "")
+    if len(lines) > _FOLDED:
+        lines[_FOLDED - 1 :] = [cut(f"{lines[_FOLDED - 1]} …", width)]
+    return lines
 
 
 def moves(before: str, now: str | None) -> str:

@@ -6,10 +6,10 @@ import attrs
 
 from ...errors import InvalidArgument, SeFlowError
 from ...models import Service, Vm
+from ...text import escape
 from ..model.outcome import TargetKey
 from ..model.target import service_name
 from ..model.undiscovered import Undiscovered
-from ..report.vm_names import clean
 
 _SENTENCE = 300
 _NAME = 80
@@ -127,7 +127,7 @@ class PlannedLoss:
             service_id=lost.service_id,
             service_name=lost.service_name,
             cause=lost.cause,
-            message="" if lost.error is None else clean(str(lost.error), _SENTENCE),
+            message="" if lost.error is None else escape(str(lost.error), _SENTENCE),
         )
 
     def as_undiscovered(self) -> Undiscovered:
@@ -141,10 +141,10 @@ class PlannedLoss:
         )
 
     def __str__(self) -> str:
-        account = clean(self.account, _NAME)
+        account = escape(self.account, _NAME)
         place = f"account {account}"
         if self.service_id is not None:
-            place = f"service {clean(self.service_id, _NAME)} ({account})"
-        return f"{place}: {clean(self.cause, _NAME)}" + (
-            f": {clean(self.message, _SENTENCE)}" if self.message else ""
+            place = f"service {escape(self.service_id, _NAME)} ({account})"
+        return f"{place}: {escape(self.cause, _NAME)}" + (
+            f": {escape(self.message, _SENTENCE)}" if self.message else ""
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ import attrs
 
 from ...errors import InvalidArgument, SeFlowError
 from ...models import PowerState, Service, Vm
+from ...text import escape
 from ..actions.action import Action, Steps, steps_again
 from ..actions.changes import Destroy
 from ..discovery.discover import Discovery, listed_vms
@@ -27,16 +28,29 @@ from ..journal import (
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.refusals import RunRefused, require_same
+from ..model.target import Stage
 from ..model.undiscovered import Undiscovered
 from ..plan.rollout import HealthCheck
-from ..plan.spec import RunSpec, guard_of, policy_of, rollout_from, same_work, steps_of
+from ..plan.spec import (
+    RunSpec,
+    StoredStep,
+    guard_of,
+    policy_of,
+    rollout_from,
+    same_work,
+    steps_of,
+    stored_steps,
+)
 from ..report.report import Report
-from ..report.vm_names import clean
 from ..run.run import Run
+from ..run.state import Remains
+from ..run.stored_outcome import facts_of, key_of, outcome_of
+from ..run.verdict import INTERRUPTED
 from ..select.selection import Matcher, Selection, Where, select
-from .past import INTERRUPTED, key_of, outcome_of, report_of
-from .reconcile import Finding, decided, evidence_of, judge, record
+from .reconcile import Correction, Finding, correction, evidence_of, judge, record
 from .registry import RunRegistry
+from .snapshot import stored_of
+from .stored_report import report_of
 
 Reading: TypeAlias = tuple[Service, Vm | None] | str
 """A VM's service and itself (None if it is in no list any more), or why it could not be read."""
@@ -85,7 +99,7 @@ class Runs:
             if not known.is_over and (known.is_live or self.registry.journal is None):
                 raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
             if self.registry.journal is None:
-                stored = known.stored()
+                stored = stored_of(known)
                 spec = known.spec
                 if action is not None:
                     spec = attrs.evolve(spec, steps=steps_again(action, spec.action))
@@ -124,7 +138,7 @@ class Runs:
         keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
         known = self.registry.find(run_id)
         header = stored.info.header
-        if Destroy.name in header.action.split("+"):
+        if Destroy.name in [step.name for step in stored_steps(header.document)]:
             raise RunRefused(
                 f"run {run_id} destroys: make a plan for what is left of it, and confirm that",
                 reason="not_confirmed",
@@ -134,21 +148,18 @@ class Runs:
         return self.child(run_id, spec, keys)
 
     def stopped_by(self, run_id: str) -> list[TargetKey]:
-        """The VMs that a run stopped, and did not start again."""
+        """The VMs that a run stopped, or may have stopped, and was not seen to start again."""
         stored = self._stored_now(run_id)
-        names = stored.info.header.action.split("+")
-        stops = [place for place, name in enumerate(names) if name == "stop"]
-        if not stops:
+        steps = stored_steps(stored.info.header.document)
+        names = [step.name for step in steps]
+        if "stop" not in names:
             raise InvalidArgument(f"run {run_id} stopped nothing: it was a {stored.info.header.action}")
-        found = []
-        for target, outcome in zip(stored.targets, _outcomes(stored), strict=True):
-            done = len(names) if outcome.status is Status.CHANGED else target.step
-            changed = outcome.status is Status.CHANGED or target.step > 0
-            last = [name for name in names[:done] if name in ("stop", "start")][-1:]
-            # What was off already was not stopped by the run.
-            if changed and last == ["stop"] and target.row.power != PowerState.STOPPED:
-                found.append(outcome.key)
-        return found
+        return [
+            outcome.key
+            for target, outcome in zip(stored.targets, _outcomes(stored), strict=True)
+            # A VM that was off at its selection was not stopped by the run.
+            if target.row.power != PowerState.STOPPED and _may_be_down(target, outcome, steps)
+        ]
 
     def child(
         self, parent: str, spec: RunSpec, keys: Sequence[TargetKey], *, run_id_given: str | None = None
@@ -172,8 +183,7 @@ class Runs:
         """All of them, the newest first."""
         if self.registry.journal is not None:
             return await self.registry.journal.runs()
-        infos = [run.stored().info for run in self.registry]
-        return sorted(infos, key=lambda info: info.header.created_at, reverse=True)
+        return [stored_of(run).info for run in self.registry][::-1]
 
     async def report(self, run_id: str) -> Report:
         """What is known of a run."""
@@ -193,11 +203,10 @@ class Runs:
             raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
         if self.registry.journal is None:
             run = self.registry.get(run_id)
-            stored = run.stored()
+            stored = stored_of(run)
             findings = await self._findings(stored, run.spec.steps, grace)
-            for target, finding in findings:
-                if (outcome := decided(target, finding, stored)) is not None:
-                    run.correct(outcome)
+            for target, found in _corrections(stored, run.spec.steps, findings):
+                run.correct(found.outcome, Remains(target.step, found.stage, found.answer_lost))
             return [finding for _, finding in findings]
         journal = self._journal(run_id)
         stored = await journal.read(run_id)
@@ -208,9 +217,8 @@ class Runs:
             journal.hold(run_id)
             try:
                 findings = await self._findings(stored, steps, grace)
-                for target, finding in findings:
-                    if (outcome := decided(target, finding, stored)) is not None:
-                        record(journal, run_id, target, outcome)
+                for target, found in _corrections(stored, steps, findings):
+                    record(journal, run_id, target, found)
                 info, lost = stored.info, stored.info.undiscovered
                 if info.state != "ended" and not stored.discovered:
                     # The run ends here, and what it had not listed stays unlisted.
@@ -229,9 +237,7 @@ class Runs:
     ) -> list[tuple[StoredTarget, Finding]]:
         action = stored.info.header.action
         now = datetime.now(UTC)
-        unknown = [
-            target for target in stored.targets if outcome_of(target, action, now).status is Status.UNKNOWN
-        ]
+        unknown = [target for target in stored.targets if outcome_of(target, steps, now).status.is_undecided]
         first = await self._read(unknown)
         # A list may be stale just after a change: what it claims is looked at a second time.
         await asyncio.sleep(_BETWEEN_LOOKS if any(isinstance(each, tuple) for each in first.values()) else 0)
@@ -256,7 +262,7 @@ class Runs:
                     if key[:2] == (account.name, listed.service.id) and (key[2] in vms or listed.is_whole):
                         seen[key] = (listed.service, vms.get(key[2]))
             for loss in told.undiscovered:
-                said = "" if loss.error is None else f": {clean(str(loss.error))}"
+                said = "" if loss.error is None else f": {escape(str(loss.error), 300)}"
                 for key in keys:
                     if key[0] == account.name and loss.service_id in (key[1], None):
                         seen.setdefault(key, f"{_NOT_LISTED}{said}")
@@ -323,7 +329,7 @@ class Runs:
             if not known.is_over:
                 raise RunIsActive(f"run {run_id} is not over; await it first", run_id=run_id)
             if self.registry.journal is None:
-                return known.stored()
+                return stored_of(known)
         journal = self._journal(run_id)
         stored = journal.read_now(run_id)
         if stored.info.state == "running" and journal.is_held(run_id):
@@ -392,5 +398,29 @@ def _given(stored: StoredRun) -> Any:
 
 
 def _outcomes(stored: StoredRun) -> list[Outcome]:
+    now, steps = datetime.now(UTC), stored_steps(stored.info.header.document)
+    return [outcome_of(target, steps, now) for target in stored.targets]
+
+
+def _may_be_down(target: StoredTarget, outcome: Outcome, steps: Sequence[StoredStep]) -> bool:
+    """Whether the run leaves a VM down that was up, as far as it knows: what nobody knows may be so."""
+    place = min(target.step, len(steps) - 1)
+    done = len(steps) if outcome.status is Status.CHANGED else place
+    powers = [step.name for step in steps[:done] if step.name in ("stop", "start")]
+    if powers[-1:] == ["stop"]:
+        return outcome.status is Status.CHANGED or target.changed_before
+    facts = facts_of(target, steps)
+    under_way = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)
+    return outcome.status is not Status.CHANGED and under_way and steps[place].name == "stop"
+
+
+def _corrections(
+    stored: StoredRun, steps: Steps, findings: Sequence[tuple[StoredTarget, Finding]]
+) -> Iterator[tuple[StoredTarget, Correction]]:
+    """The outcomes that a reconciled run gets: of what was read back, and of everything else left open."""
     now = datetime.now(UTC)
-    return [outcome_of(target, stored.info.header.action, now) for target in stored.targets]
+    by_number = {target.row.number: finding for target, finding in findings}
+    for target in stored.targets:
+        finding = by_number.get(target.row.number)
+        if (found := correction(target, steps, finding, now)) is not None:
+            yield target, found

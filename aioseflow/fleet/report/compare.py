@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from ...text import escape, wrap
 from ..model.outcome import Outcome, Status, TargetKey
-from .report_text import NOT_AS_ASKED
-from .vm_names import clean, fold
-from .wrap import wrapped
+from .report_text import NOT_AS_ASKED, WIDTH
+from .vm_names import fold
 
 if TYPE_CHECKING:
     from .report import Report
@@ -100,7 +100,7 @@ class Comparison:
 
     def __str__(self) -> str:
         before, after = self.before, self.after
-        lines = wrapped(f"run {clean(after.run_id)} against run {clean(before.run_id)}")
+        lines = wrap(f"run {escape(after.run_id)} against run {escape(before.run_id)}", WIDTH, 4, "")
         groups = (
             ("fixed", self.fixed, after),
             ("broken", self.broken, after),
@@ -112,7 +112,7 @@ class Comparison:
         for word, outcomes, report in groups:
             if outcomes:
                 names = fold(map(report.name_of, outcomes), most=_FOLDED)
-                lines += wrapped(f"{word}: {names}", first="  ", indent="    ")
+                lines += wrap(f"{word}: {names}", WIDTH, 4, "  ")
         if self.duration_ratio is not None:
             lines.append(f"  a VM took {self.duration_ratio:.2f} times as long as before (median)")
         return "\n".join(lines)

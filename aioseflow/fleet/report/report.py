@@ -13,15 +13,15 @@ from typing import Any, Final
 import attrs
 
 from ...errors import SeFlowError
+from ...text import escape
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.timeline import Moment
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from .compare import Comparison
 from .report_json import document_of
-from .report_text import NOT_AS_ASKED, StepName, page_of, python_name
-from .vm_names import clean, fold
-from .wrap import WIDTH
+from .report_text import NOT_AS_ASKED, WIDTH, StepName, page_of, python_name
+from .vm_names import fold
 
 _TAKES_DOWN: Final = frozenset({"stop", "reboot", "destroy", "rebuild_network"})
 _UP_AFTERWARDS: Final = {
@@ -33,6 +33,7 @@ _UP_AFTERWARDS: Final = {
 }
 _LONGEST_LABEL: Final = 48
 _FOLDED: Final = 30
+_MESSAGE: Final = 300
 
 
 @attrs.frozen(kw_only=True)
@@ -159,7 +160,9 @@ class Report:
                 status=status,
                 count=len(outcomes),
                 names=fold(map(self.name_of, outcomes), most=_FOLDED),
-                example=next((clean(str(one.error)) for one in outcomes if one.error is not None), ""),
+                example=next(
+                    (escape(str(one.error), _MESSAGE) for one in outcomes if one.error is not None), ""
+                ),
             )
             for (cause, status), outcomes in ordered
         )

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from ...errors import InvalidArgument
+from ...text import duration, escape, quantity, wrap
 from ..model.outcome import Status
 from ..model.undiscovered import ONE_PAGE
-from .vm_names import clean, fold
-from .wrap import wrapped
+from .vm_names import fold
 
 if TYPE_CHECKING:
     from ..model.undiscovered import Undiscovered
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from .report import CauseGroup, Downtime, Report
 
 
+WIDTH: Final = 100
+
 NOT_AS_ASKED: Final = (Status.UNKNOWN, Status.FAILED, Status.NOT_ATTEMPTED)
 """What keeps a report from being ok."""
 
 Fit: TypeAlias = partial[list[str]]
-"""`wrapped` for the width of the page."""
+"""`wrap` for the width of the page."""
 StepName: TypeAlias = Callable[[str, str], str]
 """How a next step is called, by its verb (a method of `Fleet`) and the run's id."""
 
@@ -59,14 +61,14 @@ Lost = TypeVar("Lost", bound=HasCause)
 
 def page_of(report: Report, *, width: int, step: StepName) -> str:
     """What `Report.summary` gives."""
-    fit = partial(wrapped, width=width)
+    fit = partial(wrap, width=width, indent=4, first="")
     lines = [*_head(report, fit), *_figures(report, fit)]
     groups = [group for status in NOT_AS_ASKED for group in report.grouped if group.status is status]
     for group in groups[:_GROUPS]:
         lines += ["", *_cause(group, fit)]
     if len(groups) > _GROUPS:
         vms = sum(group.count for group in groups[_GROUPS:])
-        lines += ["", f"and {len(groups) - _GROUPS:,} more causes, of {_vms(vms)}"]
+        lines += ["", f"and {len(groups) - _GROUPS:,} more causes, of {quantity(vms, 'VM')}"]
     for lost in split(report.undiscovered):
         if lost:
             lines += ["", *_undiscovered(lost, fit)]
@@ -77,10 +79,10 @@ def page_of(report: Report, *, width: int, step: StepName) -> str:
 
 
 def _head(report: Report, fit: Fit) -> list[str]:
-    action = f"{clean(report.action, 60)} of {_vms(len(report.targets))}"
+    action = f"{escape(report.action, 60)} of {quantity(len(report.targets), 'VM')}"
     bad = sum(report.counts[status] for status in NOT_AS_ASKED)
     if report.error is not None:
-        said = clean(str(report.error), _SENTENCE)
+        said = escape(str(report.error), _SENTENCE)
         state = f"the run failed: {type(report.error).__name__}{f': {said}' if said else ''}"
     elif report.finished_at is None:
         state = f"not over, {len(report.targets) - len(report.outcomes):,} without an outcome yet"
@@ -99,18 +101,18 @@ def _head(report: Report, fit: Fit) -> list[str]:
     else:
         took = duration((report.finished_at - report.started_at).total_seconds())
         lasted = f"{begin} to {_moment(report.finished_at)}, {took}"
-    lines += fit(f"run {clean(report.run_id)}, {lasted}")
+    lines += fit(f"run {escape(report.run_id)}, {lasted}")
     facts = []
     if report.requested_by:
-        facts.append(f"requested by {clean(report.requested_by, 80)}")
+        facts.append(f"requested by {escape(report.requested_by, 80)}")
     if report.parent:
-        facts.append(f"retry of run {clean(report.parent)}")
+        facts.append(f"retry of run {escape(report.parent)}")
     if report.resumed:
         facts.append(f"resumed {report.resumed:,} {'time' if report.resumed == 1 else 'times'}")
     if facts:
         lines += fit("; ".join(facts))
     if report.note:
-        lines += fit(f"note: {clean(report.note, _SENTENCE)}")
+        lines += fit(f"note: {escape(report.note, _SENTENCE)}")
     return lines
 
 
@@ -122,7 +124,8 @@ def _figures(report: Report, fit: Fit) -> list[str]:
         lines.append(f"{unread:,} of the changed were accepted by the panel and not read back")
     if report.missing_values:
         lines += fit(
-            f"for {_vms(report.missing_values)} a condition met a value that the panel did not give: no match"
+            f"for {quantity(report.missing_values, 'VM')} a condition met a value that the panel did not "
+            "give: no match"
         )
     if report.without_vms:
         lines += fit(no_vms(report.without_vms))
@@ -135,20 +138,20 @@ def no_vms(found: Sequence[WithoutVms]) -> str:
     several = len({one.account for one in found}) > 1
     names = []
     for one in found:
-        name, place = clean(one.service_name, _NAME), clean(one.service_id, _NAME)
+        name, place = escape(one.service_name, _NAME), escape(one.service_id, _NAME)
         if several:
-            place = f"{clean(one.account, _NAME)}:{place}"
+            place = f"{escape(one.account, _NAME)}:{place}"
         alone = name and shared[one.service_name] == 1
         names.append(name if alone else f"{name}({place})" if name else place)
-    number = f"{len(found):,} service{'' if len(found) == 1 else 's'}"
+    number = quantity(len(found), "service")
     return f"no VMs: {number} ({fold(names, most=_WITHOUT)}), in none of the counts"
 
 
 def _cause(group: CauseGroup, fit: Fit) -> list[str]:
-    lines = fit(f"{_words(group.status)}, {clean(group.cause, 64)}: {_vms(group.count)}")
+    lines = fit(f"{_words(group.status)}, {escape(group.cause, 64)}: {quantity(group.count, 'VM')}")
     lines += fit(group.names, first="    ")
     if group.example:
-        said = clean(group.example, _SENTENCE)
+        said = escape(group.example, _SENTENCE)
         lines += fit(f"e.g. {said}" if group.count > 1 else said, first="    ")
     return lines
 
@@ -168,15 +171,15 @@ def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[str]:
     else:
         lines = fit("not listed, so that their VMs are in none of the counts:")
     for lost in undiscovered[:_LOST]:
-        place = f"account {clean(lost.account, 60)}"
+        place = f"account {escape(lost.account, 60)}"
         if lost.service_id is not None:
-            name = f" ({clean(lost.service_name, 40)})" if lost.service_name else ""
-            place = f"service {clean(lost.service_id, 40)}{name} of {clean(lost.account, 60)}"
-        why = clean(lost.cause, 64)
+            name = f" ({escape(lost.service_name, 40)})" if lost.service_name else ""
+            place = f"service {escape(lost.service_id, 40)}{name} of {escape(lost.account, 60)}"
+        why = escape(lost.cause, 64)
         if lost.error is not None:
-            said = clean(str(lost.error), _SENTENCE)
+            said = escape(str(lost.error), _SENTENCE)
             why = said if lost.cause == ONE_PAGE else f"{why}: {said}"
-        lines += fit(f"{place}: {why}", first="    ", indent="        ")
+        lines += fit(f"{place}: {why}", first="    ", indent=8)
     if len(undiscovered) > _LOST:
         lines.append(f"    and {len(undiscovered) - _LOST:,} more")
     return lines
@@ -185,19 +188,19 @@ def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[str]:
 def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[str]:
     left = sum(down.open_ended and down.certain for down in downtimes)
     still = f", {left:,} of them still down at its end" if left else ""
-    lines = fit(f"down because of the run: {_vms(len(downtimes))}{still}; the longest:")
+    lines = fit(f"down because of the run: {quantity(len(downtimes), 'VM')}{still}; the longest:")
     for down in downtimes[:_DOWN]:
         words = [duration(down.seconds)]
         if down.open_ended:
             words.append("still down" if down.certain else "may be down")
         elif not down.certain:
             words.append("may have been down")
-        lines += fit(f"{clean(down.label, 80)}: {', '.join(words)}", first="    ", indent="        ")
+        lines += fit(f"{escape(down.label, 80)}: {', '.join(words)}", first="    ", indent=8)
     return lines
 
 
 def _next(report: Report, fit: Fit, name: StepName) -> list[str]:
-    run = clean(report.run_id)
+    run = escape(report.run_id)
     steps = [text for cause, text in _FIRST.items() if cause in report.causes or _is_lost(report, cause)]
     if isinstance(report.error, InvalidArgument):
         steps.append("put right what the error says, and run it anew; nothing of it can be resumed")
@@ -262,22 +265,8 @@ def _count(
     )
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``4.2 s``, ``4 min 09 s``, ``2 h 05 min``."""
-    if seconds < 59.95:
-        return f"{max(0.0, seconds):.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _vms(number: int) -> str:
-    return "1 VM" if number == 1 else f"{number:,} VMs"
 
 
 def _words(status: Status) -> str:

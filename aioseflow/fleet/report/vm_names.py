@@ -12,10 +12,10 @@ from typing import Final, TypeAlias
 import attrs
 
 from ...errors import InvalidArgument
+from ...text import natural_key
 
 # Longer ones are serial numbers, which nobody counts through; and int() refuses thousands of digits.
 _NUMBER: Final = re.compile(r"(?<![0-9])([0-9]{1,18})(?![0-9])")
-_DIGITS: Final = re.compile(r"([0-9]+)")
 _ODD: Final = re.compile(r"""[\[\],"\\]|^[ …]| $|  |^$""")
 _POSITIONS: Final = 3
 """How many numbers of a name are tried, from its end."""
@@ -28,7 +28,7 @@ _Parts: TypeAlias = tuple[str, ...]
 class _Item:
     """A name as it is written (``head``), or several: ``head``, the ``ranges`` in brackets, ``tail``."""
 
-    order: tuple[tuple[str, int, str, int], ...]
+    order: tuple[object, ...]
     head: str
     tail: str = ""
     ranges: tuple[tuple[str, int], ...] = ()
@@ -80,19 +80,11 @@ def fold(names: Iterable[str], *, most: int | None = None) -> str:
     return ", ".join(written)
 
 
-def clean(text: str, most: int = 300) -> str:
-    """Text of others on one line, with ``?`` for what is not printable; cut at ``most`` characters."""
-    # Cut first: a panel's text may have megabytes.
-    line = " ".join(text[: 4 * most].split())
-    line = "".join(character if character.isprintable() else "?" for character in line)
-    return line if len(line) <= most and len(text) <= 4 * most else line[: most - 1] + "…"
-
-
 def _items(names: set[str]) -> Iterable[_Item]:
     shapes: defaultdict[_Parts, list[_Parts]] = defaultdict(list)
     for name in names:
         if _ODD.search(name) or not name.isprintable():
-            yield _Item(_order(name), _quoted(name))
+            yield _Item(natural_key(name), _quoted(name))
             continue
         parts = tuple(_NUMBER.split(name))
         shapes[parts[::2]].append(parts)
@@ -121,7 +113,7 @@ def _folded(names: list[_Parts], numbers: int) -> Iterable[_Item]:
                     yield _joined(kin, place)
     for parts in left:
         name = "".join(parts)
-        yield _Item(_order(name), name)
+        yield _Item(natural_key(name), name)
 
 
 def _without(parts: _Parts, place: int) -> _Parts:
@@ -163,16 +155,7 @@ def _joined(names: list[_Parts], place: int) -> _Item:
     ranges.append((f"{first}-{last}" if size > 1 else first, size))
     parts = names[0]
     head, tail = "".join(parts[:place]), "".join(parts[place + 1 :])
-    return _Item(_order("".join(parts)), head, tail, tuple(ranges))
-
-
-def _order(name: str) -> tuple[tuple[str, int, str, int], ...]:
-    """Natural order: 9 before 10, and 1 before 01."""
-    parts = _DIGITS.split(name)
-    return tuple(
-        (text, len(digits.lstrip("0")), digits.lstrip("0"), len(digits))
-        for text, digits in zip(parts[::2], [*parts[1::2], ""], strict=True)
-    )
+    return _Item(natural_key("".join(parts)), head, tail, tuple(ranges))
 
 
 def _quoted(name: str) -> str:
