@@ -1,4 +1,4 @@
-"""`Secret`: text that cannot be printed by accident; and which parts of an answer are such text."""
+"""`Secret`: text that cannot be printed by accident; and the parts of an answer that are secret."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SECRET_KEY = re.compile(
     r"|pass$|pass_|key$|key_|^key|^auth|authcode|^epp|eppcode|^pin$|^otp|session"
 )
 _KNOWN_PLAIN = frozenset({"keyboard", "author", "authorid"})
-_KEY_END = 80
-_MAX_DEPTH = 64
-_EXCERPT_DEPTH = 8
-_EXCERPT_NODES = 1000
-_EXCERPT_TEXT = 200
+_KEY_END_CHARACTERS = 80
+_CONCEALED_LEVELS = 64
+_REDACTED_LEVELS = 8
+_REDACTED_VALUES = 1000
+_REDACTED_TEXT_CHARACTERS = 200
 
 
 @final
@@ -38,7 +38,7 @@ class Secret:
         object.__setattr__(self, "_text", text)
 
     def reveal(self) -> str:
-        """The text itself."""
+        """Return the text."""
         return self._text
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -70,14 +70,14 @@ class Secret:
         return hash((Secret, self._text))
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
-        # Frozen by __setattr__, so pickle must go through the constructor; whoever pickles a Secret
-        # sends it to a process of their own on purpose.
+        # __setattr__ refuses changes, so pickle must call the constructor. The text is pickled, because a
+        # program pickles a Secret only to send it to another process of its own.
         return (Secret, (self._text,))
 
 
 @final
 class Masked(str):
-    """A header's text that goes over the wire as it is, and whose ``repr`` is ``***``.
+    """Text of a header, which is sent as it is, with ``***`` as its ``repr``.
 
     aiohttp keeps headers in its frames, where a debugger, a traceback with locals or a log may show them.
     """
@@ -89,15 +89,17 @@ class Masked(str):
 
 
 def basic_authorization(username: str, password: str) -> Masked:
-    """The value of an ``Authorization`` header for HTTP Basic, in UTF-8."""
+    """Return the value of an ``Authorization`` header for HTTP Basic, in UTF-8."""
     return Masked(f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}")
 
 
 def is_secret_key(key: object) -> bool:
-    """Whether a value under this key is to be kept out of sight (``rootpassword``, ``api_key``)."""
+    """Return whether a value under this key must not be shown (``rootpassword``, ``api_key``)."""
     name = str(key)
-    # A hostile key may have megabytes, and the cache keeps what it is asked.
-    return _is_secret_name(name if len(name) <= 2 * _KEY_END else name[:_KEY_END] + name[-_KEY_END:])
+    # A hostile key may have megabytes, and the cache keeps its arguments.
+    if len(name) > 2 * _KEY_END_CHARACTERS:
+        name = name[:_KEY_END_CHARACTERS] + name[-_KEY_END_CHARACTERS:]
+    return _is_secret_name(name)
 
 
 @functools.lru_cache(maxsize=512)
@@ -106,27 +108,23 @@ def _is_secret_name(name: str) -> bool:
     return _SECRET_KEY.search(name) is not None and name not in _KNOWN_PLAIN
 
 
-def conceal(value: Any, *, secret: bool = False, depth: int = _MAX_DEPTH) -> Any:
-    """A copy of parsed JSON in which every text and number under a secret-looking key is a `Secret`.
+def conceal(value: Any, *, secret: bool = False, levels: int = _CONCEALED_LEVELS) -> Any:
+    """Copy parsed JSON, with a `Secret` in place of every text and number under a secret-looking key.
 
     Args:
-        secret: whether the value itself stands under such a key.
-        depth: how many levels may be nested.
-
-    Raises:
-        ValueError: it is nested deeper, so that no later ``repr``, ``==`` or pickle can exhaust the stack.
+        secret: whether the value itself is under such a key.
+        levels: how many levels of objects and lists are copied. A deeper one becomes ``"…"``, so that no
+            later ``repr``, ``==`` or pickle can exhaust the stack.
     """
+    if levels <= 0 and isinstance(value, Mapping | list | tuple):
+        value = "…"
     if isinstance(value, Mapping):
-        if depth <= 0:
-            raise ValueError("nested too deep")
         return {
-            key: conceal(item, secret=secret or is_secret_key(key), depth=depth - 1)
+            key: conceal(item, secret=secret or is_secret_key(key), levels=levels - 1)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        if depth <= 0:
-            raise ValueError("nested too deep")
-        return [conceal(item, secret=secret, depth=depth - 1) for item in value]
+        return [conceal(item, secret=secret, levels=levels - 1) for item in value]
     if not secret or value is None or isinstance(value, bool | Secret):
         return value
     if isinstance(value, str):
@@ -136,43 +134,45 @@ def conceal(value: Any, *, secret: bool = False, depth: int = _MAX_DEPTH) -> Any
 
 
 def redact(value: Any) -> Any:
-    """A bounded copy of parsed JSON that may be shown, logged and pickled.
+    """Copy parsed JSON, bounded in size, so that it may be shown, logged and pickled.
 
-    Values under secret-looking keys become ``"***"``, long texts are cut, what is deeper than 8 levels or
-    beyond the first 1,000 values becomes ``"…"``.
+    Values under secret-looking keys become ``"***"``, texts are cut after 200 characters, and everything
+    below 8 levels or after the first 1,000 values becomes ``"…"``.
     """
-    return _Redaction().copy(value, secret=False, depth=_EXCERPT_DEPTH)
+    return _Redaction().copy(value, secret=False, levels=_REDACTED_LEVELS)
 
 
 class _Redaction:
-    """One pass of `redact`: what is left of its budget of values."""
+    """State of one `redact`: how many values it may still copy."""
 
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = _EXCERPT_NODES
+        self.left = _REDACTED_VALUES
 
-    def copy(self, value: Any, *, secret: bool, depth: int) -> Any:
+    def copy(self, value: Any, *, secret: bool, levels: int) -> Any:
         self.left -= 1
         if isinstance(value, Mapping):
-            if depth <= 0:
+            if levels <= 0:
                 return "…"
             shown: dict[str, Any] = {}
             for key, item in value.items():
                 if self.left <= 0:
                     shown["…"] = f"{len(value) - len(shown)} more"
                     break
-                shown[_cut(str(key))] = self.copy(item, secret=secret or is_secret_key(key), depth=depth - 1)
+                shown[_cut(str(key))] = self.copy(
+                    item, secret=secret or is_secret_key(key), levels=levels - 1
+                )
             return shown
         if isinstance(value, list | tuple):
-            if depth <= 0:
+            if levels <= 0:
                 return "…"
             items: list[Any] = []
             for item in value:
                 if self.left <= 0:
                     items.append(f"… {len(value) - len(items)} more")
                     break
-                items.append(self.copy(item, secret=secret, depth=depth - 1))
+                items.append(self.copy(item, secret=secret, levels=levels - 1))
             return items
         if value is None or isinstance(value, bool):
             return value
@@ -186,4 +186,4 @@ class _Redaction:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _EXCERPT_TEXT else text[:_EXCERPT_TEXT] + "…"
+    return text if len(text) <= _REDACTED_TEXT_CHARACTERS else text[:_REDACTED_TEXT_CHARACTERS] + "…"

@@ -1,4 +1,4 @@
-"""What is read from a whole object and not from one key: a VM's power, and what a model does not know."""
+"""Reads that need the whole object and not one key: a VM's power, other spellings of keys, `Model.extra`."""
 
 from __future__ import annotations
 
@@ -11,146 +11,131 @@ from ..models import Availability, PowerState, Vm
 from ..models.vms import POWER_WORDS
 from ..secret import conceal, is_secret_key
 from . import php
-from .generate import Adapter, Object
+from .generate import JsonObject, ObjectReader
 from .php import MISSING, Mismatch, is_nothing
 
 _POWER_KEYS: Final = ("state", "status", "power")
-_FAMILIES: Final = ("ipv4", "ipv6")
-# As many as `conceal` follows.
-_LEVELS: Final = 64
+_FAMILY_KEYS: Final = ("ipv4", "ipv6")
 
 
-def as_object(value: Any) -> Object:
-    """What is no dict: ``[]`` is PHP's empty object."""
+def as_object(value: Any) -> JsonObject:
+    """Return ``{}`` for ``[]``, which is PHP's empty object. Raises `Mismatch` for everything else."""
     if value == []:
         return {}
     raise Mismatch("an object", value)
 
 
-def respelt(value: Object, respellable: tuple[tuple[str, ...], ...]) -> Object:
-    """The object with what it has under another spelling of a key, where there is nothing under the first."""
-    for first, *others in respellable:
+def with_first_spellings(value: JsonObject, spellings: tuple[tuple[str, ...], ...]) -> JsonObject:
+    """Return the object with each value of another spelling under the first one, if nothing is there.
+
+    Args:
+        spellings: the keys of each field that has several, the first spelling in front.
+    """
+    for first, *others in spellings:
         if not is_nothing(value.get(first)):
             continue
-        for spelling in others:
-            if not is_nothing(value.get(spelling)):
-                value = {**value, first: value[spelling]}
-                del value[spelling]
+        for other in others:
+            if not is_nothing(value.get(other)):
+                value = {**value, first: value[other]}
+                del value[other]
                 break
     return value
 
 
-def beside(value: Object, known: frozenset[str], kept: Object | None) -> Object:
-    """`Model.extra`: what stands under keys that are not known, and what is kept besides; no secret shows."""
+def extra_of(value: JsonObject, known: frozenset[str], kept: JsonObject | None) -> JsonObject:
+    """Return `Model.extra`: the values under unknown keys and those in ``kept``, secrets concealed."""
     extra = {key: item for key, item in value.items() if key not in known}
     if kept is not None:
         extra |= kept
     for key, item in extra.items():
-        # Most are plain, and conceal() copies.
+        # Most values are plain, and conceal() copies.
         if is_secret_key(key) or isinstance(item, dict | list):
-            extra[key] = concealed(item, secret=is_secret_key(key))
+            extra[key] = conceal(item, secret=is_secret_key(key))
     return extra
 
 
-def concealed(item: Any, *, secret: bool = False) -> Any:
-    """A copy of parsed JSON without its secrets; what is nested too deep is "…"."""
-    try:
-        return conceal(item, secret=secret)
-    except ValueError:
-        return conceal(_cut(item, _LEVELS), secret=secret)
-
-
-def _cut(item: Any, levels: int) -> Any:
-    if not isinstance(item, dict | list):
-        return item
-    if not levels:
-        return "…"
-    if isinstance(item, list):
-        return [_cut(one, levels - 1) for one in item]
-    return {key: _cut(one, levels - 1) for key, one in item.items()}
-
-
-def _of_availability(keys: frozenset[str]) -> Adapter:
-    def adapt(value: Object) -> tuple[Any, ...]:
+def _availability_reader(keys: frozenset[str]) -> ObjectReader:
+    def check_status(value: JsonObject) -> tuple[Any, ...]:
         if value and "status" not in value:
             raise Mismatch("the word for a free name", MISSING, "status")
         return keys, None, 0
 
-    return adapt
+    return check_status
 
 
-def _of_vm(keys: frozenset[str]) -> Adapter:
-    # Of the keys that may say the power, one is read; the others are kept, for they may contradict it.
-    silent = keys - {"power", "power_word"}
-    speaking = [(key, silent | {key}) for key in _POWER_KEYS]
+def _vm_reader(keys: frozenset[str]) -> ObjectReader:
+    # One of the power keys is read. The others go to `extra`, because they may contradict it.
+    without_power = keys - {"power", "power_word"}
+    known_with = [(key, without_power | {key}) for key in _POWER_KEYS]
 
-    def adapt(value: Object) -> tuple[Any, ...]:
+    def read_power(value: JsonObject) -> tuple[Any, ...]:
         ip = value.get("ip")
-        # Objects say more than an address.
-        is_more = (ip.__class__ is dict and ip) or (ip.__class__ is list and dict in map(type, ip))
-        kept = {"ip": ip} if is_more else None
-        for key, known in speaking:
-            said = value.get(key)
-            if said.__class__ is str:
-                if said:
-                    return known, kept, 1, POWER_WORDS.get(said) or PowerState.read(said), said
-            elif not (said is None or said.__class__ is dict or said.__class__ is list):
-                return known, kept, 1, PowerState.read(said), php.word(said)
-        return silent, kept, 0, PowerState.UNKNOWN, None
+        # Objects hold more than an address.
+        holds_objects = (ip.__class__ is dict and ip) or (ip.__class__ is list and dict in map(type, ip))
+        kept = {"ip": ip} if holds_objects else None
+        for key, known in known_with:
+            word = value.get(key)
+            if word.__class__ is str:
+                if word:
+                    return known, kept, 1, POWER_WORDS.get(word) or PowerState.read(word), word
+            elif not (word is None or word.__class__ is dict or word.__class__ is list):
+                return known, kept, 1, PowerState.read(word), php.word(word)
+        return without_power, kept, 0, PowerState.UNKNOWN, None
 
-    return adapt
+    return read_power
 
 
-# The class's adapter, made for its keys, and the fields that it gives.
-ADAPTERS: Final[dict[type, tuple[Callable[[frozenset[str]], Adapter], tuple[str, ...]]]] = {
-    Availability: (_of_availability, ()),
-    Vm: (_of_vm, ("power", "power_word")),
+# The maker of a class's reader, called with the first spellings of the class's keys, and the fields that the
+# reader returns.
+OBJECT_READERS: Final[dict[type, tuple[Callable[[frozenset[str]], ObjectReader], tuple[str, ...]]]] = {
+    Availability: (_availability_reader, ()),
+    Vm: (_vm_reader, ("power", "power_word")),
 }
 
 
 @attrs.frozen(eq=False)
-class Rare:
-    """Keys that few installations have, looked for only in objects with keys that are not known.
+class RareKeys:
+    """Keys of few installations, for which only objects with unknown keys are searched.
 
     Attributes:
         keys: all of them.
-        gather: the object with what these keys say under the keys that are known, and the names of the
-            fields that they say in a form that cannot be read.
+        gather: returns the object with the values of these keys under known keys, and the names of the fields
+            whose values it cannot read.
     """
 
     keys: tuple[str, ...]
-    gather: Callable[[Object], tuple[Object, tuple[str, ...]]]
+    gather: Callable[[JsonObject], tuple[JsonObject, tuple[str, ...]]]
 
 
-def _of_rare_vm(value: Object) -> tuple[Object, tuple[str, ...]]:
-    lost: list[str] = []
-    found: Object = {}
-    gone: set[str] = set()
-    if is_nothing(value.get("ip")) and not all(is_nothing(value.get(key)) for key in _FAMILIES):
+def _gather_for_vm(value: JsonObject) -> tuple[JsonObject, tuple[str, ...]]:
+    unread: list[str] = []
+    found: JsonObject = {}
+    moved: set[str] = set()
+    if is_nothing(value.get("ip")) and not all(is_nothing(value.get(key)) for key in _FAMILY_KEYS):
         try:
-            addresses = list(_of_families(value))
+            addresses = list(_of_both_families(value))
             php.addresses(addresses)
         except Mismatch:
-            lost.append("ip_texts")
+            unread.append("ip_texts")
         else:
             found["ip"] = addresses
-            gone.update(_FAMILIES)
+            moved.update(_FAMILY_KEYS)
     name = value.get("template_name")
     if is_nothing(value.get("template_label")) and not is_nothing(name):
         try:
             found["template_label"] = php.text(name)
-            gone.add("template_name")
+            moved.add("template_name")
         except Mismatch:
-            lost.append("template_label")
+            unread.append("template_label")
     if found:
-        value = {**{key: item for key, item in value.items() if key not in gone}, **found}
-    return value, tuple(lost)
+        value = {**{key: item for key, item in value.items() if key not in moved}, **found}
+    return value, tuple(unread)
 
 
-def _of_families(value: Object) -> Iterator[Any]:
-    for key in _FAMILIES:
+def _of_both_families(value: JsonObject) -> Iterator[Any]:
+    for key in _FAMILY_KEYS:
         if not is_nothing(item := value.get(key)):
             yield from item if isinstance(item, list) else [item]
 
 
-RARE: Final[dict[type, Rare]] = {Vm: Rare((*_FAMILIES, "template_name"), _of_rare_vm)}
+RARE_KEYS: Final[dict[type, RareKeys]] = {Vm: RareKeys((*_FAMILY_KEYS, "template_name"), _gather_for_vm)}

@@ -1,7 +1,7 @@
-"""From parsed JSON to models: `decode` finds what a call promised in what the panel sent.
+"""From parsed JSON to models: `decode` finds in the panel's answer what a call returns.
 
 Lists come as lists, as objects keyed by id and as ``[]``; objects come as ``[]`` when they are empty; keys
-come and go between installations. What cannot be read is one `DecodeError` that names call and path.
+come and go between installations. An answer that cannot be read is one `DecodeError` with call and path.
 """
 
 from __future__ import annotations
@@ -18,25 +18,41 @@ import attrs
 from ..errors import DecodeError
 from ..models import Availability, ServiceResources, Ticket
 from ..secret import redact
-from .generate import Object
+from .generate import JsonObject
 from .php import MISSING, Mismatch, Scrub, is_nothing
 from .php import identity as read_identity
 from .structure import Rows, Shape, shape_of
 
 T = TypeVar("T")
 
-# Objects that are read before others have their turn: 0.3 ms of VMs with ten fields, 1.1 ms of those that
-# another installation published.
-_SLICE: Final = 64
+# Objects that are read before other tasks run: 0.3 ms of VMs with ten fields, 1.1 ms of those that another
+# installation published.
+_SLICE_OBJECTS: Final = 64
 
-# Calls whose answer stands at a place of its own, whatever the call says.
-_KEYS: Final[dict[type, tuple[str, ...]]] = {Ticket: ("ticket", "tickets"), Availability: ("details",)}
-# What stands beside the object in the answer, and belongs to it.
-_SIBLINGS: Final[dict[type, tuple[str, ...]]] = {Ticket: ("replies",)}
-# Under which key of `Model.extra` an answer is kept that is no object, of classes that know nothing of it.
-_WHOLE: Final[dict[type, str]] = {ServiceResources: "resources"}
-# Classes for which PHP's nothing is an answer: this panel's "no" is an empty one.
-_MAY_BE_NOTHING: Final = frozenset({Availability})
+
+@attrs.frozen(eq=False)
+class _Placement:
+    """Where the answer for a class stands, if not where every call says.
+
+    Attributes:
+        keys: the keys under which it stands where the call names none.
+        siblings: keys next to it whose values belong to the object.
+        key_if_no_object: the key of `Model.extra` for an answer that is no object.
+        may_be_nothing: whether PHP's nothing is an answer.
+    """
+
+    keys: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
+    key_if_no_object: str | None = None
+    may_be_nothing: bool = False
+
+
+_PLACEMENTS: Final[dict[type, _Placement]] = {
+    Ticket: _Placement(keys=("ticket", "tickets"), siblings=("replies",)),
+    # For a name that is taken this panel answers nothing at all.
+    Availability: _Placement(keys=("details",), may_be_nothing=True),
+    ServiceResources: _Placement(key_if_no_object="resources"),
+}
 
 
 def decode(
@@ -48,31 +64,30 @@ def decode(
     identity: str | None = None,
     scrub: Scrub = str,
 ) -> T:
-    """The answer of a call as its model, or as a list of them.
+    """Return the answer of a call as its model, or as a list of models.
+
+    An empty list is ``[]`` or ``{}``. Null is no list, because a list that could not be read must not look
+    like an empty one.
 
     Args:
         returns: a model class, or ``list[…]`` of one.
-        payload: what the JSON parser gave; None for an empty body.
-        key: the key under which the answer stands, its other spellings behind it; the first that is there
-            wins. Empty: the whole payload is the answer (a `Ticket` and an `Availability` have keys of
-            their own; a ticket's replies stand beside it).
+        payload: the parsed JSON; None for an empty body.
+        key: the key of the answer, followed by its other spellings; the first that is there counts. Empty:
+            the whole payload is the answer, or the class has keys of its own (`_PLACEMENTS`).
         call: the coroutine's name, for the error.
-        identity: the id that was asked for, where an answer may hold several or leave its own id out.
-        scrub: takes our own credentials out of the panel's texts that an error shows.
-
-    An empty list is ``[]`` or ``{}``; null is none, as a list that could not be read must not pass for an
-    empty one.
+        identity: the id that the call was for, where an answer may hold several objects or leave out the id.
+        scrub: removes our own credentials from the panel's texts that an error shows.
 
     Raises:
-        DecodeError: the payload has another shape, or holds another object than the one asked for.
+        DecodeError: the payload has another shape, or holds another object than the call was for.
     """
     try:
-        answer: T = _decode(_promise(returns), payload, key, identity)
+        answer: T = _decode(_expected(returns), payload, key, identity)
     except Mismatch as caught:
         mismatch = caught
     else:
         return answer
-    # Outside the handler, so that what was found is not chained to the error.
+    # Raised outside of the handler, so that the value that was found is not chained to the error.
     raise _error(mismatch, payload, call, scrub)
 
 
@@ -85,36 +100,36 @@ async def decode_slowly(
     identity: str | None = None,
     scrub: Scrub = str,
 ) -> T:
-    """The same as `decode`, giving way to the event loop between slices of a long list.
+    """Do the same as `decode`, and let other tasks run between slices of a long list.
 
     One object is read in one piece. No frame that is suspended here shows the payload, in which there may be
-    passwords; the caller's own frame does, unless it forgets the payload before it awaits this.
+    passwords; the caller's frame does, unless the caller deletes its reference before it awaits this.
 
     Raises:
         DecodeError: as `decode` does.
     """
-    reading = _Reading(_promise(returns), payload, key, identity, call, scrub)
+    decoding = _SlicedDecoding(_expected(returns), payload, key, identity, call, scrub)
     del payload
-    for _ in iter(reading.go_on, False):
+    for _ in iter(decoding.read_slice, False):
         await asyncio.sleep(0)
-    return typing.cast("T", reading.result)
+    return typing.cast("T", decoding.result)
 
 
-class _Reading:
-    """A decoding on its way; its ``repr`` shows nothing, since answers carry passwords."""
+class _SlicedDecoding:
+    """State of one `decode_slowly`; its ``repr`` does not show the payload, which may hold passwords."""
 
-    __slots__ = ("_call", "_identity", "_key", "_payload", "_promise", "_rows", "_scrub", "result")
+    __slots__ = ("_call", "_expected", "_identity", "_key", "_payload", "_rows", "_scrub", "result")
 
     def __init__(
         self,
-        promise: _Promise,
+        expected: _Expected,
         payload: Any,
         key: tuple[str, ...],
         identity: str | None,
         call: str,
         scrub: Scrub,
     ) -> None:
-        self._promise, self._payload, self._key = promise, payload, key
+        self._expected, self._payload, self._key = expected, payload, key
         self._identity, self._call, self._scrub = identity, call, scrub
         self._rows: Rows | None = None
         self.result: Any = None
@@ -122,8 +137,8 @@ class _Reading:
     def __repr__(self) -> str:
         return f"<reading the answer of {self._call}>"
 
-    def go_on(self) -> bool:
-        """Read the next slice; False where that was the last. Raises `DecodeError`."""
+    def read_slice(self) -> bool:
+        """Read the next slice; return False where that was the last. Raises `DecodeError`."""
         try:
             return self._read_slice()
         except Mismatch as caught:
@@ -131,31 +146,31 @@ class _Reading:
         raise _error(mismatch, self._payload, self._call, self._scrub)
 
     def _read_slice(self) -> bool:
-        promise = self._promise
-        if not promise.many:
-            self.result = _decode(promise, self._payload, self._key, self._identity)
+        expected = self._expected
+        if not expected.many:
+            self.result = _decode(expected, self._payload, self._key, self._identity)
             return False
         path: list[str | int] = []
-        value = _answer(promise, self._payload, self._key, path)
+        value = _answer(expected, self._payload, self._key, path)
         try:
             if self._rows is None:
-                self._rows = promise.shape.rows(value)
+                self._rows = expected.shape.rows(value)
                 if self._rows is None:
-                    self.result = promise.shape.read_many(value)
+                    self.result = expected.shape.read_many(value)
                     return False
                 self.result = []
             before = len(self.result)
-            promise.shape.read_rows(itertools.islice(self._rows, _SLICE), self.result)
+            expected.shape.read_rows(itertools.islice(self._rows, _SLICE_OBJECTS), self.result)
         except Mismatch as mismatch:
             mismatch.path[:0] = path
             raise
-        return len(self.result) - before == _SLICE
+        return len(self.result) - before == _SLICE_OBJECTS
 
 
 def _error(mismatch: Mismatch, payload: Any, call: str, scrub: Scrub) -> DecodeError:
     path = scrub(mismatch.json_path())
     return DecodeError(
-        f"{call}: the panel's answer cannot be read at {path}: expected {mismatch.expected}, found "
+        f"the panel's answer cannot be read at {path}: expected {mismatch.expected}, found "
         f"{mismatch.description(scrub)}; the error's payload is the answer without its secrets",
         path=path,
         payload=redact(payload),
@@ -164,122 +179,104 @@ def _error(mismatch: Mismatch, payload: Any, call: str, scrub: Scrub) -> DecodeE
 
 
 @attrs.frozen(eq=False)
-class _Promise:
-    """What an answer is said to be: the class, whether it is a list of them, and where it stands.
+class _Expected:
+    """The answer that a call expects.
 
     Attributes:
-        keys: where it stands whatever the call says.
-        siblings: what stands beside the object and belongs to it.
-        whole: under which key what is no object is kept.
-        may_be_nothing: whether PHP's nothing is an answer.
-        own_key: the canonical key that says which object it is.
+        many: whether it is a list of objects.
         is_plain: whether it is one object that stands where the call says.
     """
 
-    cls: type
-    many: bool
     shape: Shape
-    keys: tuple[str, ...]
-    siblings: tuple[str, ...]
-    whole: str | None
-    may_be_nothing: bool
-    own_key: str | None
+    many: bool
+    placement: _Placement
     is_plain: bool
 
 
-def _promised(returns: Any) -> _Promise:
+def _expected_of(returns: Any) -> _Expected:
     many = typing.get_origin(returns) is list
     cls = typing.get_args(returns)[0] if many else returns
-    shape = shape_of(cls)
-    return _Promise(
-        cls,
-        many,
-        shape,
-        _KEYS.get(cls, ()),
-        _SIBLINGS.get(cls, ()),
-        _WHOLE.get(cls),
-        cls in _MAY_BE_NOTHING,
-        own_key=shape.own[0] if shape.own else None,
-        is_plain=not many and cls not in (*_KEYS, *_SIBLINGS, *_MAY_BE_NOTHING),
-    )
+    placement = _PLACEMENTS.get(cls, _Placement())
+    return _Expected(shape_of(cls), many, placement, is_plain=not many and not placement.keys)
 
 
-_promise: Final[Callable[[Any], _Promise]] = functools.cache(_promised)
+_expected: Final[Callable[[Any], _Expected]] = functools.cache(_expected_of)
 
 
-def _decode(promise: _Promise, payload: Any, key: tuple[str, ...], identity: str | None) -> Any:
-    if promise.is_plain and payload.__class__ is dict:
-        # The one object that was asked for, where it should be. Found without the calls below: a quarter of
-        # what decoding a VM took.
+def _decode(expected: _Expected, payload: Any, key: tuple[str, ...], identity: str | None) -> Any:
+    shape, placement = expected.shape, expected.placement
+    if expected.is_plain and payload.__class__ is dict:
+        # The usual answer: one object, the right one, where it should be. The calls below take a quarter of
+        # the time of decoding a VM.
         value = payload.get(key[0]) if key else payload
-        own = promise.own_key
+        own = shape.id_key
         if value.__class__ is dict and (
             own is None or (own in value and (identity is None or value[own] == identity))
         ):
             try:
-                return promise.shape.read(value)
+                return shape.read(value)
             except Mismatch:
-                pass  # read once more, to say where
+                pass  # read again below, for the path
     path: list[str | int] = []
-    value = _answer(promise, payload, key, path)
+    value = _answer(expected, payload, key, path)
     try:
-        if promise.many:
-            return promise.shape.read_many(value)
-        if promise.may_be_nothing and is_nothing(value):
+        if expected.many:
+            return shape.read_many(value)
+        if placement.may_be_nothing and is_nothing(value):
             value = {}
-        if promise.whole and not (value is None or value == [] or isinstance(value, dict)):
-            value = {promise.whole: value}
-        value = _pick(promise.shape, value, identity, path)
-        if promise.siblings and isinstance(payload, dict):
-            value = {**{name: payload[name] for name in promise.siblings if name in payload}, **value}
-        return promise.shape.read(value)
+        if placement.key_if_no_object and not (value is None or value == [] or isinstance(value, dict)):
+            value = {placement.key_if_no_object: value}
+        value = _pick(shape, value, identity, path)
+        if placement.siblings and isinstance(payload, dict):
+            value = {**{name: payload[name] for name in placement.siblings if name in payload}, **value}
+        return shape.read(value)
     except Mismatch as mismatch:
         mismatch.path[:0] = path
         raise
 
 
-def _answer(promise: _Promise, payload: Any, key: tuple[str, ...], path: list[str | int]) -> Any:
-    """What stands where the answer does; ``path`` is led to it."""
-    keys = key or promise.keys
+def _answer(expected: _Expected, payload: Any, key: tuple[str, ...], path: list[str | int]) -> Any:
+    """Return the answer in the payload, and append its key to ``path``."""
+    keys = key or expected.placement.keys
     if not keys:
         return payload
-    found = _find(promise, payload, keys)
+    found = _find(expected, payload, keys)
     if found is None:
         return None
     path.append(found)
     return payload[found]
 
 
-def _find(promise: _Promise, payload: Any, keys: tuple[str, ...]) -> str | None:
-    """The key under which the answer stands; None where an empty answer is one."""
+def _find(expected: _Expected, payload: Any, keys: tuple[str, ...]) -> str | None:
+    """Return the key of the answer; None where the payload is empty and that is an answer."""
     if payload.__class__ is dict and keys[0] in payload:
         return keys[0]
-    if promise.may_be_nothing and is_nothing(payload):
+    if expected.placement.may_be_nothing and is_nothing(payload):
         return None
-    expected = f"an object with {' or '.join(map(repr, keys))}"
+    wanted = f"an object with {' or '.join(map(repr, keys))}"
     if payload != [] and not isinstance(payload, dict):
-        raise Mismatch(expected, payload)
+        raise Mismatch(wanted, payload)
     for candidate in keys:
         if candidate in payload:
             return candidate
-    raise Mismatch(expected, MISSING, keys[0])
+    raise Mismatch(wanted, MISSING, keys[0])
 
 
-def _pick(shape: Shape, value: Any, identity: str | None, path: list[str | int]) -> Object:
-    """The one object that was asked for, with its id; ``path`` is led to it."""
+def _pick(shape: Shape, value: Any, identity: str | None, path: list[str | int]) -> JsonObject:
+    """Return the object with the id ``identity``, and append its key or index to ``path``."""
     several: list[tuple[str | int, Any]] = []
     if isinstance(value, list):
         several = list(enumerate(value))
-    elif isinstance(value, dict) and shape.own and shape.is_keyed(value):
-        # Only one that was asked for by its id may take it from its key: any other key is no id.
-        name = shape.named if identity is not None else shape.guarded
-        # PHP's nothing may be an object of which nothing is known, and as well some field's.
-        named = [
-            (key, name(key, item))
+    elif isinstance(value, dict) and shape.id_key is not None and shape.is_keyed(value):
+        # Without an id to look for, a key is not known to be an id.
+        as_item = shape.named if identity is not None else shape.guarded
+        # PHP's nothing may stand for an object without any value, or be the value of some field.
+        items = [
+            (key, as_item(key, item))
             for key, item in value.items()
             if isinstance(item, dict) or key == identity or (key.isdecimal() and is_nothing(item))
         ]
-        several = [(key, item) for key, item in named if isinstance(item, dict)]
+        several = [(key, item) for key, item in items if isinstance(item, dict)]
     if several:
         step, value = _choose(shape, several, identity, value)
         path.append(step)
@@ -287,13 +284,13 @@ def _pick(shape: Shape, value: Any, identity: str | None, path: list[str | int])
         value = {}
     if not isinstance(value, dict):
         raise Mismatch("an object", value)
-    if identity is None or not shape.own:
+    if identity is None or shape.id_key is None:
         return value
     own = shape.own_id(value)
     if own is None:
-        return {**value, shape.own[0]: identity}
+        return {**value, shape.id_key: identity}
     if not _is_same(own, identity):
-        raise Mismatch(_wanted(identity), own, shape.own[0])
+        raise Mismatch(_with_id(identity), own, shape.id_key)
     return value
 
 
@@ -306,11 +303,11 @@ def _choose(
                 return step, item
     if len(several) == 1:
         return several[0]
-    raise Mismatch("one object" if identity is None else _wanted(identity), value)
+    raise Mismatch("one object" if identity is None else _with_id(identity), value)
 
 
-def _wanted(identity: str) -> str:
-    return f"the one that was asked for, {identity[:40]!r}"
+def _with_id(identity: str) -> str:
+    return f"the object with the id {identity[:40]!r}"
 
 
 def _is_same(own: Any, identity: str) -> bool:

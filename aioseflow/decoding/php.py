@@ -1,7 +1,7 @@
-"""What PHP makes of a value on its way into JSON, and back: numbers as text, "" and [] for nothing.
+"""Read the values of a PHP panel, which writes numbers as text, and "", [] or false for nothing.
 
-Every function takes one parsed JSON value and gives what it means, None where it means nothing, or raises
-`Mismatch`. They are cattrs hooks, hence the unused second argument: the type.
+Every function takes one parsed JSON value and returns its meaning, None where it means nothing, or raises
+`Mismatch`. The functions are cattrs hooks, hence the unused second argument: the type.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any, Final
 
 from ..secret import Secret, is_secret_key
 
-# Digits and exponent are bounded here, so that nothing behind can be made to compute a giant number.
+# Digits and exponent are bounded, so that no answer makes us compute a giant number.
 _NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,3})?"
 )
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_WHOLE_DIGITS: Final = 18
-_PLAIN_DIGITS: Final = 40
-_WHOLE_LIMIT: Final = 10**_WHOLE_DIGITS
+_MAX_WHOLE_DIGITS: Final = 18
+_MAX_PLAIN_DIGITS: Final = 40
+_WHOLE_LIMIT: Final = 10**_MAX_WHOLE_DIGITS
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?"
 )
-# The second is what PHP's DateTime makes of MySQL's zero date.
-_NULL_DATES: Final = ("0000-00-00", "-0001-11-30")
-# The thread's own context is the application's: with few digits it would round, or raise.
+# The second: MySQL's zero date, written by PHP's DateTime.
+_ZERO_DATES: Final = ("0000-00-00", "-0001-11-30")
+# The thread's context belongs to the application: with few digits it would round, or raise.
 _EXACT: Final = Context(prec=2000, traps=[])
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TRUE: Final = frozenset({"1", "true", "yes", "y", "on"})
@@ -42,23 +42,29 @@ _NO: Final = _FALSE | {
     *("denied", "rejected", "refused", "forbidden", "invalid", "aborted", "exception"),
 }
 _NO_LOCK: Final = frozenset({"unlocked", "not locked", "none", "null"})
-# Letters first: "512 MB" and "N/A" are no words.
+# A word begins with a letter: "512 MB" and "N/A" are none.
 _WORDS: Final = re.compile(r"[^\W\d_][\w\s:.,()-]*")
 _BETWEEN_WORDS: Final = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 _ADDRESS_KEYS: Final = ("ipaddress", "ip", "address")
-# What stands for a byte that could not be decoded, and half of a character.
-_LOST: Final = re.compile("[\ufffd\ud800-\udfff]")
-_SHOWN: Final = 40
+# The replacement of a byte that could not be decoded, and half of a surrogate pair.
+_LOST_CHARACTER: Final = re.compile("[\ufffd\ud800-\udfff]")
+_SHOWN_CHARACTERS: Final = 40
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 MISSING: Final = object()
 
 Scrub = Callable[[str], str]
-"""Takes our own credentials out of a panel's text."""
+"""Removes our own credentials from a text of the panel."""
 
 
 class Mismatch(Exception):
-    """A value is not what it should be: what was expected, what was found, and the way there."""
+    """A value cannot be read.
+
+    Attributes:
+        expected: the kind of value, in a few words.
+        found: the value itself; it may be a secret.
+        path: the keys and indexes that lead to it.
+    """
 
     def __init__(self, expected: str, found: object, *path: str | int) -> None:
         super().__init__(expected)
@@ -67,17 +73,17 @@ class Mismatch(Exception):
         self.path: list[str | int] = list(path)
 
     def json_path(self) -> str:
-        """The way as ``$.invoices[0].total``."""
+        """Return the path as ``$.invoices[0].total``."""
         return "$" + "".join(map(_step, self.path))
 
     def description(self, scrub: Scrub = str) -> str:
-        """What was found, in a few words, without a secret; ``scrub`` goes over what the panel sent."""
+        """Describe what was found in a few words, without a secret; ``scrub`` is applied to panel text."""
         hidden = any(is_secret_key(step) for step in self.path if isinstance(step, str))
         return _describe(self.found, scrub, hidden=hidden)
 
 
-class Told(Mismatch):
-    """A value means something, but says more than that: it is to be kept beside its `meaning`."""
+class PartlyRead(Mismatch):
+    """A value has a `meaning`, but holds more than that: the value is kept in `Model.extra` as well."""
 
     def __init__(self, expected: str, found: object, meaning: object) -> None:
         super().__init__(expected, found)
@@ -85,17 +91,12 @@ class Told(Mismatch):
 
 
 def is_nothing(value: object) -> bool:
-    """Whether this is one of PHP's ways to say nothing: null, false, "", [] or {}."""
+    """Return whether a value is one of those that PHP writes for nothing: null, false, "", [] or {}."""
     return not value and (value is None or value is False or isinstance(value, str | list | dict))
 
 
-def as_is(value: Any, _type: object = None) -> Any:
-    """The value itself."""
-    return value
-
-
 def text(value: Any, _type: object = None) -> str | None:
-    """Text as it stands ("" stays ""), a number as text."""
+    """Read text, unchanged ("" stays ""), or a number as text."""
     if value.__class__ is str:
         return value
     if is_nothing(value):
@@ -106,8 +107,8 @@ def text(value: Any, _type: object = None) -> str | None:
 
 
 def identity(value: Any, _type: object = None) -> str:
-    """An id: text that is not empty, of which no character was lost; a whole number as text."""
-    if value.__class__ is str and value.strip() and not _LOST.search(value):
+    """Read an id: text that is not empty and has lost no character, or a whole number, as text."""
+    if value.__class__ is str and value.strip() and not _LOST_CHARACTER.search(value):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE_LIMIT:
         value = int(value)
@@ -117,15 +118,15 @@ def identity(value: Any, _type: object = None) -> str:
 
 
 def optional_identity(value: Any, _type: object = None) -> str | None:
-    """An id where there is one."""
+    """Read an id where there is one."""
     return None if is_nothing(value) else identity(value)
 
 
 def whole(value: Any, _type: object = None) -> int | None:
-    """A whole number, also as ``"4.000"`` or ``4.0``."""
+    """Read a whole number, also as ``"4.000"`` or ``4.0``."""
     if value.__class__ is str:
-        # Most are nothing but digits, which is found out in a fifth of the time of a regular expression.
-        if len(value) <= _WHOLE_DIGITS and value.isdecimal() and value.isascii():
+        # Most texts are digits alone: to check that takes a fifth of the time of a regular expression.
+        if len(value) <= _MAX_WHOLE_DIGITS and value.isdecimal() and value.isascii():
             return int(value)
         if _WHOLE.fullmatch(value):
             return int(value)
@@ -134,16 +135,16 @@ def whole(value: Any, _type: object = None) -> int | None:
     number = decimal(value, expected="a whole number")
     if number is None:
         return None
-    if number.adjusted() >= _WHOLE_DIGITS or number != number.to_integral_value():
+    if number.adjusted() >= _MAX_WHOLE_DIGITS or number != number.to_integral_value():
         raise Mismatch("a whole number", value)
     return int(number)
 
 
 def decimal(value: Any, _type: object = None, *, expected: str = "a number") -> Decimal | None:
-    """A number exactly as its text says; a float as its shortest text."""
+    """Read a number exactly as its text; a float as its shortest text."""
     if isinstance(value, str):
-        # As for whole(); the sizes and prices of this API.
-        if len(value) <= _PLAIN_DIGITS and value.isascii() and value.replace(".", "", 1).isdecimal():
+        # Most sizes and prices: faster than a regular expression, as in whole().
+        if len(value) <= _MAX_PLAIN_DIGITS and value.isascii() and value.replace(".", "", 1).isdecimal():
             return Decimal(value)
         stripped = value.strip()
         if not stripped:
@@ -158,7 +159,7 @@ def decimal(value: Any, _type: object = None, *, expected: str = "a number") -> 
 
 
 def flag(value: Any, _type: object = None) -> bool | None:
-    """A boolean in any of PHP's spellings; ``bool("false")`` would be True."""
+    """Read a boolean in any of PHP's spellings; ``bool("false")`` would be True."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -179,12 +180,11 @@ def flag(value: Any, _type: object = None) -> bool | None:
 
 
 def says(value: Any) -> bool | None:
-    """Whether a panel's value means yes (True) or no (False); None where it says neither.
+    """Return whether a panel's value means yes (True) or no (False), None where it means neither.
 
-    It is the only reader of success: of `Accepted.status` and of the judge of answers. Words count in any
-    case, with blanks, ``_`` or ``-`` between them; a number counts as it would as a flag or as an HTTP
-    status, and a negative whole number says no. ``""`` is PHP's false; null says nothing.
-    Never raises.
+    No other function reads success: `Accepted.status` and the judge of answers use this one. Words count in
+    any case, with blanks, ``_`` or ``-`` between them. A number counts as a flag or as an HTTP status, and a
+    negative whole number means no. ``""`` is PHP's false; null means neither. Never raises.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -206,8 +206,8 @@ def says(value: Any) -> bool | None:
     return True if 200 <= value < 300 else None
 
 
-def said(value: Any, _type: object = None) -> bool | None:
-    """Yes or no as `says` reads it; None for null alone."""
+def yes_or_no(value: Any, _type: object = None) -> bool | None:
+    """Read yes or no as `says` does; None for null alone."""
     found = says(value)
     if found is None and value is not None:
         raise Mismatch("yes or no", value)
@@ -215,7 +215,7 @@ def said(value: Any, _type: object = None) -> bool | None:
 
 
 def lock(value: Any, _type: object = None) -> bool | None:
-    """Whether something is locked: a boolean, or the lock's own name or number, which is `Told`."""
+    """Read whether something is locked: a boolean; the name or number of a lock raises `PartlyRead`."""
     expected = "a boolean or the name of a lock"
     try:
         return flag(value)
@@ -229,14 +229,14 @@ def lock(value: Any, _type: object = None) -> bool | None:
             raise Mismatch(expected, value)
     elif not (isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))):
         raise Mismatch(expected, value)
-    raise Told(expected, value, meaning=True)
+    raise PartlyRead(expected, value, meaning=True)
 
 
 def stamp(value: Any, _type: object = None, *, expected: str = "a date and time") -> dt.datetime | None:
-    """A time without zone, the panel's own; None for its zero dates."""
+    """Read a time without zone, by the panel's clock; None for a zero date."""
     if isinstance(value, str):
         stripped = value.strip()
-        if not stripped or stripped.startswith(_NULL_DATES):
+        if not stripped or stripped.startswith(_ZERO_DATES):
             return None
         if _TIME.fullmatch(stripped):
             try:
@@ -249,18 +249,18 @@ def stamp(value: Any, _type: object = None, *, expected: str = "a date and time"
 
 
 def day(value: Any, _type: object = None) -> dt.date | None:
-    """A day, also where the panel writes a time behind it."""
+    """Read a day, also where the panel writes a time after it."""
     found = stamp(value, expected="a date")
     return None if found is None else found.date()
 
 
 def epoch(value: Any, _type: object = None) -> dt.datetime | None:
-    """Seconds since 1970 as an aware UTC time."""
+    """Read seconds since 1970 as an aware UTC time."""
     expected = "seconds since 1970"
     seconds = decimal(value, expected=expected)
     if seconds is None:
         return None
-    if seconds.adjusted() < _WHOLE_DIGITS:
+    if seconds.adjusted() < _MAX_WHOLE_DIGITS:
         try:
             return _EPOCH + dt.timedelta(microseconds=int(seconds.scaleb(6, _EXACT)))
         except OverflowError:
@@ -269,13 +269,13 @@ def epoch(value: Any, _type: object = None) -> dt.datetime | None:
 
 
 def secret(value: Any, _type: object = None) -> Secret | None:
-    """A password; an empty one is an empty `Secret`."""
+    """Read a password; an empty one is an empty `Secret`."""
     plain = text(value)
     return None if plain is None else Secret(plain)
 
 
 def whole_or_text(value: Any, _type: object = None) -> int | str | None:
-    """A whole number where it is one, else the text."""
+    """Read a whole number where the value is one, else text."""
     try:
         return whole(value)
     except Mismatch:
@@ -283,7 +283,7 @@ def whole_or_text(value: Any, _type: object = None) -> int | str | None:
 
 
 def texts(value: Any, _type: object = None) -> tuple[str, ...]:
-    """A list of texts without its empty places; also one text, or an object whose values count."""
+    """Read a list of texts without the empty ones; also a single text, or the values of an object."""
     found: list[str] = []
     for step, item in _steps(value, "a list of texts"):
         try:
@@ -297,10 +297,9 @@ def texts(value: Any, _type: object = None) -> tuple[str, ...]:
 
 
 def addresses(value: Any, _type: object = None) -> tuple[str, ...]:
-    """Address texts: of a list of texts or of objects, an object keyed by id, one object or one text."""
+    """Read address texts from a list of texts or objects, an object keyed by id, one object or one text."""
     found: list[str] = []
     if value.__class__ is list:
-        # Mostly they are texts.
         for item in value:
             if item.__class__ is not str:
                 found.clear()
@@ -325,7 +324,7 @@ def addresses(value: Any, _type: object = None) -> tuple[str, ...]:
 
 
 def word(value: Any) -> str:
-    """A boolean, number or text as the panel's word, for people to read."""
+    """Return a boolean, number or text as a word for people to read."""
     if isinstance(value, str):
         return value
     return json.dumps(value) if _is_number(value) else type(value).__name__
@@ -339,7 +338,7 @@ def _steps(value: Any, expected: str) -> list[tuple[tuple[str | int, ...], Any]]
     if isinstance(value, list):
         return [((index,), item) for index, item in enumerate(value)]
     if isinstance(value, dict):
-        # What stands under a secret's key is none of the texts, and would be shown among them.
+        # A value under a secret's key would be shown as one of the texts.
         return [((key,), item) for key, item in value.items() if not is_secret_key(key)]
     raise Mismatch(expected, value)
 
@@ -356,7 +355,7 @@ def _step(step: str | int) -> str:
         return f"[{step}]"
     if _SIMPLE_KEY.fullmatch(step):
         return f".{step}"
-    return f"[{json.dumps(step[:_SHOWN] + '…' * (len(step) > _SHOWN))}]"
+    return f"[{json.dumps(step[:_SHOWN_CHARACTERS] + '…' * (len(step) > _SHOWN_CHARACTERS))}]"
 
 
 def _describe(value: object, scrub: Scrub, *, hidden: bool) -> str:
@@ -373,5 +372,5 @@ def _describe(value: object, scrub: Scrub, *, hidden: bool) -> str:
     kind = "text" if isinstance(value, str) else "a number"
     if hidden or not (isinstance(value, str) or _is_number(value)):
         return kind
-    shown = scrub(repr(value[: _SHOWN + 1] if isinstance(value, str) else value))
-    return shown if len(shown) <= _SHOWN + 2 else shown[:_SHOWN] + "…"
+    shown = scrub(repr(value[: _SHOWN_CHARACTERS + 1] if isinstance(value, str) else value))
+    return shown if len(shown) <= _SHOWN_CHARACTERS + 2 else shown[:_SHOWN_CHARACTERS] + "…"

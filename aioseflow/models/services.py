@@ -146,7 +146,7 @@ class BandwidthGraph(Model):
         text: str | None = getattr(self, period)
         call, path = "services.bandwidth_graphs", f"$.{period}"
         if not text:
-            raise DecodeError(f"{call}: the panel sent no {period} graph", call=call, path=path)
+            raise DecodeError(f"the panel sent no {period} graph", call=call, path=path)
         try:
             # PHP wraps base64 in lines; the alphabet is checked, lest a shortened text pass for a picture.
             data = base64.b64decode("".join(text.split()), validate=True)
@@ -154,7 +154,7 @@ class BandwidthGraph(Model):
             data = b""
         if not data.startswith(_PNG_SIGNATURE):
             raise DecodeError(
-                f"{call}: the {period} graph is not a base64 PNG (it begins {text[:16]!r})",
+                f"the {period} graph is not a base64 PNG (it begins {text[:16]!r})",
                 call=call,
                 path=path,
             )

@@ -166,7 +166,7 @@ def test_another_vm_than_the_one_asked_for_is_refused(payload: Any, path: str) -
     with pytest.raises(DecodeError) as caught:
         vm(payload)
     assert caught.value.path == path
-    assert "the one that was asked for, '4021'" in str(caught.value)
+    assert "the object with the id '4021'" in str(caught.value)
 
 
 @pytest.mark.parametrize("nothing", [[], {}, None, False, ""])
@@ -265,7 +265,7 @@ def test_an_error_says_what_was_expected_and_holds_no_secret() -> None:
     }
     error = fault(list[Vm], {"vms": [item]}, key=("vms",))
     assert str(error) == (
-        "vms.list: the panel's answer cannot be read at $.vms[0].id: expected an id, found 1.5"
+        "the panel's answer cannot be read at $.vms[0].id: expected an id, found 1.5"
         "; the error's payload is the answer without its secrets"
     )
     assert error.call == "vms.list"
@@ -369,7 +369,6 @@ def test_all_levels_that_may_be_nested_are_kept() -> None:
         assert value == kept
 
 
-# By name: vars() of the package holds only those that somebody has asked for.
 MODELS: list[type[Model]] = [
     cls
     for cls in (getattr(models, name) for name in models.__all__)
