@@ -1,4 +1,4 @@
-"""Bars: VMs by service and outcome, VMs by power state, bandwidth against its limit; in percents."""
+"""BarChart: VMs by service and outcome, VMs by power state, bandwidth against its limit; in percents."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import attrs
 from ..models import Bandwidth, PowerState
 from ..text import escape, natural_key
 from .gather import Bandwidths, Place, Powers
-from .rows import Row
 from .scale import ticks
+from .vm_rows import VmRow
 from .wording import PENDING, figure, prefix_of
 
 _SERVICES: Final = 24
@@ -23,7 +23,7 @@ _BAD: Final = frozenset({"failed", "unknown", "not_attempted"})
 
 
 @attrs.frozen(kw_only=True)
-class Part:
+class BarPart:
     """A piece of a bar: from ``at``, ``width`` wide, both in percent."""
 
     kind: str
@@ -40,11 +40,11 @@ class Bar:
     account: str
     total: int
     bad: int
-    parts: tuple[Part, ...]
+    parts: tuple[BarPart, ...]
 
 
 @attrs.frozen(kw_only=True)
-class Bars:
+class BarChart:
     """A plot of bars on one axis: ``marks`` are places in percent and what is written there."""
 
     bars: tuple[Bar, ...]
@@ -54,7 +54,7 @@ class Bars:
     left_out_bad: int = 0
 
 
-def parts_of(counts: Mapping[str, int], order: Sequence[str], most: int) -> tuple[Part, ...]:
+def parts_of(counts: Mapping[str, int], order: Sequence[str], most: int) -> tuple[BarPart, ...]:
     """The pieces of a bar on an axis that ends at ``most``."""
     shares = {kind: max(_SLIVER, 100 * counts[kind] / most) for kind in order if counts.get(kind)}
     # What the slivers take is taken from the largest, so that the whole stays as long as it is.
@@ -64,12 +64,12 @@ def parts_of(counts: Mapping[str, int], order: Sequence[str], most: int) -> tupl
         shares[largest] = max(_SLIVER, shares[largest] - surplus)
     found, at = [], 0.0
     for kind, share in shares.items():
-        found.append(Part(kind=kind, count=counts[kind], at=round(at, 3), width=round(share, 3)))
+        found.append(BarPart(kind=kind, count=counts[kind], at=round(at, 3), width=round(share, 3)))
         at += share
     return tuple(found)
 
 
-def outcomes_by_service(rows: Sequence[Row]) -> Bars | None:
+def outcomes_by_service(rows: Sequence[VmRow]) -> BarChart | None:
     """The services with the most VMs that are not as asked first; None without VMs."""
     services: dict[tuple[str, str], Counter[str]] = {}
     names: dict[tuple[str, str], str] = {}
@@ -88,7 +88,7 @@ def outcomes_by_service(rows: Sequence[Row]) -> Bars | None:
     most, marks = ticks(max(services[key].total() for key in shown), whole=True)
     several = len({account for account, _ in services}) > 1
     alike = Counter(names.values())
-    return Bars(
+    return BarChart(
         bars=tuple(
             Bar(
                 name=f"{names[key]} ({key[1]})"
@@ -112,13 +112,13 @@ def outcomes_by_service(rows: Sequence[Row]) -> Bars | None:
 class PowerBar:
     """VMs by power state; ``unread`` says for how many services it could not be read, and an example why."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[BarPart, ...]
     total: int
     unread: int
     why: str
 
 
-def vms_by_power(power: Powers, rows: Sequence[Row]) -> PowerBar | None:
+def vms_by_power(power: Powers, rows: Sequence[VmRow]) -> PowerBar | None:
     """None where nobody looked."""
     if not power:
         return None
@@ -134,12 +134,12 @@ def vms_by_power(power: Powers, rows: Sequence[Row]) -> PowerBar | None:
     )
 
 
-def _readable(row: Row, power: Powers) -> bool:
+def _readable(row: VmRow, power: Powers) -> bool:
     return isinstance(power.get((row.account, row.service_id)), Mapping)
 
 
 @attrs.frozen(kw_only=True)
-class Traffic:
+class BandwidthBar:
     """A service's bandwidth: ``used`` and ``limit`` as figures in the plot's unit, empty where not given.
 
     ``width`` is the bar in percent of the axis, ``mark`` where its limit is, both None where there is none.
@@ -156,16 +156,16 @@ class Traffic:
 
 
 @attrs.frozen(kw_only=True)
-class TrafficPlot:
+class BandwidthChart:
     """Bandwidth of services in one ``unit``, those nearest to their limit first."""
 
     unit: str
-    lines: tuple[Traffic, ...]
+    lines: tuple[BandwidthBar, ...]
     marks: tuple[tuple[float, str], ...]
     left_out: int = 0
 
 
-def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> TrafficPlot | None:
+def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> BandwidthChart | None:
     """None where nobody looked."""
     if not bandwidth:
         return None
@@ -193,12 +193,12 @@ def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> T
         found = bandwidth[place]
         name = escape(names.get(place, "")) or escape(place[1])
         if isinstance(found, str):
-            lines.append(Traffic(name=name, why=escape(found, 300)))
+            lines.append(BandwidthBar(name=name, why=escape(found, 300)))
             continue
         used, limit = rates[place]
         ratio = share(place)
         lines.append(
-            Traffic(
+            BandwidthBar(
                 name=name,
                 used="" if used is None else figure(used / divisor, places),
                 limit="" if limit is None else figure(limit / divisor, places),
@@ -208,7 +208,7 @@ def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> T
                 mark=None if ratio < 0 else round(10_000 / most, 3),
             )
         )
-    return TrafficPlot(
+    return BandwidthChart(
         unit=f"{prefix}bit/s",
         lines=tuple(lines),
         marks=tuple((at, f"{label} %") for at, label in marks),

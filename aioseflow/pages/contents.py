@@ -11,11 +11,11 @@ from ..fleet import Report, Status
 from ..fleet.model.undiscovered import Undiscovered
 from ..fleet.report.report_text import NOT_AS_ASKED, no_vms, split
 from ..text import duration, escape, quantity
-from .bars import Bars, PowerBar, TrafficPlot, bandwidth_by_service, outcomes_by_service, vms_by_power
+from .bars import BandwidthChart, BarChart, PowerBar, bandwidth_by_service, outcomes_by_service, vms_by_power
 from .fragments import Fragments
 from .gather import Bandwidths, Place, Powers
-from .rows import Row, data_of, rows_of, worst_first
-from .timeline import Timeline, timeline_of
+from .time_chart import TimeChart, time_chart_of
+from .vm_rows import VmRow, data_of, rows_of, worst_first
 from .wording import PENDING, moment, words
 
 _UNSCRIPTED: Final = 200
@@ -34,7 +34,7 @@ _MEANINGS: Final = {
 
 
 @attrs.frozen(kw_only=True)
-class Count:
+class CountFigure:
     """One of the big figures."""
 
     kind: str
@@ -44,7 +44,7 @@ class Count:
 
 
 @attrs.frozen(kw_only=True)
-class Group:
+class OutcomeGroup:
     """VMs with one status for one cause."""
 
     kind: str
@@ -55,7 +55,7 @@ class Group:
 
 
 @attrs.frozen(kw_only=True)
-class Lost:
+class Unlisted:
     """Something that could not be listed, and why."""
 
     what: str
@@ -64,16 +64,16 @@ class Lost:
 
 
 @attrs.frozen(kw_only=True)
-class Losses:
+class UnlistedGroup:
     """What could not be listed, or only in part, under a heading, and how many more there are."""
 
     heading: str
-    named: tuple[Lost, ...]
+    named: tuple[Unlisted, ...]
     left_out: int
 
 
 @attrs.frozen(kw_only=True)
-class Down:
+class DowntimeSummary:
     """VMs that the run took down: how many in a sentence, and the longest (name, how long, what then)."""
 
     said: str
@@ -94,19 +94,19 @@ class Contents:
     why: str
     facts: tuple[tuple[str, str], ...]
     error: str
-    groups: tuple[Group, ...]
+    groups: tuple[OutcomeGroup, ...]
     groups_left_out: int
-    losses: tuple[Losses, ...]
-    counts: tuple[Count, ...]
+    losses: tuple[UnlistedGroup, ...]
+    counts: tuple[CountFigure, ...]
     notes: tuple[str, ...]
     targets: int
-    services: Bars | None
-    timeline: Timeline | None
+    services: BarChart | None
+    timeline: TimeChart | None
     duration: str
-    traffic: TrafficPlot | None
+    traffic: BandwidthChart | None
     power: PowerBar | None
-    down: Down | None
-    rows: tuple[Row, ...]
+    down: DowntimeSummary | None
+    rows: tuple[VmRow, ...]
     total: int
     has_power: bool
     has_causes: bool
@@ -143,7 +143,7 @@ def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: 
         notes=tuple(_notes(report)),
         targets=len(report.targets),
         services=outcomes_by_service(rows),
-        timeline=timeline_of(report),
+        timeline=time_chart_of(report),
         duration="" if took is None else duration(took),
         traffic=bandwidth_by_service(bandwidth, names),
         power=vms_by_power(power, rows),
@@ -197,7 +197,7 @@ def _verdict(report: Report) -> str:
     return f"{quantity(len(report.unread), 'VM')} accepted and not read back"
 
 
-def _why(groups: list[Group]) -> str:
+def _why(groups: list[OutcomeGroup]) -> str:
     """The main reasons in one sentence."""
     told = [f"{group.count:,} {words(group.kind)} ({group.cause})" for group in groups[:3]]
     rest = sum(group.count for group in groups[3:])
@@ -230,9 +230,9 @@ def _error(error: BaseException | None) -> str:
     return f"{type(error).__name__}{f': {said}' if said else ''}"
 
 
-def _groups(report: Report, status: Status) -> list[Group]:
+def _groups(report: Report, status: Status) -> list[OutcomeGroup]:
     return [
-        Group(
+        OutcomeGroup(
             kind=group.status.value,
             cause=escape(group.cause, 64),
             count=group.count,
@@ -244,7 +244,7 @@ def _groups(report: Report, status: Status) -> list[Group]:
     ]
 
 
-def _losses(report: Report) -> Iterator[Losses]:
+def _losses(report: Report) -> Iterator[UnlistedGroup]:
     whole, partly = split(report.undiscovered)
     for heading, lost in (
         ("Not listed, so that their VMs are in none of the counts", whole),
@@ -252,23 +252,23 @@ def _losses(report: Report) -> Iterator[Losses]:
     ):
         if lost:
             named = tuple(_lost(one) for one in lost[:_LOST])
-            yield Losses(heading=heading, named=named, left_out=len(lost) - len(named))
+            yield UnlistedGroup(heading=heading, named=named, left_out=len(lost) - len(named))
 
 
-def _lost(lost: Undiscovered) -> Lost:
+def _lost(lost: Undiscovered) -> Unlisted:
     if lost.service_id is None:
         what = f"account {escape(lost.account, 60)}"
     else:
         name = f"{escape(lost.service_name, 60)} " if lost.service_name else ""
         what = f"{name}(service {escape(lost.service_id, 40)} of {escape(lost.account, 60)})"
-    return Lost(
+    return Unlisted(
         what=what,
         cause=escape(lost.cause, 64),
         error="" if lost.error is None else escape(str(lost.error), 400),
     )
 
 
-def _down(report: Report) -> Down | None:
+def _down(report: Report) -> DowntimeSummary | None:
     if not report.downtimes:
         return None
     left = sum(down.open_ended and down.certain for down in report.downtimes)
@@ -280,16 +280,16 @@ def _down(report: Report) -> Down | None:
         else:
             then = "up again" if down.certain else "may have been down"
         longest.append((escape(down.label, 80), duration(down.seconds), then))
-    return Down(said=f"{quantity(len(report.downtimes), 'VM')}{still}", longest=tuple(longest))
+    return DowntimeSummary(said=f"{quantity(len(report.downtimes), 'VM')}{still}", longest=tuple(longest))
 
 
-def _counts(report: Report) -> list[Count]:
+def _counts(report: Report) -> list[CountFigure]:
     counts: Mapping[str, int] = {status.value: number for status, number in report.counts.items()}
     missing = len(report.targets) - len(report.outcomes)
     if missing > 0:
         counts = {**counts, PENDING: missing}
     return [
-        Count(
+        CountFigure(
             kind=kind,
             number=number,
             share=_share(number, max(len(report.targets), len(report.outcomes))) if number else "",

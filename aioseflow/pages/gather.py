@@ -18,7 +18,7 @@ from ..models import Bandwidth, PowerState, Vm
 from ..text import escape
 
 Place: TypeAlias = tuple[str, str]
-"""Account and service id."""
+"""ReportAccount and service id."""
 Bandwidths: TypeAlias = Mapping[Place, Bandwidth | str]
 """A service's bandwidth, or why it could not be read."""
 Powers: TypeAlias = Mapping[Place, Mapping[str, PowerState] | str]
@@ -30,40 +30,40 @@ _SENTENCE: Final = 200
 T = TypeVar("T")
 
 
-class Services(Protocol):
+class BandwidthReads(Protocol):
     """``seflow.services``, as far as a page needs it."""
 
     async def bandwidth(self, id: Id) -> Bandwidth: ...  # noqa: A002 - the contract's name
 
 
-class Vms(Protocol):
+class VmListReads(Protocol):
     """``seflow.vms``, as far as a page needs it."""
 
     async def list(self, service_id: Id) -> builtins.list[Vm]: ...
 
 
-class Account(Protocol):
+class ReportAccount(Protocol):
     """An open client; `SeFlow` is one."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def services(self) -> Services: ...
+    def services(self) -> BandwidthReads: ...
 
     @property
-    def vms(self) -> Vms: ...
+    def vms(self) -> VmListReads: ...
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class PageReadings:
     """What was read for a report's page; a text in the place of a value says why there is none."""
 
     bandwidth: Bandwidths = attrs.Factory(dict)
     power: Powers = attrs.Factory(dict)
 
 
-async def gather(accounts: Sequence[Account], report: Report) -> Facts:
+async def gather(accounts: Sequence[ReportAccount], report: Report) -> PageReadings:
     """Read the bandwidth and the VMs' power of every service that has VMs in the report.
 
     Two calls a service. What cannot be read, or belongs to an account that is not among ``accounts``, is a
@@ -92,14 +92,14 @@ async def gather(accounts: Sequence[Account], report: Report) -> Facts:
     async with asyncio.TaskGroup() as tasks:
         for _ in range(min(_AT_ONCE, len(targets))):
             tasks.create_task(work(queue))
-    return Facts(
+    return PageReadings(
         bandwidth={place: bandwidth[place] for place in targets},
         power={place: power[place] for place in targets},
     )
 
 
 async def _powers(
-    account: Account, service_id: str, targets: Iterable[str]
+    account: ReportAccount, service_id: str, targets: Iterable[str]
 ) -> Mapping[str, PowerState] | str:
     # A stand-in for an account need not show its exchanges.
     with getattr(account, "capture", nullcontext)() as exchanges:

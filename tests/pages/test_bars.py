@@ -9,10 +9,10 @@ from aioseflow import Bandwidth, Outcome, PowerState, Report, Status
 from aioseflow.pages.bars import bandwidth_by_service, outcomes_by_service, parts_of, vms_by_power
 from aioseflow.pages.fragments import Fragments
 from aioseflow.pages.gather import Bandwidths, Powers
-from aioseflow.pages.rows import Row, rows_of
+from aioseflow.pages.vm_rows import VmRow, rows_of
 
 
-def rows(report: Report, power: Powers | None = None) -> list[Row]:
+def rows(report: Report, power: Powers | None = None) -> list[VmRow]:
     return rows_of(report, power or {}, Fragments())
 
 

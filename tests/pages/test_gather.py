@@ -8,7 +8,7 @@ from support.reports import a_report, an_outcome
 
 from aioseflow import Bandwidth, NotFound, PowerState, RequestTimeout, SeFlow, Vm
 from aioseflow.identifiers import Id
-from aioseflow.pages import Facts, gather
+from aioseflow.pages import PageReadings, gather
 from aioseflow.sandbox import Sandbox
 
 
@@ -80,7 +80,7 @@ async def test_a_vm_that_is_on_another_page_of_the_list_is_not_gone() -> None:
 
 
 async def test_an_empty_report_asks_nothing() -> None:
-    assert await gather([Stand()], a_report()) == Facts()
+    assert await gather([Stand()], a_report()) == PageReadings()
 
 
 async def test_a_client_of_a_panel_is_an_account() -> None:

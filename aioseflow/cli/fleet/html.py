@@ -40,9 +40,9 @@ class Page:
 
     async def write(self, report: Report, clients: Sequence[SeFlow] = ()) -> None:
         """Write it; with ``clients`` traffic and power are read first, a few calls for each service."""
-        from ...pages import Facts, gather, write
+        from ...pages import PageReadings, gather, write
 
-        facts = await gather(clients, report) if clients else Facts()
+        facts = await gather(clients, report) if clients else PageReadings()
         try:
             size = write(report, self.path, bandwidth=facts.bandwidth, power=facts.power)
         except OSError as error:

@@ -47,7 +47,7 @@ class Throughput:
 
 
 @attrs.frozen(kw_only=True)
-class Timeline:
+class TimeChart:
     """The run's time in ``seconds``; ``times`` and ``marks`` are the axes', in percent with their figures."""
 
     seconds: float
@@ -58,7 +58,7 @@ class Timeline:
     throughput: Throughput | None
 
 
-def timeline_of(report: Report) -> Timeline | None:
+def time_chart_of(report: Report) -> TimeChart | None:
     """None where nothing has an outcome yet."""
     ends: dict[Status, list[float]] = {status: [] for status in Status}
     for outcome in report.outcomes:
@@ -73,7 +73,7 @@ def timeline_of(report: Report) -> Timeline | None:
     seconds = max(last, over, 0.1, *(sample.seconds for sample in samples))
     most, marks = ticks(max(len(report.targets), len(report.outcomes)), whole=True)
     everything = sorted(end for times in ends.values() for end in times)
-    return Timeline(
+    return TimeChart(
         seconds=seconds,
         layers=tuple(_layers(ends, seconds, most)),
         times=time_ticks(seconds),

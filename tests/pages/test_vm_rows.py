@@ -8,7 +8,7 @@ from support.reports import HOSTILE, NOW, a_report, an_outcome, failed
 from aioseflow import PowerState, RequestTimeout, Status, UntrustedHtml, UsageGraphs
 from aioseflow.pages.fragments import Fragments
 from aioseflow.pages.gather import Powers
-from aioseflow.pages.rows import Row, data_of, rows_of, worst_first
+from aioseflow.pages.vm_rows import VmRow, data_of, rows_of, worst_first
 
 
 def graphs(*texts: str) -> UsageGraphs:
@@ -18,7 +18,7 @@ def graphs(*texts: str) -> UsageGraphs:
     )
 
 
-def data(rows: list[Row], fragments: Fragments | None = None) -> Any:
+def data(rows: list[VmRow], fragments: Fragments | None = None) -> Any:
     return json.loads(data_of(rows, fragments or Fragments(), started=NOW))
 
 

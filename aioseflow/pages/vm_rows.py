@@ -21,7 +21,7 @@ _SENTENCE: Final = 400
 
 
 @attrs.frozen(kw_only=True)
-class Row:
+class VmRow:
     """One VM as the table shows it; its texts are fit to be shown.
 
     ``status`` is one of `WORST_FIRST`, ``seconds`` how long it took, ``usage`` the numbers of its fragments
@@ -50,7 +50,7 @@ class Row:
         return self.label or f"{self.service_id}/{self.vm_id}"
 
 
-def rows_of(report: Report, power: Powers, fragments: Fragments) -> list[Row]:
+def rows_of(report: Report, power: Powers, fragments: Fragments) -> list[VmRow]:
     """Every target of a report once, by service and name; their usage graphs go to ``fragments``."""
     names: dict[Place, str] = {}
     reached: set[TargetKey] = set()
@@ -79,12 +79,12 @@ def _order(key: TargetKey, service: str, label: str) -> Any:
     )
 
 
-def _done(outcome: Outcome, power: Powers, fragments: Fragments) -> Row:
+def _done(outcome: Outcome, power: Powers, fragments: Fragments) -> VmRow:
     value = outcome.value
     usage: tuple[int, ...] = ()
     if isinstance(value, UsageGraphs):
         usage = tuple(fragments.add(graph.html) for graph in (value.cpu, value.net, value.disk))
-    return Row(
+    return VmRow(
         account=escape(outcome.account),
         service_id=escape(outcome.service_id),
         service=escape(outcome.service_name) or escape(outcome.service_id),
@@ -103,9 +103,9 @@ def _done(outcome: Outcome, power: Powers, fragments: Fragments) -> Row:
     )
 
 
-def _pending(key: TargetKey, names: dict[Place, str], power: Powers) -> Row:
+def _pending(key: TargetKey, names: dict[Place, str], power: Powers) -> VmRow:
     account, service_id, vm_id = key
-    return Row(
+    return VmRow(
         account=escape(account),
         service_id=escape(service_id),
         service=escape(names.get((account, service_id), "")) or escape(service_id),
@@ -119,13 +119,13 @@ def _power(key: TargetKey, power: Powers) -> str:
     return "" if states is None or isinstance(states, str) or key[2] not in states else states[key[2]].value
 
 
-def worst_first(rows: Iterable[Row]) -> list[Row]:
+def worst_first(rows: Iterable[VmRow]) -> list[VmRow]:
     """Those with the worst outcome first, as the table begins."""
     rank = {status: place for place, status in enumerate(WORST_FIRST)}
     return sorted(rows, key=lambda row: rank[row.status])
 
 
-def data_of(rows: Sequence[Row], fragments: Fragments, *, started: datetime) -> str:
+def data_of(rows: Sequence[VmRow], fragments: Fragments, *, started: datetime) -> str:
     """The rows column by column as JSON that may stand in a script element.
 
     Texts that many rows share are numbers of a list; the lists are in natural order, so that the script
@@ -173,9 +173,9 @@ def for_script(document: Any) -> str:
     return data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _cause(row: Row) -> str:
+def _cause(row: VmRow) -> str:
     return row.cause
 
 
-def _error(row: Row) -> str:
+def _error(row: VmRow) -> str:
     return row.error

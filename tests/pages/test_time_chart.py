@@ -7,7 +7,7 @@ from support.reports import NOW, a_report, an_outcome
 
 from aioseflow import Status
 from aioseflow.fleet.model.timeline import Moment
-from aioseflow.pages.timeline import Timeline, timeline_of
+from aioseflow.pages.time_chart import TimeChart, time_chart_of
 
 
 def a_moment(seconds: float, **facts: Any) -> Moment:
@@ -17,14 +17,14 @@ def a_moment(seconds: float, **facts: Any) -> Moment:
     return Moment(**{**given, "seconds": seconds, "limit": 8, **facts})
 
 
-def timeline(*args: Any, **facts: Any) -> Timeline:
-    found = timeline_of(a_report(*args, **facts))
+def timeline(*args: Any, **facts: Any) -> TimeChart:
+    found = time_chart_of(a_report(*args, **facts))
     assert found is not None
     return found
 
 
 def test_nothing_done_is_no_timeline() -> None:
-    assert timeline_of(a_report()) is None
+    assert time_chart_of(a_report()) is None
 
 
 def test_each_outcome_that_there_is_has_an_area() -> None:
