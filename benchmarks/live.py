@@ -25,9 +25,9 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from aioseflow import FixedLimit, Progress, SeFlow, SettlePolicy, Status
-from aioseflow.cli.live import Picture
-from aioseflow.cli.live.terminal_frame import Screen
-from aioseflow.cli.run_control import steered
+from aioseflow.cli.live import LiveView
+from aioseflow.cli.live.terminal_frame import TerminalFrame
+from aioseflow.cli.run_control import control_runs
 from aioseflow.fleet import ServiceProgress
 
 from .fleet_sitting import VMS_PER_SERVICE, _serve
@@ -55,7 +55,7 @@ def draws(services: int, vms: int, columns: int, lines: int, times: int) -> floa
     places = [ServiceProgress("main", str(n), f"Cloud {n}", vms, vms, min(2, vms)) for n in range(services)]
     total = dict.fromkeys(Status, 0)
     run: Any = SimpleNamespace(services=places, failures=(), run_id="20260301T120000-0a1b2c3d")
-    picture = Picture(Screen(Nowhere()))
+    picture = LiveView(TerminalFrame(Nowhere()))
     os.environ["COLUMNS"], os.environ["LINES"] = str(columns), str(lines)
     picture.begin("stop", run)
     took = []
@@ -93,7 +93,7 @@ def drawing(*, quick: bool) -> bool:
     return fine
 
 
-class Timed(Picture):
+class Timed(LiveView):
     """Counts its pictures, and the CPU time that they take."""
 
     spent: float = 0.0
@@ -107,12 +107,12 @@ class Timed(Picture):
 
 
 async def _run(where: dict[str, Any]) -> tuple[float, float, int]:
-    picture = Timed(Screen(Nowhere()))
+    picture = Timed(TerminalFrame(Nowhere()))
     async with SeFlow(**where, limit=FixedLimit(32)) as seflow:
         await seflow.services.list()
         used = time.process_time()
-        with steered(picture) as wheel:
-            await wheel.drive("stop", seflow.fleet.stop(settle=SettlePolicy(first_poll=2.0)))
+        with control_runs(picture) as control:
+            await control.drive("stop", seflow.fleet.stop(settle=SettlePolicy(first_poll=2.0)))
         return picture.spent, time.process_time() - used, picture.pictures
 
 

@@ -16,7 +16,7 @@ from .exit_code import ExitCode, of_error
 from .menu import MENU
 from .streams import give_up_streams
 from .terminal import complain, emit, prepare_streams, say
-from .trace import scrubbed, take_switch, tell
+from .trace import print_debug, scrubbed, take_switch
 from .usage import explain_usage, is_usage
 
 _OF_TYPER: Final = ("install_completion", "show_completion")
@@ -81,7 +81,7 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     if isinstance(error, typer.Abort):
         return ExitCode.INTERRUPTED
     if debug:
-        tell(whole)
+        print_debug(whole)
     # What was raised here or below says what to do; anything else is a mistake in this program.
     if type(error).__module__.startswith("aioseflow."):
         complain(str(error))

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from ..fleet import Report, Run
-from .live import View
+from .live import ProgressView
 from .live.keyboard import Keyboard
 from .terminal import can_ask
 
@@ -21,11 +21,11 @@ _SURE: Final = "q again to stop now, any other key to go on"
 
 
 @attrs.define(eq=False)
-class Wheel:
+class RunControl:
     """Shows runs one after another, and passes signals and keys on to the one that is on its way."""
 
-    view: View
-    strikes: int = 0
+    view: ProgressView
+    signals: int = 0
     _run: Run | None = None
     _asked: bool = False
     _keyboard: Keyboard | None = None
@@ -33,7 +33,7 @@ class Wheel:
     @property
     def interrupted(self) -> bool:
         """Whether somebody wants it to end."""
-        return self.strikes > 0
+        return self.signals > 0
 
     async def drive(self, action: str, run: Run) -> Report:
         """Await a run and show it meanwhile; raises what the run raises."""
@@ -52,28 +52,28 @@ class Wheel:
             self.view.end()
         return await run
 
-    def strike(self) -> None:
+    def on_signal(self) -> None:
         """Somebody pressed Ctrl-C, or a supervisor wants this process to end."""
-        self.strikes += 1
+        self.signals += 1
         if self._run is None:
             return
-        if self.strikes == 1:
+        if self.signals == 1:
             self._drain("Interrupted")
         else:
             self._stop_now()
 
-    def press(self, key: str) -> None:
+    def on_key(self, key: str) -> None:
         """Somebody pressed a key."""
         was_asked, self._asked = self._asked, False
         if key == "q":
             if was_asked:
-                # As by two strikes of Ctrl-C.
-                self.strikes = max(2, self.strikes + 1)
+                # As with Ctrl-C pressed twice.
+                self.signals = max(2, self.signals + 1)
                 self._stop_now()
             else:
                 self._asked = True
-        elif key == "d" and not self.strikes:
-            self.strikes = 1
+        elif key == "d" and not self.signals:
+            self.signals = 1
             self._drain("Draining")
         elif key == "p" and self._run is not None:
             if self._run.progress.paused:
@@ -86,7 +86,7 @@ class Wheel:
         """Let keys be pressed; nothing happens where nobody is asked."""
         # Keys that nobody is told of (by a view that is no picture) are left to whoever else reads them.
         if can_ask():
-            self._keyboard = Keyboard(sys.stdin.fileno(), self.press, self.view.hide)
+            self._keyboard = Keyboard(sys.stdin.fileno(), self.on_key, self.view.hide)
             self._keyboard.attach()
 
     def leave_keys(self) -> None:
@@ -121,17 +121,17 @@ class Wheel:
 
 
 @contextmanager
-def steered(view: View) -> Iterator[Wheel]:
-    """Signals and keys go to the wheel while the block lasts; to be used inside a loop."""
+def control_runs(view: ProgressView) -> Iterator[RunControl]:
+    """Pass signals and keys on to the runs of ``view`` while the block lasts; to be used inside a loop."""
     loop = asyncio.get_running_loop()
-    wheel = Wheel(view)
+    control = RunControl(view)
     for number in _SIGNALS:
-        loop.add_signal_handler(number, wheel.strike)
+        loop.add_signal_handler(number, control.on_signal)
     try:
         with view:
-            wheel.take_keys()
-            yield wheel
+            control.take_keys()
+            yield control
     finally:
-        wheel.leave_keys()
+        control.leave_keys()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)

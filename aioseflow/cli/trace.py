@@ -40,7 +40,7 @@ def take_switch(words: list[str]) -> tuple[list[str], bool]:
     return kept + words[end:], wanted
 
 
-def tell(error: BaseException) -> None:
+def print_debug(error: BaseException) -> None:
     """Write to stderr where an error came from, what was sent, and which versions these are."""
     # All at once: a secret may have more than one line.
     lines = scrubbed("\n".join([*_traceback(error), *_facts(error), _versions()])).split("\n")

@@ -15,8 +15,8 @@ from cli.terminals import Result, Terminal
 from aioseflow import __version__
 from aioseflow.cli.accounts import Accounts, Identity
 from aioseflow.cli.doctor import local_checks
-from aioseflow.cli.doctor.check import ORDER, Check, Verdict
-from aioseflow.cli.doctor.check_printer import Screen
+from aioseflow.cli.doctor.check import ORDER, Check, CheckVerdict
+from aioseflow.cli.doctor.check_printer import CheckPrinter
 from aioseflow.config import Credentials
 from aioseflow.fleet import Journal
 from aioseflow.sandbox import Fault, Sandbox
@@ -193,8 +193,10 @@ def test_a_terminal_gets_the_same_words(
         monkeypatch.setattr(
             "aioseflow.cli.doctor.check_printer.is_terminal", lambda stream, so=is_terminal: so
         )
-        screen = Screen()
-        screen.add(Check(None, "calls", Verdict.FAILED, "[bold]refused[/bold] " * 20, ":warning: 10.0.0.1"))
+        screen = CheckPrinter()
+        screen.add(
+            Check(None, "calls", CheckVerdict.FAILED, "[bold]refused[/bold] " * 20, ":warning: 10.0.0.1")
+        )
         screen.finish()
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
@@ -202,8 +204,8 @@ def test_a_terminal_gets_the_same_words(
 
 
 def test_a_hostile_account_and_finding_are_escaped_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen()
-    screen.add(Check(HOSTILE, "tls", Verdict.FAILED, HOSTILE * 500, HOSTILE))
+    screen = CheckPrinter()
+    screen.add(Check(HOSTILE, "tls", CheckVerdict.FAILED, HOSTILE * 500, HOSTILE))
     screen.finish()
     shown = capsys.readouterr().out
     assert "\\x1b[31mEvil\\u202e\\n\\x9b2J" in shown
@@ -212,14 +214,14 @@ def test_a_hostile_account_and_finding_are_escaped_on_the_screen(capsys: pytest.
 
 
 def test_what_was_left_out_for_one_reason_shares_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen()
+    screen = CheckPrinter()
     for account, name, why in [
         ("a", "api", "x"),
         ("a", "clock", "x"),
         ("a", "calls", "y"),
         ("b", "api", "y"),
     ]:
-        screen.add(Check(account, name, Verdict.NOT_CHECKED, why))
+        screen.add(Check(account, name, CheckVerdict.NOT_CHECKED, why))
     screen.finish()
     assert capsys.readouterr().out == (
         "a\n"
@@ -241,7 +243,7 @@ def test_what_the_command_line_lacks_is_a_warning_with_the_command_that_mends_it
 ) -> None:
     monkeypatch.setattr(local_checks, "find_spec", lambda name: None)
     check = local_checks.installation()
-    assert check.verdict is Verdict.WARNING
+    assert check.verdict is CheckVerdict.WARNING
     assert check.mend.endswith("-m pip install 'aioseflow[cli]'")
     assert "keyring, pyyaml, rule-engine" in check.found
 
@@ -249,7 +251,7 @@ def test_what_the_command_line_lacks_is_a_warning_with_the_command_that_mends_it
 def test_an_extra_that_is_not_installed_is_a_fact_and_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_checks, "find_spec", lambda name: None if name == "uvloop" else name)
     check = local_checks.installation()
-    assert check.verdict is Verdict.OK
+    assert check.verdict is CheckVerdict.OK
     assert check.found.endswith("; without the extras speed")
 
 
@@ -257,11 +259,11 @@ async def test_the_journal_is_read_and_none_is_made(monkeypatch: pytest.MonkeyPa
     path = tmp_path / "kept" / "runs.sqlite"
     monkeypatch.setenv("AIOSEFLOW_JOURNAL", str(path))
     check = await local_checks.journal()
-    assert (check.verdict, path.exists()) == (Verdict.OK, False)
+    assert (check.verdict, path.exists()) == (CheckVerdict.OK, False)
     assert await Journal(path).runs() == []
     path.write_bytes(b"no database, but much longer than a header of SQLite would be" * 20)
     broken = await local_checks.journal()
-    assert broken.verdict is Verdict.FAILED
+    assert broken.verdict is CheckVerdict.FAILED
     assert "move it away" in broken.mend
 
 
@@ -269,11 +271,11 @@ async def test_a_journal_that_cannot_be_is_a_failure(monkeypatch: pytest.MonkeyP
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AIOSEFLOW_JOURNAL", str(tmp_path / "file" / "runs.sqlite"))
     check = await local_checks.journal()
-    assert (check.verdict, "AIOSEFLOW_JOURNAL" in check.mend) == (Verdict.FAILED, True)
+    assert (check.verdict, "AIOSEFLOW_JOURNAL" in check.mend) == (CheckVerdict.FAILED, True)
 
 
 async def test_a_journal_that_may_not_be_written_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     # Asked for by its name: root may write anywhere.
     monkeypatch.setattr("os.access", lambda path, mode: False)
     check = await local_checks.journal()
-    assert (check.verdict, check.found.endswith("cannot be written")) == (Verdict.FAILED, True)
+    assert (check.verdict, check.found.endswith("cannot be written")) == (CheckVerdict.FAILED, True)

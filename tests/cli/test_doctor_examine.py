@@ -21,14 +21,14 @@ from support.wire import Seen, Wire, http
 from aioseflow.cli.accounts import Identity
 from aioseflow.cli.doctor import connection_checks
 from aioseflow.cli.doctor import panel_checks as panel_room
-from aioseflow.cli.doctor.check import ORDER, Check, Verdict, exit_code_of
+from aioseflow.cli.doctor.check import ORDER, Check, CheckVerdict, exit_code_of
 from aioseflow.cli.doctor.examine import examine
 from aioseflow.cli.doctor.network import Resolved
 from aioseflow.cli.exit_code import ExitCode
 from aioseflow.config import Credentials
 from aioseflow.sandbox import Fault, Sandbox
 
-OK, WARNING, FAILED, NOT_CHECKED = Verdict
+OK, WARNING, FAILED, NOT_CHECKED = CheckVerdict
 MOST_REQUESTS = 8
 PASSWORD = "sandbox"
 CLIENT = '{"client":{"id":"1"}}'
@@ -297,7 +297,7 @@ async def test_slow_answers_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> No
     ("away", "verdict", "words"),
     [(-95, WARNING, "ahead of"), (95, WARNING, "behind"), (-20, OK, "within"), (20, OK, "within")],
 )
-async def test_a_clock_that_is_off_is_a_warning(away: int, verdict: Verdict, words: str) -> None:
+async def test_a_clock_that_is_off_is_a_warning(away: int, verdict: CheckVerdict, words: str) -> None:
     def answer(seen: Seen) -> bytes:
         there = datetime.now(UTC) + timedelta(seconds=away)
         return http(CLIENT, headers={"date": f"{there:%a, %d %b %Y %H:%M:%S GMT}"})

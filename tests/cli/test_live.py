@@ -10,11 +10,11 @@ import attrs
 import pytest
 
 from aioseflow import Outcome, Progress, Status
-from aioseflow.cli.live import Lines, bar, circumstances, standing, view
+from aioseflow.cli.live import StatusLines, bar, circumstances, standing, view
 from aioseflow.cli.live.outcome_bar import ASCII, LINES
 from aioseflow.cli.live.pace import Pace
 from aioseflow.cli.live.progress_text import duration, failure, figure, speed
-from aioseflow.cli.live.styled_row import Row, fitted, folded, padded
+from aioseflow.cli.live.styled_row import StyledRow, fitted, folded, padded
 from aioseflow.cli.terminal import cells
 from aioseflow.errors import PermissionDenied
 from aioseflow.fleet import Flow
@@ -187,7 +187,7 @@ def test_a_bar_is_full_only_when_all_is_done(done: int, width: int) -> None:
 
 
 def test_a_row_is_cut_to_its_columns_wherever_its_pieces_end() -> None:
-    row = Row().add("ab", "failed").add("日本語").add("cd", "faint")
+    row = StyledRow().add("ab", "failed").add("日本語").add("cd", "faint")
     for width in range(1, 12):
         cut = row.cut(width)
         assert cells(cut.plain) <= width
@@ -196,7 +196,7 @@ def test_a_row_is_cut_to_its_columns_wherever_its_pieces_end() -> None:
 
 
 def test_a_row_has_colours_or_at_least_what_is_bold() -> None:
-    row = Row().add("a", "failed").add("b", "changed").add("c")
+    row = StyledRow().add("a", "failed").add("b", "changed").add("c")
     assert row.written(colours=True) == "\x1b[1;31ma\x1b[0m\x1b[32mb\x1b[0mc"
     assert row.written(colours=False) == "\x1b[1ma\x1b[0mbc"
 
@@ -271,7 +271,7 @@ def test_a_line_at_once_then_when_something_changed_and_at_the_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock, run = Clock(), SimpleNamespace(progress=made(1000, in_flight=8))
-    lines = Lines(clock=clock)
+    lines = StatusLines(clock=clock)
     lines.draw()
     assert told(capsys) == []
     lines.begin("stop", run)  # type: ignore[arg-type]
@@ -297,7 +297,7 @@ def test_where_nothing_changes_there_is_a_line_every_thirty_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock, run = Clock(), SimpleNamespace(progress=made(0, discovering=1))
-    lines = Lines(clock=clock)
+    lines = StatusLines(clock=clock)
     lines.begin("stop", run)  # type: ignore[arg-type]
     for _ in range(90):
         lines.draw()
@@ -308,7 +308,7 @@ def test_where_nothing_changes_there_is_a_line_every_thirty_seconds(
 
 def test_throttling_is_said_as_soon_as_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
     clock, run = Clock(), SimpleNamespace(progress=made())
-    lines = Lines(clock=clock)
+    lines = StatusLines(clock=clock)
     lines.begin("stop", run)  # type: ignore[arg-type]
     lines.draw()
     clock.now += 1
@@ -323,7 +323,7 @@ def test_throttling_is_said_as_soon_as_it_begins(capsys: pytest.CaptureFixture[s
 
 def test_without_a_terminal_it_is_lines_and_notes_are_dated_too(capsys: pytest.CaptureFixture[str]) -> None:
     with view() as lines:
-        assert isinstance(lines, Lines)
+        assert isinstance(lines, StatusLines)
         lines.note("Interrupted")
         lines.hide()
     assert told(capsys) == ["Interrupted"]

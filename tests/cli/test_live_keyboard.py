@@ -23,16 +23,16 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 import asyncio
 from aioseflow import SeFlow
 from aioseflow.cli.live import view
-from aioseflow.cli.run_control import steered
+from aioseflow.cli.run_control import control_runs
 
 async def main():
     async with SeFlow.from_env(limit=2) as seflow:
-        with steered(view()) as wheel:
-            report = await wheel.drive("reboot", seflow.fleet.reboot())
+        with control_runs(view()) as control:
+            report = await control.drive("reboot", seflow.fleet.reboot())
             if "fail" in sys.argv:
                 raise RuntimeError("as was asked for")
     counts = ", ".join(f"{number} {status}" for status, number in report.counts.items() if number)
-    print(f"{'interrupted' if wheel.interrupted else 'to its end'}: {counts}.")
+    print(f"{'interrupted' if control.interrupted else 'to its end'}: {counts}.")
 
 asyncio.run(main())
 """

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from aioseflow import SeFlowError, Throttled
-from aioseflow.cli.trace import scrubbed, take_switch, tell
+from aioseflow.cli.trace import print_debug, scrubbed, take_switch
 from aioseflow.secret import Secret, basic_authorization
 
 PASSWORD = "corrèct horse \"battery\" & 'staple'"
@@ -44,7 +44,7 @@ def _told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> str:
     try:
         raised()
     except Exception as caught:  # noqa: BLE001 - for its traceback
-        tell(caught)
+        print_debug(caught)
     written = capsys.readouterr()
     assert written.out == ""
     return written.err
@@ -124,7 +124,7 @@ def test_values_of_variables_are_not_shown(capsys: pytest.CaptureFixture[str]) -
     try:
         broken("-".join(["not", "to", "be", "seen"]))
     except ValueError as error:
-        tell(error)
+        print_debug(error)
     told = capsys.readouterr().err
     assert "in broken" in told
     assert "not-to-be-seen" not in told

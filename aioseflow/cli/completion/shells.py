@@ -43,9 +43,9 @@ def answer(asked: Sequence[str]) -> int:
         emit("".join(f"{line}\n" for line in _lines(list(asked))))
     except Exception as error:  # noqa: BLE001 - whatever was printed would land in somebody's line
         if os.environ.get("AIOSEFLOW_DEBUG"):
-            from ..trace import tell
+            from ..trace import print_debug
 
-            tell(error)
+            print_debug(error)
         return 1
     return 0
 

@@ -14,7 +14,7 @@ from ..exit_code import ExitCode
 
 if TYPE_CHECKING:
     from ...sandbox import Sandbox
-    from .proof import Finding, Stage
+    from .proof import Claim, Stage
 
 
 app = typer.Typer(rich_markup_mode=None)
@@ -43,7 +43,7 @@ def demo(
 async def _demo(services: int, vms: int, seed: int) -> int:
     from ...client import SeFlow
     from ..live import view
-    from ..run_control import steered
+    from ..run_control import control_runs
     from ..terminal import say
     from .demo_panel import RETRY, described, troubled_panel
     from .stages import stages_of
@@ -56,9 +56,9 @@ async def _demo(services: int, vms: int, seed: int) -> int:
             async with SeFlow(
                 panel.username, panel.password, base_url=panel.url, retry=RETRY, journal=journal
             ) as seflow:
-                with steered(view()) as wheel:
-                    stages = [stage async for stage in stages_of(seflow, panel, wheel)]
-    return _told(stages, panel, interrupted=wheel.interrupted)
+                with control_runs(view()) as control:
+                    stages = [stage async for stage in stages_of(seflow, panel, control)]
+    return _told(stages, panel, interrupted=control.interrupted)
 
 
 def _told(stages: list[Stage], panel: Sandbox, *, interrupted: bool) -> int:
@@ -93,7 +93,7 @@ def _spoiled(panel: Sandbox) -> int:
     return sum(any(name not in {"", "latency"} for name in names) for names in faults)
 
 
-def _marked(finding: Finding, width: int) -> list[str]:
+def _marked(finding: Claim, width: int) -> list[str]:
     from ..terminal import folded
 
     return folded(finding.text, width, 8, "  ok    " if finding.holds else "  WRONG ")

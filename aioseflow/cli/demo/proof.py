@@ -30,14 +30,14 @@ class Stage:
 
 
 @attrs.frozen
-class Finding:
+class Claim:
     """Something that was looked at, and whether it is as it must be."""
 
     holds: bool
     text: str
 
 
-def examine(stages: list[Stage], panel: Sandbox) -> list[Finding]:
+def examine(stages: list[Stage], panel: Sandbox) -> list[Claim]:
     """All findings: nothing lost, nothing rebooted twice, no claim that the panel contradicts."""
     findings = [_nothing_lost(stages, panel)]
     for stage in stages:
@@ -50,7 +50,7 @@ def examine(stages: list[Stage], panel: Sandbox) -> list[Finding]:
     return findings
 
 
-def _nothing_lost(stages: list[Stage], panel: Sandbox) -> Finding:
+def _nothing_lost(stages: list[Stage], panel: Sandbox) -> Claim:
     there = {(service.id, vm) for service in panel.services.values() for vm in service.vms}
     lost = []
     for stage in stages:
@@ -63,44 +63,44 @@ def _nothing_lost(stages: list[Stage], panel: Sandbox) -> Finding:
         if missing or twice or sum(report.counts.values()) != len(report.targets):
             lost.append(f"{stage.action}: {_some([*missing, *twice]) or 'the counts do not add up'}")
     if lost:
-        return Finding(False, "VMs without exactly one outcome: " + "; ".join(lost))
-    return Finding(
+        return Claim(False, "VMs without exactly one outcome: " + "; ".join(lost))
+    return Claim(
         True,
         f"nothing is lost: in every action each of the panel's {len(there)} VMs has exactly one outcome, "
         "or its service is named as not listed",
     )
 
 
-def _once_each(stage: Stage, panel: Sandbox) -> Finding:
+def _once_each(stage: Stage, panel: Sandbox) -> Claim:
     repeated = panel.repeated("reboot")
     most = max(stage.effects.values(), default=0)
     text = (
         f"reboot: {stage.sent} requests arrived, {stage.effects.total()} took effect, at most {most} per VM"
     )
     if repeated:
-        return Finding(False, f"{text}; rebooted twice: {_some(repeated)}")
-    return Finding(True, f"{text}: no VM was rebooted twice")
+        return Claim(False, f"{text}; rebooted twice: {_some(repeated)}")
+    return Claim(True, f"{text}: no VM was rebooted twice")
 
 
-def _claims(stage: Stage) -> Finding:
+def _claims(stage: Stage) -> Claim:
     """Each outcome but unknown says something about the panel: what it is not true of is named."""
     told = {_key(outcome) for outcome in stage.report.outcomes}
     wrong = [_key(outcome) for outcome in stage.report.outcomes if not _is_true(outcome, stage)]
     wrong += [key for key in stage.effects if key not in told]
     if wrong:
-        return Finding(False, f"{stage.action}: the panel's record contradicts the outcome of {_some(wrong)}")
+        return Claim(False, f"{stage.action}: the panel's record contradicts the outcome of {_some(wrong)}")
     counts = stage.report.counts
     changed = f"all {counts[Status.CHANGED]} changed took effect once each"
     if stage.action in _POWER:
         power = _POWER[stage.action]
         verified = sum(outcome.verified for outcome in stage.report.outcomes) - counts[Status.UNCHANGED]
         which = "and were" if verified == counts[Status.CHANGED] else f"and the {verified} read back were"
-        return Finding(
+        return Claim(
             True,
             f"{stage.action}: {changed} {which} {power} at the panel when the run ended; all "
             f"{counts[Status.UNCHANGED]} unchanged were {power} and left alone; no failed one was {power}",
         )
-    return Finding(
+    return Claim(
         True, f"{stage.action}: {changed}; nothing took effect on a VM reported failed or not attempted"
     )
 
@@ -126,10 +126,10 @@ def _is_true(outcome: Outcome, stage: Stage) -> bool:
             return True
 
 
-def _unknown(stage: Stage) -> Finding:
+def _unknown(stage: Stage) -> Claim:
     unknown = [_key(outcome) for outcome in stage.report.outcomes if outcome.status is Status.UNKNOWN]
     acted = sum(stage.effects[key] > 0 for key in unknown)
-    return Finding(
+    return Claim(
         True,
         f"{stage.action}: {len(unknown)} unknown, all named above; at the panel {acted} of them took effect "
         f"and {len(unknown) - acted} did not, which no answer ever told",

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from ...client import SeFlow
 from ...fleet import Run
 from ...sandbox import Sandbox
-from ..run_control import Wheel
+from ..run_control import RunControl
 from .demo_panel import SETTLE
 from .proof import Stage
 
 
-async def stages_of(seflow: SeFlow, panel: Sandbox, wheel: Wheel) -> AsyncIterator[Stage]:
+async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> AsyncIterator[Stage]:
     """Run usage, stop, start, reboot; after an interruption no further one is begun."""
     fleet = seflow.fleet
     makers: dict[str, Callable[[], Run]] = {
@@ -23,12 +23,12 @@ async def stages_of(seflow: SeFlow, panel: Sandbox, wheel: Wheel) -> AsyncIterat
         "reboot": fleet.reboot,
     }
     for action, make in makers.items():
-        if wheel.interrupted:
+        if control.interrupted:
             return
         run = make()
         before = {key: counter[action] for key, counter in panel.effects.items()}
         seen = len(panel.requests)
-        report = await wheel.drive(action, run)
+        report = await control.drive(action, run)
         # Read at once, in the same turn of the loop: nothing can have happened in between.
         yield Stage(
             action=action,

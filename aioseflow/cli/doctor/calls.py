@@ -17,7 +17,7 @@ _OF_A_SERVICE: Final = "/service/@/"
 _OF_VMS: Final = "/vms"
 
 
-class There(enum.StrEnum):
+class CallState(enum.StrEnum):
     """Whether an installation has a call; ``not_known`` where it does not say."""
 
     THERE = "there"
@@ -26,7 +26,7 @@ class There(enum.StrEnum):
 
 
 @attrs.frozen
-class Offered:
+class OfferedCall:
     """One (method, path) of the API.
 
     Attributes:
@@ -37,7 +37,7 @@ class Offered:
 
     request: str
     calls: tuple[str, ...]
-    state: There
+    state: CallState
 
 
 def has_vms(listed: Iterable[ServiceMethod]) -> bool:
@@ -45,7 +45,7 @@ def has_vms(listed: Iterable[ServiceMethod]) -> bool:
     return any(_OF_VMS in (method.route or "") for method in listed)
 
 
-def offered(listed: Iterable[ServiceMethod] | None, answered: Iterable[str]) -> list[Offered]:
+def offered(listed: Iterable[ServiceMethod] | None, answered: Iterable[str]) -> list[OfferedCall]:
     """Each (method, path) of the API, in the document's order.
 
     ``listed`` is what one service said, None where none did; ``answered`` are calls that gave an answer.
@@ -60,12 +60,12 @@ def offered(listed: Iterable[ServiceMethod] | None, answered: Iterable[str]) -> 
         pairs.setdefault(_request(call.method, call.path_template), []).append(call.name)
     found = []
     for request, names in pairs.items():
-        state = There.NOT_KNOWN
+        state = CallState.NOT_KNOWN
         if request in routes or not seen.isdisjoint(names):
-            state = There.THERE
+            state = CallState.THERE
         elif said is not None and _is_missing(request, with_vms=with_vms):
-            state = There.MISSING
-        found.append(Offered(request, tuple(names), state))
+            state = CallState.MISSING
+        found.append(OfferedCall(request, tuple(names), state))
     return found
 
 

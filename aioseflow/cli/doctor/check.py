@@ -17,7 +17,7 @@ ORDER: Final = (
 """The checks of an account. Before those of the first come ``installation`` and ``journal``."""
 
 
-class Verdict(enum.StrEnum):
+class CheckVerdict(enum.StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -40,7 +40,7 @@ class Check:
 
     account: str | None
     check: str
-    verdict: Verdict
+    verdict: CheckVerdict
     found: str
     mend: str = ""
     details: Mapping[str, Any] = attrs.Factory(dict)
@@ -54,7 +54,7 @@ def told(sentence: str, otherwise: str) -> tuple[str, str]:
 
 def exit_code_of(checks: Iterable[Check]) -> ExitCode:
     """The exit code: a refused login or address outranks whatever else failed; warnings are none."""
-    failed = {check.check for check in checks if check.verdict is Verdict.FAILED}
+    failed = {check.check for check in checks if check.verdict is CheckVerdict.FAILED}
     if failed & {"credentials", "allow_list"}:
         return ExitCode.AUTHENTICATION
     return ExitCode.ERROR if failed else ExitCode.OK

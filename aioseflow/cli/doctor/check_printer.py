@@ -11,19 +11,19 @@ import attrs
 
 from ..table import console_of_stdout
 from ..terminal import columns, emit, folded, is_terminal, shown
-from .check import ORDER, Check, Verdict
+from .check import ORDER, Check, CheckVerdict
 
 _WORDS: Final = {
-    Verdict.OK: "ok",
-    Verdict.WARNING: "warning",
-    Verdict.FAILED: "FAILED",
-    Verdict.NOT_CHECKED: "-",
+    CheckVerdict.OK: "ok",
+    CheckVerdict.WARNING: "warning",
+    CheckVerdict.FAILED: "FAILED",
+    CheckVerdict.NOT_CHECKED: "-",
 }
 _STYLES: Final = {
-    Verdict.OK: "green",
-    Verdict.WARNING: "bold yellow",
-    Verdict.FAILED: "bold red",
-    Verdict.NOT_CHECKED: "dim",
+    CheckVerdict.OK: "green",
+    CheckVerdict.WARNING: "bold yellow",
+    CheckVerdict.FAILED: "bold red",
+    CheckVerdict.NOT_CHECKED: "dim",
 }
 _WORD, _NAME = 9, 15  # columns
 _INDENT: Final = _WORD + _NAME
@@ -33,7 +33,7 @@ _ERASE: Final = "\r\x1b[2K"
 
 
 @attrs.define(eq=False)
-class Screen:
+class CheckPrinter:
     """Shows checks as they come; those that were not made for one reason share a line.
 
     A terminal also shows which one is being made.
@@ -46,7 +46,10 @@ class Screen:
     def add(self, check: Check) -> None:
         """Show one more."""
         self.clear()
-        if self._left_out and (check.verdict, check.found) != (Verdict.NOT_CHECKED, self._left_out[0].found):
+        if self._left_out and (check.verdict, check.found) != (
+            CheckVerdict.NOT_CHECKED,
+            self._left_out[0].found,
+        ):
             self._show_left_out()
         if not self.checks or self.checks[-1].account != check.account:
             self._show_left_out()
@@ -54,7 +57,7 @@ class Screen:
             title = "This machine" if check.account is None else shown(check.account, _LONGEST)
             self._print("", title, "bold")
         self.checks.append(check)
-        if check.verdict is Verdict.NOT_CHECKED:
+        if check.verdict is CheckVerdict.NOT_CHECKED:
             self._left_out.append(check)
         else:
             self._show(check.verdict, [check.check], check.found, check.mend)
@@ -79,31 +82,31 @@ class Screen:
         parts = [
             _number(counts[verdict], word)
             for verdict, word in (
-                (Verdict.FAILED, "failed"),
-                (Verdict.WARNING, "warning"),
-                (Verdict.NOT_CHECKED, "not checked"),
+                (CheckVerdict.FAILED, "failed"),
+                (CheckVerdict.WARNING, "warning"),
+                (CheckVerdict.NOT_CHECKED, "not checked"),
             )
             if counts[verdict]
         ]
-        well = not counts[Verdict.FAILED] and not counts[Verdict.WARNING]
+        well = not counts[CheckVerdict.FAILED] and not counts[CheckVerdict.WARNING]
         verdict = "All is well" if well else "Not all is well"
-        parts.append(_number(counts[Verdict.OK], "ok"))
+        parts.append(_number(counts[CheckVerdict.OK], "ok"))
         emit(f"\n{verdict}: {', '.join(parts)}.\n")
 
     def _show_left_out(self) -> None:
         left_out, self._left_out = self._left_out, []
         if left_out:
             self._show(
-                Verdict.NOT_CHECKED,
+                CheckVerdict.NOT_CHECKED,
                 [check.check for check in left_out],
                 left_out[0].found,
                 left_out[0].mend,
             )
 
-    def _show(self, verdict: Verdict, names: Sequence[str], found: str, mend: str) -> None:
+    def _show(self, verdict: CheckVerdict, names: Sequence[str], found: str, mend: str) -> None:
         words = [_spoken(name) for name in names]
         text = shown(found, _LONGEST)
-        if verdict is Verdict.NOT_CHECKED:
+        if verdict is CheckVerdict.NOT_CHECKED:
             others = f"and {', '.join(words[1:])} are " if len(words) > 1 else ""
             text = f"{others}not checked: {text}"
         word = _WORDS[verdict].ljust(_WORD)
@@ -114,7 +117,7 @@ class Screen:
             self._print("", line, "")
         if mend:
             for line in folded(f"mend: {shown(mend, _LONGEST)}", width, _INDENT):
-                self._print("", line, "bold" if verdict is Verdict.FAILED else "")
+                self._print("", line, "bold" if verdict is CheckVerdict.FAILED else "")
 
     @staticmethod
     def _print(word: str, text: str, style: str) -> None:

@@ -14,7 +14,7 @@ from ...config import DEFAULT_BASE_URL, UNSET, Proxy, check_base_url, find_proxy
 from ...errors import ConfigurationError
 from ...session.classify import certificate_reason
 from ..accounts import Identity
-from .check import Check, Verdict
+from .check import Check, CheckVerdict
 from .network import Reached, is_address, reach, resolve, why
 from .tls import Certificate, ProxyRefused, Server, certificate, refused_certificate
 
@@ -25,7 +25,7 @@ _OTHER_NAMES: Final = (62, 64)
 
 
 @attrs.define(eq=False)
-class Way:
+class ConnectionChecks:
     """The way of one account to its panel, as far as it was gone.
 
     Attributes:
@@ -44,7 +44,7 @@ class Way:
         if self.url is None:
             return
         yield (check := self._proxy(self.url))
-        if check.verdict is Verdict.FAILED:
+        if check.verdict is CheckVerdict.FAILED:
             return
         host, port = _place(self.url) if self.proxy is None else _place(URL(self.proxy.url))
         check, addresses = await self._dns(host, port)
@@ -59,7 +59,7 @@ class Way:
         self.own = works.own
         yield await self._tls(self.url, works.address)
 
-    def _check(self, name: str, verdict: Verdict, found: str, mend: str = "", **details: Any) -> Check:
+    def _check(self, name: str, verdict: CheckVerdict, found: str, mend: str = "", **details: Any) -> Check:
         return Check(self.account, name, verdict, found, mend, details)
 
     def _configuration(self) -> Check:
@@ -72,11 +72,11 @@ class Way:
             mend = (
                 f"aioseflow login --profile {identity.profile}" if identity.profile else "set SEFLOW_BASE_URL"
             )
-            return self._check("configuration", Verdict.FAILED, str(error), mend)
+            return self._check("configuration", CheckVerdict.FAILED, str(error), mend)
         username = identity.credentials.username
         return self._check(
             "configuration",
-            Verdict.OK,
+            CheckVerdict.OK,
             f"{username} at {self.url}, from {whence}",
             username=username,
             base_url=str(self.url),
@@ -88,18 +88,18 @@ class Way:
             self.proxy = find_proxy(UNSET, url)
         except ConfigurationError as error:
             return self._check(
-                "proxy", Verdict.FAILED, str(error), "correct HTTPS_PROXY, or name the panel in NO_PROXY"
+                "proxy", CheckVerdict.FAILED, str(error), "correct HTTPS_PROXY, or name the panel in NO_PROXY"
             )
         if self.proxy is None:
-            return self._check("proxy", Verdict.OK, "none", url=None)
+            return self._check("proxy", CheckVerdict.OK, "none", url=None)
         login = " with a login" if self.proxy.authorization is not None else ""
         return self._check(
-            "proxy", Verdict.OK, f"{self.proxy.url}{login}, from HTTPS_PROXY", url=self.proxy.url
+            "proxy", CheckVerdict.OK, f"{self.proxy.url}{login}, from HTTPS_PROXY", url=self.proxy.url
         )
 
     async def _dns(self, host: str, port: int) -> tuple[Check, tuple[str, ...]]:
         if is_address(host):
-            return self._check("dns", Verdict.OK, f"{host} is an address already", host=host), (host,)
+            return self._check("dns", CheckVerdict.OK, f"{host} is an address already", host=host), (host,)
         try:
             found = await resolve(host, port)
         except OSError as error:
@@ -108,13 +108,13 @@ class Way:
                 "machine's resolver (/etc/resolv.conf)"
             )
             check = self._check(
-                "dns", Verdict.FAILED, f"{host} could not be resolved: {why(error)}", mend, host=host
+                "dns", CheckVerdict.FAILED, f"{host} could not be resolved: {why(error)}", mend, host=host
             )
             return check, ()
         whose = "the proxy, " if self.proxy else ""
         text = f"{whose}{host} is {', '.join(found.addresses)} ({_milliseconds(found.seconds)})"
         check = self._check(
-            "dns", Verdict.OK, text, host=host, addresses=found.addresses, seconds=found.seconds
+            "dns", CheckVerdict.OK, text, host=host, addresses=found.addresses, seconds=found.seconds
         )
         return check, found.addresses
 
@@ -131,24 +131,26 @@ class Way:
             whom = "the proxy" if self.proxy else "the panel"
             mend = f"is {whom} up, and does a firewall on the way let port {port} through?"
             return self._check(
-                "tcp", Verdict.FAILED, f"no connection to port {port}: {refused}", mend, **details
+                "tcp", CheckVerdict.FAILED, f"no connection to port {port}: {refused}", mend, **details
             )
         text = ", ".join(f"{each.address} port {port} in {_milliseconds(each.seconds)}" for each in works)
         if failed:
             mend = "calls go to the others, some of them after a pause; mend the route, or the DNS entry"
-            return self._check("tcp", Verdict.WARNING, f"{text}; but {refused}", mend, **details)
-        return self._check("tcp", Verdict.OK, text, **details)
+            return self._check("tcp", CheckVerdict.WARNING, f"{text}; but {refused}", mend, **details)
+        return self._check("tcp", CheckVerdict.OK, text, **details)
 
     async def _tls(self, url: URL, address: str) -> Check:
         if url.scheme != "https":
             return self._check(
-                "tls", Verdict.NOT_CHECKED, "the base URL is http://, which goes no further than this machine"
+                "tls",
+                CheckVerdict.NOT_CHECKED,
+                "the base URL is http://, which goes no further than this machine",
             )
         try:
             context = find_tls(url, ca_file=None, ssl_context=None) or ssl.create_default_context()
         except ConfigurationError as error:
             return self._check(
-                "tls", Verdict.FAILED, str(error), "SSL_CERT_FILE must name a PEM file of certificates"
+                "tls", CheckVerdict.FAILED, str(error), "SSL_CERT_FILE must name a PEM file of certificates"
             )
         server = Server(*_place(url), address, self.proxy)
         details: dict[str, Any] = {"authorities": authorities()}
@@ -160,19 +162,21 @@ class Way:
         except ProxyRefused as error:
             said = f"HTTP {error.status}" if error.status else "something that is not HTTP"
             mend = "let it allow CONNECT to the panel, correct its login in HTTPS_PROXY, or use NO_PROXY"
-            return self._check("tls", Verdict.FAILED, f"the proxy opened no tunnel: {said}", mend, **details)
+            return self._check(
+                "tls", CheckVerdict.FAILED, f"the proxy opened no tunnel: {said}", mend, **details
+            )
         except OSError as error:
             mend = "does this port speak TLS? Is something between that cuts it?"
-            return self._check("tls", Verdict.FAILED, f"no handshake: {why(error)}", mend, **details)
+            return self._check("tls", CheckVerdict.FAILED, f"no handshake: {why(error)}", mend, **details)
         return self._accepted(shown, details)
 
     def _accepted(self, shown: Certificate, details: dict[str, Any]) -> Check:
         details |= _facts(shown)
         found = f"{shown.protocol}; {_described(shown)}; trusted by {details['authorities']}"
         if shown.days_left >= _SOON:
-            return self._check("tls", Verdict.OK, found, **details)
+            return self._check("tls", CheckVerdict.OK, found, **details)
         mend = f"the provider must renew it by {shown.ends:%Y-%m-%d}; afterwards every call fails"
-        return self._check("tls", Verdict.WARNING, found, mend, **details)
+        return self._check("tls", CheckVerdict.WARNING, found, mend, **details)
 
     def _refused(
         self, error: ssl.SSLCertVerificationError, shown: Certificate | None, details: dict[str, Any]
@@ -191,7 +195,7 @@ class Way:
                 "if the panel's authority is a private one, SSL_CERT_FILE=FILE.pem trusts it; "
                 f"trusted now: {details['authorities']}"
             )
-        return self._check("tls", Verdict.FAILED, found, mend, **details)
+        return self._check("tls", CheckVerdict.FAILED, found, mend, **details)
 
 
 def authorities() -> str:

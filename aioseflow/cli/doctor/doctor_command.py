@@ -39,11 +39,11 @@ def doctor(who: Accounts = given(accounts), out: Written = given(written)) -> in
     aioseflow doctor --output json | jq '.[] | select(.verdict == "failed")'
     """
     from .check import Check, exit_code_of
-    from .check_printer import Screen
+    from .check_printer import CheckPrinter
 
     made: list[Check] = []
     if out.is_page:
-        screen = Screen(made)
+        screen = CheckPrinter(made)
         try:
             asyncio.run(_examine(who, screen.add))
         finally:
@@ -81,7 +81,7 @@ async def _examine(who: Accounts, tell: Callable[[Check], None]) -> None:
 def _identities(who: Accounts) -> tuple[Sequence[Identity], Check | None]:
     """The accounts; or a check that says why there is none. Raises `Refusal` where they are named wrongly."""
     from ...errors import ConfigurationError
-    from .check import Check, Verdict, told
+    from .check import Check, CheckVerdict, told
 
     try:
         return who.identities(), None
@@ -92,4 +92,4 @@ def _identities(who: Accounts) -> tuple[Sequence[Identity], Check | None]:
     except ConfigurationError as error:
         found = str(error)
     found, mend = told(found, "aioseflow login keeps an account; or set SEFLOW_USERNAME and SEFLOW_PASSWORD")
-    return (), Check(None, "configuration", Verdict.FAILED, found, mend)
+    return (), Check(None, "configuration", CheckVerdict.FAILED, found, mend)

@@ -7,10 +7,10 @@ from contextlib import aclosing
 
 from ...errors import ConfigurationError
 from ..accounts import Identity
-from .check import ORDER, Check, Verdict
-from .connection_checks import Way
+from .check import ORDER, Check, CheckVerdict
+from .connection_checks import ConnectionChecks
 from .local_checks import installation, journal
-from .panel_checks import Panel
+from .panel_checks import PanelChecks
 
 
 async def machine() -> AsyncGenerator[Check, None]:
@@ -28,26 +28,26 @@ async def examine(identity: Identity) -> AsyncGenerator[Check, None]:
         name = identity.credentials.username
     left = list(ORDER)
     failed = None
-    async with aclosing(_made(Way(identity, name))) as made:
+    async with aclosing(_made(ConnectionChecks(identity, name))) as made:
         async for check in made:
             left.remove(check.check)
-            if check.verdict is Verdict.FAILED:
+            if check.verdict is CheckVerdict.FAILED:
                 failed = check.check
             yield check
     for missing in left:
         yield Check(
-            name, missing, Verdict.NOT_CHECKED, f"mend {(failed or 'throttle').replace('_', ' ')} first"
+            name, missing, CheckVerdict.NOT_CHECKED, f"mend {(failed or 'throttle').replace('_', ' ')} first"
         )
 
 
-async def _made(way: Way) -> AsyncGenerator[Check, None]:
+async def _made(way: ConnectionChecks) -> AsyncGenerator[Check, None]:
     failed = False
     async with aclosing(way.checks()) as checks:
         async for check in checks:
-            failed = check.verdict is Verdict.FAILED
+            failed = check.verdict is CheckVerdict.FAILED
             yield check
     if failed:
         return
-    async with Panel.client(way) as seflow, aclosing(Panel(seflow, way).checks()) as checks:
+    async with PanelChecks.client(way) as seflow, aclosing(PanelChecks(seflow, way).checks()) as checks:
         async for check in checks:
             yield check

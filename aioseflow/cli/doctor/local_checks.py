@@ -13,7 +13,7 @@ from ...__about__ import __version__
 from ...errors import SeFlowError
 from .. import journal as kept_journal
 from ..exit_code import Refusal
-from .check import Check, Verdict, told
+from .check import Check, CheckVerdict, told
 
 if TYPE_CHECKING:
     from ...fleet import Journal
@@ -37,10 +37,10 @@ def installation() -> Check:
     if lacking:
         found += f"; missing: {', '.join(lacking)}"
         mend = f"{sys.executable} -m pip install 'aioseflow[cli]'"
-        return Check(None, "installation", Verdict.WARNING, found, mend, details)
+        return Check(None, "installation", CheckVerdict.WARNING, found, mend, details)
     if extras:
         found += f"; without the extras {' and '.join(extras)}"
-    return Check(None, "installation", Verdict.OK, found, details=details)
+    return Check(None, "installation", CheckVerdict.OK, found, details=details)
 
 
 def _version(name: str) -> str:
@@ -56,14 +56,14 @@ async def journal() -> Check:
         kept = kept_journal.journal()
     except Refusal as refusal:
         found, mend = told(str(refusal), "AIOSEFLOW_JOURNAL names another file")
-        return Check(None, "journal", Verdict.FAILED, found, mend)
+        return Check(None, "journal", CheckVerdict.FAILED, found, mend)
     path = str(kept.path)
     details = {"path": path}
     if not os.access(kept.path if kept.path.exists() else kept.path.parent, os.W_OK):
         mend = "make it writable for this user, or name another file with AIOSEFLOW_JOURNAL"
-        return Check(None, "journal", Verdict.FAILED, f"{path} cannot be written", mend, details)
+        return Check(None, "journal", CheckVerdict.FAILED, f"{path} cannot be written", mend, details)
     if not kept.path.exists():
-        return Check(None, "journal", Verdict.OK, f"{path}, made with the first run", details=details)
+        return Check(None, "journal", CheckVerdict.OK, f"{path}, made with the first run", details=details)
     return await _read(kept, path)
 
 
@@ -72,6 +72,6 @@ async def _read(kept: Journal, path: str) -> Check:
         runs = len(await kept.runs())
     except SeFlowError as error:
         mend = "move it away: a new one is made, without the runs of the old one"
-        return Check(None, "journal", Verdict.FAILED, str(error), mend, {"path": path})
+        return Check(None, "journal", CheckVerdict.FAILED, str(error), mend, {"path": path})
     number = f"{runs} run{'' if runs == 1 else 's'}"
-    return Check(None, "journal", Verdict.OK, f"{path}, {number}", details={"path": path, "runs": runs})
+    return Check(None, "journal", CheckVerdict.OK, f"{path}, {number}", details={"path": path, "runs": runs})

@@ -24,9 +24,9 @@ from ...errors import (
 )
 from ...models import Service, ServiceMethod, ServiceStatus
 from ...policy import Timeouts
-from .calls import There, has_vms, offered
-from .check import Check, Verdict
-from .connection_checks import Way
+from .calls import CallState, has_vms, offered
+from .check import Check, CheckVerdict
+from .connection_checks import ConnectionChecks
 from .network import is_address
 
 _TIMEOUTS: Final = Timeouts(connect=10.0, read=20.0)
@@ -43,16 +43,16 @@ _ADDRESS: Final = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
 @attrs.define(eq=False)
-class Panel:
+class PanelChecks:
     """The checks of one account's panel, over a client that is open; ``way`` is how it was reached."""
 
     seflow: SeFlow
-    way: Way
+    way: ConnectionChecks
     answered: list[str] = attrs.Factory(list)
     broken: SeFlowError | None = None
 
     @classmethod
-    def client(cls, way: Way) -> SeFlow:
+    def client(cls, way: ConnectionChecks) -> SeFlow:
         """A client for it, not opened yet."""
         identity = way.identity
         return SeFlow(
@@ -84,7 +84,7 @@ class Panel:
         yield self._latency()
         yield await self._calls()
 
-    def _check(self, name: str, verdict: Verdict, found: str, mend: str = "", **details: Any) -> Check:
+    def _check(self, name: str, verdict: CheckVerdict, found: str, mend: str = "", **details: Any) -> Check:
         return Check(self.way.account, name, verdict, found, mend, details)
 
     async def _read(self, read: Callable[[], Awaitable[Any]]) -> SeFlowError | None:
@@ -116,17 +116,17 @@ class Panel:
         try:
             there = parsedate_to_datetime(said)
         except ValueError:
-            return self._check("clock", Verdict.NOT_CHECKED, "the panel does not say its time")
+            return self._check("clock", CheckVerdict.NOT_CHECKED, "the panel does not say its time")
         # An answer says whole seconds, and no zone where it means UTC.
         skew = (now - (there if there.tzinfo else there.replace(tzinfo=UTC))).total_seconds() - 0.5
         if abs(skew) <= _SKEW:
             return self._check(
-                "clock", Verdict.OK, f"within {max(1, round(abs(skew)))} s of the panel's", skew=skew
+                "clock", CheckVerdict.OK, f"within {max(1, round(abs(skew)))} s of the panel's", skew=skew
             )
         word = "ahead of" if skew > 0 else "behind"
         return self._check(
             "clock",
-            Verdict.WARNING,
+            CheckVerdict.WARNING,
             f"{_span(abs(skew))} {word} the panel's",
             "set it (timedatectl set-ntp true): certificates are judged by it, and what is read back after "
             "a lost answer is dated by it",
@@ -135,11 +135,11 @@ class Panel:
 
     def _api(self, error: SeFlowError | None) -> Check:
         if error is None or _is_decisive(error):
-            return self._check("api", Verdict.OK, "the panel answers as the API does")
+            return self._check("api", CheckVerdict.OK, "the panel answers as the API does")
         mend = (
             "is the base URL the API's (…/api), and the panel up? aioseflow api account.details tries again"
         )
-        return self._check("api", Verdict.FAILED, str(error), mend, error=type(error).__name__)
+        return self._check("api", CheckVerdict.FAILED, str(error), mend, error=type(error).__name__)
 
     def _let_in(self, error: SeFlowError | None) -> list[Check]:
         who = self.way.identity.credentials.username
@@ -152,25 +152,31 @@ class Panel:
                     else "correct SEFLOW_PASSWORD, or aioseflow login"
                 )
                 mend = f"{asks}; try it once and nowhere in parallel: {_LOCKED}"
-                return [self._check("credentials", Verdict.FAILED, f"{who} or the password is refused", mend)]
+                return [
+                    self._check("credentials", CheckVerdict.FAILED, f"{who} or the password is refused", mend)
+                ]
             case AddressNotAllowed():
                 return [
-                    self._check("credentials", Verdict.NOT_CHECKED, "the panel looks at the address first"),
+                    self._check(
+                        "credentials", CheckVerdict.NOT_CHECKED, "the panel looks at the address first"
+                    ),
                     self._address_refused(error),
                 ]
             case Throttled():
                 why = "a refusal for now says nothing of them"
-                return [self._check(name, Verdict.NOT_CHECKED, why) for name in ("credentials", "allow_list")]
+                return [
+                    self._check(name, CheckVerdict.NOT_CHECKED, why) for name in ("credentials", "allow_list")
+                ]
             case PermissionDenied():
                 credentials = self._check(
                     "credentials",
-                    Verdict.WARNING,
+                    CheckVerdict.WARNING,
                     f"{who} is let in, but may not read the account: {error}",
                     "allow it to this user in the client area if commands need it",
                 )
             case _:
-                credentials = self._check("credentials", Verdict.OK, f"{who} is let in")
-        return [credentials, self._check("allow_list", Verdict.OK, "this machine's address is let in")]
+                credentials = self._check("credentials", CheckVerdict.OK, f"{who} is let in")
+        return [credentials, self._check("allow_list", CheckVerdict.OK, "this machine's address is let in")]
 
     def _address_refused(self, error: SeFlowError) -> Check:
         address = _named(error.excerpt)
@@ -184,7 +190,7 @@ class Panel:
                 found += f": {self.way.own}, or its router's if it is behind one"
         return self._check(
             "allow_list",
-            Verdict.FAILED,
+            CheckVerdict.FAILED,
             found,
             "add it in the panel's client area, in the security settings, to those that may log in",
             address=address,
@@ -198,28 +204,30 @@ class Panel:
             wait = error.retry_after
             details["retry_after"] = wait
             # Where even the first was refused, nothing is known of what comes after it.
-            verdict = Verdict.WARNING if self.answered else Verdict.FAILED
+            verdict = CheckVerdict.WARNING if self.answered else CheckVerdict.FAILED
             found = f"the provider refuses for now ({stats.refusals} of {stats.attempts} reads)"
             when = f"wait {wait:g} s" if wait is not None else "wait a while"
             mend = f"{when}, then aioseflow doctor again; does something else use this account now?"
             return self._check("throttle", verdict, found, mend, **details)
         found = f"no refusal in {stats.attempts} reads; runs begin with {stats.limit} in flight"
-        return self._check("throttle", Verdict.OK, found, **details)
+        return self._check("throttle", CheckVerdict.OK, found, **details)
 
     def _latency(self) -> Check:
         measured = self.seflow.stats().latency.get("account.details")
         if measured is None:
-            return self._check("latency", Verdict.NOT_CHECKED, "no read was answered")
+            return self._check("latency", CheckVerdict.NOT_CHECKED, "no read was answered")
         longest = _span(measured.longest)
         found = f"{_span(measured.p50)} a read (median of {measured.count}; the longest {longest})"
         details: dict[str, Any] = {"p50": measured.p50, "longest": measured.longest, "reads": measured.count}
         if self.broken is not None:
             mend = "the way or the panel is unsteady; calls that change nothing are repeated by themselves"
-            return self._check("latency", Verdict.WARNING, f"a read was lost: {self.broken}", mend, **details)
+            return self._check(
+                "latency", CheckVerdict.WARNING, f"a read was lost: {self.broken}", mend, **details
+            )
         if measured.p50 <= _SLOW:
-            return self._check("latency", Verdict.OK, found, **details)
+            return self._check("latency", CheckVerdict.OK, found, **details)
         mend = f"ask the provider why; at this pace {_VMS} VMs one by one take {_span(measured.p50 * _VMS)}"
-        return self._check("latency", Verdict.WARNING, found, mend, **details)
+        return self._check("latency", CheckVerdict.WARNING, found, mend, **details)
 
     async def _calls(self) -> Check:
         try:
@@ -227,16 +235,16 @@ class Panel:
             self.answered.append("services.list")
             asked, listed = await self._listed(services)
         except SeFlowError as error:
-            return self._check("calls", Verdict.NOT_CHECKED, str(error))
+            return self._check("calls", CheckVerdict.NOT_CHECKED, str(error))
         every = offered(listed, self.answered)
         details: dict[str, Any] = {"service_id": asked.id if asked else None, "calls": every}
         if asked is None:
             why = "the installation does not say (it has no GET /service/@id/methods)"
             return self._check(
-                "calls", Verdict.NOT_CHECKED, why if services else "there is no service", **details
+                "calls", CheckVerdict.NOT_CHECKED, why if services else "there is no service", **details
             )
-        there = sum(one.state is There.THERE for one in every)
-        missing = [name for one in every if one.state is There.MISSING for name in one.calls]
+        there = sum(one.state is CallState.THERE for one in every)
+        missing = [name for one in every if one.state is CallState.MISSING for name in one.calls]
         found = f"{there} of {len(every)} are there by the word of service {asked.id}"
         if missing:
             more = len(missing) - _NAMED
@@ -244,9 +252,9 @@ class Panel:
             found += f"; not in its list: {', '.join(missing[:_NAMED])}{rest}"
         needed = [name for name in _NEEDED if name in missing]
         if not needed:
-            return self._check("calls", Verdict.OK, found, **details)
+            return self._check("calls", CheckVerdict.OK, found, **details)
         mend = f"a fleet needs {', '.join(needed)}: ask the provider for them"
-        return self._check("calls", Verdict.WARNING, found, mend, **details)
+        return self._check("calls", CheckVerdict.WARNING, found, mend, **details)
 
     async def _listed(self, services: list[Service]) -> tuple[Service | None, list[ServiceMethod] | None]:
         """A service with VM functions and all that it can do, else another one; None if none says so."""

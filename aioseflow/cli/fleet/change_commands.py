@@ -11,23 +11,23 @@ from ..accounts import Accounts, accounts
 from ..command import command, given
 from ..exit_code import Refusal
 from ..written import Written, written
-from .execute import Manner, change, manner
+from .execute import Confirm, change, confirm_options
 from .group import Wait, app
 from .messages import in_our_words
-from .rollout_options import Rolling, roll
-from .select_options import Chosen, choose
+from .rollout_options import RolloutOptions, roll
+from .select_options import SelectionOptions, choose
 
 if TYPE_CHECKING:
     from ...fleet import Action, Resize
 
 
 @attrs.frozen
-class Change:
+class ChangeOptions:
     """A change that was asked for: of which VMs, how fast, with whose consent, told how."""
 
-    chosen: Chosen
-    rolling: Rolling
-    how: Manner
+    chosen: SelectionOptions
+    rolling: RolloutOptions
+    how: Confirm
     who: Accounts
     out: Written
 
@@ -46,18 +46,18 @@ class Change:
 
 
 def asked(
-    chosen: Chosen = given(choose, "Which VMs"),
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
-    how: Manner = given(manner, "Asking first"),
+    chosen: SelectionOptions = given(choose, "Which VMs"),
+    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
+    how: Confirm = given(confirm_options, "Asking first"),
     who: Accounts = given(accounts, "Account"),
     out: Written = given(written, "Output"),
-) -> Change:
+) -> ChangeOptions:
     """What the options of every change ask for."""
-    return Change(chosen, rolling, how, who, out)
+    return ChangeOptions(chosen, rolling, how, who, out)
 
 
 @attrs.frozen
-class Sizes:
+class ResizeOptions:
     """What a resize gives, as far as it was said."""
 
     memory: int | None = None
@@ -85,13 +85,13 @@ def sizes(
     cpu_share: Annotated[
         int | None, typer.Option("--cpu-share", metavar="PERCENT", help="So much of a core's time.")
     ] = None,
-) -> Sizes:
+) -> ResizeOptions:
     """What the options of a resize give."""
-    return Sizes(memory, cpu, cpu_share)
+    return ResizeOptions(memory, cpu, cpu_share)
 
 
 @command(app)
-def start(asked: Change = given(asked), wait: Wait = True) -> int:
+def start(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
     """Power on; what runs already is left alone.
 
     \b
@@ -104,7 +104,7 @@ def start(asked: Change = given(asked), wait: Wait = True) -> int:
 
 
 @command(app)
-def stop(asked: Change = given(asked), wait: Wait = True) -> int:
+def stop(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
     """Power off; what is off already is left alone.
 
     \b
@@ -118,7 +118,7 @@ def stop(asked: Change = given(asked), wait: Wait = True) -> int:
 
 
 @command(app)
-def reboot(asked: Change = given(asked)) -> int:
+def reboot(asked: ChangeOptions = given(asked)) -> int:
     """Reboot what runs, each at most once.
 
     What is off is not attempted. A reboot leaves no trace to read: changed means that the panel took it,
@@ -134,7 +134,9 @@ def reboot(asked: Change = given(asked)) -> int:
 
 
 @command(app)
-def resize(sizes: Sizes = given(sizes), asked: Change = given(asked), wait: Wait = True) -> int:
+def resize(
+    sizes: ResizeOptions = given(sizes), asked: ChangeOptions = given(asked), wait: Wait = True
+) -> int:
     """Give each VM memory, cores or a CPU share.
 
     What has them already is left alone.
@@ -147,7 +149,7 @@ def resize(sizes: Sizes = given(sizes), asked: Change = given(asked), wait: Wait
 
 
 @command(app)
-def destroy(asked: Change = given(asked), wait: Wait = True) -> int:
+def destroy(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
     """Destroy VMs with all their data, for good.
 
     Their number has to be typed, or --yes given.

@@ -19,12 +19,12 @@ from ..journal import journal
 from ..terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
 from ..written import Form, Written
 from .messages import in_our_words
-from .print_report import command_name, require_columns, streamed, tell
+from .print_report import command_name, print_report, require_columns, streamed
 
 if TYPE_CHECKING:
     from ...fleet import Action, Fleet, Journal, Plan, Run, StalePlan
-    from .html import Page
-    from .select_options import Chosen
+    from .html import HtmlPage
+    from .select_options import SelectionOptions
 
 T = TypeVar("T")
 
@@ -35,28 +35,28 @@ _SOME_VMS: Final = frozenset({"where", "vms"})
 
 
 @attrs.frozen
-class Manner:
+class Confirm:
     """Whether it is asked first, and whether anything is done at all."""
 
     yes: bool = False
     dry_run: bool = False
 
 
-def manner(
+def confirm_options(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan; change nothing.")] = False,
-) -> Manner:
+) -> Confirm:
     """What the options say."""
-    return Manner(yes, dry_run)
+    return Confirm(yes, dry_run)
 
 
 def change(
     what: Callable[[Fleet], Action | Run],
-    chosen: Chosen | None,
+    chosen: SelectionOptions | None,
     options: dict[str, Any],
     *,
     name: str,
-    how: Manner,
+    how: Confirm,
     who: Accounts,
     out: Written,
 ) -> int:
@@ -80,13 +80,13 @@ def change(
     if how.yes and not how.dry_run and name != _DESTROY:
         return act(make, out, kept, who)
     with in_our_words():
-        plan = awaited(_plan(what, arguments, kept, who))
+        plan = run_async(_plan(what, arguments, kept, who))
     if how.dry_run:
-        return told_plan(plan, out)
+        return print_plan(plan, out)
     return follow(plan, note, how, out, kept, who)
 
 
-def follow(plan: Plan, note: str, how: Manner, out: Written, kept: Journal, who: Accounts) -> int:
+def follow(plan: Plan, note: str, how: Confirm, out: Written, kept: Journal, who: Accounts) -> int:
     """Run a plan, once it was looked at and confirmed."""
     from ...fleet.plan.plan_text import page
 
@@ -106,7 +106,7 @@ def follow(plan: Plan, note: str, how: Manner, out: Written, kept: Journal, who:
     return act(lambda fleet: fleet.run(confirmed, note=note), out, kept, who)
 
 
-def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run it in a loop of its own."""
     # Here: help and completion need no loop, and importing one takes as long as typer itself.
     import asyncio
@@ -114,7 +114,7 @@ def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(coroutine)
 
 
-def told_plan(plan: Plan, out: Written) -> int:
+def print_plan(plan: Plan, out: Written) -> int:
     """Write a plan to stdout."""
     from ...fleet.plan.plan_text import page
     from ..jsonable import dumps
@@ -179,28 +179,28 @@ def require_something(plan: Plan) -> None:
 
 
 def act(
-    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, *, page: Page | None = None
+    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, *, page: HtmlPage | None = None
 ) -> int:
     """Make a run and await it, with a ``page`` of it where one is wanted; the exit code."""
     require_columns(out)
     with in_our_words():
-        return awaited(_act(make, out, kept, who, page))
+        return run_async(_act(make, out, kept, who, page))
 
 
 async def _act(
-    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, page: Page | None
+    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, page: HtmlPage | None
 ) -> int:
     from ...fleet import StalePlan
     from ..live import view
-    from ..run_control import steered
+    from ..run_control import control_runs
 
     async with who.clients(kept) as clients:
         collector.spare()
         run = make(fleet_of(clients, kept))
-        with steered(view()) as wheel:
+        with control_runs(view()) as control:
             try:
                 async with streamed(run, out):
-                    report = await wheel.drive(run.spec.action, run)
+                    report = await control.drive(run.spec.action, run)
             except StalePlan as error:
                 raise _stale(error) from None
             except InvalidArgument:
@@ -209,14 +209,14 @@ async def _act(
             except Exception:
                 # What was done before a run broke is told all the same.
                 if run.report.targets:
-                    tell(run.report, out, who)
+                    print_report(run.report, out, who)
                     await _tell_how_to_go_on(run, kept, who)
                 raise
-        tell(report, out, who)
+        print_report(report, out, who)
         await _tell_how_to_go_on(run, kept, who)
         if page is not None:
             await page.write(report, clients)
-    if wheel.interrupted:
+    if control.interrupted:
         return ExitCode.INTERRUPTED
     return of_report(report)
 

@@ -21,13 +21,13 @@ _LONGEST_PATH = 300
 
 
 @attrs.frozen
-class Page:
+class HtmlPage:
     """A page that is to be written, at a place that was looked at before anything was done."""
 
     path: Path
 
     @classmethod
-    def at(cls, path: Path) -> Page:
+    def at(cls, path: Path) -> HtmlPage:
         """Raises `Refusal` where it could not be written, or what writes it is missing."""
         if find_spec("jinja2") is None:
             raise Refusal("the page needs jinja2: pip install 'aioseflow[report]'", ExitCode.ERROR)

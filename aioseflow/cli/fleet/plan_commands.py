@@ -16,13 +16,13 @@ from ..exit_code import ExitCode, Refusal
 from ..journal import journal
 from ..terminal import require_answerable, shown
 from ..written import Written, written
-from .change_commands import Sizes, sizes
-from .execute import Manner, change, follow, manner, told_plan
+from .change_commands import ResizeOptions, sizes
+from .execute import Confirm, change, confirm_options, follow, print_plan
 from .group import Wait, app
 from .print_report import require_columns
-from .rollout_options import Rolling, roll
+from .rollout_options import RolloutOptions, roll
 from .run_commands import of_accounts
-from .select_options import Chosen, Note, choose
+from .select_options import Note, SelectionOptions, choose
 
 if TYPE_CHECKING:
     from ...fleet import Action, Plan
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LARGEST = 256 * 1024 * 1024
 
 
-class What(enum.StrEnum):
+class PlannedAction(enum.StrEnum):
     """What can be planned."""
 
     START = "start"
@@ -43,10 +43,10 @@ class What(enum.StrEnum):
 
 @command(app)
 def plan(
-    what: Annotated[What, typer.Argument(metavar="ACTION", help="What to plan.")],
-    sizes: Sizes = given(sizes, "What to resize to"),
-    chosen: Chosen = given(choose, "Which VMs"),
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
+    what: Annotated[PlannedAction, typer.Argument(metavar="ACTION", help="What to plan.")],
+    sizes: ResizeOptions = given(sizes, "What to resize to"),
+    chosen: SelectionOptions = given(choose, "Which VMs"),
+    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
     wait: Wait = True,
     who: Accounts = given(accounts, "Account"),
     out: Written = given(written, "Output"),
@@ -63,23 +63,23 @@ def plan(
     """
     action = _action(what, sizes)
     options = rolling.arguments() | {"wait": wait}
-    how = Manner(dry_run=True)
+    how = Confirm(dry_run=True)
     return change(lambda _: action, chosen, options, name=f"plan {what}", how=how, who=who, out=out)
 
 
-def _action(what: What, sizes: Sizes) -> Action:
+def _action(what: PlannedAction, sizes: ResizeOptions) -> Action:
     from ... import fleet
 
-    if what is What.RESIZE:
+    if what is PlannedAction.RESIZE:
         return sizes.action()
     if sizes.are_given:
         raise Refusal(f"--memory, --cpu and --cpu-share are for resize, not for {what}")
-    kinds: dict[What, type[Action]] = {
-        What.START: fleet.Start,
-        What.STOP: fleet.Stop,
-        What.REBOOT: fleet.Reboot,
-        What.DESTROY: fleet.Destroy,
-        What.USAGE: fleet.Usage,
+    kinds: dict[PlannedAction, type[Action]] = {
+        PlannedAction.START: fleet.Start,
+        PlannedAction.STOP: fleet.Stop,
+        PlannedAction.REBOOT: fleet.Reboot,
+        PlannedAction.DESTROY: fleet.Destroy,
+        PlannedAction.USAGE: fleet.Usage,
     }
     return kinds[what]()
 
@@ -88,7 +88,7 @@ def _action(what: What, sizes: Sizes) -> Action:
 def apply(
     file: Annotated[str, typer.Argument(metavar="PLAN", help="What plan --output json wrote; - for stdin.")],
     note: Note = "",
-    how: Manner = given(manner, "Asking first"),
+    how: Confirm = given(confirm_options, "Asking first"),
     who: Accounts = given(accounts, "Account"),
     out: Written = given(written, "Output"),
 ) -> int:
@@ -102,7 +102,7 @@ def apply(
     """
     made = _read(file)
     if how.dry_run:
-        return told_plan(made, out)
+        return print_plan(made, out)
     require_answerable("fleet apply", yes=how.yes)
     require_columns(out)
     return follow(made, note, how, out, journal(), of_accounts(made.accounts, "the plan", who))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("account", "service_id", "vm_id", "vm_label", "what", "before", "after", "cause")
 
 
-def told_difference(before: Report, after: Report, out: Written) -> None:
+def print_diff(before: Report, after: Report, out: Written) -> None:
     """Write what is different to stdout."""
     comparison = after.compare(before)
     if out.is_page:

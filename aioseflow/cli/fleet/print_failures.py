@@ -17,7 +17,7 @@ _RULE = "-"
 _DIFFERENT = 3
 
 
-def told_failures(report: Report, out: Written) -> None:
+def print_failures(report: Report, out: Written) -> None:
     """Write them to stdout."""
     from ...fleet.report.report_text import NOT_AS_ASKED
 
@@ -35,7 +35,7 @@ def told_failures(report: Report, out: Written) -> None:
 def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
     from ...fleet.model.undiscovered import ONE_PAGE
     from ...fleet.report.report_text import NOT_AS_ASKED
-    from ...fleet.report.vm_names import clean
+    from ...text import escape
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
@@ -56,9 +56,9 @@ def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
         yield _RULE * min(width, 60)
         yield from _who(outcomes, width)
     for lost in report.undiscovered:
-        place = f"account {clean(lost.account)}"
+        place = f"account {escape(lost.account)}"
         if lost.service_id is not None:
-            place = f"service {clean(lost.service_id)} {clean(lost.service_name or '')}".rstrip()
+            place = f"service {escape(lost.service_id)} {escape(lost.service_name or '')}".rstrip()
         yield _RULE * min(width, 60)
         how = "listed in part" if lost.cause == ONE_PAGE else f"not listed, {shown(lost.cause)}"
         yield from folded(f"{how}: {place}", width, 4, "")
@@ -68,8 +68,8 @@ def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
 
 def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
     """Every VM, by service, the names of many folded into one."""
-    from ...fleet.report.vm_names import clean, fold
-    from ...fleet.report.wrap import wrapped
+    from ...fleet.report.vm_names import fold
+    from ...text import escape, wrap
 
     services: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
@@ -78,10 +78,10 @@ def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
     for (account, service_id, name), ones in sorted(
         services.items(), key=lambda item: (item[0][0], len(item[0][1]), item[0][1])
     ):
-        place = f"{clean(service_id, 40)} {clean(name, 40)}".rstrip()
+        place = f"{escape(service_id, 40)} {escape(name, 40)}".rstrip()
         if several:
-            place += f" of {clean(account, 60)}"
+            place += f" of {escape(account, 60)}"
         labels = {one.vm_label for one in ones}
         whole = all(labels) and len(labels) == len(ones)
         who = fold(shown(one.vm_label) if whole else one.vm_id for one in ones)
-        yield from wrapped(f"{place}: {who}", width=width)
+        yield from wrap(f"{place}: {who}", width, 4, "")

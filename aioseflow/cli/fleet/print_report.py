@@ -46,7 +46,7 @@ _STYLES: Final = (
 )
 
 
-def tell(report: Report, out: Written, who: Accounts) -> None:
+def print_report(report: Report, out: Written, who: Accounts) -> None:
     """Write a report to stdout; where it was streamed already, nothing more."""
     match out.form:
         case Form.TABLE if out.is_page:

@@ -27,7 +27,7 @@ COLUMNS: Final = (
 
 
 @attrs.frozen
-class Listed:
+class ListedRun:
     """A run and its state: ``running``, ``ended``, or ``interrupted`` where no living process has it."""
 
     info: RunInfo
@@ -48,8 +48,8 @@ def runs(out: Written) -> int:
     return ExitCode.OK
 
 
-async def _listed(kept: Journal) -> list[Listed]:
-    return [Listed(info, _state(info, kept)) for info in await kept.runs()]
+async def _listed(kept: Journal) -> list[ListedRun]:
+    return [ListedRun(info, _state(info, kept)) for info in await kept.runs()]
 
 
 def _state(info: RunInfo, kept: Journal) -> str:
@@ -58,7 +58,7 @@ def _state(info: RunInfo, kept: Journal) -> str:
     return "running" if kept.is_held(info.header.run_id) else "interrupted"
 
 
-def _lines(listed: list[Listed], width: int) -> list[str]:
+def _lines(listed: list[ListedRun], width: int) -> list[str]:
     """A line for each run; the counts are on one of their own where they would not fit."""
     rows = [
         [
@@ -81,7 +81,7 @@ def _lines(listed: list[Listed], width: int) -> list[str]:
     return lines
 
 
-def _counts(run: Listed) -> str:
+def _counts(run: ListedRun) -> str:
     """What became of the VMs, in the order of the five words, then what is still open."""
     info = run.info
     parts = [
@@ -94,7 +94,7 @@ def _counts(run: Listed) -> str:
     return ", ".join(parts)
 
 
-def _document(run: Listed) -> dict[str, Any]:
+def _document(run: ListedRun) -> dict[str, Any]:
     info, header = run.info, run.info.header
     return {
         "run_id": header.run_id,

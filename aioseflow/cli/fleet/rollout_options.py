@@ -18,7 +18,7 @@ _DURATION: Final = re.compile(
 
 
 @attrs.frozen
-class Rolling:
+class RolloutOptions:
     """The options that make a `Rollout`, as far as they were given."""
 
     given: dict[str, Any]
@@ -73,7 +73,7 @@ def roll(
         str | None,
         typer.Option("--deadline", metavar="TIME", help="Start nothing new after it, such as 30m or 2h."),
     ] = None,
-) -> Rolling:
+) -> RolloutOptions:
     """What the options say of the order and the brakes. Raises `Refusal`."""
     given: dict[str, Any] = {
         "canary": None if canary is None else size_of(canary),
@@ -85,7 +85,7 @@ def roll(
         "pause_between": None if pause is None else seconds_of(pause, "--pause"),
         "deadline": None if deadline is None else seconds_of(deadline, "--deadline"),
     }
-    return Rolling({name: value for name, value in given.items() if value is not None})
+    return RolloutOptions({name: value for name, value in given.items() if value is not None})
 
 
 def seconds_of(text: str, option: str) -> float:

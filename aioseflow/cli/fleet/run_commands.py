@@ -15,12 +15,12 @@ from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
 from ..terminal import columns, say, shown
 from ..written import Form, Written, written
-from .execute import Manner, act, awaited, change, manner
+from .execute import Confirm, act, change, confirm_options, run_async
 from .group import RunId, Wait, app
-from .html import Page
-from .print_failures import told_failures
-from .print_report import outcome_row, require_columns, tell
-from .rollout_options import Rolling, roll
+from .html import HtmlPage
+from .print_failures import print_failures
+from .print_report import outcome_row, print_report, require_columns
+from .rollout_options import RolloutOptions, roll
 
 if TYPE_CHECKING:
     from ...fleet import Finding, Journal, Report
@@ -60,12 +60,12 @@ def status(run: RunId, out: Written = given(written, "Output")) -> int:
     """
     require_columns(out)
     kept = journal()
-    report = awaited(_report(kept, run_named(kept, run)))
+    report = run_async(_report(kept, run_named(kept, run)))
     if out.form is Form.JSONL:
         # While it lasts a run writes them itself.
         out.listing(map(outcome_row, report.outcomes), ())
     else:
-        tell(report, out, Accounts())
+        print_report(report, out, Accounts())
     return of_report(report)
 
 
@@ -82,8 +82,8 @@ def failures(run: RunId, out: Written = given(written, "Output")) -> int:
     """
     require_columns(out)
     kept = journal()
-    report = awaited(_report(kept, run_named(kept, run)))
-    told_failures(report, out)
+    report = run_async(_report(kept, run_named(kept, run)))
+    print_failures(report, out)
     return of_report(report)
 
 
@@ -101,11 +101,11 @@ def diff(
     Examples:
       aioseflow fleet diff 20261124T175849-4c7c22c0 last
     """
-    from .print_diff import told_difference
+    from .print_diff import print_diff
 
     kept = journal()
     first, second = run_named(kept, before), run_named(kept, after)
-    told_difference(awaited(_report(kept, first)), awaited(_report(kept, second)), out)
+    print_diff(run_async(_report(kept, first)), run_async(_report(kept, second)), out)
     return ExitCode.OK
 
 
@@ -131,12 +131,12 @@ def report(
     """
     kept = journal()
     run_id = run_named(kept, run)
-    page = Page.at(Path(f"{shown(run_id).replace('/', '_')}.html") if file is None else file)
-    awaited(_write_page(kept, run_id, page, who if read else None))
+    page = HtmlPage.at(Path(f"{shown(run_id).replace('/', '_')}.html") if file is None else file)
+    run_async(_write_page(kept, run_id, page, who if read else None))
     return ExitCode.OK
 
 
-async def _write_page(kept: Journal, run_id: str, page: Page, who: Accounts | None) -> None:
+async def _write_page(kept: Journal, run_id: str, page: HtmlPage, who: Accounts | None) -> None:
     found = await _report(kept, run_id)
     if who is None:
         await page.write(found)
@@ -179,7 +179,7 @@ def retry(
     unknown: Annotated[
         bool, typer.Option("--unknown", help="Also those that may have been done, reboots too.")
     ] = False,
-    how: Manner = given(manner, "Asking first"),
+    how: Confirm = given(confirm_options, "Asking first"),
     who: Accounts = given(accounts, "Account"),
     out: Written = given(written, "Output"),
 ) -> int:
@@ -206,9 +206,9 @@ def retry(
 @command(app)
 def restore(
     run: RunId,
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
+    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
     wait: Wait = True,
-    how: Manner = given(manner, "Asking first"),
+    how: Confirm = given(confirm_options, "Asking first"),
     who: Accounts = given(accounts, "Account"),
     out: Written = given(written, "Output"),
 ) -> int:
@@ -254,7 +254,7 @@ def reconcile(
 
     kept = journal()
     run_id = run_named(kept, run)
-    found = awaited(_reconcile(kept, run_id, seconds_of(grace, "--grace"), accounts_of(kept, run_id, who)))
+    found = run_async(_reconcile(kept, run_id, seconds_of(grace, "--grace"), accounts_of(kept, run_id, who)))
     if out.is_page:
         _findings(found)
     else:
@@ -293,7 +293,7 @@ def run_named(kept: Journal, text: str) -> str:
         return text
     if not kept.path.exists():
         raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
-    known = awaited(kept.runs())
+    known = run_async(kept.runs())
     if not known:
         raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
     header = known[0].header

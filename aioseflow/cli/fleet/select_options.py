@@ -55,7 +55,7 @@ Note: TypeAlias = Annotated[str, typer.Option("--note", metavar="TEXT", help="Ke
 
 
 @attrs.frozen
-class Chosen:
+class SelectionOptions:
     """A selection and its guards; ``note`` is for the run, and no part of a plan."""
 
     arguments: dict[str, Any]
@@ -72,7 +72,7 @@ def choose(
     max_targets: MaxTargets = None,
     strict: Strict = False,
     note: Note = "",
-) -> Chosen:
+) -> SelectionOptions:
     """What the options select; never by accident everything. Raises `Refusal`."""
     if everything and (service or vm):
         raise Refusal("--all says everything; leave --service and --vm out, or --all")
@@ -104,4 +104,4 @@ def choose(
         arguments["max_targets"] = size_of(max_targets)
     if strict:
         arguments["strict"] = True
-    return Chosen(arguments, note)
+    return SelectionOptions(arguments, note)

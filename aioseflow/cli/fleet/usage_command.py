@@ -13,9 +13,9 @@ from ..journal import journal
 from ..written import Written, written
 from .execute import act
 from .group import app
-from .html import Page
-from .rollout_options import Rolling, roll
-from .select_options import Chosen, choose
+from .html import HtmlPage
+from .rollout_options import RolloutOptions, roll
+from .select_options import SelectionOptions, choose
 
 if TYPE_CHECKING:
     from ...fleet import Fleet, Run
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @command(app)
 def usage(
-    chosen: Chosen = given(choose, "Which VMs"),
-    rolling: Rolling = given(roll, "How fast, and when to stop"),
+    chosen: SelectionOptions = given(choose, "Which VMs"),
+    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
     report: Annotated[
         Path | None,
         typer.Option(
@@ -47,4 +47,4 @@ def usage(
     def make(fleet: Fleet) -> Run:
         return fleet.usage(**options, note=chosen.note)
 
-    return act(make, out, journal(), who, page=None if report is None else Page.at(report))
+    return act(make, out, journal(), who, page=None if report is None else HtmlPage.at(report))

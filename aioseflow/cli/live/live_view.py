@@ -12,12 +12,12 @@ import attrs
 
 from ...fleet import Outcome, Progress, Run, ServiceProgress
 from ..terminal import cells, shown
-from .outcome_bar import ASCII, LINES, Signs, bar
+from .outcome_bar import ASCII, LINES, BarSigns, bar
 from .progress_text import circumstances, discovery, duration, failure, outcomes, speed, underway
-from .shown_run import Showing
-from .styled_row import Row, folded, padded
-from .terminal_frame import Screen
-from .visible_rows import Choice
+from .shown_run import ShownRun
+from .styled_row import StyledRow, folded, padded
+from .terminal_frame import TerminalFrame
+from .visible_rows import VisibleRows
 
 _NAME: Final = 60  # columns that a name is cut to, whatever the width
 _NARROWEST_BAR: Final = 8
@@ -34,16 +34,16 @@ _NAMES_KEPT: Final = 1000
 
 
 @attrs.define(eq=False)
-class Picture:
+class LiveView:
     """Drawn from the loop that the run is in: a thread would see a progress that does not add up."""
 
-    screen: Screen
+    screen: TerminalFrame
     interval: float = 0.1
     keys: str = ""
     clock: Callable[[], float] = time.monotonic
-    _over: list[Showing] = attrs.Factory(list)
-    _current: Showing | None = None
-    _choice: Choice = attrs.Factory(Choice)
+    _over: list[ShownRun] = attrs.Factory(list)
+    _current: ShownRun | None = None
+    _choice: VisibleRows = attrs.Factory(VisibleRows)
     _names: dict[tuple[str, ...], str] = attrs.Factory(dict)
     _used_before: float = attrs.field(factory=time.process_time, init=False)
     _spent: float = 0.0
@@ -59,7 +59,7 @@ class Picture:
         self.screen.clear()
 
     def begin(self, action: str, run: Run) -> None:
-        self._current, self._choice = Showing(action, run, self.clock), Choice()
+        self._current, self._choice = ShownRun(action, run, self.clock), VisibleRows()
 
     def draw(self) -> None:
         """Not where it would take more than its share of the run's CPU, but every second in any case."""
@@ -90,7 +90,7 @@ class Picture:
 
     # -- what is drawn ------------------------------------------------------------------------------------
 
-    def frame(self, columns: int, lines: int) -> list[Row]:
+    def frame(self, columns: int, lines: int) -> list[StyledRow]:
         """The rows for a terminal of this size; they fit."""
         current = self._current
         if current is None:
@@ -114,16 +114,16 @@ class Picture:
         return [row.cut(width) for row in rows[:height]]
 
     @property
-    def _signs(self) -> Signs:
+    def _signs(self) -> BarSigns:
         return ASCII if self.screen.plain_signs else LINES
 
-    def _finished(self, showing: Showing, width: int) -> Row:
+    def _finished(self, showing: ShownRun, width: int) -> StyledRow:
         """One line for a run that is over."""
         progress = showing.run.progress
         figures = f"  {progress.done:,}/{progress.targets:,}  {duration(showing.took)}"
         action = padded(shown(showing.action), min(8, width // 4))
         room = max(_NARROWEST_BAR, min(_WIDEST_BAR, width - cells(action) - len(figures) - 1))
-        row = Row().add(f"{action} ")
+        row = StyledRow().add(f"{action} ")
         row.join(bar(progress.counts, progress.targets, room, self._signs))
         return row.add(figures)
 
@@ -139,7 +139,7 @@ class Picture:
 
     def _services(
         self, services: Sequence[ServiceProgress], progress: Progress, width: int, room: int
-    ) -> list[Row]:
+    ) -> list[StyledRow]:
         """A line for each service that has room, what the others come to, and all together."""
         total = ServiceProgress("", "", "", progress.targets, progress.targets - progress.done)
         total.in_flight, total.settling = progress.in_flight, progress.settling
@@ -156,12 +156,12 @@ class Picture:
         rows = _table(names, [*chosen, *together], width, self._signs)
         if chosen and not fits:
             words = _others(progress, chosen)
-            rows.insert(len(chosen), Row().add(f"… and {words}" if words else "", "faint"))
+            rows.insert(len(chosen), StyledRow().add(f"… and {words}" if words else "", "faint"))
         return rows
 
 
-def _header(showing: Showing, width: int) -> Row:
-    row = Row().add(shown(showing.action, width), "strong")
+def _header(showing: ShownRun, width: int) -> StyledRow:
+    row = StyledRow().add(shown(showing.action, width), "strong")
     return row.add(f"  {shown(showing.run.run_id, _NAME)}", "faint").add(f"  {duration(showing.took)}")
 
 
@@ -182,7 +182,9 @@ def _others(progress: Progress, chosen: Sequence[ServiceProgress]) -> str:
     return ", ".join(parts)
 
 
-def _table(names: Sequence[str], services: Sequence[ServiceProgress], width: int, signs: Signs) -> list[Row]:
+def _table(
+    names: Sequence[str], services: Sequence[ServiceProgress], width: int, signs: BarSigns
+) -> list[StyledRow]:
     """Name, bar, done of targets, and what is under way, in columns."""
     if not services:
         return []
@@ -199,7 +201,7 @@ def _table(names: Sequence[str], services: Sequence[ServiceProgress], width: int
     room = max(_NARROWEST_BAR, min(_WIDEST_BAR, width - left - right - last - (6 if last else 4)))
     rows = []
     for name, service, figure, motion in zip(names, services, figures, moving, strict=True):
-        row = Row().add(f"{padded(name, left)}  ", "" if service.open else "faint")
+        row = StyledRow().add(f"{padded(name, left)}  ", "" if service.open else "faint")
         row.join(bar(service.counts, service.targets, room, signs))
         rows.append(row.add(f"  {figure:>{right}}").add(f"  {motion:>{last}}" if last else "", "faint"))
     return rows
@@ -213,7 +215,7 @@ def _moving(service: ServiceProgress, width: int) -> str:
     return ", ".join(part for part in (in_flight, settling) if part)
 
 
-def _totals(showing: Showing, progress: Progress, now: float, width: int) -> list[Row]:
+def _totals(showing: ShownRun, progress: Progress, now: float, width: int) -> list[StyledRow]:
     """How many are done, and as what; what is not; how fast, and until when."""
     done = f"{progress.done:,} of {progress.targets:,} done"
     parts = underway(progress) + discovery(progress)
@@ -225,14 +227,14 @@ def _totals(showing: Showing, progress: Progress, now: float, width: int) -> lis
     return rows + folded([*speed(progress, pace), until], width)
 
 
-def _joined(first: str, rest: Sequence[str], width: int) -> list[Row]:
+def _joined(first: str, rest: Sequence[str], width: int) -> list[StyledRow]:
     if not rest:
-        return [Row().add(first, "strong").cut(width)]
+        return [StyledRow().add(first, "strong").cut(width)]
     return folded([f"{first}: {rest[0]}", *rest[1:]], width)
 
 
-def _failure(outcome: Outcome, width: int) -> Row:
+def _failure(outcome: Outcome, width: int) -> StyledRow:
     place, cause, error = failure(outcome)
-    row = Row().add("? " if outcome.status == "unknown" else "x ", outcome.status.value)
+    row = StyledRow().add("? " if outcome.status == "unknown" else "x ", outcome.status.value)
     row.add(place).add(f"  {cause}", outcome.status.value)
     return row.add(f"  {error}" if error else "").cut(width)

@@ -8,18 +8,18 @@ from typing import Final
 import attrs
 
 from ...fleet import Status
-from .styled_row import Row
+from .styled_row import StyledRow
 
 
 @attrs.frozen
-class Signs:
+class BarSigns:
     """What a bar is made of: a sign for each outcome, so that it can be read without colours; the rest."""
 
     outcomes: Mapping[Status, str]
     rest: str
 
 
-LINES: Final = Signs(
+LINES: Final = BarSigns(
     {
         Status.CHANGED: "━",
         Status.UNCHANGED: "═",
@@ -29,7 +29,7 @@ LINES: Final = Signs(
     },
     "·",
 )
-ASCII: Final = Signs(
+ASCII: Final = BarSigns(
     {
         Status.CHANGED: "#",
         Status.UNCHANGED: "=",
@@ -41,9 +41,9 @@ ASCII: Final = Signs(
 )
 
 
-def bar(counts: Mapping[Status, int], targets: int, width: int, signs: Signs = LINES) -> Row:
+def bar(counts: Mapping[Status, int], targets: int, width: int, signs: BarSigns = LINES) -> StyledRow:
     """The outcomes' shares of a line; every outcome that there is takes at least one place."""
-    row = Row()
+    row = StyledRow()
     shares = _shares(counts, targets, width)
     for status, share in shares.items():
         row.add(signs.outcomes[status] * share, status.value, share)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class View(Protocol):
+class ProgressView(Protocol):
     """How progress is shown.
 
     Attributes:
@@ -49,7 +49,7 @@ class View(Protocol):
 
 
 @attrs.define(eq=False)
-class Showing:
+class ShownRun:
     """A run that is shown, since when it has been going on, and how fast it is."""
 
     action: str

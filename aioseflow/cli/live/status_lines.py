@@ -13,7 +13,7 @@ import attrs
 from ...fleet import Progress, Run
 from ..terminal import say, shown
 from .progress_text import circumstances, speed, standing
-from .shown_run import Showing
+from .shown_run import ShownRun
 
 _OFTEN: Final = 5.0
 _AT_LEAST: Final = 30.0
@@ -21,13 +21,13 @@ _ACTION: Final = 80
 
 
 @attrs.define(eq=False)
-class Lines:
+class StatusLines:
     """A line at once, then one every five seconds in which something changed, every thirty otherwise."""
 
     interval: float = 1.0
     keys: str = ""
     clock: Callable[[], float] = time.monotonic
-    _current: Showing | None = None
+    _current: ShownRun | None = None
     _last: str = ""
     _alarm: tuple[bool, ...] = ()
     _said_at: float = 0.0
@@ -41,7 +41,7 @@ class Lines:
         return None
 
     def begin(self, action: str, run: Run) -> None:
-        self._current = Showing(action, run, self.clock)
+        self._current = ShownRun(action, run, self.clock)
         self._last, self._alarm = "", ()
 
     def draw(self) -> None:
@@ -74,7 +74,7 @@ class Lines:
         self._last, self._said_at = line, now
         self.note(line)
 
-    def _line(self, current: Showing, progress: Progress, now: float) -> str:
+    def _line(self, current: ShownRun, progress: Progress, now: float) -> str:
         parts = [standing(progress)]
         if pace := speed(progress, current.pace.rate(now, progress)):
             parts.append(", ".join(pace))

@@ -25,20 +25,20 @@ _PLAIN: Final = {"failed": "1", "unknown": "1", "strong": "1"}
 
 
 @attrs.define
-class Row:
+class StyledRow:
     """Pieces of text with the names of their styles, ``""`` for none."""
 
     pieces: list[tuple[str, str]] = attrs.Factory(list)
     width: int = 0
 
-    def add(self, text: str, style: str = "", width: int | None = None) -> Row:
+    def add(self, text: str, style: str = "", width: int | None = None) -> StyledRow:
         """One more piece; its ``width`` need not be counted where it is known."""
         if text:
             self.pieces.append((text, style))
             self.width += cells(text) if width is None else width
         return self
 
-    def join(self, other: Row) -> Row:
+    def join(self, other: StyledRow) -> StyledRow:
         """The pieces of another row."""
         self.pieces += other.pieces
         self.width += other.width
@@ -49,11 +49,11 @@ class Row:
         """The text alone."""
         return "".join(text for text, _ in self.pieces)
 
-    def cut(self, width: int) -> Row:
+    def cut(self, width: int) -> StyledRow:
         """The same in at most so many columns."""
         if self.width <= width:
             return self
-        kept, left = Row(), width
+        kept, left = StyledRow(), width
         for text, style in self.pieces:
             size = cells(text)
             if size >= left:
@@ -94,7 +94,7 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
-def folded(parts: Sequence[str], width: int, style: str = "", between: str = ", ") -> list[Row]:
+def folded(parts: Sequence[str], width: int, style: str = "", between: str = ", ") -> list[StyledRow]:
     """Parts on as many lines as they need; none is torn unless it is wider than a line."""
     lines: list[str] = []
     for part in parts:
@@ -105,4 +105,4 @@ def folded(parts: Sequence[str], width: int, style: str = "", between: str = ", 
         if lines:
             lines[-1] += between.rstrip()
         lines.append(part)
-    return [Row().add(line, style).cut(width) for line in lines]
+    return [StyledRow().add(line, style).cut(width) for line in lines]

@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 import attrs
 
-from .styled_row import Row
+from .styled_row import StyledRow
 
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 _DO_NOT_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
@@ -19,7 +19,7 @@ _LOWEST: Final = 4
 
 
 @attrs.define(eq=False)
-class Screen:
+class TerminalFrame:
     """A terminal that is drawn on, and left as it was.
 
     One that goes away (a connection that is cut) ends the drawing and nothing else.
@@ -56,7 +56,7 @@ class Screen:
         columns, lines = _number("COLUMNS") or columns or 80, _number("LINES") or lines or 24
         return max(_NARROWEST, columns), max(_LOWEST, lines)
 
-    def show(self, rows: Sequence[Row]) -> None:
+    def show(self, rows: Sequence[StyledRow]) -> None:
         """Put these rows, which must fit, in the place of the last ones."""
         if self._gone or not self._is_ours():
             return

@@ -7,16 +7,16 @@ import sys
 from typing import Final
 
 from ..terminal import is_terminal
-from .live_view import Picture
-from .shown_run import View
-from .status_lines import Lines
-from .terminal_frame import Screen
+from .live_view import LiveView
+from .shown_run import ProgressView
+from .status_lines import StatusLines
+from .terminal_frame import TerminalFrame
 
 _CANNOT_DRAW: Final = frozenset({"dumb", "unknown"})
 
 
-def view() -> View:
+def view() -> ProgressView:
     """The view that fits stderr."""
     if is_terminal(sys.stderr) and os.environ.get("TERM", "") not in _CANNOT_DRAW:
-        return Picture(Screen(sys.stderr))
-    return Lines()
+        return LiveView(TerminalFrame(sys.stderr))
+    return StatusLines()

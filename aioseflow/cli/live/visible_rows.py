@@ -18,7 +18,7 @@ _MUCH_MORE: Final = 1.25
 
 
 @attrs.define(eq=False)
-class Choice:
+class VisibleRows:
     """Those that are begun first, and of them those with most left.
 
     A line that is shown stays until its service is done or another has much more left: a picture whose lines

@@ -21,7 +21,7 @@ _COLUMNS: Final = ("name", "username", "base_url", "stored_in", "used")
 
 
 @attrs.frozen
-class Listed:
+class ListedProfile:
     """A profile, as it is written: its names are stable.
 
     Attributes:
@@ -49,11 +49,11 @@ def profiles(how: Written = given(written)) -> int:
     """
     used = profile_choice.used_by_default()
     rows = [
-        Listed(one.name, one.username, one.base_url, one.stored_in.value, one.name in used)
+        ListedProfile(one.name, one.username, one.base_url, one.stored_in.value, one.name in used)
         for one in profile_store.stored().values()
     ]
     if rows or how.form is not Form.TABLE:
-        how.listing(rows, columns=_COLUMNS, kind=Listed)
+        how.listing(rows, columns=_COLUMNS, kind=ListedProfile)
     else:
         say("There are no profiles; aioseflow login makes one.")
     if not os.environ.get(profile_choice.VARIABLE) and os.environ.get("SEFLOW_USERNAME"):

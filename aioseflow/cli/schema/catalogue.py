@@ -12,7 +12,7 @@ from ...models import UntrustedHtml, Vm
 from ..coroutines import COROUTINES
 from ..doctor.check import Check
 from ..nouns import NOUNS
-from ..profiles.profiles_command import Listed
+from ..profiles.profiles_command import ListedProfile
 from .classes import of_class
 from .kinds import TEXT, Schema, array, name_of, or_nothing, refer
 from .runs import DOCUMENTS, FILES
@@ -47,7 +47,7 @@ def catalogue() -> Mapping[str, Entry]:
             entries.append(Entry("runs", printed_by, make, items="run"))
     entries += [
         Entry("check", "doctor", _of(Check, {"verdict": "How it ended."})),
-        Entry("profile", "profiles", _of(Listed)),
+        Entry("profile", "profiles", _of(ListedProfile)),
     ]
     entries += [Entry(name, printed_by, make) for name, (make, printed_by) in FILES.items()]
     for model, commands in _answers().items():

@@ -9,22 +9,22 @@ import pytest
 from support.clients import QUICK_RETRY
 
 from aioseflow import SeFlow, Status
-from aioseflow.cli.live import Lines
-from aioseflow.cli.run_control import steered
+from aioseflow.cli.live import StatusLines
+from aioseflow.cli.run_control import control_runs
 from aioseflow.sandbox import Fault, Sandbox
 
 
-class _Striking(Lines):
+class _Interrupting(StatusLines):
     """A view that presses Ctrl-C as soon as something is in flight, so often."""
 
-    def __init__(self, strikes: int, number: int = signal.SIGINT) -> None:
+    def __init__(self, signals: int, number: int = signal.SIGINT) -> None:
         super().__init__(interval=0.02)
-        self.strikes = strikes
+        self.signals = signals
         self.number = number
 
     def draw(self) -> None:
-        if self.strikes and self._current is not None and self._current.run.progress.in_flight:
-            self.strikes -= 1
+        if self.signals and self._current is not None and self._current.run.progress.in_flight:
+            self.signals -= 1
             signal.raise_signal(signal.Signals(self.number))
 
 
@@ -43,34 +43,34 @@ async def seflow() -> AsyncIterator[SeFlow]:
 async def test_the_first_signal_drains(
     seflow: SeFlow, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
-    with steered(_Striking(1, number)) as wheel:
-        report = await wheel.drive("reboot", seflow.fleet.reboot())
-    assert wheel.interrupted
+    with control_runs(_Interrupting(1, number)) as control:
+        report = await control.drive("reboot", seflow.fleet.reboot())
+    assert control.interrupted
     assert report.counts[Status.CHANGED] == 4
     assert report.counts[Status.NOT_ATTEMPTED] == 16
     assert "Interrupted: finishing what was sent" in capsys.readouterr().err
 
 
 async def test_the_second_signal_cancels(seflow: SeFlow, capsys: pytest.CaptureFixture[str]) -> None:
-    with steered(_Striking(2)) as wheel:
-        report = await wheel.drive("reboot", seflow.fleet.reboot())
+    with control_runs(_Interrupting(2)) as control:
+        report = await control.drive("reboot", seflow.fleet.reboot())
     assert report.counts[Status.UNKNOWN] == 4
     assert report.counts[Status.NOT_ATTEMPTED] == 16
     assert "Stopping now" in capsys.readouterr().err
 
 
 async def test_a_signal_between_two_runs_is_remembered(seflow: SeFlow) -> None:
-    with steered(Lines()) as wheel:
-        assert not wheel.interrupted
+    with control_runs(StatusLines()) as control:
+        assert not control.interrupted
         signal.raise_signal(signal.SIGINT)
         # Handlers of a loop are called in its next turn.
-        report = await wheel.drive("usage", seflow.fleet.usage())
-        assert wheel.interrupted
+        report = await control.drive("usage", seflow.fleet.usage())
+        assert control.interrupted
     assert sum(report.counts.values()) == len(report.targets)
 
 
 async def test_afterwards_ctrl_c_is_what_it_was(seflow: SeFlow) -> None:
-    with steered(Lines()):
+    with control_runs(StatusLines()):
         pass
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)

@@ -16,9 +16,9 @@ import pytest
 from cli.test_live import SLOWED, Clock, failed
 
 from aioseflow import Progress, Status
-from aioseflow.cli.live import Picture, view
-from aioseflow.cli.live.styled_row import Row
-from aioseflow.cli.live.terminal_frame import Screen
+from aioseflow.cli.live import LiveView, view
+from aioseflow.cli.live.styled_row import StyledRow
+from aioseflow.cli.live.terminal_frame import TerminalFrame
 from aioseflow.cli.terminal import cells
 from aioseflow.fleet import ServiceProgress
 
@@ -54,12 +54,12 @@ class Emulated(io.StringIO):
         return [line.rstrip() for line in self.screen.display if line.strip()]
 
 
-class Recorded(Screen):
+class Recorded(TerminalFrame):
     """Remembers what was to be shown."""
 
-    rows: Sequence[Row] = ()
+    rows: Sequence[StyledRow] = ()
 
-    def show(self, rows: Sequence[Row]) -> None:
+    def show(self, rows: Sequence[StyledRow]) -> None:
         self.rows = rows
         super().show(rows)
 
@@ -123,12 +123,12 @@ class Stage:
     monkeypatch: pytest.MonkeyPatch
     clock: Clock = attrs.Factory(Clock)
     terminal: Emulated = attrs.field(init=False)
-    picture: Picture = attrs.field(init=False)
+    picture: LiveView = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.terminal = Emulated(self.columns, self.lines)
         self._say_size()
-        self.picture = Picture(Recorded(self.terminal), clock=self.clock)
+        self.picture = LiveView(Recorded(self.terminal), clock=self.clock)
 
     def _say_size(self) -> None:
         self.monkeypatch.setenv("COLUMNS", str(self.columns))
@@ -332,7 +332,7 @@ def test_a_terminal_that_goes_away_ends_the_drawing_and_nothing_else(stage: Any)
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize(("term", "kind"), [("xterm", "Picture"), ("dumb", "Lines"), ("", "Picture")])
+@pytest.mark.parametrize(("term", "kind"), [("xterm", "LiveView"), ("dumb", "StatusLines"), ("", "LiveView")])
 def test_the_view_is_a_picture_where_one_can_be_drawn(
     monkeypatch: pytest.MonkeyPatch, term: str, kind: str
 ) -> None:
