@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioseflow import models
-from aioseflow.cli.jsonable import plain
 from aioseflow.decoding import decode
 from aioseflow.errors import DecodeError
 from aioseflow.models import (
@@ -36,6 +35,7 @@ from aioseflow.models import (
     Vm,
     VmIp,
 )
+from aioseflow.plain import plain
 from aioseflow.secret import Secret, redact
 
 NAN, INF = float("nan"), float("inf")

@@ -168,6 +168,6 @@ def test_values_are_written_on_request_with_secrets_hidden(value: Any, expected:
     assert json.loads(report.to_json(values=True)) == report.to_document(values=True)
 
 
-@pytest.mark.parametrize("value", [object(), [object()], _CYCLE, 1 << 100_000], ids=range(4))
+@pytest.mark.parametrize("value", [object(), [object()], _CYCLE], ids=range(3))
 def test_a_value_without_a_json_form_is_left_out(value: Any) -> None:
     assert "value" not in a_report(an_outcome(value=value)).to_document(values=True)["outcomes"][0]

@@ -22,10 +22,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aioseflow import models
-from aioseflow.cli.jsonable import plain
 from aioseflow.decoding import decode
 from aioseflow.errors import DecodeError
 from aioseflow.models import Model, PowerState, Vm
+from aioseflow.plain import plain
 from aioseflow.secret import Secret, conceal, is_secret_key
 
 SHAPES: Final[dict[str, Any]] = {

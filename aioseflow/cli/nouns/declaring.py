@@ -10,7 +10,6 @@ import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import typer
 import typer.main
 from typer.core import TyperArgument, TyperGroup
@@ -123,12 +122,9 @@ def _help(noun: Noun, verb: Verb) -> str:
 
 def _columns(coroutine: Coroutine) -> list[str]:
     """What ``--columns`` of a list may name, beside what the panel sends in ``extra``."""
-    from ..jsonable import place
+    from ...plain import field_names
 
-    kind = coroutine.calls[0].returns.__args__[0]
-    names = [field.alias or field.name for field in attrs.fields(kind)]
-    # What it inherits comes first there, and last in every row.
-    return sorted(names, key=place)
+    return list(field_names(coroutine.calls[0].returns.__args__[0]))
 
 
 def _by_hand(verb: Verb) -> Any:

@@ -117,7 +117,7 @@ async def _of_the_account(asked: Asked, seflow: SeFlow) -> list[str]:
 
 
 async def _of_an_upgrade(asked: Asked, seflow: SeFlow) -> list[str]:
-    from ..jsonable import plain
+    from ...plain import plain
 
     service = asked.values[0]
     quote = await seflow.services.estimate_upgrade(service, **asked.options)

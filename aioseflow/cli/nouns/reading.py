@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from ...errors import SeFlowError
+from ...plain import fields_of
 from ..accounts import Accounts
 from ..completion.names import Named, remember
 from ..exit_code import ExitCode, of_error
-from ..jsonable import ABOUT_THE_OTHERS
 from ..terminal import complain, shown
 from ..written import Written
 from .asked import Asked
@@ -116,7 +114,4 @@ def _complain(lost: Sequence[tuple[str, SeFlowError]], *, several: bool) -> None
 
 def fields(item: Any) -> dict[str, Any]:
     """A row by the names that it has in JSON, its values as they are."""
-    if isinstance(item, dict):
-        return item
-    row = {one.alias: getattr(item, one.name) for one in attrs.fields(type(item))}
-    return row | {name: row.pop(name) for name in ABOUT_THE_OTHERS if name in row}
+    return item if isinstance(item, dict) else fields_of(item)

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-import attrs
-
+from ...plain import field_names, plain
 from ..exit_code import Refusal
-from ..jsonable import place, plain
 from ..terminal import shown
 
 Row: TypeAlias = Mapping[str, Any]
@@ -49,9 +47,7 @@ def chosen(row: Row, names: Sequence[str]) -> dict[str, Any]:
 
 def names_of(rows: Iterable[Row], kind: type | None) -> list[str]:
     """Every name of the outermost level, in the order of their coming."""
-    of_kind = [field.alias or field.name for field in attrs.fields(kind)] if kind is not None else []
-    # What it inherits comes first there, and last in every row.
-    of_kind.sort(key=place)
+    of_kind = [] if kind is None else field_names(kind)
     return list(dict.fromkeys([*of_kind, *(name for row in rows for name in row)]))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ...plain import ABOUT_OTHER_FIELDS
 from ..exit_code import Refusal
-from ..jsonable import ABOUT_THE_OTHERS, dumps, line
+from ..jsonable import dumps, line
 from ..table import Column, Sheet, Table
 from ..terminal import cells, emit
 from .cell import cell, is_nothing
@@ -45,7 +46,7 @@ def write(asked: Written, item: object) -> None:
 def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """All names of the outermost object, but no `extra` or `unread` in which nothing is."""
     for name, value in row.items():
-        if name not in ABOUT_THE_OTHERS or not is_nothing(value):
+        if name not in ABOUT_OTHER_FIELDS or not is_nothing(value):
             yield from _told(name, value, "")
 
 
