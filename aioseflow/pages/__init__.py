@@ -1,4 +1,4 @@
-"""A run's report as one HTML file that asks nobody for anything; needs the extra ``report``."""
+"""A run's report as one self-contained HTML file; needs the extra ``report``."""
 
 from .gather import PageReadings, gather
 from .render import render, write

@@ -1,4 +1,4 @@
-"""BarChart: VMs by service and outcome, VMs by power state, bandwidth against its limit; in percents."""
+"""Bars of outcomes by service, of power states, and of bandwidth against its limit; all in percent."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .scale import ticks
 from .vm_rows import VmRow
 from .wording import PENDING, figure, prefix_of
 
-_SERVICES: Final = 24
-_SLIVER: Final = 0.8
-"""Percent that one VM of thousands is drawn as, lest it be invisible."""
+_MAX_BARS: Final = 24
+_MIN_PART_PERCENT: Final = 0.8
+"""Width of a part that would be too narrow to see."""
 _STACKED: Final = ("changed", "unchanged", PENDING, "not_attempted", "unknown", "failed")
 _BAD: Final = frozenset({"failed", "unknown", "not_attempted"})
 
 
 @attrs.frozen(kw_only=True)
 class BarPart:
-    """A piece of a bar: from ``at``, ``width`` wide, both in percent."""
+    """Part of a bar, that begins at ``at`` and is ``width`` wide, both in percent."""
 
     kind: str
     count: int
@@ -34,7 +34,7 @@ class BarPart:
 
 @attrs.frozen(kw_only=True)
 class Bar:
-    """A line of a plot; ``total`` VMs, of which ``bad`` are not as asked."""
+    """Bar of ``total`` VMs, of which ``bad`` need attention."""
 
     name: str
     account: str
@@ -45,7 +45,7 @@ class Bar:
 
 @attrs.frozen(kw_only=True)
 class BarChart:
-    """A plot of bars on one axis: ``marks`` are places in percent and what is written there."""
+    """Bars on one axis, whose ``marks`` are percents with labels."""
 
     bars: tuple[Bar, ...]
     marks: tuple[tuple[float, str], ...]
@@ -55,13 +55,13 @@ class BarChart:
 
 
 def parts_of(counts: Mapping[str, int], order: Sequence[str], most: int) -> tuple[BarPart, ...]:
-    """The pieces of a bar on an axis that ends at ``most``."""
-    shares = {kind: max(_SLIVER, 100 * counts[kind] / most) for kind in order if counts.get(kind)}
-    # What the slivers take is taken from the largest, so that the whole stays as long as it is.
+    """Return the parts of a bar on an axis that ends at ``most``."""
+    shares = {kind: max(_MIN_PART_PERCENT, 100 * counts[kind] / most) for kind in order if counts.get(kind)}
+    # Widened parts take their width from the largest part, so that the bar keeps its length.
     surplus = sum(shares.values()) - 100 * sum(counts.get(kind, 0) for kind in order) / most
     if surplus > 0:
         largest = max(shares, key=lambda kind: shares[kind])
-        shares[largest] = max(_SLIVER, shares[largest] - surplus)
+        shares[largest] = max(_MIN_PART_PERCENT, shares[largest] - surplus)
     found, at = [], 0.0
     for kind, share in shares.items():
         found.append(BarPart(kind=kind, count=counts[kind], at=round(at, 3), width=round(share, 3)))
@@ -70,7 +70,7 @@ def parts_of(counts: Mapping[str, int], order: Sequence[str], most: int) -> tupl
 
 
 def outcomes_by_service(rows: Sequence[VmRow]) -> BarChart | None:
-    """The services with the most VMs that are not as asked first; None without VMs."""
+    """Return a bar for each service, those with the most VMs that need attention first; None without VMs."""
     services: dict[tuple[str, str], Counter[str]] = {}
     names: dict[tuple[str, str], str] = {}
     for row in rows:
@@ -84,7 +84,7 @@ def outcomes_by_service(rows: Sequence[VmRow]) -> BarChart | None:
         return sum(number for status, number in services[key].items() if status in _BAD)
 
     ordered = sorted(services, key=lambda key: (-bad(key), natural_key(names[key]), key))
-    shown, rest = ordered[:_SERVICES], ordered[_SERVICES:]
+    shown, rest = ordered[:_MAX_BARS], ordered[_MAX_BARS:]
     most, marks = ticks(max(services[key].total() for key in shown), whole=True)
     several = len({account for account, _ in services}) > 1
     alike = Counter(names.values())
@@ -110,7 +110,7 @@ def outcomes_by_service(rows: Sequence[VmRow]) -> BarChart | None:
 
 @attrs.frozen(kw_only=True)
 class PowerBar:
-    """VMs by power state; ``unread`` says for how many services it could not be read, and an example why."""
+    """VMs by power state; ``unread`` services could not be read, for example because of ``why``."""
 
     parts: tuple[BarPart, ...]
     total: int
@@ -119,7 +119,7 @@ class PowerBar:
 
 
 def vms_by_power(power: Powers, rows: Sequence[VmRow]) -> PowerBar | None:
-    """None where nobody looked."""
+    """Return the bar of power states, None where they were not read."""
     if not power:
         return None
     counts = Counter(row.power or "gone" for row in rows if _readable(row, power))
@@ -140,9 +140,9 @@ def _readable(row: VmRow, power: Powers) -> bool:
 
 @attrs.frozen(kw_only=True)
 class BandwidthBar:
-    """A service's bandwidth: ``used`` and ``limit`` as figures in the plot's unit, empty where not given.
+    """A service's bandwidth: ``used`` and ``limit`` in the chart's unit, empty where the panel gives none.
 
-    ``width`` is the bar in percent of the axis, ``mark`` where its limit is, both None where there is none.
+    ``width`` is the bar's width and ``mark`` the place of the limit, in percent of the axis.
     """
 
     name: str
@@ -157,7 +157,7 @@ class BandwidthBar:
 
 @attrs.frozen(kw_only=True)
 class BandwidthChart:
-    """Bandwidth of services in one ``unit``, those nearest to their limit first."""
+    """Bandwidth of services in one ``unit``."""
 
     unit: str
     lines: tuple[BandwidthBar, ...]
@@ -166,7 +166,7 @@ class BandwidthChart:
 
 
 def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> BandwidthChart | None:
-    """None where nobody looked."""
+    """Return the services nearest to their limit first, None where no bandwidth was read."""
     if not bandwidth:
         return None
     rates = {
@@ -174,11 +174,9 @@ def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> B
         for place, found in bandwidth.items()
         if isinstance(found, Bandwidth)
     }
-    prefix, divisor = prefix_of([rate for pair in rates.values() for rate in pair if rate is not None])
-
-    largest = (
-        max((rate for pair in rates.values() for rate in pair if rate is not None), default=0.0) / divisor
-    )
+    known = [rate for pair in rates.values() for rate in pair if rate is not None]
+    prefix, divisor = prefix_of(known)
+    largest = max(known, default=0.0) / divisor
     places = 0 if largest >= 100 else 1 if largest >= 10 else 2
 
     def share(place: Place) -> float:
@@ -186,7 +184,7 @@ def bandwidth_by_service(bandwidth: Bandwidths, names: Mapping[Place, str]) -> B
         return -1.0 if used is None or not limit else used / limit
 
     ordered = sorted(bandwidth, key=lambda at: (-share(at), natural_key(names.get(at, at[1])), at))
-    shown = ordered[:_SERVICES]
+    shown = ordered[:_MAX_BARS]
     most, marks = ticks(max([100.0, *(100 * share(place) for place in shown)]), about=3)
     lines = []
     for place in shown:

@@ -1,4 +1,4 @@
-"""What is on the page, as data for the template: every text fit to be shown, every figure written."""
+"""The contents of the page, as data for the template: texts are escaped, figures formatted."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .time_chart import TimeChart, time_chart_of
 from .vm_rows import VmRow, data_of, rows_of, worst_first
 from .wording import PENDING, moment, words
 
-_UNSCRIPTED: Final = 200
-_GROUPS: Final = 30
-_LOST: Final = 50
-_DOWN: Final = 5
-_ORDER: Final = (Status.FAILED, Status.UNKNOWN, Status.NOT_ATTEMPTED)
+_MAX_ROWS_WITHOUT_SCRIPT: Final = 200
+_MAX_GROUPS: Final = 30
+_MAX_UNLISTED: Final = 50
+_MAX_DOWNTIMES: Final = 5
+_GROUP_ORDER: Final = (Status.FAILED, Status.UNKNOWN, Status.NOT_ATTEMPTED)
 _MEANINGS: Final = {
-    "changed": "done as asked",
-    "unchanged": "already as asked, or only read",
+    "changed": "done, or accepted by the panel",
+    "unchanged": "already in the wanted state, or only read",
     "failed": "refused, or accepted and not done",
-    "unknown": "sent, and what became of it is not known",
-    "not_attempted": "nothing was sent for it",
+    "unknown": "sent, but the result is not known",
+    "not_attempted": "nothing was sent",
     PENDING: "the run is not over",
 }
 
 
 @attrs.frozen(kw_only=True)
 class CountFigure:
-    """One of the big figures."""
+    """The number of VMs with one status."""
 
     kind: str
     number: int
@@ -45,7 +45,7 @@ class CountFigure:
 
 @attrs.frozen(kw_only=True)
 class OutcomeGroup:
-    """VMs with one status for one cause."""
+    """VMs with one status and one cause."""
 
     kind: str
     cause: str
@@ -56,7 +56,7 @@ class OutcomeGroup:
 
 @attrs.frozen(kw_only=True)
 class Unlisted:
-    """Something that could not be listed, and why."""
+    """An account or service that could not be listed."""
 
     what: str
     cause: str
@@ -65,7 +65,7 @@ class Unlisted:
 
 @attrs.frozen(kw_only=True)
 class UnlistedGroup:
-    """What could not be listed, or only in part, under a heading, and how many more there are."""
+    """Accounts and services that could not be listed, or only in part; ``left_out`` more are not named."""
 
     heading: str
     named: tuple[Unlisted, ...]
@@ -74,9 +74,9 @@ class UnlistedGroup:
 
 @attrs.frozen(kw_only=True)
 class DowntimeSummary:
-    """VMs that the run took down: how many in a sentence, and the longest (name, how long, what then)."""
+    """VMs that the run took down; ``longest`` are names, durations and states at the end."""
 
-    said: str
+    summary: str
     longest: tuple[tuple[str, str, str], ...]
 
 
@@ -84,8 +84,10 @@ class DowntimeSummary:
 class Contents:
     """Everything that the template shows.
 
-    ``tone`` is ``good``, ``bad``, ``open`` (not over) or ``empty``; ``rows`` are those shown without the
-    script, ``data`` those for it.
+    Attributes:
+        tone: ``good``, ``bad``, ``open`` (not over) or ``empty``.
+        rows: the rows that are shown without the script.
+        data: all rows, for the script.
     """
 
     title: str
@@ -96,7 +98,7 @@ class Contents:
     error: str
     groups: tuple[OutcomeGroup, ...]
     groups_left_out: int
-    losses: tuple[UnlistedGroup, ...]
+    unlisted: tuple[UnlistedGroup, ...]
     counts: tuple[CountFigure, ...]
     notes: tuple[str, ...]
     targets: int
@@ -118,27 +120,27 @@ class Contents:
 
 
 def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: str | None) -> Contents:
-    """The page of a report."""
+    """Return the contents of the page of a report."""
     fragments = Fragments()
     rows = rows_of(report, power, fragments)
     fragments.close()
-    groups = [group for status in _ORDER for group in _groups(report, status)]
+    groups = [group for status in _GROUP_ORDER for group in _groups(report, status)]
     names: dict[Place, str] = {
         (outcome.account, outcome.service_id): outcome.service_name for outcome in report.outcomes
     }
     took = None if report.finished_at is None else (report.finished_at - report.started_at).total_seconds()
-    asked = f"{escape(report.action, 60).capitalize()} of {quantity(len(report.targets), 'VM')}"
+    action = f"{escape(report.action, 60).capitalize()} of {quantity(len(report.targets), 'VM')}"
     present = {row.status for row in rows}
     return Contents(
-        title=escape(title, 120) if title else asked,
+        title=escape(title, 120) if title else action,
         tone=_tone(report),
         verdict=_verdict(report),
         why=_why(groups),
-        facts=tuple(_facts(report, asked if title else "", took)),
+        facts=tuple(_facts(report, action if title else "", took)),
         error=_error(report.error),
-        groups=tuple(groups[:_GROUPS]),
-        groups_left_out=max(0, len(groups) - _GROUPS),
-        losses=tuple(_losses(report)),
+        groups=tuple(groups[:_MAX_GROUPS]),
+        groups_left_out=max(0, len(groups) - _MAX_GROUPS),
+        unlisted=tuple(_unlisted(report)),
         counts=tuple(_counts(report)),
         notes=tuple(_notes(report)),
         targets=len(report.targets),
@@ -148,7 +150,7 @@ def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: 
         traffic=bandwidth_by_service(bandwidth, names),
         power=vms_by_power(power, rows),
         down=_down(report),
-        rows=tuple(worst_first(rows)[:_UNSCRIPTED]),
+        rows=tuple(worst_first(rows)[:_MAX_ROWS_WITHOUT_SCRIPT]),
         total=len(rows),
         has_power=any(row.power for row in rows),
         has_causes=any(row.cause for row in rows),
@@ -180,34 +182,29 @@ def _verdict(report: Report) -> str:
     if report.matched_nothing:
         return "The selection matched nothing, and nothing was sent"
     if report.ok:
-        return (
-            "The VM is as asked"
-            if len(report.targets) == 1
-            else f"All {quantity(len(report.targets), 'VM')} are as asked"
-        )
+        return "Done" if len(report.targets) == 1 else f"Done for all {quantity(len(report.targets), 'VM')}"
     if bad and len(report.targets) == 1:
-        return "The VM is not as asked"
+        return "The VM needs attention"
     if bad:
-        verb = "is" if bad == 1 else "are"
-        return f"{bad:,} of {quantity(len(report.targets), 'VM')} {verb} not as asked"
+        return f"{bad:,} of {quantity(len(report.targets), 'VM')} need{'s' if bad == 1 else ''} attention"
     if report.undiscovered and not report.targets:
         return "Nothing could be listed, and nothing was sent"
     if report.undiscovered:
-        return "All that were found are as asked, but not all could be listed"
-    return f"{quantity(len(report.unread), 'VM')} accepted and not read back"
+        return "Done for every VM found, but not all could be listed"
+    return f"{quantity(len(report.unread), 'VM')} accepted by the panel, not verified"
 
 
 def _why(groups: list[OutcomeGroup]) -> str:
-    """The main reasons in one sentence."""
-    told = [f"{group.count:,} {words(group.kind)} ({group.cause})" for group in groups[:3]]
+    """Return the main causes in one sentence."""
+    causes = [f"{group.count:,} {words(group.kind)} ({group.cause})" for group in groups[:3]]
     rest = sum(group.count for group in groups[3:])
     if rest:
-        told.append(f"{rest:,} for other causes")
-    return ", ".join(told)
+        causes.append(f"{rest:,} for other causes")
+    return ", ".join(causes)
 
 
-def _facts(report: Report, asked: str, took: float | None) -> list[tuple[str, str]]:
-    facts = [("Asked", asked)] if asked else []
+def _facts(report: Report, action: str, took: float | None) -> list[tuple[str, str]]:
+    facts = [("Action", action)] if action else []
     facts.append(("Run", escape(report.run_id, 80)))
     facts.append(("Started", moment(report.started_at)))
     if report.finished_at is not None and took is not None:
@@ -226,8 +223,8 @@ def _facts(report: Report, asked: str, took: float | None) -> list[tuple[str, st
 def _error(error: BaseException | None) -> str:
     if error is None:
         return ""
-    said = escape(str(error), 600)
-    return f"{type(error).__name__}{f': {said}' if said else ''}"
+    text = escape(str(error), 600)
+    return f"{type(error).__name__}{f': {text}' if text else ''}"
 
 
 def _groups(report: Report, status: Status) -> list[OutcomeGroup]:
@@ -244,27 +241,28 @@ def _groups(report: Report, status: Status) -> list[OutcomeGroup]:
     ]
 
 
-def _losses(report: Report) -> Iterator[UnlistedGroup]:
+def _unlisted(report: Report) -> Iterator[UnlistedGroup]:
     whole, partly = split(report.undiscovered)
-    for heading, lost in (
-        ("Not listed, so that their VMs are in none of the counts", whole),
-        ("Listed in part, so that others of their VMs are in none of the counts", partly),
+    for heading, undiscovered in (
+        ("Not listed, so their VMs are not counted", whole),
+        ("Listed in part, so some of their VMs are not counted", partly),
     ):
-        if lost:
-            named = tuple(_lost(one) for one in lost[:_LOST])
-            yield UnlistedGroup(heading=heading, named=named, left_out=len(lost) - len(named))
+        if undiscovered:
+            named = tuple(_unlisted_of(one) for one in undiscovered[:_MAX_UNLISTED])
+            yield UnlistedGroup(heading=heading, named=named, left_out=len(undiscovered) - len(named))
 
 
-def _lost(lost: Undiscovered) -> Unlisted:
-    if lost.service_id is None:
-        what = f"account {escape(lost.account, 60)}"
+def _unlisted_of(undiscovered: Undiscovered) -> Unlisted:
+    account = escape(undiscovered.account, 60)
+    if undiscovered.service_id is None:
+        what = f"account {account}"
     else:
-        name = f"{escape(lost.service_name, 60)} " if lost.service_name else ""
-        what = f"{name}(service {escape(lost.service_id, 40)} of {escape(lost.account, 60)})"
+        name = f"{escape(undiscovered.service_name, 60)} " if undiscovered.service_name else ""
+        what = f"{name}(service {escape(undiscovered.service_id, 40)} of {account})"
     return Unlisted(
         what=what,
-        cause=escape(lost.cause, 64),
-        error="" if lost.error is None else escape(str(lost.error), 400),
+        cause=escape(undiscovered.cause, 64),
+        error="" if undiscovered.error is None else escape(str(undiscovered.error), 400),
     )
 
 
@@ -272,15 +270,15 @@ def _down(report: Report) -> DowntimeSummary | None:
     if not report.downtimes:
         return None
     left = sum(down.open_ended and down.certain for down in report.downtimes)
-    still = f", {left:,} of them still down at its end" if left else ""
+    still = f", {left:,} still down at the end" if left else ""
     longest = []
-    for down in report.downtimes[:_DOWN]:
+    for down in report.downtimes[:_MAX_DOWNTIMES]:
         if down.open_ended:
             then = "still down" if down.certain else "may be down"
         else:
             then = "up again" if down.certain else "may have been down"
         longest.append((escape(down.label, 80), duration(down.seconds), then))
-    return DowntimeSummary(said=f"{quantity(len(report.downtimes), 'VM')}{still}", longest=tuple(longest))
+    return DowntimeSummary(summary=f"{quantity(len(report.downtimes), 'VM')}{still}", longest=tuple(longest))
 
 
 def _counts(report: Report) -> list[CountFigure]:
@@ -313,13 +311,13 @@ def _notes(report: Report) -> list[str]:
     notes = []
     unread = sum(outcome.status is Status.CHANGED and not outcome.verified for outcome in report.outcomes)
     if unread:
-        notes.append(f"{unread:,} of the changed were accepted by the panel and not read back.")
+        notes.append(f"{unread:,} of the changed were accepted by the panel, not verified.")
     if report.missing_values:
         notes.append(
-            f"For {quantity(report.missing_values, 'VM')} a condition met a value that the panel did not "
-            "give: no match."
+            f"For {quantity(report.missing_values, 'VM')} the panel gave no value for a field of the "
+            "condition, so they did not match."
         )
     if report.without_vms:
-        said = no_vms(report.without_vms)
-        notes.append(f"{said[0].upper()}{said[1:]}.")
+        note = no_vms(report.without_vms)
+        notes.append(f"{note[0].upper()}{note[1:]}.")
     return notes

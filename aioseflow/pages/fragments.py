@@ -1,7 +1,7 @@
-"""The provider's usage fragments as they lie in the page: packed, inert, and unpacked when one is shown.
+"""Pack the provider's usage fragments into the page, which unpacks one when it is shown.
 
-They are untrusted HTML. Compressed and in base64 they cannot end the element that holds them, whatever is
-in them, and a browser that opens the page reads nothing of them.
+Fragments are untrusted HTML. Compressed and in base64 they cannot end the element that holds them, and a
+browser that opens the page does not interpret them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from typing import Final
 
 ABSENT: Final = -1
 TOO_LONG: Final = -2
-LONGEST: Final = 1 << 20
-"""Characters; a longer fragment is left out."""
-_CHUNK: Final = 256 * 1024
-# Level 4 packs what panels send nearly as well as 6 in half of the time.
-_LEVEL: Final = 4
+MAX_FRAGMENT_CHARACTERS: Final = 1 << 20
+"""A longer fragment is left out."""
+_CHUNK_CHARACTERS: Final = 256 * 1024
+# Level 4 packs the fragments of panels nearly as well as level 6, in half of the time.
+_COMPRESSION_LEVEL: Final = 4
 
 
 class Fragments:
-    """Takes fragments and gives each a number; equal ones have the same.
+    """Packed fragments, each with a number; equal fragments have the same number.
 
-    ``chunks`` are base64 of a zlib stream of a JSON list of texts, ``starts`` the number of each one's first.
+    Attributes:
+        chunks: each is base64 of a zlib stream of a JSON list of texts.
+        starts: the number of the first fragment of each chunk.
     """
 
     def __init__(self) -> None:
@@ -34,24 +36,26 @@ class Fragments:
         self._size = 0
 
     def add(self, html: str) -> int:
-        """The fragment's number; `TOO_LONG` for one that is left out."""
-        if len(html) > LONGEST:
+        """Add a fragment and return its number; `TOO_LONG` if it is left out."""
+        if len(html) > MAX_FRAGMENT_CHARACTERS:
             return TOO_LONG
         number = self._numbers.get(html)
         if number is None:
             number = self._numbers[html] = len(self._numbers)
             self._open.append(html)
             self._size += len(html)
-            if self._size >= _CHUNK:
+            if self._size >= _CHUNK_CHARACTERS:
                 self.close()
         return number
 
     def close(self) -> None:
-        """Pack what is not packed yet."""
+        """Pack the fragments that are not packed yet."""
         if not self._open:
             return
-        # ASCII, because a lone surrogate has no UTF-8 but a JSON escape.
-        packed = zlib.compress(json.dumps(self._open, separators=(",", ":")).encode("ascii"), _LEVEL)
+        # ASCII: a lone surrogate cannot be encoded in UTF-8, but has a JSON escape.
+        packed = zlib.compress(
+            json.dumps(self._open, separators=(",", ":")).encode("ascii"), _COMPRESSION_LEVEL
+        )
         self.chunks.append(b64encode(packed).decode("ascii"))
         self.starts.append(len(self._numbers) - len(self._open))
         self._open = []

@@ -1,4 +1,4 @@
-"""What a report's page shows beside the report: bandwidth of each service, and power of each VM."""
+"""Read what a page shows in addition to the report: the bandwidth of services and the power of VMs."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ Bandwidths: TypeAlias = Mapping[Place, Bandwidth | str]
 Powers: TypeAlias = Mapping[Place, Mapping[str, PowerState] | str]
 """The power states of a service's VMs by VM id, or why they could not be read."""
 
-_AT_ONCE: Final = 16
-_SENTENCE: Final = 200
+_CONCURRENT_SERVICES: Final = 16
+_ERROR_CHARACTERS: Final = 200
 
 T = TypeVar("T")
 
 
 class BandwidthReads(Protocol):
-    """``seflow.services``, as far as a page needs it."""
+    """The part of ``seflow.services`` that a page needs."""
 
     async def bandwidth(self, id: Id) -> Bandwidth: ...  # noqa: A002 - the contract's name
 
 
 class VmListReads(Protocol):
-    """``seflow.vms``, as far as a page needs it."""
+    """The part of ``seflow.vms`` that a page needs."""
 
     async def list(self, service_id: Id) -> builtins.list[Vm]: ...
 
@@ -57,7 +57,7 @@ class ReportAccount(Protocol):
 
 @attrs.frozen(kw_only=True)
 class PageReadings:
-    """What was read for a report's page; a text in the place of a value says why there is none."""
+    """Readings for a report's page; a text in place of a value says why it could not be read."""
 
     bandwidth: Bandwidths = attrs.Factory(dict)
     power: Powers = attrs.Factory(dict)
@@ -66,7 +66,7 @@ class PageReadings:
 async def gather(accounts: Sequence[ReportAccount], report: Report) -> PageReadings:
     """Read the bandwidth and the VMs' power of every service that has VMs in the report.
 
-    Two calls a service. What cannot be read, or belongs to an account that is not among ``accounts``, is a
+    Two calls for each service. A reading that fails, or whose account is not among ``accounts``, becomes a
     sentence (``could not be read: …``); no error of the panel is raised.
     """
     by_name = {account.name: account for account in accounts}
@@ -75,7 +75,7 @@ async def gather(accounts: Sequence[ReportAccount], report: Report) -> PageReadi
         targets.setdefault((name, service_id), []).append(vm_id)
     bandwidth: dict[Place, Bandwidth | str] = {}
     power: dict[Place, Mapping[str, PowerState] | str] = {}
-    # Shared by the workers: each takes the next place, so that 2,000 services are not 2,000 tasks.
+    # The workers share the iterator, so that 2,000 services do not need 2,000 tasks.
     queue = iter(targets)
 
     async def work(queue: Iterator[Place]) -> None:
@@ -86,11 +86,11 @@ async def gather(accounts: Sequence[ReportAccount], report: Report) -> PageReadi
                     f"could not be read: no account {escape(place[0], 60)} is open"
                 )
                 continue
-            bandwidth[place] = await _tried(account.services.bandwidth, place[1])
+            bandwidth[place] = await _value_or_reason(account.services.bandwidth, place[1])
             power[place] = await _powers(account, place[1], targets[place])
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(min(_AT_ONCE, len(targets))):
+        for _ in range(min(_CONCURRENT_SERVICES, len(targets))):
             tasks.create_task(work(queue))
     return PageReadings(
         bandwidth={place: bandwidth[place] for place in targets},
@@ -101,20 +101,20 @@ async def gather(accounts: Sequence[ReportAccount], report: Report) -> PageReadi
 async def _powers(
     account: ReportAccount, service_id: str, targets: Iterable[str]
 ) -> Mapping[str, PowerState] | str:
-    # A stand-in for an account need not show its exchanges.
+    # An account in a test need not have capture().
     with getattr(account, "capture", nullcontext)() as exchanges:
-        vms = await _tried(account.vms.list, service_id)
+        vms = await _value_or_reason(account.vms.list, service_id)
     if isinstance(vms, str):
         return vms
     found = {vm.id: vm.power for vm in vms}
     if pages_of(exchanges or ()) is not None:
-        # One that is not on this page of the list is not gone.
+        # A VM that is not on the first page of the list may be on another.
         found = dict.fromkeys(targets, PowerState.UNKNOWN) | found
     return found
 
 
-async def _tried(read: Callable[[str], Awaitable[T]], service_id: str) -> T | str:
+async def _value_or_reason(read: Callable[[str], Awaitable[T]], service_id: str) -> T | str:
     try:
         return await read(service_id)
     except SeFlowError as error:
-        return f"could not be read: {escape(str(error), _SENTENCE)}"
+        return f"could not be read: {escape(str(error), _ERROR_CHARACTERS)}"

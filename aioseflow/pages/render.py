@@ -1,4 +1,4 @@
-"""The page itself: one file of HTML, with its style, its script and its data in it."""
+"""Render the page: one file of HTML that holds its style, its script and its data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .contents import contents_of
 from .gather import Bandwidths, Powers
 from .wording import words
 
-_BREAKS: Final = re.compile(r"(?<=[.,_-])")
+_BREAKABLE_AFTER: Final = re.compile(r"(?<=[.,_-])")
 _EARLY: Final = "document.documentElement.classList.add('scripted')"
 
 
@@ -31,11 +31,11 @@ def render(
     power: Powers | None = None,
     title: str | None = None,
 ) -> str:
-    """The report as one HTML document that sends nothing anywhere.
+    """Return the report as one HTML document that sends no request.
 
     Args:
-        bandwidth, power: what `gather` read; left out, the page has no such plot.
-        title: instead of ``Stop of 300 VMs``.
+        bandwidth, power: the readings of `gather`; without them the page has no plot of them.
+        title: the heading, in place of ``Stop of 300 VMs``.
 
     Raises:
         ConfigurationError: the package jinja2 is not installed.
@@ -62,11 +62,11 @@ def write(
 ) -> int:
     """Write `render` to a file that only its owner may read, and return its size in bytes.
 
-    The file is there as a whole or not at all, and an earlier one stays until then.
+    The file replaces an earlier one as a whole, once it is written.
 
     Raises:
         ConfigurationError: the package jinja2 is not installed.
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     data = render(report, bandwidth=bandwidth, power=power, title=title).encode("utf-8")
     target = Path(path)
@@ -85,8 +85,8 @@ def write(
 
 
 def _policy(*scripts: str) -> str:
-    # Frames made with srcdoc inherit this policy: without inline styles no fragment could be shown as the
-    # panel meant it, and frame-src 'none' is what keeps a link in one from leading anywhere.
+    # Frames with srcdoc inherit this policy: fragments need inline styles, and frame-src 'none' keeps their
+    # links from loading anything.
     hashes = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
@@ -116,8 +116,7 @@ def _template() -> Any:
     )
 
     def breakable(name: str) -> Any:
-        # Long names break where people read a break.
-        return Markup("<wbr>").join(_BREAKS.split(name))
+        return Markup("<wbr>").join(_BREAKABLE_AFTER.split(name))
 
     environment.filters.update(words=words, quantity=quantity, breakable=breakable)
     return environment.get_template("report.html.j2")

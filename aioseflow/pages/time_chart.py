@@ -1,4 +1,4 @@
-"""How a run went: VMs by outcome over time, and what the provider let through."""
+"""The chart of a run's time: VMs with an outcome, requests in flight, and throttled requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..fleet import Report, Status
 from ..fleet.model.timeline import Moment
 from .scale import ticks, time_ticks
 
-_POINTS: Final = 240
+_POINTS: Final = 240  # of a curve
 _STACKED: Final = (
     Status.CHANGED,
     Status.UNCHANGED,
@@ -24,7 +24,7 @@ _STACKED: Final = (
 
 @attrs.frozen(kw_only=True)
 class Layer:
-    """One outcome's area as an SVG path in a square of 1,000."""
+    """The area of one outcome, as an SVG path in a square of 1,000."""
 
     kind: str
     path: str
@@ -32,9 +32,10 @@ class Layer:
 
 @attrs.frozen(kw_only=True)
 class Throughput:
-    """How many VMs were under way, and how many requests might have been in flight (``limit``), as paths.
+    """VMs in progress, and requests allowed at once (``limit``), as SVG paths.
 
-    ``refusals`` are places in percent of the time, each with how many requests were turned away.
+    ``refusals`` are places in percent of the time, each with its number of throttled requests; ``refused`` is
+    their sum.
     """
 
     limit: str
@@ -48,7 +49,10 @@ class Throughput:
 
 @attrs.frozen(kw_only=True)
 class TimeChart:
-    """The run's time in ``seconds``; ``times`` and ``marks`` are the axes', in percent with their figures."""
+    """The run's duration in ``seconds``; ``times`` and ``marks`` are the marks of the axes.
+
+    ``halfway`` is when half of the VMs had an outcome, in seconds.
+    """
 
     seconds: float
     layers: tuple[Layer, ...]
@@ -59,7 +63,7 @@ class TimeChart:
 
 
 def time_chart_of(report: Report) -> TimeChart | None:
-    """None where nothing has an outcome yet."""
+    """Return the chart of a report, None where no VM has an outcome yet."""
     ends: dict[Status, list[float]] = {status: [] for status in Status}
     for outcome in report.outcomes:
         ends[outcome.status].append(max(0.0, (outcome.finished_at - report.started_at).total_seconds()))
@@ -117,7 +121,7 @@ def _throughput(samples: Sequence[Moment], seconds: float) -> Throughput | None:
     )
     refusals, before = [], 0
     for sample in samples:
-        # A run that was taken up again counts anew.
+        # A resumed run counts from 0 again.
         more = sample.refused - before if sample.refused >= before else sample.refused
         before = sample.refused
         if more:
@@ -134,7 +138,7 @@ def _throughput(samples: Sequence[Moment], seconds: float) -> Throughput | None:
 
 
 def _steps(points: Sequence[tuple[float, float]], seconds: float, most: float) -> str:
-    """A line that holds each value until the next."""
+    """Return a path that holds each value until the next one."""
     path = ""
     for moment, value in points:
         x, y = 1000 * moment / seconds, 1000 - 1000 * value / most

@@ -1,4 +1,4 @@
-"""The table of all VMs: its rows, and the data of which the page's script makes rows."""
+"""The table of all VMs: its rows, and the data from which the page's script makes rows."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from .fragments import Fragments
 from .gather import Place, Powers
 from .wording import PENDING, WORST_FIRST
 
-_SENTENCE: Final = 400
+_ERROR_CHARACTERS: Final = 400
+_SORTED_CHARACTERS: Final = 80
 
 
 @attrs.frozen(kw_only=True)
 class VmRow:
-    """One VM as the table shows it; its texts are fit to be shown.
+    """One VM of the table; its texts are escaped.
 
-    ``status`` is one of `WORST_FIRST`, ``seconds`` how long it took, ``usage`` the numbers of its fragments
-    (CPU, network, disk), if it has any.
+    Attributes:
+        status: one of `WORST_FIRST`.
+        seconds: how long the VM took.
+        usage: the numbers of its fragments (CPU, network, disk), if it has any.
     """
 
     account: str
@@ -46,12 +49,12 @@ class VmRow:
 
     @property
     def name(self) -> str:
-        """What the VM is called."""
+        """Label of the VM, or its ids."""
         return self.label or f"{self.service_id}/{self.vm_id}"
 
 
 def rows_of(report: Report, power: Powers, fragments: Fragments) -> list[VmRow]:
-    """Every target of a report once, by service and name; their usage graphs go to ``fragments``."""
+    """Return the targets of a report by service and name, and add their usage graphs to ``fragments``."""
     names: dict[Place, str] = {}
     reached: set[TargetKey] = set()
     found: list[tuple[Any, Outcome | TargetKey]] = []
@@ -69,12 +72,12 @@ def rows_of(report: Report, power: Powers, fragments: Fragments) -> list[VmRow]:
 
 def _order(key: TargetKey, service: str, label: str) -> Any:
     account, service_id, vm_id = key
-    # Cut first: names of 10,000 characters are nobody's order.
+    # Cut, because a name of the panel may have 10,000 characters.
     return (
-        natural_key(service[:80] or service_id[:80]),
+        natural_key((service or service_id)[:_SORTED_CHARACTERS]),
         account,
         service_id,
-        natural_key(label[:80] or vm_id[:80]),
+        natural_key((label or vm_id)[:_SORTED_CHARACTERS]),
         vm_id,
     )
 
@@ -94,7 +97,7 @@ def _done(outcome: Outcome, power: Powers, fragments: Fragments) -> VmRow:
         verified=outcome.verified,
         step=escape(outcome.step or ""),
         cause=escape(outcome.cause or ""),
-        error="" if outcome.error is None else escape(str(outcome.error), _SENTENCE),
+        error="" if outcome.error is None else escape(str(outcome.error), _ERROR_CHARACTERS),
         attempts=outcome.attempts,
         seconds=round(seconds_of(outcome), 3),
         finished=outcome.finished_at,
@@ -120,16 +123,16 @@ def _power(key: TargetKey, power: Powers) -> str:
 
 
 def worst_first(rows: Iterable[VmRow]) -> list[VmRow]:
-    """Those with the worst outcome first, as the table begins."""
+    """Sort rows by outcome, the worst first."""
     rank = {status: place for place, status in enumerate(WORST_FIRST)}
     return sorted(rows, key=lambda row: rank[row.status])
 
 
 def data_of(rows: Sequence[VmRow], fragments: Fragments, *, started: datetime) -> str:
-    """The rows column by column as JSON that may stand in a script element.
+    """Return the rows, column by column, as JSON for a script element.
 
-    Texts that many rows share are numbers of a list; the lists are in natural order, so that the script
-    sorts numbers. Times are seconds since ``started``.
+    Texts that rows share are indexes of a sorted list, so that the script sorts numbers. Times are seconds
+    since ``started``.
     """
     places = list(dict.fromkeys((row.account, row.service_id, row.service) for row in rows))
     place_of = {place: number for number, place in enumerate(places)}
@@ -168,7 +171,7 @@ def data_of(rows: Sequence[VmRow], fragments: Fragments, *, started: datetime) -
 
 
 def for_script(document: Any) -> str:
-    """JSON in ASCII in which nothing can end a script element or open a comment in one."""
+    """Return JSON in ASCII that can neither end a script element nor open a comment in it."""
     data = json.dumps(document, separators=(",", ":"))
     return data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -1,4 +1,4 @@
-"""How figures are said to people."""
+"""Words and figures of the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from ..fleet import Status
 
 PENDING: Final = "pending"
-"""A target without an outcome yet, beside the five words of `Status`."""
+"""The status of a target without an outcome, in addition to the five of `Status`."""
 
 WORST_FIRST: Final = (
     Status.FAILED.value,
@@ -19,23 +19,23 @@ WORST_FIRST: Final = (
     Status.CHANGED.value,
     Status.UNCHANGED.value,
 )
-"""What a row can say, in the order in which a reader wants to know."""
+"""The statuses of a row, in the order of the table."""
 
 _PREFIXES: Final = ("", "k", "M", "G", "T")
 
 
 def words(name: str) -> str:
-    """A stable word as people write it."""
+    """Return a status for people: ``not attempted``."""
     return "no outcome yet" if name == PENDING else name.replace("_", " ")
 
 
 def moment(time: datetime) -> str:
-    """``2026-01-01 03:00:00 UTC``."""
+    """Return a time as ``2026-01-01 03:00:00 UTC``."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def prefix_of(values: Iterable[float]) -> tuple[str, float]:
-    """One SI prefix for all values, the one that suits the largest, and what to divide by."""
+    """Return the SI prefix that suits the largest value, and the divisor for all values."""
     largest = max(values, default=0.0)
     power = 0
     while largest >= 1000 and power < len(_PREFIXES) - 1:
@@ -45,6 +45,6 @@ def prefix_of(values: Iterable[float]) -> tuple[str, float]:
 
 
 def figure(value: float, places: int) -> str:
-    """A rate with as many decimals as all others of its plot have: ``0.42``, ``1,250``."""
+    """Return a rate with a number of decimals: ``0.42``, ``1,250``."""
     least = 10.0**-places
     return f"under {least:g}" if 0 < value < least else f"{value:,.{places}f}"

@@ -1,4 +1,4 @@
-"""What a panel's markup may try, each beside something harmless, and how to tell that it succeeded."""
+"""Attacks that a panel's markup may try, each with something harmless, and the proof that one succeeded."""
 
 from __future__ import annotations
 

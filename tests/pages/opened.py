@@ -45,7 +45,7 @@ return [text.innerText, getComputedStyle(text).color, getComputedStyle(bold).col
 
 @attrs.frozen
 class Page:
-    """A page whose table works; rows are told apart by the number in ``data-vm``."""
+    """A page whose table works; rows are distinguished by the number in ``data-vm``."""
 
     browser: Browser
 

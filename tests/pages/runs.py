@@ -31,7 +31,7 @@ _SERVICES: Final = ("Cloud Milano", "Cloud Roma", "Backup", "Staging", "Shop Ita
 
 @attrs.frozen(kw_only=True)
 class Shown:
-    """A report and what was read beside it."""
+    """A report and the readings of its page."""
 
     report: Report
     bandwidth: Mapping[tuple[str, str], Bandwidth | str] = attrs.Factory(dict)
@@ -61,7 +61,7 @@ def usage(html: str | tuple[str, str, str]) -> UsageGraphs:
 
 
 def failed_stop(vms: int = 300) -> Shown:
-    """A stop after which a sixth of the VMs is not as asked, for several causes; a service was not listed."""
+    """A stop after which a sixth of the VMs needs attention, for several causes; a service was not listed."""
     outcomes = [_stopped(number) for number in range(1, vms + 1)]
     last = max(outcome.finished_at for outcome in outcomes)
     report = a_report(

@@ -38,7 +38,7 @@ def test_one_failure_of_thousands_is_seen_and_makes_the_bar_no_longer() -> None:
     assert parts[1].at + parts[1].width == pytest.approx(100)
 
 
-def test_services_with_the_most_that_is_not_as_asked_are_first() -> None:
+def test_services_with_the_most_vms_that_need_attention_are_first() -> None:
     report = a_report(
         *(an_outcome(number, service_id="1", service_name="good") for number in range(5)),
         *failed([6, 7], service_id="2", service_name="bad"),
@@ -54,7 +54,7 @@ def test_services_with_the_most_that_is_not_as_asked_are_first() -> None:
     assert plot.kinds == ("changed", "failed")
 
 
-def test_services_of_one_name_are_told_apart() -> None:
+def test_services_of_one_name_are_distinguished() -> None:
     report = a_report(an_outcome(1, service_id="1"), an_outcome(2, service_id="2"))
     plot = outcomes_by_service(rows(report))
     assert plot is not None

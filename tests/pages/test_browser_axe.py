@@ -1,4 +1,4 @@
-"""axe-core finds nothing to mend in a report's page."""
+"""axe-core finds no fault in a report's page."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_axe_finds_nothing(
 ) -> None:
     chromium.screen(width, scheme=scheme)
     page = Page.open(chromium, shown(), tmp_path)
-    # The rows beside it are closed.
+    # The other rows are closed.
     if page.rows:
         page.show(page.first)
     assert violations(chromium, axe) == []

@@ -71,7 +71,7 @@ def test_a_table_sorted_by_its_outcomes_is_turned_by_their_head(chromium: Browse
         page.press(Keys.ENTER)
 
 
-def test_a_word_typed_leaves_the_rows_that_have_it_and_their_number_is_told(
+def test_a_word_typed_leaves_the_rows_that_have_it_and_their_number_is_shown(
     chromium: Browser, tmp_path: Path
 ) -> None:
     page = Page.open(chromium, failed_stop(45), tmp_path)

@@ -27,19 +27,19 @@ UNREAD = an_outcome(1, cause="cancelled", verified=False)
 @pytest.mark.parametrize(
     ("report", "tone", "verdict"),
     [
-        (a_report(an_outcome(1)), "good", "The VM is as asked"),
-        (a_report(an_outcome(1), an_outcome(2)), "good", "All 2 VMs are as asked"),
-        (a_report(*failed([1])), "bad", "The VM is not as asked"),
-        (a_report(an_outcome(3), *failed([1, 2])), "bad", "2 of 3 VMs are not as asked"),
-        (a_report(an_outcome(1, Status.UNKNOWN)), "bad", "The VM is not as asked"),
+        (a_report(an_outcome(1)), "good", "Done"),
+        (a_report(an_outcome(1), an_outcome(2)), "good", "Done for all 2 VMs"),
+        (a_report(*failed([1])), "bad", "The VM needs attention"),
+        (a_report(an_outcome(3), *failed([1, 2])), "bad", "2 of 3 VMs need attention"),
+        (a_report(an_outcome(1, Status.UNKNOWN)), "bad", "The VM needs attention"),
         (a_report(), "empty", "The selection matched nothing, and nothing was sent"),
         (
             a_report(an_outcome(1), undiscovered=(LOST,)),
             "bad",
-            "All that were found are as asked, but not all could be listed",
+            "Done for every VM found, but not all could be listed",
         ),
         (a_report(undiscovered=(LOST,)), "bad", "Nothing could be listed, and nothing was sent"),
-        (a_report(UNREAD), "bad", "1 VM accepted and not read back"),
+        (a_report(UNREAD), "bad", "1 VM accepted by the panel, not verified"),
         (
             a_report(an_outcome(1), over=False, targets=(("main", "9", "1"), ("main", "9", "2"))),
             "open",
@@ -55,7 +55,7 @@ def test_the_first_sentence_is_true_of_every_ending(report: Report, tone: str, v
     assert (tone in ("good", "empty")) is report.ok
 
 
-def test_failures_are_told_by_cause_the_failed_first() -> None:
+def test_failures_are_grouped_by_cause_the_failed_first() -> None:
     page = contents(
         a_report(
             *(an_outcome(number, Status.UNKNOWN, cause="lost_answer") for number in range(5)),
@@ -70,7 +70,7 @@ def test_failures_are_told_by_cause_the_failed_first() -> None:
     assert page.why == "2 failed (vm_locked), 5 unknown (lost_answer)"
 
 
-def test_of_very_many_causes_some_are_told_and_the_others_counted() -> None:
+def test_of_very_many_causes_some_are_shown_and_the_others_counted() -> None:
     page = contents(a_report(*(failed([number], cause=f"cause_{number}")[0] for number in range(100))))
     assert len(page.groups) + page.groups_left_out == 100
     assert page.why.endswith("97 for other causes")
@@ -98,9 +98,9 @@ def test_nearly_all_is_not_a_hundred_percent() -> None:
 
 def test_what_could_not_be_listed_is_said() -> None:
     page = contents(a_report(undiscovered=(LOST,)))
-    (losses,) = page.losses
-    (lost,) = losses.named
-    assert losses.heading == "Not listed, so that their VMs are in none of the counts"
+    (unlisted,) = page.unlisted
+    (lost,) = unlisted.named
+    assert unlisted.heading == "Not listed, so their VMs are not counted"
     assert (lost.what, lost.cause, lost.error) == ("Old (service 8 of main)", "timeout", "no answer")
 
 
@@ -111,12 +111,12 @@ def test_what_is_listed_in_part_has_a_heading_of_its_own_and_many_are_counted() 
         for number in range(60)
     ]
     page = contents(a_report(an_outcome(1), undiscovered=(LOST, *partly)))
-    assert [(losses.heading.split(",")[0], len(losses.named), losses.left_out) for losses in page.losses] == [
+    assert [(group.heading.split(",")[0], len(group.named), group.left_out) for group in page.unlisted] == [
         ("Not listed", 1, 0),
         ("Listed in part", 50, 10),
     ]
-    assert page.losses[1].named[0].error == "the panel listed only page 1 of 3"
-    assert page.verdict == "All that were found are as asked, but not all could be listed"
+    assert page.unlisted[1].named[0].error == "the panel listed only page 1 of 3"
+    assert page.verdict == "Done for every VM found, but not all could be listed"
     assert page.tone == "bad"
 
 
@@ -124,13 +124,13 @@ def test_services_without_vms_are_a_note_and_no_loss() -> None:
     found = WithoutVms(account="main", service_id="77", service_name="<b>mail", why="empty_list")
     page = contents(a_report(an_outcome(1, verified=True), without_vms=(found,)))
     assert page.notes == ("No VMs: 1 service (<b>mail), in none of the counts.",)
-    assert (page.losses, page.tone) == ((), "good")
+    assert (page.unlisted, page.tone) == ((), "good")
 
 
 def test_who_was_down_is_said() -> None:
     page = contents(a_report(an_outcome(1, took=70, verified=True)))
     assert page.down is not None
-    assert page.down.said == "1 VM, 1 of them still down at its end"
+    assert page.down.summary == "1 VM, 1 still down at the end"
     assert page.down.longest == (("web01", "1 min 10 s", "still down"),)
     assert contents(a_report(an_outcome(1, action="usage"))).down is None
 
@@ -143,7 +143,7 @@ def test_the_head_says_which_run_it_was() -> None:
     assert (page.title, dict(page.facts)) == (
         "Maintenance",
         {
-            "Asked": "Stop of 1 VM",
+            "Action": "Stop of 1 VM",
             "Run": "r1",
             "Started": "2026-01-01 03:00:00 UTC",
             "Finished": "2026-01-01 03:04:09 UTC",

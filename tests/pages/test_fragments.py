@@ -7,7 +7,7 @@ from base64 import b64decode
 
 import pytest
 
-from aioseflow.pages.fragments import LONGEST, TOO_LONG, Fragments
+from aioseflow.pages.fragments import MAX_FRAGMENT_CHARACTERS, TOO_LONG, Fragments
 
 
 def unpacked(fragments: Fragments) -> list[str]:
@@ -62,10 +62,10 @@ def test_many_fragments_are_in_many_chunks_so_that_few_are_unpacked_for_one_vm()
     assert unpacked(fragments) == given
 
 
-@pytest.mark.parametrize("size", [LONGEST, LONGEST + 1])
+@pytest.mark.parametrize("size", [MAX_FRAGMENT_CHARACTERS, MAX_FRAGMENT_CHARACTERS + 1])
 def test_a_fragment_of_more_than_a_megabyte_is_left_out(size: int) -> None:
     fragments = Fragments()
-    assert (fragments.add("x" * size) == TOO_LONG) is (size > LONGEST)
+    assert (fragments.add("x" * size) == TOO_LONG) is (size > MAX_FRAGMENT_CHARACTERS)
 
 
 def test_without_fragments_there_is_no_chunk() -> None:

@@ -85,7 +85,7 @@ def everything(text: str) -> Report:
 
 ENDINGS = {
     "empty": a_report(),
-    "as asked": a_report(an_outcome(1), an_outcome(2)),
+    "done": a_report(an_outcome(1), an_outcome(2)),
     "failed": a_report(*failed(range(300))),
     "unlisted": a_report(undiscovered=(LOST,)),
     "running": a_report(an_outcome(1), over=False, targets=(("main", "9", "1"), ("main", "9", "2"))),
@@ -158,7 +158,7 @@ def test_nothing_secret_is_in_the_file() -> None:
 
 def test_a_failed_run_says_first_what_failed_and_why() -> None:
     text = Read(render(a_report(an_outcome(9), *failed([1, 2])))).text
-    order = ["2 of 3 VMs are not as asked", "vm_locked", "web[01-02]", "Overview", "All VMs"]
+    order = ["2 of 3 VMs need attention", "vm_locked", "web[01-02]", "Overview", "All VMs"]
     places = [text.index(word) for word in order]
     assert places == sorted(places)
 
