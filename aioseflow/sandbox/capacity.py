@@ -43,14 +43,14 @@ class Capacity:
 
 
 @attrs.frozen
-class Overload:
+class Refusal:
     """Why a request is not let in, and how long until it might be."""
 
     limit: Literal["capacity", "rate"]
     wait: float
 
 
-class Turnstile:
+class Admission:
     """Lets requests in as a `Capacity` allows: first the rate, then a worker, else the queue."""
 
     def __init__(self, capacity: Capacity) -> None:
@@ -83,16 +83,16 @@ class Turnstile:
         """Requests in the queue now."""
         return len(self._waiting)
 
-    async def enter(self) -> Overload | None:
+    async def enter(self) -> Refusal | None:
         """Wait for a worker; None when there is one (then `leave` must follow), else why not."""
         capacity = self._capacity
         if capacity.rate is not None and (wait := self._short_of_a_token(capacity.rate, capacity.burst)):
-            return Overload("rate", wait)
+            return Refusal("rate", wait)
         if capacity.workers is None or (self._serving < capacity.workers and not self._waiting):
             self._serving += 1
             return None
         if capacity.queue is not None and len(self._waiting) >= capacity.queue:
-            return Overload("capacity", 1.0)
+            return Refusal("capacity", 1.0)
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:

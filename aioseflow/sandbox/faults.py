@@ -201,7 +201,7 @@ class Fault:
 
 
 @attrs.frozen
-class Verdict:
+class RequestFaults:
     """What goes wrong with one request: a delay, at most one fault that decides the answer, and its form."""
 
     names: tuple[str, ...]
@@ -212,7 +212,7 @@ class Verdict:
 
 
 @attrs.define(eq=False)
-class _Armed:
+class _ActiveFault:
     fault: Fault
     key: str
     pattern: re.Pattern[str] | None
@@ -230,7 +230,7 @@ class _Armed:
             and (self.pattern is None or self.pattern.search(path) is not None)
         )
 
-    def strikes(self, seed: Seed, method: str, path: str) -> float | None:
+    def draw_hit(self, seed: Seed, method: str, path: str) -> float | None:
         """The duration's draw if this matching request is hit, else None."""
         fault = self.fault
         self.seen += 1
@@ -247,11 +247,11 @@ class _Armed:
 
 
 class Faults:
-    """The faults in force, in order: of those that decide an answer the first that strikes does."""
+    """The faults in force, in order: of those that decide an answer the first that draw_hit does."""
 
     def __init__(self, seed: Seed, *faults: Fault) -> None:
         self._seed = seed
-        self._armed: list[_Armed] = []
+        self._armed: list[_ActiveFault] = []
         self._added = 0
         self.add(*faults)
 
@@ -259,7 +259,7 @@ class Faults:
         """Put faults in force, after those that are."""
         for fault in faults:
             pattern = path_pattern(fault.path) if isinstance(fault.path, str) else fault.path
-            self._armed.append(_Armed(fault, f"{self._added}:{fault.name}", pattern))
+            self._armed.append(_ActiveFault(fault, f"{self._added}:{fault.name}", pattern))
             self._added += 1
 
     def remove(self, fault: Fault) -> None:
@@ -284,7 +284,7 @@ class Faults:
     def __len__(self) -> int:
         return len(self._armed)
 
-    def judge(self, method: str, path: str) -> Verdict | None:
+    def of_request(self, method: str, path: str) -> RequestFaults | None:
         """What goes wrong with this request; None for nothing."""
         service, vm = _ids(path)
         names: list[str] = []
@@ -295,7 +295,7 @@ class Faults:
                 continue
             if not armed.matches(method, path, service, vm):
                 continue
-            drawn = armed.strikes(self._seed, method, path)
+            drawn = armed.draw_hit(self._seed, method, path)
             if drawn is None:
                 continue
             names.append(fault.name)
@@ -311,10 +311,10 @@ class Faults:
                 for armed in self._armed
                 if armed.fault.kind in _OF_FORM
                 and armed.matches(method, path, service, vm)
-                and armed.strikes(self._seed, method, path) is not None
+                and armed.draw_hit(self._seed, method, path) is not None
             )
             names += (fault.name for fault in of_form)
-        return Verdict(tuple(names), delay, decisive, time, of_form) if names else None
+        return RequestFaults(tuple(names), delay, decisive, time, of_form) if names else None
 
     def of_rows(self, path: str, ids: Collection[str]) -> list[tuple[Fault, frozenset[str]]]:
         """What goes wrong with the rows of a right answer to a GET: the faults, and the ids of their rows.
@@ -328,16 +328,16 @@ class Faults:
             if fault.kind not in _OF_ROWS or (fault.kind == "pages" and len(ids) <= (fault.size or 0)):
                 continue
             hit = frozenset(row for row in ids if armed.matches("GET", path, service or row, vm or row))
-            if hit and armed.strikes(self._seed, "GET", path) is not None:
+            if hit and armed.draw_hit(self._seed, "GET", path) is not None:
                 struck.append((fault, hit))
         return struck
 
-    def staleness(self, service: str) -> float:
+    def stale_seconds(self, service: str) -> float:
         """How long the VM list of a service stays as it was before the change that comes now; mostly 0."""
         path = f"/service/{service}/vms"
         for armed in self._armed:
             if armed.fault.kind == "stale" and armed.matches("GET", path, service, None):
-                drawn = armed.strikes(self._seed, "GET", path)
+                drawn = armed.draw_hit(self._seed, "GET", path)
                 if drawn is not None and armed.fault.seconds is not None:
                     return seconds(armed.fault.seconds, drawn)
         return 0.0

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, Self
 
-from . import books
+from . import account_data
 from .capacity import Capacity
 from .chance import Duration, Seed
 from .faults import Fault, Faults, path_pattern
-from .front import PREFIX, Connections, Front, Manner
 from .machines import Service
 from .record import Effects, Request
+from .server import PREFIX, Connections, PanelOptions, PanelServer
 from .wire import Dialect
 from .world import Timing, World, add_services
 
@@ -77,7 +77,7 @@ class Sandbox:
         self._faults = Faults(seed, *faults)
         self._world = World(
             seed,
-            books.new_account(username, password, Decimal(credit)),
+            account_data.new_account(username, password, Decimal(credit)),
             Timing(stop_time, start_time, reboot_time),
         )
         add_services(
@@ -87,9 +87,9 @@ class Sandbox:
             shared_vm_ids=shared_vm_ids,
             stopped_share=stopped_share,
         )
-        manner = Manner(Dialect(dialect), noise, lockout_after, session_lock, keep_requests)
+        options = PanelOptions(Dialect(dialect), noise, lockout_after, session_lock, keep_requests)
         limits = capacity or Capacity(workers, queue, service_time, rate, burst, refuse, retry_after)
-        self._front = Front(self._world, seed, manner, self._faults, limits)
+        self._panel_server = PanelServer(self._world, seed, options, self._faults, limits)
         self._connections: Connections | None = None
         self._server: asyncio.Server | None = None
 
@@ -106,13 +106,13 @@ class Sandbox:
             raise RuntimeError("the panel is running already")
         loop = asyncio.get_running_loop()
         self._world.set_clock(loop.time)
-        connections = Connections(self._front)
+        connections = Connections(self._panel_server)
         if self._listen:
             # One port for one address: "localhost" may name two addresses, and 0 would become two ports.
             bound = "127.0.0.1" if self.host == "localhost" else self.host
             self._server = await loop.create_server(connections, bound, self.port, backlog=1024)
             self.port = self._server.sockets[0].getsockname()[1]
-        self._connections = self._front.connections = connections
+        self._connections = self._panel_server.connections = connections
 
     async def stop(self) -> None:
         """Stop at once: connections are cut, requests that hang are given up.
@@ -126,7 +126,7 @@ class Sandbox:
         server, self._server = self._server, None
         if server is not None:
             server.close()
-        tasks = list(self._front.tasks)
+        tasks = list(self._panel_server.tasks)
         for task in tasks:
             task.cancel()
         for connection in connections.connections:
@@ -140,7 +140,7 @@ class Sandbox:
             await asyncio.sleep(0)
         if server is not None:
             await server.wait_closed()
-        self._front.connections = None
+        self._panel_server.connections = None
 
     @property
     def url(self) -> str:
@@ -175,12 +175,12 @@ class Sandbox:
         return self._world.services
 
     @property
-    def account(self) -> books.Account:
+    def account(self) -> account_data.Account:
         """The customer and the credit."""
         return self._world.account
 
     @property
-    def invoices(self) -> Sequence[books.Invoice]:
+    def invoices(self) -> Sequence[account_data.Invoice]:
         """The invoices, oldest first."""
         return self._world.invoices
 
@@ -192,16 +192,16 @@ class Sandbox:
     @property
     def capacity(self) -> Capacity:
         """The limits; assign another, or change its fields, while it runs."""
-        return self._front.turnstile.capacity
+        return self._panel_server.admission.capacity
 
     @capacity.setter
     def capacity(self, capacity: Capacity) -> None:
-        self._front.turnstile.capacity = capacity
+        self._panel_server.admission.capacity = capacity
 
     @property
     def requests(self) -> list[Request]:
         """Every request, in order of arrival."""
-        return self._front.requests
+        return self._panel_server.requests
 
     @property
     def effects(self) -> Effects:
@@ -211,21 +211,21 @@ class Sandbox:
     @property
     def peak(self) -> int:
         """The most requests that were being answered at once since the record was cleared."""
-        return self._front.peak
+        return self._panel_server.peak
 
     @property
     def in_flight(self) -> int:
         """Requests being answered now."""
-        return len(self._front.tasks)
+        return len(self._panel_server.tasks)
 
     @property
     def bad_logins(self) -> int:
         """Bad logins in a row."""
-        return self._front.bad_logins
+        return self._panel_server.bad_logins
 
     def unlock(self) -> None:
         """Forget the bad logins, and with them a lock-out."""
-        self._front.bad_logins = 0
+        self._panel_server.bad_logins = 0
 
     def count(self, *, method: str | None = None, path: str | None = None, status: int | None = None) -> int:
         """Requests by method, path (written as in a `Fault`) and status answered."""
@@ -261,7 +261,7 @@ class Sandbox:
         """Forget the requests and the effects; the state stays."""
         self.requests.clear()
         self.effects.clear()
-        self._front.peak = len(self._front.tasks)
+        self._panel_server.peak = len(self._panel_server.tasks)
 
 
 async def serve(panel: Sandbox) -> None:

@@ -77,7 +77,7 @@ def error(status: int, *codes: Json, headers: tuple[tuple[str, str], ...] = ()) 
     return reply({"error": codes}, status, headers)
 
 
-def noisy(plain: Reply, drawn: float) -> Reply:
+def with_noise(plain: Reply, drawn: float) -> Reply:
     """The same answer as a badly kept PHP installation sends it; which way, a number in [0, 1) says."""
     if not plain.body or not plain.content_type.startswith("application/json"):
         return plain

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import attrs
 
-from . import books
+from . import account_data
 from .chance import Duration, Seed, draw
 from .machines import SPARE_ADDRESSES, Service, Vm
 from .record import Effects
@@ -34,12 +34,12 @@ class World:
     """The state of the panel. Its clock is the loop's, and stands still until the panel is started."""
 
     seed: Seed
-    account: books.Account
+    account: account_data.Account
     timing: Timing
     services: dict[str, Service] = attrs.field(factory=dict)
-    invoices: list[books.Invoice] = attrs.field(factory=books.first_invoices)
-    tickets: list[books.Ticket] = attrs.field(factory=books.first_tickets)
-    domains: list[books.Domain] = attrs.field(factory=books.first_domains)
+    invoices: list[account_data.Invoice] = attrs.field(factory=account_data.first_invoices)
+    tickets: list[account_data.Ticket] = attrs.field(factory=account_data.first_tickets)
+    domains: list[account_data.Domain] = attrs.field(factory=account_data.first_domains)
     effects: Effects = attrs.field(factory=Effects)
     _clock: Callable[[], float] | None = None
     _born: float = 0.0
@@ -62,15 +62,15 @@ class World:
         """What is owed: the total of the unpaid invoices."""
         return sum((invoice.total for invoice in self.invoices if not invoice.paid_at), Decimal(0))
 
-    def charge(self, lines: Sequence[tuple[str, str, Decimal]]) -> books.Invoice:
+    def charge(self, lines: Sequence[tuple[str, str, Decimal]]) -> account_data.Invoice:
         """Write an invoice of (item id, description, amount), paid from the credit as far as that goes."""
         number = max(int(invoice.id) for invoice in self.invoices) + 1
         now = self.date()
         positions = tuple(
-            books.Line(f"{number}{place:02}", "Upgrade", item, description, amount)
+            account_data.InvoiceLine(f"{number}{place:02}", "Upgrade", item, description, amount)
             for place, (item, description, amount) in enumerate(lines)
         )
-        invoice = books.Invoice(str(number), now.date(), positions)
+        invoice = account_data.Invoice(str(number), now.date(), positions)
         invoice.credit = min(self.account.credit, invoice.subtotal)
         self.account.credit -= invoice.credit
         if invoice.credit == invoice.subtotal:

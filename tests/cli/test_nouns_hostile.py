@@ -15,7 +15,7 @@ from cli.terminals import Result, Terminal, visible
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS
 from aioseflow.sandbox import Fault, Sandbox
-from aioseflow.sandbox.books import Line
+from aioseflow.sandbox.account_data import InvoiceLine
 
 Run = Callable[..., Result]
 Spawn = Callable[..., Terminal]
@@ -51,7 +51,7 @@ def hostile(panel: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
             vm.note = HOSTILE
     for name in ("firstname", "city", "host", "companyname"):
         panel.account.fields[name] = HOSTILE
-    panel.invoices[0].lines = (Line("1", HOSTILE, "1", HOSTILE, Decimal(1)),)
+    panel.invoices[0].lines = (InvoiceLine("1", HOSTILE, "1", HOSTILE, Decimal(1)),)
     world = panel._world
     for ticket in world.tickets:
         object.__setattr__(ticket, "subject", HOSTILE)

@@ -33,7 +33,7 @@ class Answer:
         return json.loads(self.body)
 
 
-class Line:
+class RawConnection:
     """One connection, for requests one after the other."""
 
     def __init__(self, panel: Sandbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,7 +42,7 @@ class Line:
         self.writer = writer
 
     @classmethod
-    async def open(cls, panel: Sandbox) -> Line:
+    async def open(cls, panel: Sandbox) -> RawConnection:
         """Connect by TCP, or by a socket pair to a panel that does not listen."""
         if panel.port:
             reader, writer = await asyncio.open_connection("127.0.0.1", panel.port)
@@ -102,14 +102,14 @@ class Caller:
     def __init__(self, panel: Sandbox) -> None:
         self.panel = panel
 
-    async def line(self) -> Line:
+    async def line(self) -> RawConnection:
         """A connection of its own, to be closed by whoever asked for it."""
-        return await Line.open(self.panel)
+        return await RawConnection.open(self.panel)
 
     async def __call__(
         self, method: str, path: str, form: dict[str, str] | None = None, **given: Any
     ) -> Answer:
-        line = await Line.open(self.panel)
+        line = await RawConnection.open(self.panel)
         try:
             line.send(method, path, form, **given)
             return await line.receive()
@@ -118,7 +118,7 @@ class Caller:
 
     async def raw(self, method: str, path: str, form: dict[str, str] | None = None, **given: Any) -> bytes:
         """All bytes until the server closes; a reset is the ConnectionResetError that it is."""
-        line = await Line.open(self.panel)
+        line = await RawConnection.open(self.panel)
         try:
             line.send(method, path, form, **given)
             return await line.reader.read()

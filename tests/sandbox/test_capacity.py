@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aioseflow.sandbox import Capacity, Lognormal, Sandbox
-from aioseflow.sandbox.capacity import Turnstile
+from aioseflow.sandbox.capacity import Admission
 
 Virtually = Callable[..., Sandbox]
 
@@ -185,20 +185,20 @@ def test_stopping_gives_up_the_queue_and_every_worker(virtually: Virtually) -> N
 
 
 async def test_one_that_leaves_the_queue_does_not_keep_its_place() -> None:
-    turnstile = Turnstile(Capacity(workers=1, queue=2))
-    assert await turnstile.enter() is None
-    waiting = [asyncio.ensure_future(turnstile.enter()) for _ in range(2)]
+    admission = Admission(Capacity(workers=1, queue=2))
+    assert await admission.enter() is None
+    waiting = [asyncio.ensure_future(admission.enter()) for _ in range(2)]
     await asyncio.sleep(0)
-    assert (turnstile.serving, turnstile.waiting) == (1, 2)
+    assert (admission.serving, admission.waiting) == (1, 2)
     waiting[0].cancel()
-    turnstile.leave()
+    admission.leave()
     # The second was given the worker; cancelled before it could tell, it must give it back.
     waiting[1].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    assert (turnstile.serving, turnstile.waiting) == (0, 0)
-    assert await turnstile.enter() is None
-    third = asyncio.ensure_future(turnstile.enter())
+    assert (admission.serving, admission.waiting) == (0, 0)
+    assert await admission.enter() is None
+    third = asyncio.ensure_future(admission.enter())
     await asyncio.sleep(0)
     third.cancel()
     await asyncio.gather(third, return_exceptions=True)
-    assert (turnstile.serving, turnstile.waiting) == (1, 0)
+    assert (admission.serving, admission.waiting) == (1, 0)

@@ -14,7 +14,7 @@ ONE = "/service/33301/vms/4001"
 
 
 def names(faults: Faults, *requests: tuple[str, str]) -> list[str | None]:
-    verdicts = (faults.judge(method, path) for method, path in requests)
+    verdicts = (faults.of_request(method, path) for method, path in requests)
     return [None if verdict is None else "+".join(verdict.names) for verdict in verdicts]
 
 
@@ -40,16 +40,16 @@ def names(faults: Faults, *requests: tuple[str, str]) -> list[str | None]:
     ],
 )
 def test_a_fault_hits_the_route_it_names(where: dict[str, Any], hit: bool) -> None:
-    assert (Faults(1, Fault("close", **where)).judge("POST", f"{ONE}/stop") is not None) is hit
+    assert (Faults(1, Fault("close", **where)).of_request("POST", f"{ONE}/stop") is not None) is hit
 
 
 @pytest.mark.parametrize("path", ["/service", "/details", "/service/33301", "/service/33301/ip/4001"])
 def test_a_fault_of_a_vm_spares_what_names_none(path: str) -> None:
-    assert Faults(1, Fault("close", vm=4001)).judge("GET", path) is None
+    assert Faults(1, Fault("close", vm=4001)).of_request("GET", path) is None
 
 
 def test_ids_are_compared_decoded() -> None:
-    assert Faults(1, Fault("close", service="a b", vm="ä")).judge("GET", "/service/a%20b/vms/%C3%A4")
+    assert Faults(1, Fault("close", service="a b", vm="ä")).of_request("GET", "/service/a%20b/vms/%C3%A4")
 
 
 def test_a_fault_spares_the_first_and_hits_so_many_times() -> None:
@@ -74,7 +74,7 @@ def test_faults_are_added_removed_and_cleared() -> None:
     with pytest.raises(ValueError, match="not in force"):
         faults.remove(one)
     faults.clear()
-    assert faults.judge("GET", "/a") is None
+    assert faults.of_request("GET", "/a") is None
 
 
 def test_a_probability_is_roughly_kept() -> None:
@@ -91,7 +91,7 @@ def test_the_same_requests_meet_the_same_faults_in_any_order(seed: int | str) ->
         )
         fates: dict[tuple[str, str], list[Any]] = {}
         for method, path in requests:
-            verdict = faults.judge(method, path)
+            verdict = faults.of_request(method, path)
             fates.setdefault((method, path), []).append(verdict and (verdict.names, verdict.delay))
         return fates
 

@@ -207,7 +207,7 @@ def test_a_fault_of_rows_is_used_up_only_where_its_row_is() -> None:
     assert faults.of_rows("/service", ["4002"]) == []
     assert faults.of_rows(LIST, ["4001", "4002"]) == [(odd, frozenset({"4002"}))]
     assert faults.of_rows(LIST, ["4001", "4002"]) == []
-    assert faults.judge("GET", LIST) is None
+    assert faults.of_request("GET", LIST) is None
 
 
 def test_the_state_is_never_odd(virtually: Virtually) -> None:
@@ -306,7 +306,7 @@ def test_without_an_answer_there_is_nothing_to_form(kind: Any, place: int) -> No
     forms = [Fault("noise", times=1), Fault("header"), Fault("charset")]
     decisive = Fault(kind, times=1)
     faults = Faults(1, *forms[:place], decisive, *forms[place:])
-    verdicts = [faults.judge("GET", LIST) for _ in range(2)]
+    verdicts = [faults.of_request("GET", LIST) for _ in range(2)]
     assert [verdict and verdict.names for verdict in verdicts] == [(kind,), ("noise", "header", "charset")]
 
 

@@ -10,9 +10,9 @@ import attrs
 
 from ..wire import Json
 from . import account, billing, domains, networks, services, support, upgrades, vms
-from .asked import Asked
+from .panel_request import PanelRequest
 
-Answer: TypeAlias = Callable[[Asked], Json]
+Answer: TypeAlias = Callable[[PanelRequest], Json]
 
 _DOCUMENTED: dict[tuple[str, str], Answer] = {
     ("GET", "/details"): account.details,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..books import Account
+from ..account_data import Account
 from ..forms import text
 from ..wire import Dialect, Json, PanelError, Row
-from .asked import Asked
+from .panel_request import PanelRequest
 
 # Those of the 17 documented fields that `GET /details` shows again; the rest is only taken.
 _SHOWN = {
@@ -26,19 +26,19 @@ def client(account: Account) -> Row:
     return {**shown, "credit": f"{account.credit:.4f}", "privileges": privileges}
 
 
-def details(asked: Asked) -> Json:
+def details(request: PanelRequest) -> Json:
     """GET /details. In `by_id` the sparse shape of another installation."""
-    account = asked.world.account
-    if asked.dialect is not Dialect.BY_ID:
+    account = request.world.account
+    if request.dialect is not Dialect.BY_ID:
         return {"client": client(account)}
     consents = {"newsletter": [""], "privacypolicy": [""]}
     return {"client": {name: consents.get(name, account.fields.get(name)) for name in _SPARSE}}
 
 
-def update(asked: Asked) -> Json:
+def update(request: PanelRequest) -> Json:
     """POST /details. Changing the e-mail changes the login at once. The answer's shape is a guess."""
-    account = asked.world.account
-    given = {name: value for name in asked.form if (value := text(asked.form, name)) is not None}
+    account = request.world.account
+    given = {name: value for name in request.form if (value := text(request.form, name)) is not None}
     if "@" not in given.get("email", "@") or ":" in given.get("email", ""):
         raise PanelError(200, "email_invalid")
     shown = {name: value for name, value in given.items() if name in _SHOWN}
@@ -49,5 +49,5 @@ def update(asked: Asked) -> Json:
     account.fields.update(shown)
     account.other.update(taken)
     if before != (account.fields, account.other):
-        asked.world.effects.note("", "", "update_account")
+        request.world.effects.note("", "", "update_account")
     return {"info": ["profile_updated"], "client": client(account)}

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ..books import CENT, Invoice
+from ..account_data import CENT, Invoice
 from ..wire import Json, PanelError, Row, collection
 from .account import client
-from .asked import Asked
+from .panel_request import PanelRequest
 
 
-def balance(asked: Asked) -> Json:
+def balance(request: PanelRequest) -> Json:
     """GET /balance. What is unpaid, and the credit."""
-    world = asked.world
+    world = request.world
     return {"details": {"acc_balance": f"{world.balance():.2f}", "acc_credit": f"{world.account.credit:.2f}"}}
 
 
-def invoices(asked: Asked) -> Json:
+def invoices(request: PanelRequest) -> Json:
     """GET /invoice."""
-    return {"invoices": collection(asked.dialect, map(_row, asked.world.invoices))}
+    return {"invoices": collection(request.dialect, map(_row, request.world.invoices))}
 
 
-def invoice(asked: Asked) -> Json:
+def invoice(request: PanelRequest) -> Json:
     """GET /invoice/@id. Its `client` is shortened in the document; here it is the whole customer."""
-    for found in asked.world.invoices:
-        if found.id == asked.ids[0]:
-            return {"invoice": {**_details(found), "client": client(asked.world.account)}}
+    for found in request.world.invoices:
+        if found.id == request.ids[0]:
+            return {"invoice": {**_details(found), "client": client(request.world.account)}}
     raise PanelError(404, "invoice_notfound")
 
 

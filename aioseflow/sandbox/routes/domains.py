@@ -7,15 +7,15 @@ from datetime import timedelta
 
 from ..forms import text
 from ..wire import Dialect, Json, PanelError, collection
-from .asked import Asked
+from .panel_request import PanelRequest
 
 _NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.(?!-)[\w-]{1,63})+")
 _TAKEN = {"example.org", "taken.example"}
 
 
-def domains(asked: Asked) -> Json:
+def domains(request: PanelRequest) -> Json:
     """GET /domain."""
-    today = asked.world.date().date()
+    today = request.world.date().date()
     rows = (
         {
             "id": domain.id,
@@ -25,18 +25,18 @@ def domains(asked: Asked) -> Json:
             "date_created": str(domain.created),
             "status": "Active",
             "period": "1",
-            "autorenew": _yes_or_no(asked, domain.autorenew),
+            "autorenew": _yes_or_no(request, domain.autorenew),
             "daytoexpire": str((domain.expires - today).days),
         }
-        for domain in asked.world.domains
+        for domain in request.world.domains
     )
-    return {"domains": collection(asked.dialect, rows)}
+    return {"domains": collection(request.dialect, rows)}
 
 
-def domain(asked: Asked) -> Json:
+def domain(request: PanelRequest) -> Json:
     """GET /domain/@id."""
-    for found in asked.world.domains:
-        if found.id == asked.ids[0]:
+    for found in request.world.domains:
+        if found.id == request.ids[0]:
             return {
                 "details": {
                     "id": found.id,
@@ -49,25 +49,25 @@ def domain(asked: Asked) -> Json:
                     "status": "Active",
                     "next_due": str(found.expires),
                     "next_invoice": str(found.expires - timedelta(days=7)),
-                    "idprotection": _yes_or_no(asked, found.protected),
+                    "idprotection": _yes_or_no(request, found.protected),
                     "nameservers": list(found.nameservers),
-                    "autorenew": _yes_or_no(asked, found.autorenew),
+                    "autorenew": _yes_or_no(request, found.autorenew),
                 }
             }
     raise PanelError(404, "domain_notfound")
 
 
-def availability(asked: Asked) -> Json:
+def availability(request: PanelRequest) -> Json:
     """POST /domainorder/status.
 
     `ok`, or nothing: zero bytes, `[]` or empty details, as the dialect has it.
     """
-    name = (text(asked.form, "name") or "").lower()
+    name = (text(request.form, "name") or "").lower()
     if not _NAME.fullmatch(name):
         raise PanelError(200, "invalid_domain_name")
-    if name not in _TAKEN and all(domain.name != name for domain in asked.world.domains):
+    if name not in _TAKEN and all(domain.name != name for domain in request.world.domains):
         return {"details": {"status": "ok"}}
-    match asked.dialect:
+    match request.dialect:
         case Dialect.BY_ID:
             return []
         case Dialect.LIST:
@@ -76,5 +76,5 @@ def availability(asked: Asked) -> Json:
             return None
 
 
-def _yes_or_no(asked: Asked, value: bool) -> Json:
-    return ("false", "true")[value] if asked.dialect is Dialect.BY_ID else "01"[value]
+def _yes_or_no(request: PanelRequest, value: bool) -> Json:
+    return ("false", "true")[value] if request.dialect is Dialect.BY_ID else "01"[value]

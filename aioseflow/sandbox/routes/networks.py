@@ -5,63 +5,63 @@ from __future__ import annotations
 from ..forms import text
 from ..machines import INTERFACES, Vm, address, ip_id, number_of
 from ..wire import Json, PanelError, Row, collection, flag, mac
-from .asked import Asked
+from .panel_request import PanelRequest
 
 
-def interfaces(asked: Asked) -> Json:
+def interfaces(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid/interfaces. A guess."""
-    found = asked.vm()
+    found = request.vm()
     rows = (
         {
             "id": interface,
             "name": f"eth{place}",
             "mac": mac(found, place),
-            "primary": flag(asked.dialect, place == 0),
+            "primary": flag(request.dialect, place == 0),
             "ips": [address(number) for number, at in found.addresses if at == interface],
         }
         for place, interface in enumerate(INTERFACES)
     )
-    return {"interfaces": collection(asked.dialect, rows)}
+    return {"interfaces": collection(request.dialect, rows)}
 
 
-def available_ips(asked: Asked) -> Json:
+def available_ips(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid/interfaces/@iface/ips.
 
     A guess: what the service has to give, oldest first.
     """
-    found = asked.vm()
-    _known(asked.ids[2])
-    return {"ips": collection(asked.dialect, (_row(number) for number in found.service.free))}
+    found = request.vm()
+    _known(request.ids[2])
+    return {"ips": collection(request.dialect, (_row(number) for number in found.service.free))}
 
 
-def ips(asked: Asked) -> Json:
+def ips(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid/ips. A guess."""
-    found = asked.vm()
+    found = request.vm()
     rows = ({**_row(number), "interface": interface} for number, interface in found.addresses)
-    return {"ips": collection(asked.dialect, rows)}
+    return {"ips": collection(request.dialect, rows)}
 
 
-def assign_ip(asked: Asked) -> Json:
+def assign_ip(request: PanelRequest) -> Json:
     """POST /service/@id/vms/@vmid/ips: `ipid` and `interfaceid`. The answer is a guess."""
-    found = asked.unlocked_vm()
-    interface = _known(text(asked.form, "interfaceid") or "")
-    number = number_of(text(asked.form, "ipid") or "")
+    found = request.unlocked_vm()
+    interface = _known(text(request.form, "interfaceid") or "")
+    number = number_of(text(request.form, "ipid") or "")
     if number is None or number not in found.service.free:
         raise PanelError(200, "ip_not_available")
     del found.service.free[number]
     found.addresses = (*found.addresses, (number, interface))
-    asked.took_effect(found, "assign_ip")
-    return asked.done()
+    request.took_effect(found, "assign_ip")
+    return request.done()
 
 
-def remove_ip(asked: Asked) -> Json:
+def remove_ip(request: PanelRequest) -> Json:
     """DELETE /service/@id/vms/@vmid/ips/@ipid, `interfaceid` in the query if at all.
 
     The answer is a guess.
     """
-    found = asked.unlocked_vm()
-    number = number_of(asked.ids[2])
-    interface = text(asked.query, "interfaceid")
+    found = request.unlocked_vm()
+    number = number_of(request.ids[2])
+    interface = text(request.query, "interfaceid")
     kept = tuple(
         (at, where) for at, where in found.addresses if at != number or (interface and where != interface)
     )
@@ -69,15 +69,15 @@ def remove_ip(asked: Asked) -> Json:
         raise PanelError(404, "ip_notfound")
     found.addresses = kept
     found.service.free[number] = None
-    asked.took_effect(found, "remove_ip")
-    return asked.done()
+    request.took_effect(found, "remove_ip")
+    return request.done()
 
 
-def rebuild_network(asked: Asked) -> Json:
+def rebuild_network(request: PanelRequest) -> Json:
     """POST /service/@id/vms/@vmid/rebuild_network. The answer is a guess."""
-    found: Vm = asked.unlocked_vm()
-    asked.took_effect(found, "rebuild_network")
-    return asked.done()
+    found: Vm = request.unlocked_vm()
+    request.took_effect(found, "rebuild_network")
+    return request.done()
 
 
 def _known(interface: str) -> str:

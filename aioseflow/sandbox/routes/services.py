@@ -10,7 +10,7 @@ from ..forms import mapping
 from ..images import graph
 from ..machines import Service, address
 from ..wire import Dialect, Json, PanelError, collection
-from .asked import Asked
+from .panel_request import PanelRequest
 
 _VM_METHODS = (
     ("List VMs", "GET", "/service/@id/vms"),
@@ -28,9 +28,9 @@ _METHODS = (
 )
 
 
-def services(asked: Asked) -> Json:
+def services(request: PanelRequest) -> Json:
     """GET /service."""
-    due = str(asked.world.date().date() + timedelta(days=30))
+    due = str(request.world.date().date() + timedelta(days=30))
     rows = (
         {
             "id": service.id,
@@ -43,15 +43,15 @@ def services(asked: Asked) -> Json:
             "category_url": service.category.lower(),
             "name": service.name,
         }
-        for service in asked.world.services.values()
+        for service in request.world.services.values()
     )
-    return {"services": collection(asked.dialect, rows)}
+    return {"services": collection(request.dialect, rows)}
 
 
-def service(asked: Asked) -> Json:
+def service(request: PanelRequest) -> Json:
     """GET /service/@id. A service with VMs shows made-up passwords, so that a leak of one is seen."""
-    found = asked.service()
-    today = asked.world.date().date()
+    found = request.service()
+    today = request.world.date().date()
     return {
         "service": {
             "id": found.id,
@@ -72,26 +72,26 @@ def service(asked: Asked) -> Json:
     }
 
 
-def methods(asked: Asked) -> Json:
+def methods(request: PanelRequest) -> Json:
     """GET /service/@id/methods, of newer installations only. The VM routes' names are a guess."""
-    found = asked.service()
+    found = request.service()
     listed = (*_METHODS, *_VM_METHODS) if found.has_vms else _METHODS
     return {"methods": [{"name": name, "method": method, "route": route} for name, method, route in listed]}
 
 
-def bandwidth_graphs(asked: Asked) -> Json:
+def bandwidth_graphs(request: PanelRequest) -> Json:
     """GET /service/@id/bandwidth-graphs. The published images are shortened; these are whole."""
-    found = asked.service()
-    images = {span: graph(_traffic(asked, found, span)) for span in ("daily", "weekly", "monthly")}
+    found = request.service()
+    images = {span: graph(_traffic(request, found, span)) for span in ("daily", "weekly", "monthly")}
     name = f"Device: {found.domain}, port: eth{found.index}"
     return {"graphs": [{"switch": "20", "port": str(100 + found.index), "name": name, **images}]}
 
 
-def bandwidth(asked: Asked) -> Json:
+def bandwidth(request: PanelRequest) -> Json:
     """GET /service/@id/bandwidth. Numbers are text or numbers exactly where the document has them so."""
-    found = asked.service()
-    used = round(10_000 + _traffic(asked, found, "used") * 40_000, 2)
-    now = asked.world.date()
+    found = request.service()
+    used = round(10_000 + _traffic(request, found, "used") * 40_000, 2)
+    now = request.world.date()
     start = now - timedelta(days=20)
     formatted = {"limit": "100.00 Mbps", "used": f"{used / 1000:.2f} Kbps", "overage": "0.00 bps"}
     line = f"Bandwidth limit: {formatted['limit']} Used: {formatted['used']} Overage: {formatted['overage']}"
@@ -127,7 +127,7 @@ def bandwidth(asked: Asked) -> Json:
     }
 
 
-def ips(asked: Asked) -> Json:
+def ips(request: PanelRequest) -> Json:
     """GET /service/@id/ip. The word for an address that is not in use is a guess."""
     rows = (
         {
@@ -136,14 +136,14 @@ def ips(asked: Asked) -> Json:
             "client_description": "",
             "status": "assigned" if used else "available",
         }
-        for number, used in asked.service().numbers()
+        for number, used in request.service().numbers()
     )
-    return {"ips": collection(asked.dialect, rows, "ipaddress")}
+    return {"ips": collection(request.dialect, rows, "ipaddress")}
 
 
-def rdns(asked: Asked) -> Json:
+def rdns(request: PanelRequest) -> Json:
     """GET /service/@id/rdns. Newer installations say `rdns`; of the dialects `by_id` does."""
-    found = asked.service()
+    found = request.service()
     rows = [
         {
             "ipaddress": ip,
@@ -152,14 +152,14 @@ def rdns(asked: Asked) -> Json:
         }
         for ip in (address(number) for number, _ in found.numbers())
     ]
-    return {"rdns" if asked.dialect is Dialect.BY_ID else "ips": rows}
+    return {"rdns" if request.dialect is Dialect.BY_ID else "ips": rows}
 
 
-def set_rdns(asked: Asked) -> Json:
+def set_rdns(request: PanelRequest) -> Json:
     """POST /service/@id/rdns: `ipaddress[IP]=HOST`. All of it is taken, or nothing."""
-    found = asked.service()
+    found = request.service()
     own = {address(number) for number, _ in found.numbers()}
-    wanted = mapping(asked.form, "ipaddress")
+    wanted = mapping(request.form, "ipaddress")
     names = {ip: name.rstrip(".") for ip, name in wanted.items() if isinstance(name, str)}
     if not names:
         raise PanelError(200, "ipaddress_missing")
@@ -168,10 +168,10 @@ def set_rdns(asked: Asked) -> Json:
     if not names.keys() <= own:
         raise PanelError(200, "ip_notfound")
     if any(found.rdns.get(ip, found.domain) != name for ip, name in names.items()):
-        asked.world.effects.note(found.id, "", "set_rdns")
+        request.world.effects.note(found.id, "", "set_rdns")
     found.rdns.update(names)
     return {"info": ["revdnsupdated"]}
 
 
-def _traffic(asked: Asked, service: Service, purpose: str) -> float:
-    return draw(asked.world.seed, "traffic", service.id, purpose)
+def _traffic(request: PanelRequest, service: Service, purpose: str) -> float:
+    return draw(request.world.seed, "traffic", service.id, purpose)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..books import Ticket
+from ..account_data import Ticket
 from ..wire import Dialect, Json, PanelError, collection
-from .asked import Asked
+from .panel_request import PanelRequest
 
 
-def tickets(asked: Asked) -> Json:
+def tickets(request: PanelRequest) -> Json:
     """GET /tickets."""
     rows = (
         {
@@ -18,17 +18,17 @@ def tickets(asked: Asked) -> Json:
             "subject": ticket.subject,
             "status": ticket.status,
         }
-        for ticket in asked.world.tickets
+        for ticket in request.world.tickets
     )
-    return {"tickets": collection(asked.dialect, rows, "ticket_number")}
+    return {"tickets": collection(request.dialect, rows, "ticket_number")}
 
 
-def ticket(asked: Asked) -> Json:
+def ticket(request: PanelRequest) -> Json:
     """GET /tickets/@number. Newer installations say `ticket`; of the dialects `by_id` does."""
-    account = asked.world.account
+    account = request.world.account
     name = f"{account.fields['firstname']} {account.fields['lastname']}"
-    for found in asked.world.tickets:
-        if found.number == asked.ids[0]:
+    for found in request.world.tickets:
+        if found.number == request.ids[0]:
             shown = {
                 "date": found.date,
                 "ticket_number": found.number,
@@ -39,7 +39,7 @@ def ticket(asked: Asked) -> Json:
                 "client_read": "01"[found.read],
                 "deptname": found.department,
             }
-            key = "ticket" if asked.dialect is Dialect.BY_ID else "tickets"
+            key = "ticket" if request.dialect is Dialect.BY_ID else "tickets"
             return {key: shown, "replies": _replies(found)}
     raise PanelError(404, "ticket_notfound")
 

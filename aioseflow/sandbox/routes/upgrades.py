@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import attrs
 
-from ..books import CENT
+from ..account_data import CENT
 from ..forms import Value, is_truthy, mapping, text
 from ..machines import Service
 from ..wire import Dialect, Json, PanelError, Row
-from .asked import Asked
+from .panel_request import PanelRequest
 
 
 @attrs.frozen
@@ -56,14 +56,14 @@ class _Order:
         return sum((amount for _, _, amount in self.lines), Decimal(0))
 
 
-def options(asked: Asked) -> Json:
+def options(request: PanelRequest) -> Json:
     """GET /service/@id/upgrade. `resources` was seen on another installation, `package` only as `[]`.
 
     A list of packages, and the `qty` of a slider, are guesses.
     """
-    service = asked.service()
+    service = request.service()
     packages: Json = []
-    if asked.dialect is not Dialect.BY_ID:
+    if request.dialect is not Dialect.BY_ID:
         packages = [
             {"id": package, "name": name, "price": price, "setup_price": 0}
             for package, (name, price) in _PACKAGES.items()
@@ -71,23 +71,23 @@ def options(asked: Asked) -> Json:
     return {"resources": [_shown(service, resource) for resource in _RESOURCES.values()], "package": packages}
 
 
-def request(asked: Asked) -> Json:
+def request(request: PanelRequest) -> Json:
     """POST /service/@id/upgrade: an estimate, or with any truthy `send` (also the text "false") an order.
 
     The shape of both answers is a guess.
     """
-    service = asked.service()
-    order = _read(asked, service)
-    if not is_truthy(asked.form.get("send")):
+    service = request.service()
+    order = _read(request, service)
+    if not is_truthy(request.form.get("send")):
         return {"estimate": _priced(order)}
-    invoice = asked.world.charge(order.lines)
+    invoice = request.world.charge(order.lines)
     service.selected.update(order.selected)
     service.total += order.total
     if order.package:
         service.name = _PACKAGES[order.package][0]
     if order.cycle:
         service.cycle = order.cycle
-    asked.world.effects.note(service.id, "", "upgrade")
+    request.world.effects.note(service.id, "", "upgrade")
     return {"info": ["upgrade_ordered"], "invoice_id": invoice.id, "upgrade": _priced(order)}
 
 
@@ -125,9 +125,9 @@ def _chosen(service: Service, resource: _Resource) -> str:
     return service.selected.get(resource.id) or ("1" if resource.is_quantity else resource.items[0][0])
 
 
-def _read(asked: Asked, service: Service) -> _Order:
+def _read(request: PanelRequest, service: Service) -> _Order:
     order = _Order()
-    for key, value in mapping(asked.form, "resources").items():
+    for key, value in mapping(request.form, "resources").items():
         resource = _RESOURCES.get(key)
         if resource is None:
             raise PanelError(200, "invalid_resource", key)
@@ -137,13 +137,13 @@ def _read(asked: Asked, service: Service) -> _Order:
         order.lines.append(
             (key, f"{service.name} - {resource.name}", Decimal(max(difference, 0)).quantize(CENT))
         )
-    if package := text(asked.form, "package"):
+    if package := text(request.form, "package"):
         if package not in _PACKAGES:
             raise PanelError(200, "invalid_package")
         name, price = _PACKAGES[package]
         order.package = package
         order.lines.append((service.id, f"{service.name} - {name}", Decimal(price).quantize(CENT)))
-    if cycle := text(asked.form, "cycle"):
+    if cycle := text(request.form, "cycle"):
         if cycle not in _CYCLES:
             raise PanelError(200, "invalid_cycle")
         order.cycle = cycle

@@ -12,7 +12,7 @@ from ..forms import text
 from ..images import graph
 from ..machines import Vm
 from ..wire import Dialect, Fragment, Json, PanelError, collection, flag, number, vm_details, vm_list, vm_rows
-from .asked import Asked
+from .panel_request import PanelRequest
 
 _TEMPLATES = (
     ("debian-12", "Debian Bookworm 12 64 bit"),
@@ -23,48 +23,48 @@ _TEMPLATES = (
 _PERCENT = 100
 
 
-def vms(asked: Asked) -> Json:
+def vms(request: PanelRequest) -> Json:
     """GET /service/@id/vms. Seen on another installation (`by_id`); the other dialects are guesses.
 
     While the list is stale after a change, it is the one from before.
     """
-    service = asked.vm_service()
+    service = request.vm_service()
     if service.remembered is not None:
         until, rows = service.remembered
-        if asked.world.now() < until:
-            asked.stale = True
-            return {"vms": vm_list(asked.dialect, rows)}
+        if request.world.now() < until:
+            request.stale = True
+            return {"vms": vm_list(request.dialect, rows)}
         service.remembered = None
-    return {"vms": vm_list(asked.dialect, vm_rows(asked.dialect, service.vms))}
+    return {"vms": vm_list(request.dialect, vm_rows(request.dialect, service.vms))}
 
 
-def vm(asked: Asked) -> Json:
+def vm(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid. A guess: `vm`, in `by_id` `vms` with the one id."""
-    found = asked.vm()
-    row = vm_details(asked.dialect, found)
-    return {"vms": {found.id: row}} if asked.dialect is Dialect.BY_ID else {"vm": row}
+    found = request.vm()
+    row = vm_details(request.dialect, found)
+    return {"vms": {found.id: row}} if request.dialect is Dialect.BY_ID else {"vm": row}
 
 
-def destroy(asked: Asked) -> Json:
+def destroy(request: PanelRequest) -> Json:
     """DELETE /service/@id/vms/@vmid. Its addresses can be assigned again. The answer is a guess."""
-    found = asked.unlocked_vm()
+    found = request.unlocked_vm()
     found.service.destroy(found)
-    asked.took_effect(found, "destroy")
-    return asked.done()
+    request.took_effect(found, "destroy")
+    return request.done()
 
 
-def resize(asked: Asked) -> Json:
+def resize(request: PanelRequest) -> Json:
     """PUT /service/@id/vms/@vmid: `memory` in MB, `cpu`, `cpu_share` in percent, `note`.
 
     The answer is a guess.
     """
-    found = asked.unlocked_vm()
+    found = request.unlocked_vm()
     memory, cpu, share = (
-        asked.positive("memory"),
-        asked.positive("cpu", 1024),
-        asked.positive("cpu_share", _PERCENT),
+        request.positive("memory"),
+        request.positive("cpu", 1024),
+        request.positive("cpu_share", _PERCENT),
     )
-    note = text(asked.form, "note")
+    note = text(request.form, "note")
     if memory is None and cpu is None and share is None and note is None:
         raise PanelError(200, "nothing_to_change")
     before = (found.memory, found.cpu, found.cpu_share, found.note)
@@ -73,110 +73,110 @@ def resize(asked: Asked) -> Json:
     found.cpu_share = found.cpu_share if share is None else share
     found.note = found.note if note is None else note
     if before != (found.memory, found.cpu, found.cpu_share, found.note):
-        asked.took_effect(found, "resize")
-    return asked.done()
+        request.took_effect(found, "resize")
+    return request.done()
 
 
-def stop(asked: Asked) -> Json:
+def stop(request: PanelRequest) -> Json:
     """POST /service/@id/vms/@vmid/stop.
 
     Seen on another installation. Stopping what is stopped does nothing.
     """
-    found = asked.unlocked_vm()
+    found = request.unlocked_vm()
     if found.power == "running" and not found.ignores_power:
-        found.turn("stopping", "stopped", asked.world.timing.stop)
-        asked.took_effect(found, "stop")
+        found.turn("stopping", "stopped", request.world.timing.stop)
+        request.took_effect(found, "stop")
     return {"status": True}
 
 
-def start(asked: Asked) -> Json:
+def start(request: PanelRequest) -> Json:
     """POST /service/@id/vms/@vmid/start. Seen on another installation. Starting what runs does nothing."""
-    found = asked.unlocked_vm()
+    found = request.unlocked_vm()
     if found.power == "stopped" and not found.ignores_power:
-        found.turn("starting", "running", asked.world.timing.start)
-        asked.took_effect(found, "start")
+        found.turn("starting", "running", request.world.timing.start)
+        request.took_effect(found, "start")
     return {"status": True}
 
 
-def reboot(asked: Asked) -> Json:
+def reboot(request: PanelRequest) -> Json:
     """POST /service/@id/vms/@vmid/reboot, with an `iso` or without. A guess, after start and stop.
 
     A stopped VM cannot be rebooted.
     """
-    found = asked.unlocked_vm()
+    found = request.unlocked_vm()
     if found.power != "running":
         raise PanelError(200, "vm_not_running")
     if not found.ignores_power:
-        found.iso = text(asked.form, "iso") or ""
-        found.turn("rebooting", "running", asked.world.timing.reboot)
-        asked.took_effect(found, "reboot")
+        found.iso = text(request.form, "iso") or ""
+        found.turn("rebooting", "running", request.world.timing.reboot)
+        request.took_effect(found, "reboot")
     return {"status": True}
 
 
-def usage_cpu(asked: Asked) -> Json:
+def usage_cpu(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid/usage/cpu.
 
     "HTML code that can be embedded"; how it is wrapped is a guess.
     """
-    return _usage(asked, "cpu", "CPU")
+    return _usage(request, "cpu", "CPU")
 
 
-def usage_net(asked: Asked) -> Json:
+def usage_net(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid/usage/net, like `usage_cpu`."""
-    return _usage(asked, "net", "Network")
+    return _usage(request, "net", "Network")
 
 
-def usage_disk(asked: Asked) -> Json:
+def usage_disk(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid/usage/disk, like `usage_cpu`."""
-    return _usage(asked, "disk", "Disk")
+    return _usage(request, "disk", "Disk")
 
 
-def disks(asked: Asked) -> Json:
+def disks(request: PanelRequest) -> Json:
     """GET /service/@id/vms/@vmid/storage. A guess; sizes in GB."""
-    found = asked.vm()
+    found = request.vm()
     rows = (
         {
             "id": disk,
             "name": f"Disk {place}",
-            "size": number(asked.dialect, size),
-            "primary": flag(asked.dialect, place == 0),
+            "size": number(request.dialect, size),
+            "primary": flag(request.dialect, place == 0),
         }
         for place, (disk, size) in enumerate(found.disks.items())
     )
-    return {"storage": collection(asked.dialect, rows)}
+    return {"storage": collection(request.dialect, rows)}
 
 
-def resize_disk(asked: Asked) -> Json:
+def resize_disk(request: PanelRequest) -> Json:
     """PUT /service/@id/vms/@vmid/storage/@diskid: `size` in GB.
 
     Shrinking is refused. The answer is a guess.
     """
-    found = asked.unlocked_vm()
-    disk = asked.ids[2]
+    found = request.unlocked_vm()
+    disk = request.ids[2]
     before = found.disks.get(disk)
     if before is None:
         raise PanelError(404, "disk_notfound")
-    size = asked.positive("size", 1 << 20)
+    size = request.positive("size", 1 << 20)
     if size is None:
         raise PanelError(200, "invalid_size")
     if size < before:
         raise PanelError(200, "disk_cannot_shrink")
     if size > before:
         found.resize_disk(disk, size)
-        asked.took_effect(found, "resize_disk")
-    return asked.done()
+        request.took_effect(found, "resize_disk")
+    return request.done()
 
 
-def templates(asked: Asked) -> Json:
+def templates(request: PanelRequest) -> Json:
     """GET /service/@id/templates. A guess."""
-    asked.vm_service()
+    request.vm_service()
     rows = ({"id": template, "name": name} for template, name in _TEMPLATES)
-    return {"templates": collection(asked.dialect, rows)}
+    return {"templates": collection(request.dialect, rows)}
 
 
-def resources(asked: Asked) -> Json:
+def resources(request: PanelRequest) -> Json:
     """GET /service/@id/resources. A guess; memory in MB, disk in GB."""
-    service = asked.vm_service()
+    service = request.vm_service()
     used = {
         "memory": sum(vm.memory for vm in service.vms.values()),
         "cpu": sum(vm.cpu for vm in service.vms.values()),
@@ -184,7 +184,7 @@ def resources(asked: Asked) -> Json:
         "ip": sum(taken for _, taken in service.numbers()),
     }
     spare = {"memory": 65536, "cpu": 32, "disk": 1000, "ip": len(service.free)}
-    write = asked.dialect
+    write = request.dialect
     return {
         "resources": {
             name: {
@@ -197,12 +197,12 @@ def resources(asked: Asked) -> Json:
     }
 
 
-def _usage(asked: Asked, kind: str, title: str) -> Json:
-    found = asked.vm()
+def _usage(request: PanelRequest, kind: str, title: str) -> Json:
+    found = request.vm()
     fragment = _graph(
-        found, kind, title, 0.0 if found.power == "stopped" else draw(asked.world.seed, kind, found.id)
+        found, kind, title, 0.0 if found.power == "stopped" else draw(request.world.seed, kind, found.id)
     )
-    match asked.dialect:
+    match request.dialect:
         case Dialect.BY_ID:
             return {"usage": fragment}
         case Dialect.LIST:

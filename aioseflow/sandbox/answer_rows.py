@@ -11,7 +11,7 @@ from .wire import Json
 
 
 @attrs.frozen
-class Listed:
+class AnswerRows:
     """The first value of an answer: rows by id, rows in a list, or one row by itself."""
 
     answer: dict[str, Json]

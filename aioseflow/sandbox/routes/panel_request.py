@@ -11,7 +11,7 @@ from ..world import World
 
 
 @attrs.define
-class Asked:
+class PanelRequest:
     """One request that was let in: the ids of its path in order, its fields, and the world to act on."""
 
     world: World

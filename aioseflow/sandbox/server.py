@@ -16,15 +16,23 @@ import attrs
 from aiohttp import web
 
 from . import routes
-from .capacity import Capacity, Overload, Turnstile
+from .answer_rows import AnswerRows
+from .capacity import Admission, Capacity, Refusal
 from .chance import Seed, draw, is_fixed, seconds
-from .endings import Severed, formed, login_page, lost_page, replaced, spoiled, written
-from .faults import Faults, Verdict
+from .fault_responses import (
+    CutResponse,
+    damaged,
+    in_form_of,
+    login_page,
+    not_found_page,
+    replacement,
+    written,
+)
+from .faults import Faults, RequestFaults
 from .forms import parse_body, parse_form
-from .listed import Listed
 from .record import Request
-from .routes.asked import Asked
-from .wire import Dialect, Json, PanelError, Reply, error, noisy, reply, vm_rows
+from .routes.panel_request import PanelRequest
+from .wire import Dialect, Json, PanelError, Reply, error, reply, vm_rows, with_noise
 from .world import World
 
 PREFIX = "/api"
@@ -32,7 +40,7 @@ SESSION_COOKIE = "PHPSESSID"
 
 
 @attrs.frozen
-class Manner:
+class PanelOptions:
     """How the panel behaves, apart from faults and limits."""
 
     dialect: Dialect
@@ -45,7 +53,7 @@ class Manner:
 class Connections(web.Server):
     """aiohttp's low-level server, with numbers for its connections and word of their end."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: PanelServer) -> None:
         super().__init__(front.answer, access_log=None, tcp_keepalive=False, lingering_time=0.0)
         self.closing = False
         self._count = count(1)
@@ -88,14 +96,16 @@ class Connections(web.Server):
             await watched
 
 
-class Front:
+class PanelServer:
     """Answers requests; owns the record, the sessions, the count of bad logins and the tasks in flight."""
 
-    def __init__(self, world: World, seed: Seed, manner: Manner, faults: Faults, capacity: Capacity) -> None:
+    def __init__(
+        self, world: World, seed: Seed, options: PanelOptions, faults: Faults, capacity: Capacity
+    ) -> None:
         self.world = world
-        self.manner = manner
+        self.options = options
         self.faults = faults
-        self.turnstile = Turnstile(capacity)
+        self.admission = Admission(capacity)
         self.requests: list[Request] = []
         self.bad_logins = 0
         self.peak = 0
@@ -105,7 +115,7 @@ class Front:
         self._numbers = count(1)
         self._turns: Counter[tuple[str, str, str]] = Counter()
         self._sessions: dict[str, asyncio.Lock] = {}
-        self._noise = manner.noise or manner.dialect is Dialect.MIXED
+        self._noise = options.noise or options.dialect is Dialect.MIXED
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; the handler of the server."""
@@ -125,35 +135,35 @@ class Front:
             try:
                 body = await request.read()
             except (ConnectionError, web.RequestPayloadError):
-                return Severed()
+                return CutResponse()
             except web.HTTPRequestEntityTooLarge:
                 return self._write(seen, error(413, "request_too_large"))
             seen.form = parse_body(body, request.headers.get("Content-Type", ""))
         inside = request.raw_path.startswith(PREFIX + "/")
-        verdict = self.faults.judge(seen.method, seen.path) if inside and len(self.faults) else None
-        if verdict is None:
+        hit = self.faults.of_request(seen.method, seen.path) if inside and len(self.faults) else None
+        if hit is None:
             return self._write(seen, await self._served_reply(request, seen))
-        seen.fault = "+".join(verdict.names)
-        if verdict.delay:
-            await asyncio.sleep(verdict.delay)
-        return await self._spoil(request, seen, verdict)
+        seen.fault = "+".join(hit.names)
+        if hit.delay:
+            await asyncio.sleep(hit.delay)
+        return await self._spoil(request, seen, hit)
 
-    async def _spoil(self, request: web.BaseRequest, seen: Request, verdict: Verdict) -> web.StreamResponse:
-        fault = verdict.fault
-        instead = None if fault is None else replaced(fault, verdict.seconds)
+    async def _spoil(self, request: web.BaseRequest, seen: Request, hit: RequestFaults) -> web.StreamResponse:
+        fault = hit.fault
+        instead = None if fault is None else replacement(fault, hit.seconds)
         answer = Reply(200, b"")
         if fault is None or fault.when == "after":
             answer = await self._served_reply(request, seen, is_seen=instead is None)
         if fault is not None and fault.kind == "hang":
-            await self._hang(request, verdict.seconds)
-            return Severed()
+            await self._hang(request, hit.seconds)
+            return CutResponse()
         answer = answer if instead is None else instead
-        for form in verdict.of_form:
-            answer = formed(form, answer)
+        for form in hit.of_form:
+            answer = in_form_of(form, answer)
         if fault is None or instead is not None or self.connections is None:
             return self._write(seen, answer)
         is_idle = self.connections.idleness(request.protocol)
-        response, seen.status = spoiled(fault, verdict.seconds, answer, is_idle)
+        response, seen.status = damaged(fault, hit.seconds, answer, is_idle)
         return response
 
     async def _hang(self, request: web.BaseRequest, limit: float | None) -> None:
@@ -168,7 +178,7 @@ class Front:
     def _write(self, seen: Request, right: Reply) -> web.StreamResponse:
         seen.status = right.status
         response = written(right)
-        if self.manner.session_lock and seen.cookie not in self._sessions:
+        if self.options.session_lock and seen.cookie not in self._sessions:
             session = f"{int(draw(self._seed, 'session', seen.number) * (1 << 52)):013x}"
             self._sessions[session] = asyncio.Lock()
             response.set_cookie(SESSION_COOKIE, session, path="/", httponly=True)
@@ -176,7 +186,7 @@ class Front:
 
     async def _served_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool = True) -> Reply:
         """The right answer, after the limits have let the request in; `is_seen` unless another is written."""
-        refused = await self.turnstile.enter()
+        refused = await self.admission.enter()
         if refused is not None:
             seen.fault = refused.limit if seen.fault is None else f"{seen.fault}+{refused.limit}"
             return self._refusal(refused)
@@ -187,22 +197,22 @@ class Front:
             async with session:
                 return await self._worked_reply(request, seen, is_seen=is_seen)
         finally:
-            self.turnstile.leave()
+            self.admission.leave()
 
     async def _worked_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool) -> Reply:
-        work = self.turnstile.capacity.service_time
+        work = self.admission.capacity.service_time
         if work:
             await asyncio.sleep(seconds(work, 0.0 if is_fixed(work) else self._draw("work", seen)))
         plain = self._plain_reply(request, seen, is_seen=is_seen)
-        return noisy(plain, self._draw("noise", seen)) if self._noise else plain
+        return with_noise(plain, self._draw("noise", seen)) if self._noise else plain
 
     def _draw(self, purpose: str, seen: Request) -> float:
         key = (purpose, seen.method, seen.path)
         turn = self._turns[key] = self._turns[key] + 1
         return draw(self._seed, *key, turn)
 
-    def _refusal(self, refused: Overload) -> Reply:
-        limits = self.turnstile.capacity
+    def _refusal(self, refused: Refusal) -> Reply:
+        limits = self.admission.capacity
         if limits.refuse == "throttle":
             return error(401, ["wait_x_between_action", ceil(refused.wait)], "unauthorized")
         headers: tuple[tuple[str, str], ...] = ()
@@ -213,17 +223,17 @@ class Front:
 
     def _plain_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool) -> Reply:
         if not request.raw_path.startswith(PREFIX + "/"):
-            return login_page() if seen.path == "/login" else lost_page()
+            return login_page() if seen.path == "/login" else not_found_page()
         if not self._is_welcome(request, seen):
             return error(
                 401, "wronglogin", "unauthorized", headers=(("WWW-Authenticate", 'Basic realm="API"'),)
             )
-        dialect = Dialect.SEFLOW if self.manner.dialect is Dialect.MIXED else self.manner.dialect
+        dialect = Dialect.SEFLOW if self.options.dialect is Dialect.MIXED else self.options.dialect
         found = routes.find(seen.method, seen.path, with_methods=dialect is Dialect.BY_ID)
         if isinstance(found, int):
             return error(found, "notfound" if found == 404 else "methodnotallowed")
         answer, ids = found
-        asked = Asked(self.world, dialect, ids, seen.form, seen.query)
+        asked = PanelRequest(self.world, dialect, ids, seen.form, seen.query)
         if seen.method != "GET" and ids and len(self.faults):
             self._remember(ids[0], dialect)
         try:
@@ -237,7 +247,7 @@ class Front:
         return reply(payload)
 
     def _with_rows_spoiled(self, payload: Json, seen: Request) -> Json:
-        listed = Listed.of(payload)
+        listed = AnswerRows.of(payload)
         if listed is None:
             return payload
         for fault, hit in self.faults.of_rows(seen.path, listed.rows):
@@ -252,11 +262,11 @@ class Front:
             return
         now = self.world.now()
         if service.remembered is None or service.remembered[0] <= now:
-            stale = self.faults.staleness(service_id)
+            stale = self.faults.stale_seconds(service_id)
             service.remembered = (now + stale, vm_rows(dialect, service.vms)) if stale else None
 
     def _is_welcome(self, request: web.BaseRequest, seen: Request) -> bool:
-        limit = self.manner.lockout_after
+        limit = self.options.lockout_after
         if limit is not None and self.bad_logins >= limit:
             seen.fault = "lockout" if seen.fault is None else f"{seen.fault}+lockout"
             return False
@@ -282,11 +292,11 @@ class Front:
             self.connections.arrived(request.protocol) if self.connections is not None else 0,
             given[0] if given else None,
         )
-        if self.manner.session_lock and (sent := request.headers.get("Cookie")):
+        if self.options.session_lock and (sent := request.headers.get("Cookie")):
             morsel = SimpleCookie(sent).get(SESSION_COOKIE)
             seen.cookie = morsel.value if morsel is not None else None
         self.requests.append(seen)
-        keep = self.manner.keep_requests
+        keep = self.options.keep_requests
         if keep is not None and len(self.requests) >= 2 * max(keep, 1):
             del self.requests[: len(self.requests) - keep]
         return seen

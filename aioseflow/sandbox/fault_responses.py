@@ -34,7 +34,7 @@ _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x16 this is not HTTP\r\n\r\n"
 _DRIP_PIECES = 10
 
 
-class Severed(web.StreamResponse):
+class CutResponse(web.StreamResponse):
     """No answer, or the beginning of one, and then the end of the connection.
 
     A `reset` is sent as RST; over a socket pair, which knows none, it looks like a close.
@@ -61,7 +61,7 @@ class Severed(web.StreamResponse):
         raise ConnectionAbortedError
 
 
-class Drip(web.StreamResponse):
+class SlowResponse(web.StreamResponse):
     """An answer whose body arrives piece by piece."""
 
     def __init__(self, whole: Reply, seconds: float) -> None:
@@ -80,7 +80,7 @@ class Drip(web.StreamResponse):
         await super().write_eof(data)
 
 
-class Followed(web.Response):
+class ExtendedResponse(web.Response):
     """A whole answer that promises to keep the connection, and what comes over it then unasked.
 
     `more` is sent after `seconds` if the connection `is_idle` and still there; then it is closed, if it
@@ -123,7 +123,7 @@ def written(plain: Reply) -> web.Response:
     return web.Response(body=plain.body, status=plain.status, headers=_headers(plain))
 
 
-def replaced(fault: Fault, seconds: float | None) -> Reply | None:
+def replacement(fault: Fault, seconds: float | None) -> Reply | None:
     """What a fault answers instead of the right answer; None if nothing, or the right one spoiled."""
     match fault.kind:
         case "html":
@@ -151,7 +151,7 @@ def replaced(fault: Fault, seconds: float | None) -> Reply | None:
             return None
 
 
-def spoiled(
+def damaged(
     fault: Fault, seconds: float | None, right: Reply, is_idle: Callable[[], bool]
 ) -> tuple[web.StreamResponse, int | None]:
     """What a fault makes of the right answer on the wire, and the status line that is seen, if one is.
@@ -163,30 +163,32 @@ def spoiled(
             data = (
                 _head(right, f"Content-Length: {len(right.body) + 32}") + right.body[: len(right.body) // 2]
             )
-            return Severed(data), right.status
+            return CutResponse(data), right.status
         case "broken_chunk":
             # It announces more than there is. A nonsensical size would make some parsers refuse the head as
             # well when both come in one packet, and the status would not be seen.
             head = _head(right, "Transfer-Encoding: chunked")
-            return Severed(head + b"%x\r\n%b" % (len(right.body) + 32, right.body)), right.status
+            return CutResponse(head + b"%x\r\n%b" % (len(right.body) + 32, right.body)), right.status
         case "drip":
-            return Drip(right, seconds or 0.0), right.status
+            return SlowResponse(right, seconds or 0.0), right.status
         case "drop" if fault.announced:
-            response = written(right)
-            response.force_close()
-            return response, right.status
+            closing = written(right)
+            closing.force_close()
+            return closing, right.status
         case "drop":
-            return Followed(right, b"", 0.0, is_idle, closes=True), right.status
+            return ExtendedResponse(right, b"", 0.0, is_idle, closes=True), right.status
         case "unasked":
             more = _unasked(fault)
-            return Followed(right, more, seconds or 0.0, is_idle, closes=fault.announced), right.status
+            return ExtendedResponse(
+                right, more, seconds or 0.0, is_idle, closes=fault.announced
+            ), right.status
         case "garbage":
-            return Severed(fault.body or _GARBAGE), None
+            return CutResponse(fault.body or _GARBAGE), None
         case _:
-            return Severed(reset=fault.kind == "reset"), None
+            return CutResponse(reset=fault.kind == "reset"), None
 
 
-def formed(fault: Fault, plain: Reply) -> Reply:
+def in_form_of(fault: Fault, plain: Reply) -> Reply:
     """An answer in the form that a fault gives it; what it says stays."""
     mime = plain.content_type.partition(";")[0]
     match fault.kind:
@@ -208,7 +210,7 @@ def login_page() -> Reply:
     return _page(200, LOGIN)
 
 
-def lost_page() -> Reply:
+def not_found_page() -> Reply:
     """What lies outside the API."""
     return _page(404, b"<html><h1>Not Found</h1></html>")
 

@@ -27,7 +27,7 @@ class Account:
 
 
 @attrs.frozen
-class Line:
+class InvoiceLine:
     """One position of an invoice."""
 
     id: str
@@ -43,7 +43,7 @@ class Invoice:
 
     id: str
     date: date
-    lines: tuple[Line, ...]
+    lines: tuple[InvoiceLine, ...]
     paid_at: datetime | None = None
     credit: Decimal = Decimal(0)
 
@@ -125,8 +125,8 @@ def new_account(email: str, password: str, credit: Decimal) -> Account:
 
 def first_invoices() -> list[Invoice]:
     """One unpaid, one paid."""
-    hosting = Line("264329", "Hosting", "33301", "Hosting - Starter Hosting", Decimal("10.00"))
-    cloud = Line("264330", "Hosting", "33301", "Cloud - Virtual servers", Decimal("58.50"))
+    hosting = InvoiceLine("264329", "Hosting", "33301", "Hosting - Starter Hosting", Decimal("10.00"))
+    cloud = InvoiceLine("264330", "Hosting", "33301", "Cloud - Virtual servers", Decimal("58.50"))
     return [
         Invoice("239780", date(2025, 12, 26), (hosting,)),
         Invoice("303090", date(2025, 11, 5), (cloud,), paid_at=datetime(2025, 11, 10, 13, 13, 37)),  # noqa: DTZ001  (the panel's times have no zone)
