@@ -26,7 +26,9 @@ def test_a_wide_character_takes_two_cells_and_a_combining_one_none(text: str, wi
     [
         ("shop 1", "shop 1"),
         ("été 東京", "été 東京"),
-        ("\x1b[2J\x07", "\\x1b[2J\\x07"),
+        ("\x1b[2J\x1b]0;owned\x07\x9b31m", "\\x1b[2J\\x1b]0;owned\\x07\\x9b31m"),
+        ("\U000e0041", "\\U000e0041"),
+        ("[red]no markup[/red] 🙂", "[red]no markup[/red] 🙂"),
         ("a\u202eb\u200b\udcff", "a\\u202eb\\u200b\\udcff"),
         ("one\r\n\ttwo\u2028three", "one two three"),
         ("kept  apart", "kept  apart"),

@@ -43,15 +43,15 @@ def main() -> None:
         sys.exit(130)
     except OSError as error:
         # A stream that cannot be written, where no command is there yet, or any more, to say so.
-        from .terminal import complain
+        from .terminal import echo_error
 
-        complain(error.strerror or str(error))
+        echo_error(error.strerror or str(error))
         give_up_streams()
         sys.exit(1)
 
 
 def _version() -> int:
-    from .terminal import emit
+    from .terminal import echo
 
-    emit(f"aioseflow {__version__}\n")
+    echo(f"aioseflow {__version__}\n")
     return 0

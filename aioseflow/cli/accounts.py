@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from ..text import escape
 from .completion.candidates import complete_profile
 from .exit_code import Refusal
-from .terminal import shown
 
 if TYPE_CHECKING:
     from ..client import SeFlow
@@ -69,7 +69,7 @@ class Accounts:
         profiles = self._profiles()
         if len(profiles) > 1:
             # Before any keyring is asked.
-            names = shown(", ".join(one.name for one in profiles), _LONGEST_PATH)
+            names = escape(", ".join(one.name for one in profiles), _LONGEST_PATH)
             raise Refusal(
                 f"this is for one account, and these are {len(profiles)}: {names}; name one with --profile"
             )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..text import escape, wrap
 from .accounts import Accounts, accounts
-from .command import command, given
+from .command import Depends, command
 from .completion.candidates import complete_call
 from .exit_code import ExitCode, Refusal
 from .nouns.facts import by_whom
 from .table import print_lines
-from .terminal import columns, confirm, emit, folded, is_terminal, require_answerable, shown
+from .terminal import columns, confirm, echo, is_terminal, require_answerable
 
 if TYPE_CHECKING:
     from .coroutines import Coroutine
@@ -37,7 +38,7 @@ def api(
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List all calls.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change.")] = False,
-    who: Accounts = given(accounts, "Account"),
+    who: Accounts = Depends(accounts, "Account"),
 ) -> int:
     """Make one call and print its answer as JSON.
 
@@ -61,12 +62,12 @@ def api(
     if coroutine is None:
         near = difflib.get_close_matches(call, COROUTINES, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "aioseflow api --list lists all"
-        raise Refusal(f"there is no call {shown(call)}; {hint}")
+        raise Refusal(f"there is no call {escape(call)}; {hint}")
     values, options = coroutine.bind(list(context.args))
     if coroutine.changes:
         require_answerable(call, yes=yes)
         if not yes:
-            asked = shown(" ".join([coroutine.name, *context.args]), 200)
+            asked = escape(" ".join([coroutine.name, *context.args]), 200)
             confirm(f"{asked} {by_whom(who.one())}", "Send it?")
     return asyncio.run(_call(who, coroutine, values, options))
 
@@ -76,7 +77,7 @@ async def _call(who: Accounts, coroutine: Coroutine, values: list[Any], options:
 
     async with who.client() as seflow:
         answer = await coroutine.call(seflow, values, options)
-    emit(dumps(answer))
+    echo(dumps(answer))
     return ExitCode.OK
 
 
@@ -85,4 +86,4 @@ def _list(coroutines: dict[str, Coroutine]) -> None:
     width = columns() if is_terminal(sys.stdout) else sys.maxsize
     for coroutine in coroutines.values():
         name = coroutine.name.ljust(indent)
-        print_lines(folded(coroutine.summary, width, indent, name))
+        print_lines(wrap(coroutine.summary, width, indent, name))

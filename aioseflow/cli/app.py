@@ -15,7 +15,7 @@ from ..__about__ import __version__
 from .exit_code import ExitCode, of_error
 from .menu import MENU
 from .streams import give_up_streams
-from .terminal import complain, emit, prepare_streams, say
+from .terminal import echo, echo_err, echo_error, prepare_streams
 from .trace import print_debug, scrubbed, take_switch
 from .usage import explain_usage, is_usage
 
@@ -23,7 +23,7 @@ _OF_TYPER: Final = ("install_completion", "show_completion")
 _ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in entries.items()}
 
 
-class Face(TyperGroup):
+class RootGroup(TyperGroup):
     """The outermost group: whatever a command raises ends as one sentence on stderr and an exit code."""
 
     def __init__(self, **options: Any) -> None:
@@ -60,7 +60,7 @@ class Face(TyperGroup):
             words = [*words[1:], "--help"]
         prepare_streams()
         options["standalone_mode"] = False
-        code = _ended(lambda: super(Face, self).main(words, **options), debug=debug)
+        code = _ended(lambda: super(RootGroup, self).main(words, **options), debug=debug)
         give_up_streams()
         sys.exit(code)
 
@@ -84,13 +84,13 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
         print_debug(whole)
     # What was raised here or below says what to do; anything else is a mistake in this program.
     if type(error).__module__.startswith("aioseflow."):
-        complain(str(error))
+        echo_error(str(error))
     elif isinstance(error, OSError):
-        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        echo_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
         proof = "all that is above" if debug else "what the same command with --debug shows"
         said = f"{type(error).__name__}: {scrubbed(str(error))}"
-        complain(f"this is a bug in aioseflow: {said}; report it with {proof}")
+        echo_error(f"this is a bug in aioseflow: {said}; report it with {proof}")
     return of_error(error)
 
 
@@ -104,7 +104,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 app = typer.Typer(
-    cls=Face,
+    cls=RootGroup,
     # aioseflow completion is the one way.
     add_completion=False,
     # Plain help: it can be searched and copied, and costs no import of rich.
@@ -116,7 +116,7 @@ app = typer.Typer(
 
 def _version(context: typer.Context, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        emit(f"aioseflow {__version__}\n")
+        echo(f"aioseflow {__version__}\n")
         raise typer.Exit
 
 
@@ -144,6 +144,6 @@ def _root(
       aioseflow help fleet stop
     """
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        echo_err(context.get_help())
         raise typer.Exit(ExitCode.USAGE)
     return None

@@ -43,7 +43,7 @@ class Sectioned(TyperCommand):
                 formatter.write_dl(sections[heading])
 
 
-def given(make: Callable[..., T], under: str = "") -> T:
+def Depends(make: Callable[..., T], under: str = "") -> T:  # noqa: N802 - FastAPI calls it so
     """The default of a command's parameter that ``make`` builds from options of its own.
 
     The parameters of ``make`` become options of the command, in the place of that parameter, and stand in
@@ -63,13 +63,13 @@ def command(
 
     def declare(function: Function) -> Function:
         settings = dict(_TAKES_ANYTHING) if takes_anything else None
-        app.command(name, cls=Sectioned, hidden=hidden, context_settings=settings)(spread(function))
+        app.command(name, cls=Sectioned, hidden=hidden, context_settings=settings)(expand_options(function))
         return function
 
     return declare
 
 
-def spread(function: Callable[..., Any]) -> Callable[..., Any]:
+def expand_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function as typer reads it: with a parameter for each option, none for what they make."""
     taken = inspect.signature(function).parameters
     given = {name: one.default for name, one in taken.items() if isinstance(one.default, _Given)}
@@ -93,7 +93,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # What makes an object of options may itself be made of such; a dozen commands take the same.
-_spread_once: Final = functools.cache(spread)
+_spread_once: Final = functools.cache(expand_options)
 
 
 @functools.cache

@@ -19,8 +19,9 @@ from ..endpoints.services import ServicesEndpoints
 from ..endpoints.support import SupportEndpoints
 from ..endpoints.vms import VmsEndpoints
 from ..session.call import PLACEHOLDER, Call
+from ..text import escape
 from .exit_code import Refusal
-from .terminal import complain, shown
+from .terminal import echo_error
 
 if TYPE_CHECKING:
     from ..client import SeFlow
@@ -125,7 +126,7 @@ class Coroutine:
             else:
                 values.append(_converted(name, kind, rest.pop(0)))
         if rest:
-            raise Refusal(f"'{shown(rest[0])}' is too much")
+            raise Refusal(f"'{escape(rest[0])}' is too much")
         return values
 
     def _options(self, named: dict[str, list[str]]) -> dict[str, Any]:
@@ -133,7 +134,7 @@ class Coroutine:
         for name, given in named.items():
             kind = self.options.get(name)
             if kind is None:
-                raise Refusal(f"there is no --{shown(name)}")
+                raise Refusal(f"there is no --{escape(name)}")
             if is_mapping(kind):
                 options[name] = mapping(name, given)
             elif len(given) > 1:
@@ -156,7 +157,7 @@ class Coroutine:
             except asyncio.CancelledError:
                 if self.changes and any(exchange.sent for exchange in exchanges):
                     more = f"; {look} shows" if look else ""
-                    complain(f"{self.name} was sent, and whether the panel acted is not known{more}")
+                    echo_error(f"{self.name} was sent, and whether the panel acted is not known{more}")
                 raise
 
 
@@ -166,17 +167,17 @@ def mapping(name: str, words: list[str]) -> dict[str, Any]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
-            raise Refusal(f"{name} is written KEY=VALUE, not '{shown(word)}'")
+            raise Refusal(f"{name} is written KEY=VALUE, not '{escape(word)}'")
         resource, colon, item = key.partition(":")
         if name == "resources" and colon:
             inner = found.setdefault(resource, {})
             if not isinstance(inner, dict):
-                raise Refusal(f"{shown(resource)} is given twice")
+                raise Refusal(f"{escape(resource)} is given twice")
             if item in inner:
-                raise Refusal(f"{shown(key)} is given twice")
+                raise Refusal(f"{escape(key)} is given twice")
             inner[item] = _converted("a quantity", int, value)
         elif key in found:
-            raise Refusal(f"{shown(key)} is given twice")
+            raise Refusal(f"{escape(key)} is given twice")
         else:
             found[key] = value
     return found
@@ -196,14 +197,14 @@ def is_text(kind: Any) -> bool:
 def _converted(name: str, kind: Any, word: str) -> Any:
     if get_origin(kind) is Literal:
         if word not in get_args(kind):
-            raise Refusal(f"{name} is one of {', '.join(get_args(kind))}, not '{shown(word)}'")
+            raise Refusal(f"{name} is one of {', '.join(get_args(kind))}, not '{escape(word)}'")
         return word
     if is_text(kind):
         return word
     try:
         return int(word)
     except ValueError:
-        raise Refusal(f"{name} is a whole number, not '{shown(word)}'") from None
+        raise Refusal(f"{name} is a whole number, not '{escape(word)}'") from None
 
 
 def _split(words: list[str]) -> tuple[list[str], dict[str, list[str]]]:
@@ -219,7 +220,7 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, list[str]]]:
         if not equals:
             following = next(rest, None)
             if following is None:
-                raise Refusal(f"--{shown(name)} needs a value")
+                raise Refusal(f"--{escape(name)} needs a value")
             value = following
         named.setdefault(name.replace("-", "_"), []).append(value)
     return plain, named

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ConfigurationError
+from ..text import escape
 from .exit_code import ExitCode, Refusal
-from .terminal import shown
 
 if TYPE_CHECKING:
     from ..fleet import Journal
@@ -43,7 +43,7 @@ def journal() -> Journal:
         raise Refusal(f"{error} ({_VARIABLE} says which)", ExitCode.ERROR) from None
     except OSError as error:
         raise Refusal(
-            f"the directory of the journal {shown(os.fspath(path), _LONGEST_PATH)} cannot be made "
+            f"the directory of the journal {escape(os.fspath(path), _LONGEST_PATH)} cannot be made "
             f"({error.strerror or error}), so nothing was sent; name another file with {_VARIABLE}",
             ExitCode.ERROR,
         ) from None

@@ -14,7 +14,7 @@ import typer
 
 from .command import command
 from .exit_code import ExitCode, Refusal
-from .terminal import emit, say
+from .terminal import echo, echo_err
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
@@ -89,7 +89,7 @@ async def _run(panel: Sandbox) -> None:
         "SEFLOW_USERNAME": panel.username,
         "SEFLOW_PASSWORD": panel.password,
     }
-    emit("".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()))
-    say("A panel is running; copy the lines above into another shell. Ctrl-C ends it.")
+    echo("".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()))
+    echo_err("A panel is running; copy the lines above into another shell. Ctrl-C ends it.")
     with contextlib.suppress(asyncio.CancelledError):
         await serving

@@ -9,8 +9,8 @@ from ..fleet import Outcome, Report, Status, Undiscovered, UsageGraphs
 from ..fleet.model.undiscovered import ONE_PAGE
 from ..fleet.recovery.past import NOT_READABLE
 from ..fleet.report.report_text import no_vms
+from ..text import escape, wrap
 from .table import Column, Table
-from .terminal import folded, shown
 
 _NAMED = 4
 _ERROR = 300
@@ -70,11 +70,11 @@ def causes_of(report: Report, width: int, *, every_unknown: bool = False) -> lis
     lines = []
     for (status, cause), outcomes in order:
         word = status.replace("_", " ")
-        lines += _head(f"{report.action}: {len(outcomes)} {word}, {shown(cause)}", width)
+        lines += _head(f"{report.action}: {len(outcomes)} {word}, {escape(cause)}", width)
         outcomes.sort(key=_place_in_line)
         everyone = every_unknown and status is Status.UNKNOWN
-        lines += folded(named(outcomes, len(outcomes) if everyone else _NAMED), width, 4)
-        lines += folded(_explained(cause, outcomes), width, 4)
+        lines += wrap(named(outcomes, len(outcomes) if everyone else _NAMED), width, 4)
+        lines += wrap(_explained(cause, outcomes), width, 4)
     accepted = sum(outcome.status is Status.CHANGED and not outcome.verified for outcome in report.outcomes)
     if accepted:
         text = f"{report.action}: {accepted} changed were accepted by the panel and not read back"
@@ -82,14 +82,14 @@ def causes_of(report: Report, width: int, *, every_unknown: bool = False) -> lis
     for lost in report.undiscovered:
         how = "listed in part" if lost.cause == ONE_PAGE else "not listed, so in none of the counts"
         lines += _head(f"{report.action}: {how}: {_place(lost)}", width)
-        lines += folded(shown(str(lost.error) if lost.error else lost.cause, _ERROR), width, 4)
+        lines += wrap(escape(str(lost.error) if lost.error else lost.cause, _ERROR), width, 4)
     if report.without_vms:
         lines += _head(f"{report.action}: {no_vms(report.without_vms)}", width)
     return lines
 
 
 def _head(text: str, width: int) -> list[str]:
-    return folded(text, width, 4, "")
+    return wrap(text, width, 4, "")
 
 
 def _place_in_line(outcome: Outcome) -> tuple[int, str, int, str]:
@@ -103,7 +103,7 @@ def _explained(cause: str, outcomes: Sequence[Outcome]) -> str:
         if cause == "cancelled" and outcomes[0].status is Status.NOT_ATTEMPTED:
             return "Nothing was sent: the run was stopped."
         return _IN_OTHER_WORDS.get(cause, "")
-    said = ("e.g. " if len(outcomes) > 1 else "") + shown(str(error), _ERROR)
+    said = ("e.g. " if len(outcomes) > 1 else "") + escape(str(error), _ERROR)
     # What it ended with is not about what was sent, as other errors are.
     return f"{_IN_OTHER_WORDS[cause]} {said}" if cause == NOT_READABLE else said
 
@@ -116,17 +116,17 @@ def named(outcomes: Sequence[Outcome], most: int = _NAMED) -> str:
 
 
 def _name(outcome: Outcome) -> str:
-    pair = f"{shown(outcome.service_id)}/{shown(outcome.vm_id)}"
+    pair = f"{escape(outcome.service_id)}/{escape(outcome.vm_id)}"
     # A label that only repeats the id would make the line longer and nobody wiser.
     wiser = outcome.vm_label and outcome.vm_id not in outcome.vm_label
-    return f"{pair} ({shown(outcome.vm_label, 24)})" if wiser else pair
+    return f"{pair} ({escape(outcome.vm_label, 24)})" if wiser else pair
 
 
 def _place(lost: Undiscovered) -> str:
     if lost.service_id is None:
-        return f"account {shown(lost.account)}"
-    name = f" ({shown(lost.service_name)})" if lost.service_name else ""
-    return f"service {shown(lost.service_id)}{name}"
+        return f"account {escape(lost.account)}"
+    name = f" ({escape(lost.service_name)})" if lost.service_name else ""
+    return f"service {escape(lost.service_id)}{name}"
 
 
 def usage_of(report: Report) -> Table:
@@ -137,7 +137,7 @@ def usage_of(report: Report) -> Table:
             graphs = outcome.value
             sizes = [str(len(graph.html)) for graph in (graphs.cpu, graphs.net, graphs.disk)]
             rows.append(
-                [shown(outcome.service_id), shown(outcome.vm_id), shown(outcome.vm_label, 32), *sizes]
+                [escape(outcome.service_id), escape(outcome.vm_id), escape(outcome.vm_label, 32), *sizes]
             )
     figures = (Column(f"{kind} chars", right=True) for kind in ("cpu", "net", "disk"))
     return Table([Column("service"), Column("VM"), Column("label"), *figures], rows)

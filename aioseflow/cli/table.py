@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from .terminal import cells, columns, emit, folded, is_terminal
+from ..text import cells, cut, wrap
+from .terminal import columns, echo, is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,7 @@ class Column:
 
 @attrs.frozen
 class Table:
-    """Cells must be fit for a terminal already (`terminal.shown`)."""
+    """Cells must be fit for a terminal already (`text.escape`)."""
 
     head: Sequence[Column]
     rows: Sequence[Sequence[str]]
@@ -104,17 +105,7 @@ def console_of_stdout() -> Console:
 
 def print_lines(lines: Iterable[str]) -> None:
     """Write lines to stdout."""
-    emit("".join(f"{line}\n" for line in lines))
-
-
-def cut(text: str, width: int) -> str:
-    """At most so many cells of a text, the last one an ellipsis where something is missing."""
-    if cells(text) <= width:
-        return text
-    kept = text[: max(width - 1, 0)]
-    while cells(kept) > width - 1 and kept:
-        kept = kept[:-1]
-    return kept + "…"
+    echo("".join(f"{line}\n" for line in lines))
 
 
 def _print_styled(lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
@@ -122,7 +113,7 @@ def _print_styled(lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
     with console.capture() as captured:
         for parts, styles in lines:
             console.print(_styled(parts, styles), soft_wrap=True)
-    emit(captured.get())
+    echo(captured.get())
 
 
 def _styled(parts: Sequence[str], styles: Sequence[str]) -> Text:
@@ -147,7 +138,7 @@ def _folded(text: str, width: int) -> list[str]:
     if cells(text) <= width:
         return [text]
     # Wide characters take two cells each.
-    return folded(text, width if text.isascii() else width // 2) or [text]
+    return wrap(text, width if text.isascii() else width // 2) or [text]
 
 
 def _fitted(head: Sequence[Column], texts: Sequence[Sequence[str]], room: int) -> list[int]:

@@ -7,33 +7,14 @@ import os
 import select
 import shutil
 import sys
-import textwrap
-import unicodedata
 from contextlib import suppress
 from typing import TextIO
 
+from ..text import cells, escape, wrap
 from .exit_code import ExitCode, Refusal
 
-_LABEL = 40
 _SENTENCE = 1000
 _GLANCE = 0.2  # seconds
-
-
-def shown(text: str, longest: int = _LABEL) -> str:
-    """Text of others on one line, cut: what could steer a terminal or turn the writing round is escaped."""
-    escaped = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[: longest + 1]
-    )
-    return escaped if len(escaped) <= longest else escaped[: longest - 1] + "…"
-
-
-def cells(text: str) -> int:
-    """How many columns a text takes."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
 
 
 def columns() -> int:
@@ -58,7 +39,7 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def emit(data: str | bytes) -> None:
+def echo(data: str | bytes) -> None:
     """Data, on stdout. Nobody there any more is no error."""
     stream = sys.stdout
     if stream is None:
@@ -74,7 +55,7 @@ def emit(data: str | bytes) -> None:
         _discard(stream)
 
 
-def say(message: str) -> None:
+def echo_err(message: str) -> None:
     """A line for people, on stderr."""
     stream = sys.stderr
     if stream is None:
@@ -86,12 +67,12 @@ def say(message: str) -> None:
         _discard(stream)
 
 
-def complain(message: str) -> None:
+def echo_error(message: str) -> None:
     """An error as one sentence, on stderr; one line where a program may read it."""
-    text = f"aioseflow: {shown(message, _SENTENCE)}"
-    lines = folded(text, columns(), 4, "") if is_terminal(sys.stderr) else [text]
+    text = f"aioseflow: {escape(message, _SENTENCE)}"
+    lines = wrap(text, columns(), 4, "") if is_terminal(sys.stderr) else [text]
     for line in lines:
-        say(line)
+        echo_err(line)
 
 
 def _discard(stream: TextIO) -> None:
@@ -122,7 +103,7 @@ def confirm_word(facts: str, question: str, word: str) -> None:
     """The same for what cannot be undone: the answer is a word that one has to have read."""
     answer = _answer(facts, f"{question} ")
     if answer != word:
-        raise Refusal(f"'{shown(answer)}' is not {word}, so nothing was sent", ExitCode.ERROR)
+        raise Refusal(f"'{escape(answer)}' is not {word}, so nothing was sent", ExitCode.ERROR)
 
 
 def read_line(question: str) -> str:
@@ -141,28 +122,16 @@ def _answer(facts: str, question: str) -> str:
     width = columns()
     for line in facts.splitlines():
         if cells(line) <= width:
-            say(line)
+            echo_err(line)
             continue
         text = line.lstrip()
-        for part in folded(text, width, len(line) - len(text)):
-            say(part)
+        for part in wrap(text, width, len(line) - len(text)):
+            echo_err(part)
     try:
         answer = read_line(question)
     except KeyboardInterrupt:
-        say("")
+        echo_err("")
         raise Refusal("interrupted, so nothing was sent", ExitCode.INTERRUPTED) from None
     if not answer.endswith("\n"):
-        say("")
+        echo_err("")
     return answer.strip()
-
-
-def folded(text: str, width: int, indent: int = 0, first: str | None = None) -> list[str]:
-    """Lines of at most ``width``, indented; the first one by ``first`` if given."""
-    blank = " " * indent
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=blank if first is None else first,
-        subsequent_indent=blank,
-        break_on_hyphens=False,
-    )

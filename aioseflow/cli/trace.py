@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..errors import SeFlowError
-from .terminal import say, shown
+from ..text import escape
+from .terminal import echo_err
 
 _SWITCH: Final = "--debug"
 _VARIABLE: Final = "AIOSEFLOW_DEBUG"
@@ -50,7 +51,7 @@ def print_debug(error: BaseException) -> None:
         lines[half:-half] = [f"… {len(lines) - 2 * half} more lines"]
     for line in lines:
         text = line.lstrip(" ")
-        say(" " * (len(line) - len(text)) + shown(text, _LONGEST_LINE))
+        echo_err(" " * (len(line) - len(text)) + escape(text, _LONGEST_LINE))
 
 
 def _traceback(error: BaseException) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from .exit_code import ExitCode
-from .terminal import complain, say
+from .terminal import echo_err, echo_error
 
 _MOST: Final = 3
 _ALIKE: Final = 0.7
@@ -27,11 +27,11 @@ def explain_usage(error: Any) -> int:
     message: str = getattr(error, "message", "") or error.format_message()
     nothing_asked = type(error).__name__ == "NoArgsIsHelpError" or message.startswith("Missing command")
     if context is not None and nothing_asked:
-        say(context.get_help())
+        echo_err(context.get_help())
         return ExitCode.USAGE
     what, meant = _parts(error, message)
     help_of = f"{getattr(context, 'command_path', None) or 'aioseflow'} --help"
-    complain(f"{what}; did you mean {meant}? See {help_of}" if meant else f"{what}; see {help_of}")
+    echo_error(f"{what}; did you mean {meant}? See {help_of}" if meant else f"{what}; see {help_of}")
     return int(getattr(error, "exit_code", ExitCode.USAGE))
 
 

@@ -12,7 +12,7 @@ from cli.terminals import Result
 
 from aioseflow import AuthenticationError, InvalidArgument, SeFlowError, __version__
 from aioseflow.cli.app import app
-from aioseflow.cli.terminal import cells
+from aioseflow.text import cells
 
 Run = Callable[..., Result]
 

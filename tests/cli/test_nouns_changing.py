@@ -15,10 +15,10 @@ from cli.terminals import Result, Terminal, visible
 from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS, changing
-from aioseflow.cli.nouns.asked import Asked
+from aioseflow.cli.nouns.asked import Invocation
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
-from aioseflow.cli.written import Written
+from aioseflow.cli.written import OutputOptions
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
 
@@ -319,7 +319,7 @@ async def test_an_interrupted_change_says_that_it_may_have_been_done_and_where_t
     panel.faults.add(Fault("hang", when="after"))
     verb = next(verb for verb in NOUNS["vm"].verbs if verb.name == "reboot")
     coroutine = COROUTINES[verb.call]
-    asked = Asked("vm reboot", verb, coroutine, ["33301", "4001"], {}, Accounts(), Written())
+    asked = Invocation("vm reboot", verb, coroutine, ["33301", "4001"], {}, Accounts(), OutputOptions())
     sending = asyncio.ensure_future(changing._send(asked))
     async with asyncio.timeout(20):
         while not any(request.fault for request in panel.requests):  # noqa: ASYNC110 - in a thread

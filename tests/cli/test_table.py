@@ -8,8 +8,8 @@ import pytest
 from cli.terminals import visible
 
 from aioseflow.cli import table
-from aioseflow.cli.table import Column, Sheet, Table, cut
-from aioseflow.cli.terminal import cells
+from aioseflow.cli.table import Column, Sheet, Table
+from aioseflow.text import cells, cut
 
 _TABLE = Table(
     [Column("name"), Column("failed", right=True, alarm="bold red"), Column("note")],

@@ -14,40 +14,11 @@ from cli.terminals import Terminal, visible
 
 from aioseflow.cli import terminal
 from aioseflow.cli.exit_code import ExitCode, Refusal
-from aioseflow.cli.terminal import cells, columns, complain, confirm, emit, folded, say, shown
+from aioseflow.cli.terminal import columns, confirm, echo, echo_err, echo_error
 
 Spawn = Callable[..., Terminal]
 
 _ANSI = "\x1b[2J\x1b]0;owned\x07"
-
-
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("web-1", "web-1"),
-        (_ANSI, "\\x1b[2J\\x1b]0;owned\\x07"),
-        ("a\nb\tc\r", "a\\nb\\tc\\r"),
-        ("\x9b31m", "\\x9b31m"),
-        ("abc\u202egpj.exe", "abc\\u202egpj.exe"),
-        ("\u200b\ufeff\u2028", "\\u200b\\ufeff\\u2028"),
-        ("\ud800", "\\ud800"),
-        ("\U000e0041", "\\U000e0041"),
-        ("[red]no markup[/red]", "[red]no markup[/red]"),
-        ("Zürich 東京 🙂", "Zürich 東京 🙂"),
-    ],
-)
-def test_text_of_others_cannot_steer_a_terminal(text: str, safe: str) -> None:
-    assert shown(text) == safe
-
-
-def test_long_text_is_cut() -> None:
-    assert shown("x" * 10_000) == "x" * 39 + "…"
-    assert shown("\x1b" * 10_000, 10) == "\\x1b\\x1b\\…"
-    assert shown("x" * 40) == "x" * 40
-
-
-def test_a_wide_character_takes_two_columns_and_an_accent_none() -> None:
-    assert [cells(text) for text in ("abc", "東京", "e\u0301", "")] == [3, 4, 1, 0]
 
 
 def test_the_width_is_what_the_environment_says_but_never_too_narrow(
@@ -59,18 +30,13 @@ def test_the_width_is_what_the_environment_says_but_never_too_narrow(
     assert columns() == 40
 
 
-def test_lines_are_folded_behind_their_first_indent() -> None:
-    assert folded("one two three", 10, 4, "ok  ") == ["ok  one", "    two", "    three"]
-    assert folded("one", 10, 2) == ["  one"]
-
-
 def test_data_goes_to_stdout_and_words_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    emit("data\n")
-    say("words")
-    complain(f"broke: {_ANSI}\nagain")
+    echo("data\n")
+    echo_err("words")
+    echo_error(f"broke: {_ANSI}\nagain")
     written = capsys.readouterr()
     assert written.out == "data\n"
-    assert written.err == "words\naioseflow: broke: \\x1b[2J\\x1b]0;owned\\x07\\nagain\n"
+    assert written.err == "words\naioseflow: broke: \\x1b[2J\\x1b]0;owned\\x07 again\n"
 
 
 @pytest.fixture
@@ -87,24 +53,24 @@ def test_a_reader_that_is_gone_is_no_error(
 ) -> None:
     monkeypatch.setattr(sys, "stdout", closed_pipe)
     monkeypatch.setattr(sys, "stderr", closed_pipe)
-    emit("first\n")
-    emit(b"then\n")
-    say("more")
+    echo("first\n")
+    echo(b"then\n")
+    echo_err("more")
 
 
 def test_a_reader_of_the_words_that_is_gone_is_no_error_either(
     monkeypatch: pytest.MonkeyPatch, closed_pipe: io.TextIOWrapper
 ) -> None:
     monkeypatch.setattr(sys, "stderr", closed_pipe)
-    say("one")
-    say("two")
+    echo_err("one")
+    echo_err("two")
 
 
 def test_streams_that_were_never_open_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
-    emit("x")
-    say("x")
+    echo("x")
+    echo_err("x")
     assert not terminal.can_ask()
     terminal.prepare_streams()
 
@@ -114,7 +80,7 @@ def test_a_character_that_the_encoding_lacks_is_written_as_an_escape(monkeypatch
     stream = io.TextIOWrapper(raw, encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
     terminal.prepare_streams()
-    emit("Zürich\n")
+    echo("Zürich\n")
     assert raw.getvalue() == b"Z\\xfcrich\n"
 
 

@@ -9,7 +9,7 @@ import typer
 from cli.terminals import Result
 from typer.testing import CliRunner
 
-from aioseflow.cli.app import Face
+from aioseflow.cli.app import RootGroup
 from aioseflow.cli.completion.command import Shell
 
 Run = Callable[..., Result]
@@ -65,7 +65,7 @@ def test_a_group_named_alone_says_what_there_is_in_it(no_args_is_help: bool) -> 
     def two() -> None:
         """The second."""
 
-    outer = typer.Typer(cls=Face, rich_markup_mode=None)
+    outer = typer.Typer(cls=RootGroup, rich_markup_mode=None)
     outer.add_typer(inner, name="inner")
     outer.command("other")(two)
     # The face has the menu's commands alone; this is of a group of one of those.
@@ -76,7 +76,7 @@ def test_a_group_named_alone_says_what_there_is_in_it(no_args_is_help: bool) -> 
 
 
 def _faced(group: typer.Typer) -> typer.Typer:
-    class Faced(Face):
+    class Faced(RootGroup):
         def __init__(self, **options: object) -> None:
             commands = options.get("commands")
             super().__init__(**options)

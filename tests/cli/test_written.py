@@ -17,9 +17,9 @@ import yaml  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
 from aioseflow import PowerState, Secret, Vm
-from aioseflow.cli.command import command, given
+from aioseflow.cli.command import Depends, command
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.written import Form, Written, written
+from aioseflow.cli.written import OutputFormat, OutputOptions, output_options
 from aioseflow.models import Quota, Service, ServiceStatus, VmUsage
 
 Printed = Callable[..., str]
@@ -43,8 +43,10 @@ COLUMNS = ("id", "label", "memory")
 def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
     """What a list is written as."""
 
-    def printed(form: Form, *, columns: str = "", sort: str = "", items: Any = VMS, kind: Any = None) -> str:
-        asked = Written(form, tuple(columns.split(",")) if columns else (), sort)
+    def printed(
+        form: OutputFormat, *, columns: str = "", sort: str = "", items: Any = VMS, kind: Any = None
+    ) -> str:
+        asked = OutputOptions(form, tuple(columns.split(",")) if columns else (), sort)
         asked.listing(items, COLUMNS, kind=kind)
         return capsys.readouterr().out
 
@@ -52,7 +54,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
 
 
 def test_a_table_has_the_commands_columns_and_figures_to_the_right(printed: Printed) -> None:
-    assert printed(Form.TABLE).splitlines() == [
+    assert printed(OutputFormat.TABLE).splitlines() == [
         "id   label   memory",
         "10   web-10    4096",
         "9    Web-9        -",
@@ -62,7 +64,7 @@ def test_a_table_has_the_commands_columns_and_figures_to_the_right(printed: Prin
 
 def test_a_cell_says_in_words_what_a_value_is(printed: Printed) -> None:
     columns = "id,power,locked,disk,ip,usage,extra,usage.disk.used"
-    assert printed(Form.TABLE, columns=columns).splitlines() == [
+    assert printed(OutputFormat.TABLE, columns=columns).splitlines() == [
         "id   power    locked   disk  ip                      usage          extra      usage.disk.used",
         "10   running  no      40.50  -                       -              -                        -",
         "9    stopped  -           -  192.0.2.9, 2001:db8::9  -              -                        -",
@@ -72,29 +74,31 @@ def test_a_cell_says_in_words_what_a_value_is(printed: Printed) -> None:
 
 def test_objects_of_a_list_are_told_by_their_names(printed: Printed) -> None:
     items = [{"id": "1", "items": [{"id": "7", "name": "CPU"}, {"id": "8"}, {"size": 3}, [1, 2]]}]
-    assert printed(Form.TABLE, columns="items", items=items).splitlines()[1] == "CPU, 8, (size=3), 1, 2"
+    assert (
+        printed(OutputFormat.TABLE, columns="items", items=items).splitlines()[1] == "CPU, 8, (size=3), 1, 2"
+    )
 
 
 def test_json_has_all_that_there_is(printed: Printed) -> None:
-    documents = json.loads(printed(Form.JSON))
+    documents = json.loads(printed(OutputFormat.JSON))
     assert [document["id"] for document in documents] == ["10", "9", "100"]
     assert documents[0]["disk"] == "40.50"
     assert documents[2]["rootpassword"] == "***"
     assert list(documents[0])[-1] == "extra"
-    assert printed(Form.JSON).startswith("[\n  {\n")
+    assert printed(OutputFormat.JSON).startswith("[\n  {\n")
 
 
 def test_jsonl_has_a_line_for_each(printed: Printed) -> None:
-    lines = printed(Form.JSONL).splitlines()
-    assert [json.loads(line) for line in lines] == json.loads(printed(Form.JSON))
+    lines = printed(OutputFormat.JSONL).splitlines()
+    assert [json.loads(line) for line in lines] == json.loads(printed(OutputFormat.JSON))
 
 
 def test_yaml_reads_back_as_the_same(printed: Printed) -> None:
-    assert yaml.safe_load(printed(Form.YAML)) == json.loads(printed(Form.JSON))
+    assert yaml.safe_load(printed(OutputFormat.YAML)) == json.loads(printed(OutputFormat.JSON))
 
 
 def test_csv_has_the_commands_columns(printed: Printed) -> None:
-    assert printed(Form.CSV) == "id,label,memory\n10,web-10,4096\n9,Web-9,\n100,,512\n"
+    assert printed(OutputFormat.CSV) == "id,label,memory\n10,web-10,4096\n9,Web-9,\n100,,512\n"
 
 
 def test_columns_are_those_that_were_asked_for_in_their_order_in_every_form(printed: Printed) -> None:
@@ -104,23 +108,23 @@ def test_columns_are_those_that_were_asked_for_in_their_order_in_every_form(prin
         {"memory": None, "id": "9", "usage.disk.used": None, "extra.node": None},
         {"memory": 512, "id": "100", "usage.disk.used": "1.5", "extra.node": "pve1"},
     ]
-    told = json.loads(printed(Form.JSON, columns=columns))
+    told = json.loads(printed(OutputFormat.JSON, columns=columns))
     assert told == rows
     assert list(told[0]) == columns.split(",")
-    assert [json.loads(line) for line in printed(Form.JSONL, columns=columns).splitlines()] == rows
-    assert yaml.safe_load(printed(Form.YAML, columns=columns)) == rows
-    read = list(csv.reader(io.StringIO(printed(Form.CSV, columns=columns))))
+    assert [json.loads(line) for line in printed(OutputFormat.JSONL, columns=columns).splitlines()] == rows
+    assert yaml.safe_load(printed(OutputFormat.YAML, columns=columns)) == rows
+    read = list(csv.reader(io.StringIO(printed(OutputFormat.CSV, columns=columns))))
     assert read == [
         columns.split(","),
         ["4096", "10", "", ""],
         ["", "9", "", ""],
         ["512", "100", "1.5", "pve1"],
     ]
-    assert printed(Form.TABLE, columns=columns).split()[:4] == columns.split(",")
+    assert printed(OutputFormat.TABLE, columns=columns).split()[:4] == columns.split(",")
 
 
-@pytest.mark.parametrize("form", Form)
-def test_every_form_is_sorted(form: Form, printed: Printed) -> None:
+@pytest.mark.parametrize("form", OutputFormat)
+def test_every_form_is_sorted(form: OutputFormat, printed: Printed) -> None:
     assert re.findall(r"\d+", printed(form, columns="id", sort="-memory")) == ["10", "100", "9"]
     assert re.findall(r"\d+", printed(form, columns="id", sort="id")) == ["9", "10", "100"]
 
@@ -128,27 +132,27 @@ def test_every_form_is_sorted(form: Form, printed: Printed) -> None:
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        (Form.TABLE, ""),
-        (Form.JSON, "[]\n"),
-        (Form.JSONL, ""),
-        (Form.CSV, "id,label,memory\n"),
-        (Form.YAML, "[]\n"),
+        (OutputFormat.TABLE, ""),
+        (OutputFormat.JSON, "[]\n"),
+        (OutputFormat.JSONL, ""),
+        (OutputFormat.CSV, "id,label,memory\n"),
+        (OutputFormat.YAML, "[]\n"),
     ],
 )
 def test_of_nothing_a_program_reads_nothing_and_a_person_a_sentence(
-    form: Form, text: str, capsys: pytest.CaptureFixture[str]
+    form: OutputFormat, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Written(form).listing([], COLUMNS, kind=Vm)
+    OutputOptions(form).listing([], COLUMNS, kind=Vm)
     told = capsys.readouterr()
     assert told.out == text
-    assert told.err == ("There are none.\n" if form is Form.TABLE else "")
+    assert told.err == ("There are none.\n" if form is OutputFormat.TABLE else "")
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", OutputFormat)
 def test_an_unknown_name_is_refused_before_anything_is_written(
-    form: Form, capsys: pytest.CaptureFixture[str]
+    form: OutputFormat, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for asked in (Written(form, ("id", "lable")), Written(form, (), "-lable")):
+    for asked in (OutputOptions(form, ("id", "lable")), OutputOptions(form, (), "-lable")):
         with pytest.raises(
             Refusal, match=r"no column lable \(did you mean label\?\); there are id, "
         ) as caught:
@@ -159,11 +163,12 @@ def test_an_unknown_name_is_refused_before_anything_is_written(
 
 def test_an_unknown_name_is_refused_of_an_empty_list_too_where_its_kind_is_known(printed: Printed) -> None:
     with pytest.raises(Refusal, match=r"there are id, label, .*, unread, extra$"):
-        printed(Form.TABLE, columns="lable", items=[], kind=Vm)
+        printed(OutputFormat.TABLE, columns="lable", items=[], kind=Vm)
     assert (
-        printed(Form.CSV, columns="rootpassword,usage.disk", items=[], kind=Vm) == "rootpassword,usage.disk\n"
+        printed(OutputFormat.CSV, columns="rootpassword,usage.disk", items=[], kind=Vm)
+        == "rootpassword,usage.disk\n"
     )
-    assert printed(Form.CSV, columns="whatever", items=[]) == "whatever\n"
+    assert printed(OutputFormat.CSV, columns="whatever", items=[]) == "whatever\n"
 
 
 def test_a_list_of_several_kinds_of_words_keeps_figures_of_mappings_to_the_right(printed: Printed) -> None:
@@ -171,7 +176,7 @@ def test_a_list_of_several_kinds_of_words_keeps_figures_of_mappings_to_the_right
         {"account": "a", "id": "1", "total": Decimal(10)},
         {"account": "b", "id": "2", "total": Decimal("9.50")},
     ]
-    assert printed(Form.TABLE, columns="account,total", items=items).splitlines()[1:] == [
+    assert printed(OutputFormat.TABLE, columns="account,total", items=items).splitlines()[1:] == [
         "a           10",
         "b         9.50",
     ]
@@ -180,12 +185,12 @@ def test_a_list_of_several_kinds_of_words_keeps_figures_of_mappings_to_the_right
 def test_hostile_text_reaches_no_terminal_raw(printed: Printed) -> None:
     hostile = "\x1b[2J\x1b]0;x\x07 \u202egnp.exe \x9b31m <b> \r\n\t\u200b" + "x" * 10_000
     items = [Service(id="1", name=hostile, status=ServiceStatus(hostile), extra={hostile: hostile})]
-    for form in Form:
+    for form in OutputFormat:
         for columns in ("", "id,name,status,extra"):
             text = printed(form, columns=columns, items=items)
             assert all(character.isprintable() or character == "\n" for character in text), form
             assert len(text) < 100_000
-    assert len(printed(Form.TABLE, columns="id,name,status", items=items)) < 2_000
+    assert len(printed(OutputFormat.TABLE, columns="id,name,status", items=items)) < 2_000
 
 
 def test_the_options_arrive_as_one_object() -> None:
@@ -193,21 +198,22 @@ def test_the_options_arrive_as_one_object() -> None:
     seen = []
 
     @command(app)
-    def show(out: Written = given(written)) -> int:
+    def show(out: OutputOptions = Depends(output_options)) -> int:
         seen.append(out)
         return 0
 
     for words in ([], ["-o", "csv", "--columns", " id, label,,id", "--sort", "-memory"], ["--sort=-memory"]):
         assert CliRunner().invoke(app, words).exit_code == 0
     assert seen == [
-        Written(),
-        Written(Form.CSV, ("id", "label"), "-memory"),
-        Written(sort="-memory"),
+        OutputOptions(),
+        OutputOptions(OutputFormat.CSV, ("id", "label"), "-memory"),
+        OutputOptions(sort="-memory"),
     ]
 
 
 def test_times_are_written_whole(printed: Printed) -> None:
     items = [{"id": "1", "at": dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC), "day": dt.date(2026, 1, 2)}]
     assert (
-        printed(Form.CSV, columns="at,day", items=items) == "at,day\n2026-01-02T03:04:00+00:00,2026-01-02\n"
+        printed(OutputFormat.CSV, columns="at,day", items=items)
+        == "at,day\n2026-01-02T03:04:00+00:00,2026-01-02\n"
     )

@@ -11,12 +11,12 @@ import pytest
 
 from aioseflow import Outcome, Vm
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.written import Form, Written
+from aioseflow.cli.written import OutputFormat, OutputOptions
 
 _ENDLESS = """
 import itertools
-from aioseflow.cli.written import Form, Written
-stream = Written(Form.JSONL).stream()
+from aioseflow.cli.written import OutputFormat, OutputOptions
+stream = OutputOptions(OutputFormat.JSONL).stream()
 for number in itertools.count():
     stream.add({"number": number})
     if number == 100_000:
@@ -25,7 +25,7 @@ for number in itertools.count():
 
 
 def test_each_is_a_line_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    stream = Written(Form.JSONL).stream()
+    stream = OutputOptions(OutputFormat.JSONL).stream()
     stream.add(Vm(id="1", label="a\x1b\u202e"))
     first = capsys.readouterr().out
     assert json.loads(first)["label"] == "a\x1b\u202e"
@@ -38,17 +38,17 @@ def test_each_is_a_line_at_once(capsys: pytest.CaptureFixture[str]) -> None:
 def test_columns_are_those_that_were_asked_for_and_null_where_there_is_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stream = Written(Form.JSONL, ("label", "id", "extra.node")).stream(kind=Vm)
+    stream = OutputOptions(OutputFormat.JSONL, ("label", "id", "extra.node")).stream(kind=Vm)
     stream.add(Vm(id="1"))
     assert capsys.readouterr().out == '{"label":null,"id":"1","extra.node":null}\n'
 
 
 def test_what_cannot_be_is_refused_before_anything_runs() -> None:
     with pytest.raises(Refusal, match="--sort cannot be had with jsonl"):
-        Written(Form.JSONL, (), "id").stream()
+        OutputOptions(OutputFormat.JSONL, (), "id").stream()
     with pytest.raises(Refusal, match="no column vm_lable"):
-        Written(Form.JSONL, ("vm_lable",)).stream(kind=Outcome)
-    assert Written(Form.JSONL, ("vm_lable",)).stream().columns == ("vm_lable",)
+        OutputOptions(OutputFormat.JSONL, ("vm_lable",)).stream(kind=Outcome)
+    assert OutputOptions(OutputFormat.JSONL, ("vm_lable",)).stream().columns == ("vm_lable",)
 
 
 def test_each_line_arrives_while_it_runs_and_a_reader_that_goes_away_is_no_error() -> None:

@@ -9,7 +9,7 @@ import typer
 
 from ..command import command
 from ..exit_code import ExitCode
-from ..terminal import emit
+from ..terminal import echo
 
 
 class Shell(enum.StrEnum):
@@ -40,5 +40,5 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Whose script it is."
     """
     from .shells import SCRIPTS
 
-    emit(SCRIPTS[shell])
+    echo(SCRIPTS[shell])
     return ExitCode.OK

@@ -14,7 +14,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
-from ..terminal import cells, emit, shown
+from ...text import cells, escape
+from ..terminal import echo
 
 _LONGEST_TEXT: Final = 60
 _PATHS: Final = re.compile(r"FILE|PATH|DIR")
@@ -40,7 +41,7 @@ class Answer(NamedTuple):
 def answer(asked: Sequence[str]) -> int:
     """Write the answer to ``SHELL …`` to stdout; a mistake of ours is nobody's candidates."""
     try:
-        emit("".join(f"{line}\n" for line in _lines(list(asked))))
+        echo("".join(f"{line}\n" for line in _lines(list(asked))))
     except Exception as error:  # noqa: BLE001 - whatever was printed would land in somebody's line
         if os.environ.get("AIOSEFLOW_DEBUG"):
             from ..trace import print_debug
@@ -69,7 +70,7 @@ def _lines(asked: list[str]) -> list[str]:
     *words, last = asked
     # fish gives the last word as it is written.
     found = complete(words, split(last, "")[1])
-    return [*_hints(found), *(f"={one.word}\t{shown(one.text, _LONGEST_TEXT)}" for one in found.candidates)]
+    return [*_hints(found), *(f"={one.word}\t{escape(one.text, _LONGEST_TEXT)}" for one in found.candidates)]
 
 
 def _hints(found: Answer) -> list[str]:
@@ -113,7 +114,7 @@ def _beside(one: Candidate, longest: int, width: int, form: str) -> str:
     left = min(_LONGEST_TEXT, width - longest - len(form))
     if not one.text or left < 8:
         return one.word
-    return one.word + " " * (longest - cells(one.word)) + form.format(shown(one.text, left))
+    return one.word + " " * (longest - cells(one.word)) + form.format(escape(one.text, left))
 
 
 def split(line: str, breaks: str) -> tuple[list[str], str, int, str]:

@@ -44,7 +44,7 @@ async def _demo(services: int, vms: int, seed: int) -> int:
     from ...client import SeFlow
     from ..live import view
     from ..run_control import control_runs
-    from ..terminal import say
+    from ..terminal import echo_err
     from .demo_panel import RETRY, described, troubled_panel
     from .stages import stages_of
 
@@ -52,7 +52,7 @@ async def _demo(services: int, vms: int, seed: int) -> int:
     with tempfile.TemporaryDirectory(prefix="aioseflow-demo-") as directory:
         journal = Path(directory) / "runs.sqlite"
         async with troubled_panel(services, vms, seed) as panel:
-            say(described(panel))
+            echo_err(described(panel))
             async with SeFlow(
                 panel.username, panel.password, base_url=panel.url, retry=RETRY, journal=journal
             ) as seflow:
@@ -62,9 +62,10 @@ async def _demo(services: int, vms: int, seed: int) -> int:
 
 
 def _told(stages: list[Stage], panel: Sandbox, *, interrupted: bool) -> int:
+    from ...text import wrap
     from ..summary import causes_of, table_of
     from ..table import print_lines
-    from ..terminal import columns, folded
+    from ..terminal import columns
     from .proof import examine
 
     width = min(columns(), 100)
@@ -77,11 +78,11 @@ def _told(stages: list[Stage], panel: Sandbox, *, interrupted: bool) -> int:
         f"Proof, from the panel's own record of {len(panel.requests)} requests, {_spoiled(panel)} of which "
         "it refused, cut or lost on purpose:"
     )
-    print_lines(["", *folded(heading, width)])
+    print_lines(["", *wrap(heading, width)])
     for finding in findings:
         print_lines(_marked(finding, width))
     good = all(finding.holds for finding in findings)
-    print_lines(["", *folded(_verdict(good=good, interrupted=interrupted), width)])
+    print_lines(["", *wrap(_verdict(good=good, interrupted=interrupted), width)])
     if interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.OK if good else ExitCode.ERROR
@@ -94,9 +95,9 @@ def _spoiled(panel: Sandbox) -> int:
 
 
 def _marked(finding: Claim, width: int) -> list[str]:
-    from ..terminal import folded
+    from ...text import wrap
 
-    return folded(finding.text, width, 8, "  ok    " if finding.holds else "  WRONG ")
+    return wrap(finding.text, width, 8, "  ok    " if finding.holds else "  WRONG ")
 
 
 def _verdict(*, good: bool, interrupted: bool) -> str:

@@ -9,8 +9,9 @@ from typing import Final
 
 import attrs
 
+from ...text import escape, wrap
 from ..table import console_of_stdout
-from ..terminal import columns, emit, folded, is_terminal, shown
+from ..terminal import columns, echo, is_terminal
 from .check import ORDER, Check, CheckVerdict
 
 _WORDS: Final = {
@@ -53,8 +54,8 @@ class CheckPrinter:
             self._show_left_out()
         if not self.checks or self.checks[-1].account != check.account:
             self._show_left_out()
-            emit("\n" if self.checks else "")
-            title = "This machine" if check.account is None else shown(check.account, _LONGEST)
+            echo("\n" if self.checks else "")
+            title = "This machine" if check.account is None else escape(check.account, _LONGEST)
             self._print("", title, "bold")
         self.checks.append(check)
         if check.verdict is CheckVerdict.NOT_CHECKED:
@@ -65,13 +66,13 @@ class CheckPrinter:
 
     def _await(self, name: str | None) -> None:
         if name is not None and is_terminal(sys.stdout):
-            emit(f"{' ' * _WORD}{_spoken(name).ljust(_NAME)}…")
+            echo(f"{' ' * _WORD}{_spoken(name).ljust(_NAME)}…")
             self._awaited = True
 
     def clear(self) -> None:
         """Take away what was only for the moment."""
         if self._awaited:
-            emit(_ERASE)
+            echo(_ERASE)
             self._awaited = False
 
     def finish(self) -> None:
@@ -91,7 +92,7 @@ class CheckPrinter:
         well = not counts[CheckVerdict.FAILED] and not counts[CheckVerdict.WARNING]
         verdict = "All is well" if well else "Not all is well"
         parts.append(_number(counts[CheckVerdict.OK], "ok"))
-        emit(f"\n{verdict}: {', '.join(parts)}.\n")
+        echo(f"\n{verdict}: {', '.join(parts)}.\n")
 
     def _show_left_out(self) -> None:
         left_out, self._left_out = self._left_out, []
@@ -105,24 +106,24 @@ class CheckPrinter:
 
     def _show(self, verdict: CheckVerdict, names: Sequence[str], found: str, mend: str) -> None:
         words = [_spoken(name) for name in names]
-        text = shown(found, _LONGEST)
+        text = escape(found, _LONGEST)
         if verdict is CheckVerdict.NOT_CHECKED:
             others = f"and {', '.join(words[1:])} are " if len(words) > 1 else ""
             text = f"{others}not checked: {text}"
         word = _WORDS[verdict].ljust(_WORD)
         width = columns()
-        first, *rest = folded(text, width, _INDENT, word + words[0].ljust(_NAME))
+        first, *rest = wrap(text, width, _INDENT, word + words[0].ljust(_NAME))
         self._print(word, first.removeprefix(word), _STYLES[verdict])
         for line in rest:
             self._print("", line, "")
         if mend:
-            for line in folded(f"mend: {shown(mend, _LONGEST)}", width, _INDENT):
+            for line in wrap(f"mend: {escape(mend, _LONGEST)}", width, _INDENT):
                 self._print("", line, "bold" if verdict is CheckVerdict.FAILED else "")
 
     @staticmethod
     def _print(word: str, text: str, style: str) -> None:
         if not is_terminal(sys.stdout):
-            emit(f"{word}{text}".rstrip() + "\n")
+            echo(f"{word}{text}".rstrip() + "\n")
             return
         from rich.text import Text
 
@@ -130,7 +131,7 @@ class CheckPrinter:
         with console.capture() as captured:
             line = Text.assemble((word, style), text) if word else Text(text, style)
             console.print(line, soft_wrap=True)
-        emit(captured.get())
+        echo(captured.get())
 
 
 def _number(number: int, word: str) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from ..accounts import Accounts, accounts
-from ..command import command, given
+from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
-from ..written import Form, Written, written
+from ..written import OutputFormat, OutputOptions, output_options
 
 if TYPE_CHECKING:
     from ..accounts import Identity
@@ -24,7 +24,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 
 @command(app)
-def doctor(who: Accounts = given(accounts), out: Written = given(written)) -> int:
+def doctor(who: Accounts = Depends(accounts), out: OutputOptions = Depends(output_options)) -> int:
     """Check everything between this machine and the panel, and say what to mend.
 
     In order: installation, journal, configuration, proxy, DNS, TCP, TLS, API, clock, credentials, allow-list,
@@ -49,7 +49,7 @@ def doctor(who: Accounts = given(accounts), out: Written = given(written)) -> in
         finally:
             screen.clear()
         screen.finish()
-    elif out.form is Form.JSONL and not out.sort:
+    elif out.form is OutputFormat.JSONL and not out.sort:
         stream = out.stream(kind=Check)
 
         def add(check: Check) -> None:

@@ -8,9 +8,9 @@ import attrs
 import typer
 
 from ..accounts import Accounts, accounts
-from ..command import command, given
+from ..command import Depends, command
 from ..exit_code import Refusal
-from ..written import Written, written
+from ..written import OutputOptions, output_options
 from .execute import Confirm, change, confirm_options
 from .group import Wait, app
 from .messages import in_our_words
@@ -29,7 +29,7 @@ class ChangeOptions:
     rolling: RolloutOptions
     how: Confirm
     who: Accounts
-    out: Written
+    out: OutputOptions
 
     def make(self, action: Action, *, wait: bool = True) -> int:
         """Plan it, ask, do it and tell; the exit code."""
@@ -46,11 +46,11 @@ class ChangeOptions:
 
 
 def asked(
-    chosen: SelectionOptions = given(choose, "Which VMs"),
-    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
-    how: Confirm = given(confirm_options, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    chosen: SelectionOptions = Depends(choose, "Which VMs"),
+    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
+    how: Confirm = Depends(confirm_options, "Asking first"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> ChangeOptions:
     """What the options of every change ask for."""
     return ChangeOptions(chosen, rolling, how, who, out)
@@ -91,7 +91,7 @@ def sizes(
 
 
 @command(app)
-def start(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
+def start(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
     """Power on; what runs already is left alone.
 
     \b
@@ -104,7 +104,7 @@ def start(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
 
 
 @command(app)
-def stop(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
+def stop(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
     """Power off; what is off already is left alone.
 
     \b
@@ -118,7 +118,7 @@ def stop(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
 
 
 @command(app)
-def reboot(asked: ChangeOptions = given(asked)) -> int:
+def reboot(asked: ChangeOptions = Depends(asked)) -> int:
     """Reboot what runs, each at most once.
 
     What is off is not attempted. A reboot leaves no trace to read: changed means that the panel took it,
@@ -135,7 +135,7 @@ def reboot(asked: ChangeOptions = given(asked)) -> int:
 
 @command(app)
 def resize(
-    sizes: ResizeOptions = given(sizes), asked: ChangeOptions = given(asked), wait: Wait = True
+    sizes: ResizeOptions = Depends(sizes), asked: ChangeOptions = Depends(asked), wait: Wait = True
 ) -> int:
     """Give each VM memory, cores or a CPU share.
 
@@ -149,7 +149,7 @@ def resize(
 
 
 @command(app)
-def destroy(asked: ChangeOptions = given(asked), wait: Wait = True) -> int:
+def destroy(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
     """Destroy VMs with all their data, for good.
 
     Their number has to be typed, or --yes given.

@@ -11,13 +11,14 @@ import typer
 
 from ...errors import ConfigurationError, InvalidArgument
 from ...safety import Safety
+from ...text import escape
 from .. import collector
 from ..accounts import Accounts, fleet_of
 from ..completion import names
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
-from ..terminal import columns, confirm, confirm_word, emit, require_answerable, say, shown
-from ..written import Form, Written
+from ..terminal import columns, confirm, confirm_word, echo, echo_err, require_answerable
+from ..written import OutputFormat, OutputOptions
 from .messages import in_our_words
 from .print_report import command_name, print_report, require_columns, streamed
 
@@ -58,7 +59,7 @@ def change(
     name: str,
     how: Confirm,
     who: Accounts,
-    out: Written,
+    out: OutputOptions,
 ) -> int:
     """Do something to VMs, after a look at the plan unless it is meant already (``--yes``).
 
@@ -86,7 +87,7 @@ def change(
     return follow(plan, note, how, out, kept, who)
 
 
-def follow(plan: Plan, note: str, how: Confirm, out: Written, kept: Journal, who: Accounts) -> int:
+def follow(plan: Plan, note: str, how: Confirm, out: OutputOptions, kept: Journal, who: Accounts) -> int:
     """Run a plan, once it was looked at and confirmed."""
     from ...fleet.plan.plan_text import page
 
@@ -114,7 +115,7 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(coroutine)
 
 
-def print_plan(plan: Plan, out: Written) -> int:
+def print_plan(plan: Plan, out: OutputOptions) -> int:
     """Write a plan to stdout."""
     from ...fleet.plan.plan_text import page
     from ..jsonable import dumps
@@ -122,8 +123,8 @@ def print_plan(plan: Plan, out: Written) -> int:
 
     if out.is_page:
         print_lines(page(plan, columns()).splitlines())
-    elif out.form is Form.JSON and not out.columns:
-        emit(dumps(json.loads(plan.to_json())))
+    elif out.form is OutputFormat.JSON and not out.columns:
+        echo(dumps(json.loads(plan.to_json())))
     else:
         out.listing(
             plan.vms, ("account", "service_id", "vm_id", "vm_label", "power", "do", "why_not", "batch")
@@ -163,7 +164,7 @@ def require_something(plan: Plan) -> None:
     if any(vm.why_not not in ("excluded", "protected") for vm in plan.vms):
         return
     if plan.undiscovered:
-        lost = shown(plan.undiscovered[0], 200) + (", …" if len(plan.undiscovered) > 1 else "")
+        lost = escape(plan.undiscovered[0], 200) + (", …" if len(plan.undiscovered) > 1 else "")
         raise Refusal(
             f"nothing is selected of what could be listed; not listed, and nothing was sent: {lost}",
             ExitCode.UNKNOWN,
@@ -179,7 +180,12 @@ def require_something(plan: Plan) -> None:
 
 
 def act(
-    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, *, page: HtmlPage | None = None
+    make: Callable[[Fleet], Run],
+    out: OutputOptions,
+    kept: Journal,
+    who: Accounts,
+    *,
+    page: HtmlPage | None = None,
 ) -> int:
     """Make a run and await it, with a ``page`` of it where one is wanted; the exit code."""
     require_columns(out)
@@ -188,7 +194,7 @@ def act(
 
 
 async def _act(
-    make: Callable[[Fleet], Run], out: Written, kept: Journal, who: Accounts, page: HtmlPage | None
+    make: Callable[[Fleet], Run], out: OutputOptions, kept: Journal, who: Accounts, page: HtmlPage | None
 ) -> int:
     from ...fleet import StalePlan
     from ..live import view
@@ -245,6 +251,6 @@ async def _tell_how_to_go_on(run: Run, kept: Journal, who: Accounts) -> None:
     steps = run.spec.steps
     if is_complete(stored, steps):
         return
-    say(f"To go on: {command_name('resume', run.run_id, who)}")
+    echo_err(f"To go on: {command_name('resume', run.run_id, who)}")
     if run.report.counts[Status.UNKNOWN] and any(step.safety is Safety.ONCE for step in steps):
-        say("It sends nothing again that may have been done, unless --repeat-unknown says so.")
+        echo_err("It sends nothing again that may have been done, unless --repeat-unknown says so.")

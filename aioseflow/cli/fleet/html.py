@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import say, shown
+from ..terminal import echo_err
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +32,11 @@ class HtmlPage:
         """Raises `Refusal` where it could not be written, or what writes it is missing."""
         if find_spec("jinja2") is None:
             raise Refusal("the page needs jinja2: pip install 'aioseflow[report]'", ExitCode.ERROR)
-        where = shown(str(path), _LONGEST_PATH)
+        where = escape(str(path), _LONGEST_PATH)
         if path.is_dir():
             raise Refusal(f"{where} is a directory; name a file, such as {where}/usage.html")
         if not path.parent.is_dir():
-            raise Refusal(f"there is no directory {shown(str(path.parent), _LONGEST_PATH)}; make it first")
+            raise Refusal(f"there is no directory {escape(str(path.parent), _LONGEST_PATH)}; make it first")
         return cls(path)
 
     async def write(self, report: Report, clients: Sequence[SeFlow] = ()) -> None:
@@ -47,8 +48,8 @@ class HtmlPage:
             size = write(report, self.path, bandwidth=facts.bandwidth, power=facts.power)
         except OSError as error:
             raise Refusal(
-                f"the page {shown(str(self.path), _LONGEST_PATH)} cannot be written "
+                f"the page {escape(str(self.path), _LONGEST_PATH)} cannot be written "
                 f"({error.strerror or error}); the run is kept: aioseflow fleet report {report.run_id} FILE",
                 ExitCode.ERROR,
             ) from None
-        say(f"The page is in {shown(str(self.path), _LONGEST_PATH)} ({size / 1e6:,.1f} MB).")
+        echo_err(f"The page is in {escape(str(self.path), _LONGEST_PATH)} ({size / 1e6:,.1f} MB).")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import InvalidArgument
+from ...text import escape
 from ..accounts import Accounts, accounts
-from ..command import command, given
+from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
 from ..journal import journal
-from ..terminal import require_answerable, shown
-from ..written import Written, written
+from ..terminal import require_answerable
+from ..written import OutputOptions, output_options
 from .change_commands import ResizeOptions, sizes
 from .execute import Confirm, change, confirm_options, follow, print_plan
 from .group import Wait, app
@@ -44,12 +45,12 @@ class PlannedAction(enum.StrEnum):
 @command(app)
 def plan(
     what: Annotated[PlannedAction, typer.Argument(metavar="ACTION", help="What to plan.")],
-    sizes: ResizeOptions = given(sizes, "What to resize to"),
-    chosen: SelectionOptions = given(choose, "Which VMs"),
-    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
+    sizes: ResizeOptions = Depends(sizes, "What to resize to"),
+    chosen: SelectionOptions = Depends(choose, "Which VMs"),
+    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
     wait: Wait = True,
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Say what would be done, and what may come of it.
 
@@ -88,9 +89,9 @@ def _action(what: PlannedAction, sizes: ResizeOptions) -> Action:
 def apply(
     file: Annotated[str, typer.Argument(metavar="PLAN", help="What plan --output json wrote; - for stdin.")],
     note: Note = "",
-    how: Confirm = given(confirm_options, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    how: Confirm = Depends(confirm_options, "Asking first"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Run a plan from a file.
 
@@ -120,12 +121,12 @@ def _read(file: str) -> Plan:
             with Path(file).open(encoding="utf-8") as opened:
                 text = opened.read(_LARGEST)
         except UnicodeDecodeError:
-            raise Refusal(f"{shown(file, 200)} is no plan: it is not text") from None
+            raise Refusal(f"{escape(file, 200)} is no plan: it is not text") from None
         except OSError as error:
             raise Refusal(
-                f"the plan {shown(file, 200)} cannot be read: {error.strerror or error}", ExitCode.USAGE
+                f"the plan {escape(file, 200)} cannot be read: {error.strerror or error}", ExitCode.USAGE
             ) from None
     try:
         return Plan.from_json(text)
     except InvalidArgument as error:
-        raise Refusal(f"{shown(file, 200)}: {error}") from None
+        raise Refusal(f"{escape(file, 200)}: {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..table import print_lines
-from ..written import Written
+from ..written import OutputOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("account", "service_id", "vm_id", "vm_label", "what", "before", "after", "cause")
 
 
-def print_diff(before: Report, after: Report, out: Written) -> None:
+def print_diff(before: Report, after: Report, out: OutputOptions) -> None:
     """Write what is different to stdout."""
     comparison = after.compare(before)
     if out.is_page:

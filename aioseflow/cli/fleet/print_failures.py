@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..terminal import columns, folded, say, shown
-from ..written import Written
+from ...text import escape, wrap
+from ..terminal import columns, echo_err
+from ..written import OutputOptions
 from .print_report import OUTCOME_COLUMNS, outcome_row, print_page
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _RULE = "-"
 _DIFFERENT = 3
 
 
-def print_failures(report: Report, out: Written) -> None:
+def print_failures(report: Report, out: OutputOptions) -> None:
     """Write them to stdout."""
     from ...fleet.report.report_text import NOT_AS_ASKED
 
@@ -29,13 +30,12 @@ def print_failures(report: Report, out: Written) -> None:
     if lines:
         print_page("\n".join(lines))
     else:
-        say("All are as asked." if report.ok else "No VM failed; see aioseflow fleet status.")
+        echo_err("All are as asked." if report.ok else "No VM failed; see aioseflow fleet status.")
 
 
 def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
     from ...fleet.model.undiscovered import ONE_PAGE
     from ...fleet.report.report_text import NOT_AS_ASKED
-    from ...text import escape
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
@@ -47,10 +47,10 @@ def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
     for (status, cause), outcomes in order:
         number = f"{len(outcomes):,} VM{'' if len(outcomes) == 1 else 's'}"
         yield _RULE * min(width, 60)
-        yield from folded(f"{status.replace('_', ' ')}, {shown(cause)}: {number}", width, 4, "")
-        said = {shown(str(one.error), _SENTENCE) for one in outcomes if one.error is not None}
+        yield from wrap(f"{status.replace('_', ' ')}, {escape(cause)}: {number}", width, 4, "")
+        said = {escape(str(one.error), _SENTENCE) for one in outcomes if one.error is not None}
         for text in sorted(said)[:_DIFFERENT]:
-            yield from folded(text, width, 4)
+            yield from wrap(text, width, 4)
         if len(said) > _DIFFERENT:
             yield f"    and {len(said) - _DIFFERENT:,} other messages"
         yield _RULE * min(width, 60)
@@ -60,16 +60,16 @@ def _lines(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[str]:
         if lost.service_id is not None:
             place = f"service {escape(lost.service_id)} {escape(lost.service_name or '')}".rstrip()
         yield _RULE * min(width, 60)
-        how = "listed in part" if lost.cause == ONE_PAGE else f"not listed, {shown(lost.cause)}"
-        yield from folded(f"{how}: {place}", width, 4, "")
+        how = "listed in part" if lost.cause == ONE_PAGE else f"not listed, {escape(lost.cause)}"
+        yield from wrap(f"{how}: {place}", width, 4, "")
         if lost.error is not None:
-            yield from folded(shown(str(lost.error), _SENTENCE), width, 4)
+            yield from wrap(escape(str(lost.error), _SENTENCE), width, 4)
 
 
 def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
     """Every VM, by service, the names of many folded into one."""
     from ...fleet.report.vm_names import fold
-    from ...text import escape, wrap
+    from ...text import wrap
 
     services: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
@@ -83,5 +83,5 @@ def _who(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
             place += f" of {escape(account, 60)}"
         labels = {one.vm_label for one in ones}
         whole = all(labels) and len(labels) == len(ones)
-        who = fold(shown(one.vm_label) if whole else one.vm_id for one in ones)
+        who = fold(escape(one.vm_label) if whole else one.vm_id for one in ones)
         yield from wrap(f"{place}: {who}", width, 4, "")

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from ...text import escape
 from ..accounts import Accounts
-from ..terminal import columns, emit, is_terminal, shown
-from ..written import Form, Written
+from ..terminal import columns, echo, is_terminal
+from ..written import OutputFormat, OutputOptions
 
 if TYPE_CHECKING:
     import queue
@@ -46,14 +47,14 @@ _STYLES: Final = (
 )
 
 
-def print_report(report: Report, out: Written, who: Accounts) -> None:
+def print_report(report: Report, out: OutputOptions, who: Accounts) -> None:
     """Write a report to stdout; where it was streamed already, nothing more."""
     match out.form:
-        case Form.TABLE if out.is_page:
+        case OutputFormat.TABLE if out.is_page:
             _page(report, who)
-        case Form.JSON | Form.YAML if not out.columns and not out.sort:
+        case OutputFormat.JSON | OutputFormat.YAML if not out.columns and not out.sort:
             out.single(report.to_document(values=True))
-        case Form.JSONL:
+        case OutputFormat.JSONL:
             pass
         case _:
             out.listing(map(outcome_row, report.outcomes), OUTCOME_COLUMNS)
@@ -66,19 +67,19 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     return outcome_document(outcome, values=True)
 
 
-def require_columns(out: Written) -> None:
+def require_columns(out: OutputOptions) -> None:
     """Raise `Refusal` for columns that no outcome has: before a run, not after it."""
     from ...fleet import Outcome
     from ..written.naming import check
 
     check([*out.columns, *([out.sort.removeprefix("-")] if out.sort else [])], (), Outcome)
-    if out.form is Form.JSONL:
+    if out.form is OutputFormat.JSONL:
         out.stream()
 
 
 def command_name(verb: str, run_id: str, who: Accounts) -> str:
     """A next step as it is typed."""
-    words = ["vm", "list"] if verb == "vms" else ["fleet", verb, shown(run_id, 200)]
+    words = ["vm", "list"] if verb == "vms" else ["fleet", verb, escape(run_id, 200)]
     if who.everyone:
         words.append("--all-profiles")
     elif who.names:
@@ -108,7 +109,7 @@ def _page(report: Report, who: Accounts) -> None:
 def print_page(text: str) -> None:
     """Write a page of a report, on a terminal with what matters marked."""
     if not is_terminal(sys.stdout):
-        emit(f"{text}\n")
+        echo(f"{text}\n")
         return
     from rich.text import Text
 
@@ -119,16 +120,16 @@ def print_page(text: str) -> None:
         for line in text.splitlines():
             style = next((style for pattern, style in _STYLES if pattern.match(line)), "")
             console.print(Text(line, style), soft_wrap=True)
-    emit(captured.get())
+    echo(captured.get())
 
 
 @asynccontextmanager
-async def streamed(run: Run, out: Written) -> AsyncIterator[None]:
+async def streamed(run: Run, out: OutputOptions) -> AsyncIterator[None]:
     """With ``--output jsonl`` each outcome is written when it is known.
 
     A thread writes: a reader that is slow must not slow the run.
     """
-    if out.form is not Form.JSONL:
+    if out.form is not OutputFormat.JSONL:
         yield
         return
     import asyncio

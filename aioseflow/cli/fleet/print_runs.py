@@ -9,11 +9,12 @@ from typing import Any, Final
 import attrs
 
 from ...fleet import Journal, RunInfo, Status
+from ...text import cells, escape, wrap
 from ..exit_code import ExitCode
 from ..journal import journal
 from ..table import Column, Table, print_lines
-from ..terminal import cells, columns, folded, is_terminal, say, shown
-from ..written import Written
+from ..terminal import columns, echo_err, is_terminal
+from ..written import OutputOptions
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
 _LONGEST_ID = 200
@@ -34,7 +35,7 @@ class ListedRun:
     state: str
 
 
-def runs(out: Written) -> int:
+def runs(out: OutputOptions) -> int:
     """Write the runs to stdout, the newest first."""
     kept = journal()
     # A look makes no file.
@@ -44,7 +45,7 @@ def runs(out: Written) -> int:
     elif listed:
         print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))
     else:
-        say(f"There are no runs in {shown(str(kept.path), _LONGEST_ID)}.")
+        echo_err(f"There are no runs in {escape(str(kept.path), _LONGEST_ID)}.")
     return ExitCode.OK
 
 
@@ -62,9 +63,9 @@ def _lines(listed: list[ListedRun], width: int) -> list[str]:
     """A line for each run; the counts are on one of their own where they would not fit."""
     rows = [
         [
-            shown(info.header.run_id, _LONGEST_ID),
+            escape(info.header.run_id, _LONGEST_ID),
             f"{info.header.created_at:%Y-%m-%d %H:%M}",
-            shown(info.header.action),
+            escape(info.header.action),
             run.state,
             str(info.targets),
         ]
@@ -77,7 +78,7 @@ def _lines(listed: list[ListedRun], width: int) -> list[str]:
         return [head, *whole]
     lines = [head]
     for text, run in zip(texts, listed, strict=True):
-        lines += [text, *folded(_counts(run), width, 4)]
+        lines += [text, *wrap(_counts(run), width, 4)]
     return lines
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 import attrs
 import typer
 
+from ...text import escape
 from ..exit_code import Refusal
-from ..terminal import shown
 from .messages import in_our_words
 
 _DURATION: Final = re.compile(
@@ -92,7 +92,7 @@ def seconds_of(text: str, option: str) -> float:
     """Seconds of ``90``, ``90s``, ``5m`` or ``1h30m``. Raises `Refusal`."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not match[0]:
-        raise Refusal(f"{option} is a time such as 90s, 5m or 1h30m, not '{shown(text)}'")
+        raise Refusal(f"{option} is a time such as 90s, 5m or 1h30m, not '{escape(text)}'")
     hours, minutes, seconds = (float(match[unit] or 0) for unit in "hms")
     return hours * 3600 + minutes * 60 + seconds
 

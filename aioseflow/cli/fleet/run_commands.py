@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...text import escape
 from ..accounts import Accounts, accounts
-from ..command import command, given
+from ..command import Depends, command
 from ..completion.candidates import complete_run
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
-from ..terminal import columns, say, shown
-from ..written import Form, Written, written
+from ..terminal import columns, echo_err
+from ..written import OutputFormat, OutputOptions, output_options
 from .execute import Confirm, act, change, confirm_options, run_async
 from .group import RunId, Wait, app
 from .html import HtmlPage
@@ -34,7 +35,7 @@ RepeatUnknown = Annotated[
 
 
 @command(app)
-def runs(out: Written = given(written, "Output")) -> int:
+def runs(out: OutputOptions = Depends(output_options, "Output")) -> int:
     """List the runs of the journal, the newest first.
 
     \b
@@ -48,7 +49,7 @@ def runs(out: Written = given(written, "Output")) -> int:
 
 
 @command(app)
-def status(run: RunId, out: Written = given(written, "Output")) -> int:
+def status(run: RunId, out: OutputOptions = Depends(output_options, "Output")) -> int:
     """Say what became of a run.
 
     It is told from the journal alone, and the exit code is that of the run; one that a living process is at
@@ -61,7 +62,7 @@ def status(run: RunId, out: Written = given(written, "Output")) -> int:
     require_columns(out)
     kept = journal()
     report = run_async(_report(kept, run_named(kept, run)))
-    if out.form is Form.JSONL:
+    if out.form is OutputFormat.JSONL:
         # While it lasts a run writes them itself.
         out.listing(map(outcome_row, report.outcomes), ())
     else:
@@ -70,7 +71,7 @@ def status(run: RunId, out: Written = given(written, "Output")) -> int:
 
 
 @command(app)
-def failures(run: RunId, out: Written = given(written, "Output")) -> int:
+def failures(run: RunId, out: OutputOptions = Depends(output_options, "Output")) -> int:
     """Say who is not as asked, grouped by why.
 
     One cause, then who. The exit code is that of the run, as of status.
@@ -93,7 +94,7 @@ def diff(
     after: Annotated[
         str, typer.Argument(metavar="RUN", help="The later one, or last.", autocompletion=complete_run)
     ],
-    out: Written = given(written, "Output"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Say what is different from one run to another.
 
@@ -118,7 +119,7 @@ def report(
     read: Annotated[
         bool, typer.Option("--read", help="Also read traffic and power as they are now.")
     ] = False,
-    who: Accounts = given(accounts, "Account"),
+    who: Accounts = Depends(accounts, "Account"),
 ) -> int:
     """Write a page about a run, for a browser.
 
@@ -131,7 +132,7 @@ def report(
     """
     kept = journal()
     run_id = run_named(kept, run)
-    page = HtmlPage.at(Path(f"{shown(run_id).replace('/', '_')}.html") if file is None else file)
+    page = HtmlPage.at(Path(f"{escape(run_id).replace('/', '_')}.html") if file is None else file)
     run_async(_write_page(kept, run_id, page, who if read else None))
     return ExitCode.OK
 
@@ -150,8 +151,8 @@ def resume(
     run: RunId,
     repeat_unknown: RepeatUnknown = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Go on with an interrupted run.
 
@@ -179,9 +180,9 @@ def retry(
     unknown: Annotated[
         bool, typer.Option("--unknown", help="Also those that may have been done, reboots too.")
     ] = False,
-    how: Confirm = given(confirm_options, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    how: Confirm = Depends(confirm_options, "Asking first"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Try again what did not work, as a new run.
 
@@ -206,11 +207,11 @@ def retry(
 @command(app)
 def restore(
     run: RunId,
-    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
+    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
     wait: Wait = True,
-    how: Confirm = given(confirm_options, "Asking first"),
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    how: Confirm = Depends(confirm_options, "Asking first"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Start exactly the VMs that a run stopped.
 
@@ -238,8 +239,8 @@ def reconcile(
     grace: Annotated[
         str, typer.Option("--grace", metavar="TIME", help="Say not done no earlier than so long after it.")
     ] = "180s",
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Read back what became of each unknown VM.
 
@@ -271,17 +272,17 @@ async def _reconcile(kept: Journal, run_id: str, grace: float, who: Accounts) ->
 
 
 def _findings(found: Sequence[Finding]) -> None:
+    from ...text import wrap
     from ..table import print_lines
-    from ..terminal import folded
 
     if not found:
-        say("Nothing of this run is unknown.")
+        echo_err("Nothing of this run is unknown.")
     width = columns()
     for finding in found:
-        place = f"{shown(finding.service_id)}/{shown(finding.vm_id)}"
-        name = f"{shown(finding.vm_label)} ({place})" if finding.vm_label else place
-        print_lines(folded(f"{name}: {finding.verdict.replace('_', ' ')}", width, 4, ""))
-        print_lines(folded(shown(finding.why, 400), width, 4))
+        place = f"{escape(finding.service_id)}/{escape(finding.vm_id)}"
+        name = f"{escape(finding.vm_label)} ({place})" if finding.vm_label else place
+        print_lines(wrap(f"{name}: {finding.verdict.replace('_', ' ')}", width, 4, ""))
+        print_lines(wrap(escape(finding.why, 400), width, 4))
 
 
 # -- which run, and whose -----------------------------------------------------------------------------------
@@ -292,13 +293,13 @@ def run_named(kept: Journal, text: str) -> str:
     if text != _LAST:
         return text
     if not kept.path.exists():
-        raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
+        raise Refusal(f"there are no runs in {escape(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
     known = run_async(kept.runs())
     if not known:
-        raise Refusal(f"there are no runs in {shown(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
+        raise Refusal(f"there are no runs in {escape(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
     header = known[0].header
     when = f"{header.created_at:%Y-%m-%d %H:%M} UTC"
-    say(f"last is {shown(header.run_id, _LONGEST)}: {shown(header.action)}, {when}")
+    echo_err(f"last is {escape(header.run_id, _LONGEST)}: {escape(header.action)}, {when}")
     return header.run_id
 
 
@@ -311,7 +312,7 @@ async def _report(kept: Journal, run_id: str) -> Report:
 
 def accounts_of(kept: Journal, run_id: str, who: Accounts) -> Accounts:
     """The accounts of a run: those that were named, or else those that it had. Raises `Refusal`."""
-    return of_accounts(kept.read_now(run_id).info.header.accounts, f"run {shown(run_id, _LONGEST)}", who)
+    return of_accounts(kept.read_now(run_id).info.header.accounts, f"run {escape(run_id, _LONGEST)}", who)
 
 
 def of_accounts(labels: Sequence[str], what: str, who: Accounts) -> Accounts:
@@ -325,7 +326,7 @@ def of_accounts(labels: Sequence[str], what: str, who: Accounts) -> Accounts:
     mine = who.labels()
     if set(labels) <= set(mine):
         return who
-    theirs, ours = shown(", ".join(labels), _LONGEST), shown(", ".join(mine), _LONGEST)
+    theirs, ours = escape(", ".join(labels), _LONGEST), escape(", ".join(mine), _LONGEST)
     raise Refusal(
         f"{what} is of {theirs}, and this would be {ours}; "
         "name its account with --profile, or set SEFLOW_USERNAME and SEFLOW_BASE_URL to what they were"

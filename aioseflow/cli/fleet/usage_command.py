@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..accounts import Accounts, accounts
-from ..command import command, given
+from ..command import Depends, command
 from ..journal import journal
-from ..written import Written, written
+from ..written import OutputOptions, output_options
 from .execute import act
 from .group import app
 from .html import HtmlPage
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @command(app)
 def usage(
-    chosen: SelectionOptions = given(choose, "Which VMs"),
-    rolling: RolloutOptions = given(roll, "How fast, and when to stop"),
+    chosen: SelectionOptions = Depends(choose, "Which VMs"),
+    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
     report: Annotated[
         Path | None,
         typer.Option(
@@ -32,8 +32,8 @@ def usage(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Read the CPU, network and disk graphs of each VM.
 

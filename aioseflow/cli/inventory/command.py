@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...text import escape
 from ..accounts import Accounts, accounts
-from ..command import command, given
+from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
-from ..terminal import emit, say, shown
+from ..terminal import echo, echo_err
 
 if TYPE_CHECKING:
     from ...client import SeFlow
@@ -24,7 +25,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @command(app)
 def inventory(
-    who: Accounts = given(accounts),
+    who: Accounts = Depends(accounts),
     listing: Annotated[
         bool, typer.Option("--list", help="All groups and hosts, with their variables.")
     ] = False,
@@ -76,16 +77,16 @@ async def _inventory(who: Accounts, host: str | None, where: str | None, *, part
     if lost and not (partial and any(members for members, _ in read)):
         raise _incomplete(lost)
     for error in lost:
-        say(f"Left out: {shown(str(error), _SENTENCE)}")
+        echo_err(f"Left out: {escape(str(error), _SENTENCE)}")
     made = Inventory.of([member for members, _ in read for member in members])
     if host is None:
-        emit(dumps(made.document()))
+        echo(dumps(made.document()))
         return ExitCode.OK
     if host not in made.hosts:
         raise Refusal(
-            f"there is no host {shown(host)}; aioseflow inventory --list has all", ExitCode.NOTHING_SELECTED
+            f"there is no host {escape(host)}; aioseflow inventory --list has all", ExitCode.NOTHING_SELECTED
         )
-    emit(dumps(made.variables(host)))
+    echo(dumps(made.variables(host)))
     return ExitCode.OK
 
 
@@ -112,7 +113,7 @@ async def _members(seflow: SeFlow, where: str | None) -> tuple[list[Member], lis
 def _incomplete(lost: list[SeFlowError]) -> Refusal:
     more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
     return Refusal(
-        f"not everything could be listed, so there is no inventory: {shown(str(lost[0]), _SENTENCE)}{more}; "
+        f"not everything could be listed, so there is no inventory: {escape(str(lost[0]), _SENTENCE)}{more}; "
         "try again, or take what there is with --partial",
         ExitCode.UNKNOWN,
     )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ...text import escape
 from ..accounts import Accounts
-from ..terminal import shown
-from ..written import Written
+from ..written import OutputOptions
 from .table import Verb
 from .words import is_of_a_vm
 
@@ -20,7 +20,7 @@ _LONGEST_WORD = 100
 
 
 @attrs.frozen
-class Asked:
+class Invocation:
     """One command: the call behind it, with what, of whom, and how the answer is to be written.
 
     ``title`` is the noun and the verb, ``vm stop``.
@@ -32,7 +32,7 @@ class Asked:
     values: list[Any]
     options: dict[str, Any]
     who: Accounts
-    out: Written
+    out: OutputOptions
 
     @property
     def vm(self) -> str:
@@ -48,4 +48,4 @@ class Asked:
 
 
 def _word(text: str) -> str:
-    return shlex.quote(shown(text, _LONGEST_WORD))
+    return shlex.quote(escape(text, _LONGEST_WORD))

@@ -7,16 +7,17 @@ from typing import Final
 
 from ...errors import SeFlowError
 from ...models import Accepted
+from ...text import escape
 from ..exit_code import ExitCode, Refusal, of_error
-from ..terminal import confirm, confirm_word, require_answerable, say, shown
-from ..written import Form
-from .asked import Asked
+from ..terminal import confirm, confirm_word, echo_err, require_answerable
+from ..written import OutputFormat
+from .asked import Invocation
 from .facts import by_whom, facts
 
 _LONGEST_ID: Final = 60
 
 
-def change(asked: Asked, *, yes: bool) -> int:
+def change(asked: Invocation, *, yes: bool) -> int:
     """Make it, after a look at the facts unless it is meant already (``yes``). Raises `Refusal`."""
     require_answerable(asked.title, yes=yes)
     if not yes:
@@ -25,18 +26,18 @@ def change(asked: Asked, *, yes: bool) -> int:
     return asyncio.run(_send(asked))
 
 
-async def _facts(asked: Asked) -> list[str]:
+async def _facts(asked: Invocation) -> list[str]:
     async with asked.who.client() as seflow:
         return await facts(asked, seflow)
 
 
-def _confirm(asked: Asked, lines: list[str]) -> None:
+def _confirm(asked: Invocation, lines: list[str]) -> None:
     about = "\n".join([*lines, f"  {by_whom(asked.who.one())}"])
     match asked.coroutine.name:
         case "vms.destroy":
             word = asked.values[1]
             question = (
-                f"It is gone for good then, and its disks with it. Type its id, {shown(word, _LONGEST_ID)}:"
+                f"It is gone for good then, and its disks with it. Type its id, {escape(word, _LONGEST_ID)}:"
             )
             confirm_word(about, question, word)
         case "services.request_upgrade":
@@ -45,7 +46,7 @@ def _confirm(asked: Asked, lines: list[str]) -> None:
             confirm(about, "Send it?")
 
 
-async def _send(asked: Asked) -> int:
+async def _send(asked: Invocation) -> int:
     async with asked.who.client() as seflow:
         try:
             accepted = await asked.coroutine.call(seflow, asked.values, asked.options, look=asked.look)
@@ -58,7 +59,7 @@ async def _send(asked: Asked) -> int:
     return ExitCode.OK
 
 
-def _tell(asked: Asked, accepted: Accepted) -> None:
-    if asked.out.form is not Form.TABLE or asked.out.columns or accepted.info or accepted.extra:
+def _tell(asked: Invocation, accepted: Accepted) -> None:
+    if asked.out.form is not OutputFormat.TABLE or asked.out.columns or accepted.info or accepted.extra:
         asked.out.single(accepted)
-    say(f"Accepted; {asked.look} shows when it is done.")
+    echo_err(f"Accepted; {asked.look} shows when it is done.")

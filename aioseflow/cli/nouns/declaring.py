@@ -15,12 +15,12 @@ import typer.main
 from typer.core import TyperArgument, TyperGroup
 
 from ..accounts import accounts
-from ..command import Sectioned, given, spread
+from ..command import Depends, Sectioned, expand_options
 from ..exit_code import ExitCode, Refusal
-from ..terminal import say
+from ..terminal import echo_err
 from . import words
-from .asked import Asked
-from .forms import single, written
+from .asked import Invocation
+from .forms import output_options, single
 from .table import Noun, Verb
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def group(noun: Noun) -> typer.Typer:
     @app.callback()
     def _noun(context: typer.Context) -> None:
         if context.invoked_subcommand is None:
-            say(context.get_help())
+            echo_err(context.get_help())
             raise typer.Exit(ExitCode.USAGE)
 
     return app
@@ -102,7 +102,7 @@ def _command(noun: Noun, verb: Verb) -> Any:
 
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     function = _by_hand(verb) if verb.place else _made(noun, verb)
-    app.command(verb.name, cls=Command, help=verb.summary)(spread(function))
+    app.command(verb.name, cls=Command, help=verb.summary)(expand_options(function))
     return typer.main.get_command(app)
 
 
@@ -153,19 +153,19 @@ def _made(noun: Noun, verb: Verb) -> Any:
             words.parameter("yes", bool, typer.Option(False, "--yes", "-y", help="Do not ask."))
         )
     parameters += [
-        words.parameter("who", Any, given(accounts, "Account")),
-        words.parameter("out", Any, given(written if coroutine.many else single, "Output")),
+        words.parameter("who", Any, Depends(accounts, "Account")),
+        words.parameter("out", Any, Depends(output_options if coroutine.many else single, "Output")),
     ]
     made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
     made.__annotations__ = {one.name: one.annotation for one in parameters}
     return made
 
 
-def _asked(noun: Noun, verb: Verb, coroutine: Coroutine, values: dict[str, Any]) -> Asked:
+def _asked(noun: Noun, verb: Verb, coroutine: Coroutine, values: dict[str, Any]) -> Invocation:
     title = f"{noun.name} {verb.name}"
     try:
         needed = words.values(coroutine, values)
         chosen = words.chosen(coroutine, values)
-        return Asked(title, verb, coroutine, needed, chosen, values["who"], values["out"])
+        return Invocation(title, verb, coroutine, needed, chosen, values["who"], values["out"])
     except Refusal as error:
         raise Refusal(f"{error}; see aioseflow {title} --help") from None

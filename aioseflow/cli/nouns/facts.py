@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import AddressNotAllowed, AuthenticationError, InvalidArgument, NotFound, SeFlowError
-from ..terminal import shown
+from ...text import escape
 
 if TYPE_CHECKING:
     from ...client import SeFlow
     from ...models import Vm
     from ..accounts import Identity
-    from .asked import Asked
+    from .asked import Invocation
 
 _SENTENCE: Final = 200
 _PANEL: Final = 80
@@ -31,11 +31,11 @@ def by_whom(identity: Identity) -> str:
     """As whom something is sent, and where to."""
     from ...config import DEFAULT_BASE_URL
 
-    panel = shown(identity.base_url or DEFAULT_BASE_URL, _PANEL)
-    return f"as {shown(identity.credentials.username, _NAME)} at {panel}"
+    panel = escape(identity.base_url or DEFAULT_BASE_URL, _PANEL)
+    return f"as {escape(identity.credentials.username, _NAME)} at {panel}"
 
 
-async def facts(asked: Asked, seflow: SeFlow) -> list[str]:
+async def facts(asked: Invocation, seflow: SeFlow) -> list[str]:
     """Lines of what is read now; a line that says so where it cannot be.
 
     Raises what the change itself would raise, and whatever makes the price of an order unknown.
@@ -49,25 +49,25 @@ async def facts(asked: Asked, seflow: SeFlow) -> list[str]:
     except SeFlowError as error:
         return [
             *await _plain(asked, seflow),
-            f"  what is so now could not be read: {shown(str(error), _SENTENCE)}",
+            f"  what is so now could not be read: {escape(str(error), _SENTENCE)}",
         ]
 
 
-def _asked(asked: Asked) -> str:
-    subject = shown(asked.vm, _NAME) if asked.vm else ""
+def _asked(asked: Invocation) -> str:
+    subject = escape(asked.vm, _NAME) if asked.vm else ""
     rest = asked.values[2:] if asked.vm else asked.values
-    words = [subject, *(shown(str(value), _NAME) for value in rest if not isinstance(value, dict))]
+    words = [subject, *(escape(str(value), _NAME) for value in rest if not isinstance(value, dict))]
     return " ".join([asked.title, *(word for word in words if word)])
 
 
-async def _plain(asked: Asked, _: SeFlow) -> list[str]:
+async def _plain(asked: Invocation, _: SeFlow) -> list[str]:
     return [
         _asked(asked),
-        *(f"  {shown(name)}: {shown(str(value), _NAME)}" for name, value in asked.options.items()),
+        *(f"  {escape(name)}: {escape(str(value), _NAME)}" for name, value in asked.options.items()),
     ]
 
 
-async def _of_a_vm(asked: Asked, seflow: SeFlow) -> list[str]:
+async def _of_a_vm(asked: Invocation, seflow: SeFlow) -> list[str]:
     vm = await seflow.vms.get(*asked.values[:2])
     lines = [f"{_asked(asked)}: {_called(vm)}, {_state(vm)}"]
     for name, value in asked.options.items():
@@ -80,22 +80,22 @@ async def _of_a_vm(asked: Asked, seflow: SeFlow) -> list[str]:
 
 
 def _called(vm: Vm) -> str:
-    return f"'{shown(vm.label, _NAME)}'" if vm.label else "without a label"
+    return f"'{escape(vm.label, _NAME)}'" if vm.label else "without a label"
 
 
 def _state(vm: Vm) -> str:
-    word = f" ({shown(vm.power_word)})" if vm.power_word and vm.power_word != vm.power.value else ""
+    word = f" ({escape(vm.power_word)})" if vm.power_word and vm.power_word != vm.power.value else ""
     return f"{vm.power.value}{word} now{', locked by a task of the panel' if vm.locked else ''}"
 
 
-async def _of_a_disk(asked: Asked, seflow: SeFlow) -> list[str]:
+async def _of_a_disk(asked: Invocation, seflow: SeFlow) -> list[str]:
     first, *rest = await _of_a_vm(asked, seflow)
     disks = await seflow.vms.disks(*asked.values[:2])
     size = next((disk.size for disk in disks if disk.id == asked.values[2]), None)
     return [first, f"  size: {_told(size)} -> {asked.options['size']} GB", *rest[1:]]
 
 
-async def _of_names(asked: Asked, seflow: SeFlow) -> list[str]:
+async def _of_names(asked: Invocation, seflow: SeFlow) -> list[str]:
     from ...endpoints.arguments import hostnames
 
     service, names = asked.values
@@ -105,7 +105,7 @@ async def _of_names(asked: Asked, seflow: SeFlow) -> list[str]:
     return [_asked(asked), *lines]
 
 
-async def _of_the_account(asked: Asked, seflow: SeFlow) -> list[str]:
+async def _of_the_account(asked: Invocation, seflow: SeFlow) -> list[str]:
     details = await seflow.account.details()
     lines = []
     for name, value in asked.options.items():
@@ -116,15 +116,17 @@ async def _of_the_account(asked: Asked, seflow: SeFlow) -> list[str]:
     return [_asked(asked), *lines]
 
 
-async def _of_an_upgrade(asked: Asked, seflow: SeFlow) -> list[str]:
+async def _of_an_upgrade(asked: Invocation, seflow: SeFlow) -> list[str]:
     from ...plain import plain
 
     service = asked.values[0]
     quote = await seflow.services.estimate_upgrade(service, **asked.options)
     present = await seflow.services.get(service)
-    name = f"'{shown(present.name, _NAME)}'" if present.name else "without a name"
+    name = f"'{escape(present.name, _NAME)}'" if present.name else "without a name"
     total = (
-        "" if present.total is None else f", {present.total} {shown(present.billingcycle or '')} now".rstrip()
+        ""
+        if present.total is None
+        else f", {present.total} {escape(present.billingcycle or '')} now".rstrip()
     )
     return [f"{_asked(asked)}: {name}{total}", *islice(_quoted(plain(quote.extra)), _LINES)]
 
@@ -147,10 +149,10 @@ def _quoted(value: Any, indent: str = "  ") -> Iterator[str]:
 def _told(value: Any) -> str:
     if value is None:
         return "-"
-    return shown(str(value), _NAME) or "''"
+    return escape(str(value), _NAME) or "''"
 
 
-_BY_CALL: Final[dict[str, Callable[[Asked, SeFlow], Coroutine[Any, Any, list[str]]]]] = {
+_BY_CALL: Final[dict[str, Callable[[Invocation, SeFlow], Coroutine[Any, Any, list[str]]]]] = {
     **dict.fromkeys(
         [
             *("vms.start", "vms.stop", "vms.reboot", "vms.resize", "vms.destroy"),

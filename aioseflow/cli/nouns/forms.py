@@ -5,17 +5,17 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ..written import Written, written
+from ..written import OutputOptions, output_options
 
-__all__ = ["single", "written"]
+__all__ = ["output_options", "single"]
 
 
-def single(**options: Any) -> Written:
+def single(**options: Any) -> OutputOptions:
     """What the options ask for, of one thing: the same ones without ``--sort``."""
-    return written(**options)
+    return output_options(**options)
 
 
-_PARAMETERS = inspect.signature(written, eval_str=True).parameters
+_PARAMETERS = inspect.signature(output_options, eval_str=True).parameters
 single.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # read by inspect
     [one for name, one in _PARAMETERS.items() if name != "sort"]
 )

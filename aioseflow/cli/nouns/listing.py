@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..accounts import Accounts, accounts
-from ..command import given
+from ..command import Depends
 from ..completion.candidates import complete_service, complete_vm
 from ..completion.names import Named, remember
 from ..exit_code import ExitCode, Refusal
-from ..written import Written, written
+from ..written import OutputOptions, output_options
 from .reading import every_account, fields
 from .table import NOUNS
 from .words import split
@@ -44,8 +44,8 @@ def vms(
             "--where", metavar="EXPR", help="Only VMs of which this is true, such as 'power == \"running\"'."
         ),
     ] = None,
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """`aioseflow vm list`."""
     wanted = [*([] if service is None else [service]), *(services or [])]
@@ -92,8 +92,8 @@ def ips(
         ),
     ],
     vm: Annotated[str | None, typer.Argument(metavar="VM", hidden=True)] = None,
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """`aioseflow ip list`."""
     words = split([service, *([] if vm is None else [vm])])
@@ -102,7 +102,7 @@ def ips(
     return asyncio.run(_ips(words, who, out))
 
 
-async def _ips(words: list[str], who: Accounts, out: Written) -> int:
+async def _ips(words: list[str], who: Accounts, out: OutputOptions) -> int:
     from ...models import ServiceIp, VmIp
 
     async with who.client() as seflow:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import SeFlowError
 from ...plain import fields_of
+from ...text import escape
 from ..accounts import Accounts
 from ..completion.names import Named, remember
 from ..exit_code import ExitCode, of_error
-from ..terminal import complain, shown
-from ..written import Written
-from .asked import Asked
+from ..terminal import echo_error
+from ..written import OutputOptions
+from .asked import Invocation
 
 if TYPE_CHECKING:
     from ...client import SeFlow
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 _TOLD: Final = 5
 
 
-def read(asked: Asked) -> int:
+def read(asked: Invocation) -> int:
     """Make the call and write its answer. Raises `SeFlowError` and `Refusal`."""
     if asked.coroutine.many and not asked.coroutine.positional:
         return asyncio.run(_of_each(asked))
     return asyncio.run(_of_one(asked))
 
 
-async def _of_one(asked: Asked) -> int:
+async def _of_one(asked: Invocation) -> int:
     async with asked.who.client() as seflow:
         answer = await asked.coroutine.call(seflow, asked.values, asked.options)
     if asked.coroutine.many:
@@ -38,7 +39,7 @@ async def _of_one(asked: Asked) -> int:
     return ExitCode.OK
 
 
-async def _of_each(asked: Asked) -> int:
+async def _of_each(asked: Invocation) -> int:
     async def rows(seflow: SeFlow, found: list[Any]) -> None:
         found += await asked.coroutine.call(seflow, asked.values, asked.options)
         if asked.coroutine.name == "services.list":
@@ -47,7 +48,7 @@ async def _of_each(asked: Asked) -> int:
     return await every_account(asked.who, asked.out, rows, asked.verb.columns, kind_of(asked))
 
 
-def kind_of(asked: Asked) -> type:
+def kind_of(asked: Invocation) -> type:
     """The class of what the call answers a list of."""
     kind: type = asked.coroutine.calls[0].returns.__args__[0]
     return kind
@@ -55,7 +56,7 @@ def kind_of(asked: Asked) -> type:
 
 async def every_account(
     who: Accounts,
-    out: Written,
+    out: OutputOptions,
     rows: Callable[[SeFlow, list[Any]], Awaitable[None]],
     columns: Sequence[str],
     kind: type | None,
@@ -107,9 +108,9 @@ def _flat(group: BaseExceptionGroup[Any]) -> Iterator[Any]:
 
 def _complain(lost: Sequence[tuple[str, SeFlowError]], *, several: bool) -> None:
     for name, error in lost[:_TOLD]:
-        complain(f"{f'{shown(name, 80)}: ' if several else ''}{error}")
+        echo_error(f"{f'{escape(name, 80)}: ' if several else ''}{error}")
     if len(lost) > _TOLD:
-        complain(f"and {len(lost) - _TOLD} more could not be read")
+        echo_error(f"and {len(lost) - _TOLD} more could not be read")
 
 
 def fields(item: Any) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, Typ
 import typer
 
 from ...errors import DecodeError
+from ...text import escape
 from ..accounts import Accounts, accounts
-from ..command import given
+from ..command import Depends
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import ExitCode, Refusal
-from ..terminal import complain, say, shown
-from ..written import Written, written
+from ..terminal import echo_err, echo_error
+from ..written import OutputOptions, output_options
 from .words import split
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def graphs(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Write the pictures into this directory.")
     ] = None,
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """`aioseflow service graphs`."""
     found = asyncio.run(_read(who, lambda seflow: seflow.services.bandwidth_graphs(service)))
@@ -70,7 +71,7 @@ def _saved(graph: BandwidthGraph, period: Period, path: Path) -> list[dict[str, 
     try:
         picture = graph.png(period)
     except DecodeError as error:
-        complain(f"{error}; not written")
+        echo_error(f"{error}; not written")
         return []
     path.write_bytes(picture)
     row = {"file": str(path), "switch": graph.switch, "port": graph.port, "name": graph.name}
@@ -99,8 +100,8 @@ def usage(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FILE", help="Write the one graph's HTML into this file.")
     ] = None,
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """`aioseflow vm usage`."""
     words = split([word for word in (vm, kind, second) if word is not None])
@@ -108,14 +109,14 @@ def usage(
     if len(words) < 2:
         raise Refusal("SERVICE/VM is missing; see aioseflow vm usage --help")
     if len(words) > 3 or not kinds:
-        raise Refusal(f"the graph is one of cpu, net, disk, not '{shown(words[-1])}'")
+        raise Refusal(f"the graph is one of cpu, net, disk, not '{escape(words[-1])}'")
     if save is not None and len(kinds) > 1:
         raise Refusal("a file is for one graph; say which: cpu, net or disk")
     return _usage(words[0], words[1], kinds, save, who, out)
 
 
 def _usage(
-    service: str, vm: str, kinds: list[UsageKind], save: Path | None, who: Accounts, out: Written
+    service: str, vm: str, kinds: list[UsageKind], save: Path | None, who: Accounts, out: OutputOptions
 ) -> int:
     async def each(seflow: SeFlow) -> list[UntrustedHtml]:
         return [await seflow.vms.usage(service, vm, kind) for kind in kinds]
@@ -123,8 +124,8 @@ def _usage(
     found = asyncio.run(_read(who, each))
     if save is not None:
         save.write_text(found[0].html, encoding="utf-8")
-        say(
-            f"{shown(str(save), _LONGEST_PATH)} is HTML from the panel and may hold scripts: open it in a "
+        echo_err(
+            f"{escape(str(save), _LONGEST_PATH)} is HTML from the panel and may hold scripts: open it in a "
             "sandbox only."
         )
     rows = [

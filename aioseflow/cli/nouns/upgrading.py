@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ..accounts import Accounts, accounts
-from ..command import given
+from ..command import Depends
 from ..completion.candidates import complete_service
 from ..exit_code import ExitCode
-from ..written import Form, Written, written
+from ..written import OutputFormat, OutputOptions, output_options
 
 if TYPE_CHECKING:
     from ...models import UpgradeOptions
@@ -30,17 +30,17 @@ def options(
             metavar="SERVICE", help="Its id, as service list shows it.", autocompletion=complete_service
         ),
     ],
-    who: Accounts = given(accounts, "Account"),
-    out: Written = given(written, "Output"),
+    who: Accounts = Depends(accounts, "Account"),
+    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """`aioseflow service upgrade-options`."""
     return asyncio.run(_options(service, who, out))
 
 
-async def _options(service: str, who: Accounts, out: Written) -> int:
+async def _options(service: str, who: Accounts, out: OutputOptions) -> int:
     async with who.client() as seflow:
         found = await seflow.services.upgrade_options(service)
-    if out.form in (Form.TABLE, Form.CSV):
+    if out.form in (OutputFormat.TABLE, OutputFormat.CSV):
         out.listing(list(_choices(found)), _COLUMNS)
     else:
         out.single(found)

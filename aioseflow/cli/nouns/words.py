@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from ...text import escape
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import Refusal
-from ..terminal import shown
 
 if TYPE_CHECKING:
     from ..coroutines import Coroutine
@@ -127,7 +127,7 @@ def values(coroutine: Coroutine, given: dict[str, Any]) -> list[Any]:
     names = [one.default.metavar for one in arguments(coroutine) if not one.default.hidden]
     written = len(words) - is_of_a_vm(coroutine)
     if is_of_a_vm(coroutine) and len(words) == 1:
-        raise Refusal(f"the VM of service {shown(words[0])} is missing; a VM is written SERVICE/VM")
+        raise Refusal(f"the VM of service {escape(words[0])} is missing; a VM is written SERVICE/VM")
     if written < len(names):
         raise Refusal(f"{names[max(written, 0)]} is missing")
     return coroutine.values(words)
@@ -141,7 +141,7 @@ def split(words: Sequence[str]) -> list[str]:
     if not slash:
         return [*words]
     if not service or not vm or "/" in vm:
-        raise Refusal(f"a VM is written SERVICE/VM, not '{shown(words[0])}'")
+        raise Refusal(f"a VM is written SERVICE/VM, not '{escape(words[0])}'")
     return [service, vm, *words[1:]]
 
 

@@ -14,8 +14,9 @@ from typer.core import TyperCommand
 
 from ...errors import PermissionDenied, SeFlowError
 from ...secret import Secret
+from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import can_ask, say, shown
+from ..terminal import can_ask, echo_err
 from . import password_file, passwords, profile_choice, profile_store, prompts, system_keyring
 from .profile import DEFAULT, Place, Profile, check_name
 from .system_keyring import KeyringUnusable
@@ -70,9 +71,9 @@ def login(
         )
     before = profile_store.stored().get(profile)
     url = _panel(base_url, before)
-    prompts.tell(f"Logging in to {shown(url, _LONGEST)} as profile {profile}.")
+    prompts.tell(f"Logging in to {escape(url, _LONGEST)} as profile {profile}.")
     if before:
-        there = f"{shown(before.username, _LONGEST)} at {shown(before.base_url, _LONGEST)}"
+        there = f"{escape(before.username, _LONGEST)} at {escape(before.base_url, _LONGEST)}"
         prompts.tell(f"There is a profile {profile} already: {there}.")
         if not prompts.agreed("Replace it?"):
             raise Refusal("not confirmed, so nothing was stored", ExitCode.ERROR)
@@ -83,7 +84,7 @@ def login(
     except KeyboardInterrupt:
         raise Refusal("interrupted, so nothing was stored", ExitCode.INTERRUPTED) from None
     except SeFlowError:
-        say("Nothing was stored.")
+        echo_err("Nothing was stored.")
         raise
     _tell(made)
     return ExitCode.OK
@@ -107,12 +108,12 @@ def _credentials(username: str | None, before: Profile | None) -> Credentials:
 
 def _enter(credentials: Credentials, url: str) -> None:
     """Raises `SeFlowError` and `Refusal`."""
-    say("Trying them with one call.")
+    echo_err("Trying them with one call.")
     doubt = asyncio.run(_doubt(credentials, url))
     if doubt is None:
         return
     # A contact of an account may see its servers and not its address; or it is a proxy that says no.
-    prompts.tell(f"The panel does not show this login the account's details: {shown(str(doubt), _LONGEST)}.")
+    prompts.tell(f"The panel does not show this login the account's details: {escape(str(doubt), _LONGEST)}.")
     if not prompts.agreed("Store it all the same?"):
         raise Refusal("not confirmed, so nothing was stored", ExitCode.ERROR)
 
@@ -146,15 +147,15 @@ def _store(name: str, credentials: Credentials, url: str) -> Profile:
             passwords.forget(replaced)
         except (KeyringUnusable, Refusal) as error:
             prompts.tell(
-                f"The old password is still in the {replaced.stored_in}: {shown(str(error), _LONGEST)}."
+                f"The old password is still in the {replaced.stored_in}: {escape(str(error), _LONGEST)}."
             )
     return made
 
 
 def _agree_to_file(unusable: KeyringUnusable) -> None:
-    prompts.tell(f"The password cannot be kept in a keyring: {shown(str(unusable), _LONGEST)}.")
+    prompts.tell(f"The password cannot be kept in a keyring: {escape(str(unusable), _LONGEST)}.")
     prompts.tell(
-        f"It can be kept, as it is, in {shown(str(password_file.path()), _LONGEST)}, "
+        f"It can be kept, as it is, in {escape(str(password_file.path()), _LONGEST)}, "
         "a file that only you can read, and whoever gets at your backups."
     )
     if not prompts.agreed("Keep it there?"):
@@ -178,7 +179,7 @@ def _put(made: Profile, password: Secret) -> Profile | None:
 
 
 def _tell(made: Profile) -> None:
-    prompts.tell(f"Logged in as {shown(made.username, 80)}; {_where(made)}.")
+    prompts.tell(f"Logged in as {escape(made.username, 80)}; {_where(made)}.")
     if made.name in profile_choice.used_by_default():
         return
     if os.environ.get(profile_choice.VARIABLE):
@@ -190,5 +191,5 @@ def _tell(made: Profile) -> None:
 
 def _where(made: Profile) -> str:
     if made.stored_in is Place.KEYRING:
-        return f"the password is in the keyring ({shown(system_keyring.name(), 80)})"
-    return f"the password is in {shown(str(password_file.path()), _LONGEST)}"
+        return f"the password is in the keyring ({escape(system_keyring.name(), 80)})"
+    return f"the password is in {escape(str(password_file.path()), _LONGEST)}"

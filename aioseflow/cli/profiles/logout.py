@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from ...text import escape
 from ..command import command
 from ..exit_code import ExitCode, Refusal
-from ..terminal import say, shown
+from ..terminal import echo_err
 from . import passwords, profile_choice, profile_store
 from .profile import Profile
 from .prompts import tell
@@ -37,7 +38,7 @@ def logout(
     """
     leaving = _leaving(name, everyone=everyone)
     if not leaving:
-        say("There are no profiles.")
+        echo_err("There are no profiles.")
     left = [profile for profile in leaving if not _forget(profile, leave_password=leave_password)]
     if left:
         names = ", ".join(profile.name for profile in left)
@@ -50,7 +51,7 @@ def logout(
 def _leaving(name: str | None, *, everyone: bool) -> list[Profile]:
     profiles = profile_store.stored()
     if everyone and name is not None:
-        raise Refusal(f"--all means all, and {shown(name)} is one; give one of the two")
+        raise Refusal(f"--all means all, and {escape(name)} is one; give one of the two")
     if everyone:
         return list(profiles.values())
     if name is None:
@@ -66,11 +67,11 @@ def _forget(profile: Profile, *, leave_password: bool) -> bool:
     try:
         passwords.forget(profile)
     except KeyringUnusable as unusable:
-        reason = shown(str(unusable), 200)
+        reason = escape(str(unusable), 200)
         tell(f"The password of profile {profile.name} cannot be removed from the keyring: {reason}.")
         if not leave_password:
             return False
-        done = f"its password is still in the keyring, as {shown(profile.entry, 300)} of aioseflow"
+        done = f"its password is still in the keyring, as {escape(profile.entry, 300)} of aioseflow"
     profile_store.drop(profile)
-    tell(f"Profile {profile.name} ({shown(profile.username, 80)}) is forgotten; {done}.")
+    tell(f"Profile {profile.name} ({escape(profile.username, 80)}) is forgotten; {done}.")
     return True

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from ...secret import Secret
+from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import shown
 from . import private_files
 
 _FILE: Final = "passwords.json"
@@ -47,7 +47,7 @@ def _read(place: Path) -> dict[str, Secret]:
         ):
             return {entry: Secret(text) for entry, text in passwords.items()}
     raise Refusal(
-        f"{shown(str(place / _FILE), 300)} is not what this aioseflow writes there; "
+        f"{escape(str(place / _FILE), 300)} is not what this aioseflow writes there; "
         "move it away and log in again",
         ExitCode.ERROR,
     )

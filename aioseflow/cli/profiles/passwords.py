@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...secret import Secret
+from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import shown
 from . import password_file, system_keyring
 from .profile import Place, Profile
 
@@ -28,7 +28,7 @@ def read(profile: Profile) -> Secret:
         except system_keyring.KeyringUnusable as unusable:
             raise Refusal(
                 f"the password of profile {profile.name} is in the keyring, which cannot be used "
-                f"({shown(str(unusable), 200)}); unlock it, or run {again}",
+                f"({escape(str(unusable), 200)}); unlock it, or run {again}",
                 ExitCode.ERROR,
             ) from None
     if found is None:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import shown
 
 _VARIABLE: Final = "AIOSEFLOW_CONFIG"
 _LONGEST_PATH: Final = 300
@@ -128,4 +128,4 @@ def _check(path: Path, found: os.stat_result, forbidden: int) -> None:
 
 
 def _shown(path: Path) -> str:
-    return shown(shlex.quote(os.fspath(path)), _LONGEST_PATH)
+    return escape(shlex.quote(os.fspath(path)), _LONGEST_PATH)

@@ -9,8 +9,8 @@ from typing import Final
 import attrs
 
 from ...errors import ConfigurationError
+from ...text import escape
 from ..exit_code import Refusal
-from ..terminal import shown
 
 DEFAULT: Final = "default"
 
@@ -69,7 +69,7 @@ def check_name(text: str) -> str:
     """The name itself. Raises `Refusal`."""
     if not is_name(text):
         raise Refusal(
-            f"a profile cannot be called {shown(text) or 'nothing'}: "
+            f"a profile cannot be called {escape(text) or 'nothing'}: "
             "its name has 1 to 64 letters, digits, dots, @, _ or -, and does not begin with -"
         )
     return text

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
+from ...text import escape
 from ..exit_code import Refusal
-from ..terminal import shown
 from . import profile_store
 from .profile import DEFAULT, Profile
 
@@ -86,8 +86,8 @@ def _check_panel(profile: Profile) -> None:
     url = os.environ.get("SEFLOW_BASE_URL")
     if url and url.strip().rstrip("/") != profile.base_url.rstrip("/"):
         raise Refusal(
-            f"SEFLOW_BASE_URL is {shown(url, 200)}, and profile {profile.name} is at "
-            f"{shown(profile.base_url, 200)}; unset it, or say --profile {profile.name}"
+            f"SEFLOW_BASE_URL is {escape(url, 200)}, and profile {profile.name} is at "
+            f"{escape(profile.base_url, 200)}; unset it, or say --profile {profile.name}"
         )
 
 
@@ -106,8 +106,8 @@ def unknown(name: str, profiles: Mapping[str, Profile]) -> Refusal:
     elif profiles:
         hint = f"there is {_list(profiles)}"
     else:
-        hint = f"there is none; run aioseflow login --profile {shown(name)}"
-    return Refusal(f"there is no profile {shown(name)}; {hint}")
+        hint = f"there is none; run aioseflow login --profile {escape(name)}"
+    return Refusal(f"there is no profile {escape(name)}; {hint}")
 
 
 def _list(names: Iterable[str]) -> str:
@@ -122,7 +122,7 @@ def _different(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
         if other is not profile:
             raise Refusal(
                 f"profiles {other.name} and {profile.name} are the same account, "
-                f"{shown(profile.label, 200)}; name one of them"
+                f"{escape(profile.label, 200)}; name one of them"
             )
     return tuple(by_label.values())
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import shown
 from . import private_files
 from .profile import Place, Profile, is_name
 
@@ -52,7 +52,7 @@ def _read(place: Path) -> dict[str, Profile]:
             return {}
         case {"version": int(version)} if version > _VERSION:
             raise Refusal(
-                f"{shown(str(path), 300)} was written by a newer aioseflow; use that one", ExitCode.ERROR
+                f"{escape(str(path), 300)} was written by a newer aioseflow; use that one", ExitCode.ERROR
             )
         case {"version": 1, "profiles": dict(profiles)}:
             return {name: _profile(path, name, fields) for name, fields in profiles.items()}
@@ -70,12 +70,12 @@ def _profile(path: Path, name: str, fields: Any) -> Profile:
         } if is_name(name):
             return Profile(name, username, base_url, Place(stored_in), entry)
         case _:
-            raise _not_understood(path, f"its profile {shown(name)}")
+            raise _not_understood(path, f"its profile {escape(name)}")
 
 
 def _not_understood(path: Path, what: str) -> Refusal:
     return Refusal(
-        f"{shown(str(path), 300)} was edited, and {what} is not what aioseflow writes there; "
+        f"{escape(str(path), 300)} was edited, and {what} is not what aioseflow writes there; "
         "mend it, or move it away and log in again",
         ExitCode.ERROR,
     )

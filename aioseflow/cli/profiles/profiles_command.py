@@ -8,10 +8,11 @@ from typing import Final
 import attrs
 import typer
 
-from ..command import command, given
+from ...text import escape
+from ..command import Depends, command
 from ..exit_code import ExitCode
-from ..terminal import say, shown
-from ..written import Form, Written, written
+from ..terminal import echo_err
+from ..written import OutputFormat, OutputOptions, output_options
 from . import profile_choice, profile_store
 from .prompts import tell
 
@@ -40,7 +41,7 @@ class ListedProfile:
 
 
 @command(app)
-def profiles(how: Written = given(written)) -> int:
+def profiles(how: OutputOptions = Depends(output_options)) -> int:
     """List the profiles; no password is read.
 
     \b
@@ -52,11 +53,11 @@ def profiles(how: Written = given(written)) -> int:
         ListedProfile(one.name, one.username, one.base_url, one.stored_in.value, one.name in used)
         for one in profile_store.stored().values()
     ]
-    if rows or how.form is not Form.TABLE:
+    if rows or how.form is not OutputFormat.TABLE:
         how.listing(rows, columns=_COLUMNS, kind=ListedProfile)
     else:
-        say("There are no profiles; aioseflow login makes one.")
+        echo_err("There are no profiles; aioseflow login makes one.")
     if not os.environ.get(profile_choice.VARIABLE) and os.environ.get("SEFLOW_USERNAME"):
-        name = shown(os.environ["SEFLOW_USERNAME"], 80)
+        name = escape(os.environ["SEFLOW_USERNAME"], 80)
         tell(f"Commands without --profile use {name}, whom SEFLOW_USERNAME names.")
     return ExitCode.OK

@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...secret import Secret
+from ...text import escape, wrap
 from ..exit_code import ExitCode, Refusal
-from ..terminal import columns, folded, is_terminal, read_line, say, shown
+from ..terminal import columns, echo_err, is_terminal, read_line
 
 
 def tell(message: str) -> None:
     """A sentence on stderr, folded to a terminal; what others wrote in it must be fit for one already."""
-    for part in folded(message, columns()) if is_terminal(sys.stderr) else [message]:
-        say(part)
+    for part in wrap(message, columns()) if is_terminal(sys.stderr) else [message]:
+        echo_err(part)
 
 
 def line(question: str, usual: str = "") -> str:
     """A line without the blanks around it; ``usual`` where nothing was typed. Raises `Refusal`."""
-    hint = f" [{shown(usual, 80)}]" if usual else ""
+    hint = f" [{escape(usual, 80)}]" if usual else ""
     return _answer(f"{question}{hint}: ").strip() or usual
 
 
@@ -41,7 +42,7 @@ def _answer(question: str) -> str:
     try:
         text = read_line(question)
     except KeyboardInterrupt:
-        say("")
+        echo_err("")
         raise Refusal("interrupted, so nothing was stored", ExitCode.INTERRUPTED) from None
     except UnicodeDecodeError:
         # Raised below instead: this error holds what was typed.
@@ -49,7 +50,7 @@ def _answer(question: str) -> str:
     if text is None:
         raise Refusal("what was typed is not in the terminal's encoding, so nothing was stored")
     if not text.endswith("\n"):
-        say("")
+        echo_err("")
         raise Refusal("the input ended, so nothing was stored", ExitCode.ERROR)
     return text[:-1]
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ..command import command, given
+from ...text import escape
+from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
 from ..table import Sheet
-from ..terminal import shown
-from ..written import Form, Written, written
+from ..written import OutputFormat, OutputOptions, output_options
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -23,7 +23,7 @@ def schema(
         str | None, typer.Argument(metavar="[NAME]", help="Of what, such as vm; all names without it.")
     ] = None,
     array: Annotated[bool, typer.Option("--array", help="Of an array of them, as lists are.")] = False,
-    out: Written = given(written),
+    out: OutputOptions = Depends(output_options),
 ) -> int:
     """Print the JSON Schema (draft 2020-12) of what commands print with --output json.
 
@@ -44,16 +44,16 @@ def schema(
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise Refusal(f"there is no schema of {shown(name)}{hint}; aioseflow schema lists all")
+        raise Refusal(f"there is no schema of {escape(name)}{hint}; aioseflow schema lists all")
     found = schema_of(known[name], array_of=array)
-    if out.form is Form.TABLE:
+    if out.form is OutputFormat.TABLE:
         # A schema is JSON, and a table of it would help nobody.
-        out = Written(Form.JSON, out.columns, out.sort)
+        out = OutputOptions(OutputFormat.JSON, out.columns, out.sort)
     out.single(found)
     return ExitCode.OK
 
 
-def _list(known: Mapping[str, str], out: Written) -> None:
+def _list(known: Mapping[str, str], out: OutputOptions) -> None:
     if out.is_page:
         # Folded, not cut: one comes here to read it.
         Sheet([(name, [printed_by]) for name, printed_by in known.items()]).print()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .stream import Stream
 
 
-class Form(enum.StrEnum):
+class OutputFormat(enum.StrEnum):
     """How data is written."""
 
     TABLE = "table"
@@ -24,7 +24,7 @@ class Form(enum.StrEnum):
 
 
 @attrs.frozen
-class Written:
+class OutputOptions:
     """What was asked of the output.
 
     Items are models, other attrs objects or mappings; their names are those of `jsonable.plain`. A name with
@@ -36,14 +36,14 @@ class Written:
         sort: a name, with ``-`` before it for the largest first; empty for the order in which they came.
     """
 
-    form: Form = Form.TABLE
+    form: OutputFormat = OutputFormat.TABLE
     columns: tuple[str, ...] = ()
     sort: str = ""
 
     @property
     def is_page(self) -> bool:
         """Whether what a command has for people is wanted, and no columns or order of one's own."""
-        return self.form is Form.TABLE and not self.columns and not self.sort
+        return self.form is OutputFormat.TABLE and not self.columns and not self.sort
 
     def listing(self, items: Iterable[object], columns: Sequence[str], *, kind: type | None = None) -> None:
         """Write many things.
@@ -84,15 +84,17 @@ class Written:
         return opened(self, kind)
 
 
-def written(
-    output: Annotated[Form, typer.Option("--output", "-o", help="How it is written.")] = Form.TABLE,
+def output_options(
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How it is written.")
+    ] = OutputFormat.TABLE,
     columns: Annotated[
         str, typer.Option("--columns", metavar="NAME,…", help="Which columns, in this order.")
     ] = "",
     sort: Annotated[
         str, typer.Option("--sort", metavar="[-]NAME", help="By which column; - for the largest first.")
     ] = "",
-) -> Written:
+) -> OutputOptions:
     """What the options ask for."""
     names = (name.strip() for name in columns.split(","))
-    return Written(output, tuple(dict.fromkeys(name for name in names if name)), sort.strip())
+    return OutputOptions(output, tuple(dict.fromkeys(name for name in names if name)), sort.strip())

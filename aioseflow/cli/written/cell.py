@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ..terminal import shown
+from ...text import escape
 
 NOTHING: Final = "-"
 """Stands where there is nothing."""
@@ -16,7 +16,7 @@ _CALLED: Final = ("name", "label", "description", "id")
 
 def cell(value: Any, longest: int = _LONGEST) -> str:
     """Parsed JSON on one line, fit for a terminal."""
-    return shown(_said(value), longest)
+    return escape(_said(value), longest)
 
 
 def is_nothing(value: Any) -> bool:

@@ -13,20 +13,20 @@ import attrs
 
 from ..jsonable import dumps, line
 from ..table import Column, Table
-from ..terminal import emit, say
+from ..terminal import echo, echo_err
 from .cell import cell
 from .naming import Row, check, chosen, ordered, reach, row_of
 from .texts import as_csv, as_yaml
 
 if TYPE_CHECKING:
-    from . import Written
+    from . import OutputOptions
 
 _IDENTITY: Final = re.compile(r"(.*[._])?(id|number|run|ipaddress)")
 _AMOUNT: Final = re.compile(r"-?[0-9]+\.[0-9]+")
 _SHORT: Final = 40
 
 
-def write(asked: Written, items: Sequence[object], columns: Sequence[str], kind: type | None) -> None:
+def write(asked: OutputOptions, items: Sequence[object], columns: Sequence[str], kind: type | None) -> None:
     """Write them to stdout. Raises `Refusal`."""
     pairs = [(row_of(item), item) for item in items]
     rows = [row for row, _ in pairs]
@@ -39,17 +39,17 @@ def write(asked: Written, items: Sequence[object], columns: Sequence[str], kind:
     names = asked.columns or columns
     match asked.form.value:
         case "json":
-            emit(dumps(picked))
+            echo(dumps(picked))
         case "jsonl":
-            emit(b"".join(line(row) for row in picked))
+            echo(b"".join(line(row) for row in picked))
         case "yaml":
-            emit(as_yaml(picked))
+            echo(as_yaml(picked))
         case "csv":
-            emit(as_csv(([reach(row, name) for name in names] for row in rows), names))
+            echo(as_csv(([reach(row, name) for name in names] for row in rows), names))
         case _ if rows:
             table(rows, [item for _, item in pairs], names).print()
         case _:
-            say("There are none.")
+            echo_err("There are none.")
 
 
 def table(rows: Sequence[Row], items: Sequence[object], names: Sequence[str]) -> Table:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from ...plain import field_names, plain
+from ...text import escape
 from ..exit_code import Refusal
-from ..terminal import shown
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -76,7 +76,7 @@ def _check_parts(name: str, known: Sequence[str], rows: Sequence[Any]) -> None:
         at = [one for one in _flat(reach(row, head) for row in at) if one is not None]
         if not at or not any(isinstance(one, Mapping) and one for one in at):
             if any(not isinstance(one, Mapping) for one in at):
-                raise Refusal(f"{shown(path + head)} is no object, so there is no {shown(tail)} in it")
+                raise Refusal(f"{escape(path + head)} is no object, so there is no {escape(tail)} in it")
             return
         at = [one for one in at if isinstance(one, Mapping)]
         known = list(dict.fromkeys(key for one in at for key in one))
@@ -86,9 +86,9 @@ def _check_parts(name: str, known: Sequence[str], rows: Sequence[Any]) -> None:
 def _unknown(name: str, path: str, known: Sequence[str]) -> Refusal:
     names = [path + one for one in known]
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f" (did you mean {shown(near[0])}?)" if near else ""
-    there = ", ".join(shown(one) for one in names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
-    return Refusal(f"there is no column {shown(name)}{hint}; there are {there}")
+    hint = f" (did you mean {escape(near[0])}?)" if near else ""
+    there = ", ".join(escape(one) for one in names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
+    return Refusal(f"there is no column {escape(name)}{hint}; there are {there}")
 
 
 def ordered(items: Sequence[tuple[Row, Any]], sort: str) -> list[tuple[Row, Any]]:

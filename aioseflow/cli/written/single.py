@@ -6,23 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ...plain import ABOUT_OTHER_FIELDS
+from ...text import cells
 from ..exit_code import Refusal
 from ..jsonable import dumps, line
 from ..table import Column, Sheet, Table
-from ..terminal import cells, emit
+from ..terminal import echo
 from .cell import cell, is_nothing
 from .naming import check, chosen, row_of
 from .texts import as_csv, as_yaml
 
 if TYPE_CHECKING:
-    from . import Written
+    from . import OutputOptions
 
 _INDENT: Final = "  "
 _LONGEST: Final = 20_000
 _WIDEST: Final = 60
 
 
-def write(asked: Written, item: object) -> None:
+def write(asked: OutputOptions, item: object) -> None:
     """Write it to stdout. Raises `Refusal`."""
     if asked.sort:
         raise Refusal("this is one thing, and --sort is for lists; leave it out")
@@ -32,13 +33,13 @@ def write(asked: Written, item: object) -> None:
         row = chosen(row, asked.columns)
     match asked.form.value:
         case "json":
-            emit(dumps(row))
+            echo(dumps(row))
         case "jsonl":
-            emit(line(row))
+            echo(line(row))
         case "yaml":
-            emit(as_yaml(row))
+            echo(as_yaml(row))
         case "csv":
-            emit(as_csv([list(row.values())], list(row)))
+            echo(as_csv([list(row.values())], list(row)))
         case _:
             Sheet(list(_facts(row))).print()
 

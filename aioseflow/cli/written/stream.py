@@ -8,11 +8,11 @@ import attrs
 
 from ..exit_code import Refusal
 from ..jsonable import line
-from ..terminal import emit
+from ..terminal import echo
 from .naming import check, chosen, row_of
 
 if TYPE_CHECKING:
-    from . import Written
+    from . import OutputOptions
 
 
 @attrs.frozen
@@ -24,10 +24,10 @@ class Stream:
     def add(self, item: object) -> None:
         """Write one and flush it; a reader that went away is no error."""
         row = row_of(item)
-        emit(line(chosen(row, self.columns) if self.columns else row))
+        echo(line(chosen(row, self.columns) if self.columns else row))
 
 
-def opened(asked: Written, kind: type | None) -> Stream:
+def opened(asked: OutputOptions, kind: type | None) -> Stream:
     """A stream as asked for. Raises `Refusal`."""
     if asked.sort:
         raise Refusal(
