@@ -24,7 +24,7 @@ from .plan.plan import Plan
 from .plan.planner import make_plan
 from .plan.rollout import HealthCheck, Rollout, Share, Size
 from .plan.spec import RunSpec, guard_of, planned_rollout, planned_selection, policy_of, steps_of
-from .recovery.reconcile import GRACE, Finding
+from .recovery.reconcile import Finding
 from .recovery.registry import RunRegistry
 from .recovery.runs import Runs
 from .report.report import Report
@@ -32,6 +32,7 @@ from .run.execution import RunExecution
 from .run.recorder import JournalRecorder
 from .run.run import Run
 from .run.state import RunState
+from .run.verdict import NOT_DONE_AFTER_SECONDS
 from .select.selection import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, protection, select
 
 _PLANS_KEPT: Final = 20
@@ -277,7 +278,11 @@ class Fleet:
         return self._history.child(run_id, checked, keys, run_id_given=name)
 
     async def reconcile(
-        self, run_id: str, *, grace: float = GRACE, action: Action | Sequence[Action] | None = None
+        self,
+        run_id: str,
+        *,
+        grace: float = NOT_DONE_AFTER_SECONDS,
+        action: Action | Sequence[Action] | None = None,
     ) -> list[Finding]:
         """Read back every VM of a run whose answer was lost, and record what that decides.
 

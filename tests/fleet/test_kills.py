@@ -8,6 +8,8 @@ import pytest
 from support.journals import RUN, begin, finish, opened, rows
 from support.kills import Story, tell
 
+from aioseflow.fleet.model.target import Stage
+
 SEEDS = {"stop": (1, 2), "reboot": (3, 4), "stop+start": (5, 6)}
 
 
@@ -21,19 +23,25 @@ async def test_a_killed_run_goes_on_and_gives_every_vm_one_true_outcome(action: 
 
 
 @pytest.mark.parametrize(
-    ("status", "stage", "may_have_acted"),
-    [("unknown", "queued", True), ("changed", "accepted", False), ("failed", "queued", False)],
+    ("status", "left_at", "lost"),
+    [
+        ("unknown", Stage.SENT, True),
+        ("unknown", Stage.ACCEPTED, True),
+        ("changed", Stage.ACCEPTED, False),
+        ("failed", Stage.ACCEPTED, False),
+        ("failed", Stage.QUEUED, False),
+    ],
 )
 async def test_what_a_resume_opens_again_still_says_that_something_was_sent(
-    tmp_path: Path, status: str, stage: str, may_have_acted: bool
+    tmp_path: Path, status: str, left_at: Stage, lost: bool
 ) -> None:
     """Killed once more before it is decided anew, it would otherwise be sent a second time."""
     with opened(tmp_path / "runs.sqlite") as journal:
         begin(journal)
         await journal.selected(RUN, rows(1))
-        finish(journal, 0, status=status, attempts=0, may_have_acted=False)
+        finish(journal, 0, status=status, attempts=0, answer_lost=False, left_at=left_at)
         journal.reopened(RUN, [0])
         await journal.flush()
         (target,) = (await journal.read(RUN)).targets
         journal.unhold(RUN)
-    assert (target.status, target.stage, target.may_have_acted) == (None, stage, may_have_acted)
+    assert (target.status, target.stage, target.answer_lost) == (None, left_at, lost)

@@ -14,6 +14,7 @@ from typing import Any
 
 from aioseflow.fleet.journal import Journal, RunHeader, StoredRun, TargetRow
 from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.model.target import Stage
 
 RUN = "run-1"
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -76,10 +77,11 @@ def finish(journal: Journal, number: int, run_id: str = RUN, **changes: Any) -> 
         "cause": None,
         "step_name": None,
         "attempts": 1,
-        "may_have_acted": True,
+        "answer_lost": True,
         "error": None,
         "started_at": NOW,
         "finished_at": later(2),
+        "left_at": Stage.SENT,
     }
     journal.finished(run_id, number, **{**values, **changes})
 
@@ -118,7 +120,7 @@ def survivors(path: Path, number: int) -> StoredRun:
 
 def done(run: StoredRun) -> list[int]:
     """The numbers of the targets that are done."""
-    return [target.row.number for target in run.targets if target.stage == "done"]
+    return [target.row.number for target in run.targets if target.stage == Stage.DONE]
 
 
 class Slow(Store):

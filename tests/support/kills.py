@@ -233,7 +233,8 @@ def _autopsy(told: Told, panel: Sandbox, login: Login) -> Kill:
                 shutil.copy(name, directory)
         with closing(sqlite3.connect(Path(directory) / "runs.sqlite")) as journal:
             rows = journal.execute(
-                "SELECT service_id, vm_id, stage, stage OR step OR attempts OR may_have_acted FROM targets"
+                "SELECT service_id, vm_id, CASE WHEN stage = 1 AND may_have_acted THEN 2 ELSE stage END, "
+                "stage OR step OR attempts OR may_have_acted FROM targets"
             ).fetchall()
             discovered = journal.execute("SELECT discovered FROM runs").fetchone() == (1,)
             sound = journal.execute("PRAGMA integrity_check").fetchone()

@@ -239,7 +239,7 @@ def _stale(error: StalePlan) -> Refusal:
 async def _tell_how_to_go_on(run: Run, kept: Journal, who: Accounts) -> None:
     """Say what goes on with a run that has not come to its end."""
     from ...fleet import Status
-    from ...fleet.recovery.past import is_complete
+    from ...fleet.recovery.resume import is_complete
 
     if run.report.ok:
         return

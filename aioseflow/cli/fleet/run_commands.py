@@ -304,7 +304,7 @@ def run_named(kept: Journal, text: str) -> str:
 
 
 async def _report(kept: Journal, run_id: str) -> Report:
-    from ...fleet.recovery.past import report_of
+    from ...fleet.recovery.stored_report import report_of
 
     stored = await kept.read(run_id)
     return report_of(stored, alive=stored.info.state != "ended" and kept.is_held(run_id))

@@ -5,7 +5,6 @@ from .journal import Journal
 from .records import (
     RunHeader,
     RunInfo,
-    Stage,
     StoredRun,
     StoredRunState,
     StoredTarget,
@@ -20,7 +19,6 @@ __all__ = [
     "RunInfo",
     "RunIsActive",
     "RunNotFound",
-    "Stage",
     "StoredRun",
     "StoredRunState",
     "StoredTarget",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from ...errors import ConfigurationError, InvalidArgument, SeFlowError
+from ..model.target import Stage
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from . import codec
@@ -205,16 +206,27 @@ class Journal:
         await future
 
     def accepted(
-        self, run_id: str, number: int, *, attempts: int, may_have_acted: bool, error: SeFlowError | None
+        self, run_id: str, number: int, *, attempts: int, answer_lost: bool, error: SeFlowError | None
     ) -> None:
         """The answer is known, or lost; it remains to be read back what became of the target."""
-        values = (attempts, may_have_acted, codec.dump_error(error), self._number(run_id), number)
+        stage = Stage.SENT if answer_lost else Stage.ACCEPTED
+        values = (int(stage), attempts, answer_lost, codec.dump_error(error), self._number(run_id), number)
         self._open().put((Kind.ACCEPTED, values, None))
 
-    def requeued(self, run_id: str, number: int, *, step: int, attempts: int, may_have_acted: bool) -> None:
-        """The target waits again: it was postponed, or its next step has come."""
-        run = self._number(run_id)
-        self._open().put((Kind.REQUEUED, (step, attempts, may_have_acted, may_have_acted, run, number), None))
+    def requeued(
+        self,
+        run_id: str,
+        number: int,
+        *,
+        step: int,
+        attempts: int,
+        answer_lost: bool,
+        error: SeFlowError | None = None,
+        changed_before: bool = False,
+    ) -> None:
+        """Record that a target waits again: ``error`` postponed it, or its next step has come."""
+        told = (step, attempts, answer_lost, codec.dump_error(error), answer_lost, changed_before)
+        self._open().put((Kind.REQUEUED, (*told, self._number(run_id), number), None))
 
     def finished(
         self,
@@ -226,10 +238,11 @@ class Journal:
         cause: str | None,
         step_name: str | None,
         attempts: int,
-        may_have_acted: bool,
+        answer_lost: bool,
         error: SeFlowError | None,
         started_at: datetime | None,
         finished_at: datetime | None,
+        left_at: Stage,
     ) -> None:
         """What became of the target is final."""
         values = (
@@ -238,10 +251,11 @@ class Journal:
             None if cause is None else text(str(cause)),
             None if step_name is None else text(str(step_name)),
             attempts,
-            may_have_acted,
+            answer_lost,
             codec.dump_error(error),
             to_micros_or_none(started_at),
             to_micros_or_none(finished_at),
+            int(left_at),
             self._number(run_id),
             number,
         )

@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from ...errors import InvalidArgument, SeFlowError
+from ..model.target import Stage
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 
 StoredRunState: TypeAlias = Literal["created", "running", "ended"]
 """``running`` is also what a run stays whose process was killed; `Journal.is_held` tells the two apart."""
-Stage: TypeAlias = Literal["queued", "open", "accepted", "done"]
 
 _LONGEST_ID = 200
 
@@ -84,17 +84,23 @@ class TargetRow:
 
 @attrs.frozen(kw_only=True)
 class StoredTarget:
-    """How far a VM of a run has come.
+    """How far a target of a run has come.
 
-    ``stage`` is ``open`` from the moment before its request may leave until the answer is known, ``accepted``
-    while it is read back, ``done`` when its ``status`` is final. ``sent_at`` is of its last intent.
+    Attributes:
+        stage: `Stage.SENT` from the moment before its request may leave until the answer is known,
+            `Stage.ACCEPTED` while it is read back, `Stage.DONE` once ``status`` is set.
+        attempts: how many of its requests may have reached the panel.
+        answer_lost: whether the panel may have carried out the present step without an answer.
+        sent_at: time of its last intent.
+        changed_before: whether an earlier step changed the VM.
+        left_at: the stage at which it got its outcome, None while it has none.
     """
 
     row: TargetRow
-    stage: Stage = "queued"
+    stage: Stage = Stage.QUEUED
     step: int = 0
     attempts: int = 0
-    may_have_acted: bool = False
+    answer_lost: bool = False
     status: str | None = None
     verified: bool = False
     cause: str | None = None
@@ -103,6 +109,8 @@ class StoredTarget:
     sent_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    left_at: Stage | None = None
+    changed_before: bool = False
 
 
 @attrs.frozen(kw_only=True)

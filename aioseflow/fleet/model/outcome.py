@@ -30,6 +30,8 @@ from ...errors import (
 )
 from ...models.shared import unfrozen
 
+_BAD = frozenset({"failed", "unknown"})
+
 TargetKey: TypeAlias = tuple[str, str, str]
 """Account, service id, VM id."""
 
@@ -47,6 +49,16 @@ class Status(enum.StrEnum):
     """It was sent, and what became of it could not be learned."""
     NOT_ATTEMPTED = "not_attempted"
     """Nothing was sent, or only what the provider turned away for now."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the VM is not, or may not be, as the run was to leave it: failed or unknown."""
+        return self._value_ in _BAD
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a later reading may decide it: `Fleet.resume` and `Fleet.reconcile` read such a VM back."""
+        return self._value_ == "unknown"
 
 
 @attrs.frozen(kw_only=True)

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import enum
+from datetime import datetime
+
 import attrs
 
+from ...errors import SeFlowError
 from ...models import Service, Vm
 from .outcome import TargetKey
+from .progress import ServiceProgress
+
+
+class Stage(enum.IntEnum):
+    """How far the present step of a target has come. A journal stores the number."""
+
+    QUEUED = 0
+    """Nothing is under way: the step has not begun, or the panel certainly did not act."""
+    SENT = 1
+    """The request of the step may have left, and no answer was seen, or it was lost."""
+    ACCEPTED = 2
+    """The panel accepted the step, and the VM is being read back."""
+    DONE = 3
+    """The target has its outcome."""
 
 
 @attrs.define(eq=False)  # never changed; to make a frozen one takes 5,000 instructions
@@ -18,9 +36,53 @@ class Target:
 
     @property
     def key(self) -> TargetKey:
+        """Account, service id and VM id."""
         return self.account, self.service.id, self.vm.id
 
 
+NO_SERVICE = ServiceProgress("", "", "")
+"""The progress in which a target is counted before a run has taken it in."""
+
+
+@attrs.define(eq=False)
+class TargetState:
+    """Everything known of one target between its selection and its outcome.
+
+    Attributes:
+        number: place of the target in its run, counted from 0.
+        progress: the counters of its service.
+        step: index of the present step; ``stage`` says how far that step has come.
+        batch: index of the batch that it belongs to, None without batches.
+        changed_before: whether an earlier step of the sequence changed the VM.
+        verified: whether every step so far was seen to be done by a reading.
+        requests: how many requests of all steps may have reached the panel.
+        answer_lost: whether a request of the present step may have been carried out without an answer.
+        error: what the present step raised last.
+        postponed: how often the present step went back to the queue because the panel was in trouble.
+        in_flight: whether a worker is acting on it; ``settling`` whether it is being read back.
+        begun: whether it takes a place of the rollout's window; ``idle`` whether nothing is under way.
+    """
+
+    target: Target
+    number: int
+    key: TargetKey
+    progress: ServiceProgress = NO_SERVICE
+    step: int = 0
+    batch: int | None = None
+    started_at: datetime | None = None
+    stage: Stage = Stage.QUEUED
+    changed_before: bool = False
+    verified: bool = True
+    requests: int = 0
+    answer_lost: bool = False
+    error: SeFlowError | None = None
+    postponed: int = 0
+    in_flight: bool = False
+    settling: bool = False
+    begun: bool = False
+    idle: bool = True
+
+
 def service_name(service: Service) -> str:
-    """How a service is called: its name, or its domain where it has none."""
+    """The name of a service, or its domain where it has none."""
     return service.name or service.domain or ""

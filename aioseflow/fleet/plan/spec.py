@@ -10,10 +10,12 @@ import attrs
 
 from ...errors import InvalidArgument
 from ...policy import SettlePolicy
+from ...safety import Safety
 from ..actions.action import Action, Steps, name_of
 from ..actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
 from ..actions.power import Await, Reboot, Start, Stop
 from ..actions.usage import Usage
+from ..journal import RunHeader
 from ..select.selection import Selection
 from .plan import Plan
 from .rollout import HealthCheck, Rollout, Share
@@ -75,6 +77,29 @@ class RunSpec:
         }
 
 
+@attrs.frozen
+class StoredStep:
+    """A step as a document names it: what deciding an outcome needs of its action."""
+
+    name: str
+    safety: Safety
+    settles: bool
+
+
+def stored_steps(header: RunHeader) -> tuple[StoredStep, ...]:
+    """The steps of a stored run, actions of the user's own among them."""
+    return tuple(_stored_step(step) for step in header.document["steps"])
+
+
+def _stored_step(step: Mapping[str, Any]) -> StoredStep:
+    kind: Any = None if step.get("own") else _KINDS.get(step["name"])
+    if kind is not None:
+        return StoredStep(step["name"], kind.safety, kind.settles)
+    # Journals of earlier versions do not have the last two: whatever changes may have been carried out.
+    safety = Safety(step.get("safety", Safety.IDEMPOTENT.value))
+    return StoredStep(step["name"], safety, step.get("settles", True))
+
+
 def steps_of(document: Mapping[str, Any]) -> Steps:
     """The actions that a document names. Raises `InvalidArgument` for one of the user's own."""
     return tuple(_step_of(step) for step in document["steps"])
@@ -133,7 +158,8 @@ def _is_given(field: attrs.Attribute[Any], value: object) -> bool:
 def _step_document(step: Action) -> dict[str, Any]:
     kind = _KINDS.get(step.name)
     if kind is None or type(step) is not kind:
-        return {"name": step.name, "own": True}
+        safety, settles = step.safety.value, step.settles
+        return {"name": step.name, "own": True, "safety": safety, "settles": settles}
     fields = attrs.asdict(step, filter=_is_given)  # type: ignore[arg-type]  # all of ours are attrs classes
     return {"name": step.name, **fields}
 
@@ -150,6 +176,13 @@ def _step_of(document: Mapping[str, Any]) -> Action:
 
 
 def same_work(stored: Mapping[str, Any], spec: RunSpec) -> bool:
-    """Whether a stored document asks for the same as these orders."""
+    """Whether a stored document asks for the same work as a spec."""
     mine = spec.to_document()
-    return all(stored.get(key) == mine[key] for key in ("steps", "selection"))
+    if stored.get("selection") != mine["selection"]:
+        return False
+    return [_work_of(step) for step in stored["steps"]] == [_work_of(step) for step in mine["steps"]]
+
+
+def _work_of(step: Mapping[str, Any]) -> dict[str, Any]:
+    # Journals of earlier versions do not have these two.
+    return {key: value for key, value in step.items() if key not in ("safety", "settles")}

@@ -10,7 +10,6 @@ from typing import Any, Final
 from ..journal import Journal
 from ..model.fleet_account import FleetAccount
 from ..run.execution import RunExecution
-from ..run.state import RunState
 
 _LIMIT: Final = "limit."
 _NEW: Final = 0.3  # weight of the last run in what is remembered
@@ -40,16 +39,14 @@ def _doubted(limit: dict[str, Any]) -> dict[str, Any]:
 
 
 async def notes_of(
-    journal: Journal,
-    accounts: Sequence[FleetAccount],
-    execution: RunExecution,
-    run_state: RunState,
-    began: datetime,
+    journal: Journal, execution: RunExecution, began: datetime
 ) -> list[tuple[str, str, float]]:
     """What a run learned: limits, how long settling took, VMs a second, waits for the throttle."""
     notes: list[tuple[str, str, float]] = []
     seconds = max(1e-3, (datetime.now(UTC) - began).total_seconds())
-    for account, pool in zip(accounts, execution.pools, strict=True):
+    run_state = execution.run_state
+    for pool in execution.pools:
+        account = pool.account
         known = await journal.learned(account.name)
         notes += [
             (account.name, _LIMIT + key, float(value))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -10,14 +11,13 @@ import attrs
 from ...models import PowerState, Vm
 from ...safety import Safety
 from ..actions.action import Action, held, rebooted_since
-from ..journal import Journal, StoredRun, StoredTarget
+from ..journal import Journal, StoredTarget
 from ..model.outcome import Outcome, Status, TargetKey
-from .past import INTERRUPTED, outcome_of, sent_error
+from ..model.target import Stage
+from ..run.stored_outcome import Step, facts_of, outcome_of, sent_error
+from ..run.verdict import INTERRUPTED, NOT_DONE_AFTER_SECONDS, Reading, verdict
 
 FindingVerdict: TypeAlias = Literal["done", "not_done", "cannot_tell"]
-
-GRACE: Final = 180.0
-"""Seconds after a request was sent before "not done" is said: longer than a panel's own time-outs."""
 
 _CLOCKS_APART: Final = 60.0  # seconds by which a panel's uptime figures may be behind
 
@@ -57,7 +57,7 @@ def judge(
     *,
     sent_at: datetime | None,
     read_at: datetime,
-    grace: float = GRACE,
+    grace: float = NOT_DONE_AFTER_SECONDS,
 ) -> tuple[FindingVerdict, str]:
     """Whether what was sent was done, by a reading after it: ``done`` is what the action says of it.
 
@@ -129,22 +129,52 @@ def evidence_of(vm: Vm | None, sent_at: datetime | None, read_at: datetime) -> d
     return seen
 
 
-def decided(target: StoredTarget, finding: Finding, stored: StoredRun) -> Outcome | None:
-    """The outcome that a finding decides; None where it decides none."""
-    names = stored.info.header.action.split("+")
-    outcome = outcome_of(target, stored.info.header.action, datetime.now(UTC))
-    error = sent_error(target)
-    if finding.verdict == "not_done":
-        return attrs.evolve(outcome, status=Status.FAILED, cause="not_done", verified=True, error=error)
-    if finding.verdict == "done" and target.step >= len(names) - 1:
-        return attrs.evolve(outcome, status=Status.CHANGED, cause=None, verified=True, step=None, error=error)
-    if target.stage != "done":
-        return attrs.evolve(outcome, cause=INTERRUPTED)
-    return None
+def reading_of(found: FindingVerdict) -> Reading | None:
+    """The reading that a finding stands for; None where it cannot tell."""
+    return {"done": Reading.DONE, "not_done": Reading.NOT_DONE}.get(found)
 
 
-def record(journal: Journal, run_id: str, target: StoredTarget, outcome: Outcome) -> None:
-    """Write down what was decided."""
+@attrs.frozen
+class Correction:
+    """The outcome that a finding gives a target, and how far the target had come with it."""
+
+    outcome: Outcome
+    stage: Stage
+    answer_lost: bool
+
+
+def correction(
+    target: StoredTarget, steps: Sequence[Step], finding: Finding | None, now: datetime
+) -> Correction | None:
+    """The outcome that is true of a target after its reading; None where it keeps the one that it has.
+
+    ``finding`` is None for a target that was not read back, because it is decided without that.
+    """
+    reading = None if finding is None else reading_of(finding.verdict)
+    if target.stage is Stage.DONE and reading is None:
+        return None
+    facts = facts_of(target, steps, reading)
+    status, cause = verdict(facts, None if reading is Reading.NOT_DONE else INTERRUPTED)
+    names = [step.name for step in steps]
+    named = len(names) > 1 and status is not Status.CHANGED
+    outcome = attrs.evolve(
+        outcome_of(target, steps, now),
+        status=status,
+        cause=cause,
+        verified=reading is not None,
+        step=names[min(target.step, len(names) - 1)] if named else None,
+        error=sent_error(target),
+    )
+    # A step that is seen done, or not done, has its answer.
+    stage = facts.stage
+    if reading is not None:
+        stage = Stage.ACCEPTED if reading is Reading.DONE else Stage.QUEUED
+    return Correction(outcome, stage, facts.answer_lost and reading is None)
+
+
+def record(journal: Journal, run_id: str, target: StoredTarget, found: Correction) -> None:
+    """Write a corrected outcome into the journal."""
+    outcome = found.outcome
     journal.finished(
         run_id,
         target.row.number,
@@ -153,8 +183,9 @@ def record(journal: Journal, run_id: str, target: StoredTarget, outcome: Outcome
         cause=outcome.cause,
         step_name=outcome.step,
         attempts=outcome.attempts,
-        may_have_acted=target.may_have_acted or target.stage == "open",
+        answer_lost=found.answer_lost,
         error=outcome.error,
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
+        left_at=found.stage,
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
 from weakref import WeakValueDictionary
 
 import attrs
 
-from ..journal import Journal, RunNotFound
-
-if TYPE_CHECKING:
-    from ..run.run import Run
+from ..actions.action import Steps
+from ..journal import Journal, RunNotFound, StoredRun
+from ..model.fleet_account import FleetAccount
+from ..run.execution import RunExecution
+from ..run.run import Run
+from .estimates import limits_from, notes_of
+from .resume import Resumer, is_complete
 
 _KEPT: Final = 100  # ended runs in memory: a bot that lives for months must not grow for months
 
@@ -62,3 +66,24 @@ class RunRegistry:
                 'a journal: SeFlow(…, journal="runs.sqlite")'
             )
         return run
+
+    def resumer(self, execution: RunExecution, *, repeat_unknown: bool) -> Resumer:
+        """The object that takes up what an earlier run execution left."""
+        return Resumer(
+            execution.pools, execution.spec, execution.run_state, execution.scheduler, repeat_unknown
+        )
+
+    def is_complete(self, stored: StoredRun, steps: Steps) -> bool:
+        """Whether a stored run leaves nothing to resume."""
+        return is_complete(stored, steps)
+
+    async def restore_limits(self, accounts: Sequence[FleetAccount]) -> None:
+        """Let each account start near the limit that an earlier run found."""
+        if self.journal is not None:
+            await limits_from(self.journal, accounts)
+
+    async def remember(self, execution: RunExecution, began: datetime) -> None:
+        """Keep what a run measured, for the estimates and limits of later ones."""
+        if self.journal is not None:
+            for account, key, value in await notes_of(self.journal, execution, began):
+                self.journal.learn(account, key, value)

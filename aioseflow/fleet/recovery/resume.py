@@ -1,9 +1,11 @@
-"""Going on with a run: everything that is not decided is read back before anything is sent."""
+"""Resuming a run: every target that is not decided is read back before anything is sent."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
@@ -15,18 +17,78 @@ from ..discovery.discover import listed_vms
 from ..journal import StoredRun, StoredTarget
 from ..model.outcome import Status, TargetKey, cause_of
 from ..model.refusals import refuse_contested
-from ..model.target import Target
+from ..model.target import Stage, Target, TargetState
 from ..plan.spec import RunSpec
 from ..run.scheduler import Scheduler
-from ..run.state import RunState, TargetState
+from ..run.state import RunState
+from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error
+from ..run.verdict import INTERRUPTED, Facts, Reading
 from ..run.worker import WorkerPool
-from .past import INTERRUPTED, ResumePoint, key_of, outcome_of, resume_point, sent_error
-from .reconcile import judge
+from .reconcile import judge, reading_of
+
+
+class ResumePoint(enum.Enum):
+    """Where a resumed run takes a target up."""
+
+    FINAL = enum.auto()
+    """Its outcome stays."""
+    SEND = enum.auto()
+    """Nothing is under way: the step may begin."""
+    VERIFY = enum.auto()
+    """The panel may have carried out the step: read the VM back before anything is sent."""
+    POLL = enum.auto()
+    """The panel accepted the step: read the VM back until it is done."""
+
+
+_TO_BE_RESUMED: Final = frozenset(
+    {
+        INTERRUPTED,
+        *("cancelled", "drained", "deadline", "no_progress", "max_failures", "max_unavailable", "same_cause"),
+        *("journal_failed", "run_failed", "in_another_run", "not_found", "not_listed"),
+    }
+)
+"""Causes of a run that ended before the target did."""
+
+
+def resume_point(stored: StoredTarget, steps: Sequence[Step]) -> ResumePoint:
+    """Decide where a resumed run takes a target up; `README` explains it to users as "Resuming"."""
+    facts = facts_of(stored, steps)
+    if stored.stage is not Stage.DONE:
+        return _point_of(facts)
+    status = Status(stored.status or Status.NOT_ATTEMPTED)
+    if status.is_undecided:
+        return ResumePoint.VERIFY
+    error, later = stored.error, stored.cause in _TO_BE_RESUMED
+    if status is Status.NOT_ATTEMPTED:
+        return ResumePoint.SEND if later or error is not None else ResumePoint.FINAL
+    if not later or (error is not None and cause_of(error) == stored.cause):
+        return ResumePoint.FINAL
+    if status is Status.FAILED:
+        # A sequence that was broken off while an accepted step was read back, or between two steps.
+        return _point_of(facts)
+    unread = status is Status.CHANGED and not stored.verified and facts.settles
+    return ResumePoint.POLL if unread else ResumePoint.FINAL
+
+
+def _point_of(facts: Facts) -> ResumePoint:
+    changes = facts.safety is not Safety.READ
+    if changes and (facts.answer_lost or facts.stage is Stage.SENT):
+        return ResumePoint.VERIFY
+    return ResumePoint.POLL if facts.stage is Stage.ACCEPTED else ResumePoint.SEND
+
+
+def is_complete(stored: StoredRun, steps: Sequence[Step]) -> bool:
+    """Whether a stored run leaves nothing to resume."""
+    # What was not listed for a plan is not listed by resuming it either.
+    planned = stored.info.header.document.get("planned", False)
+    if not stored.discovered or (stored.info.undiscovered and not planned):
+        return False
+    return all(resume_point(target, steps) is ResumePoint.FINAL for target in stored.targets)
 
 
 @attrs.define(eq=False)
 class Resumer:
-    """Takes up the targets of an earlier sitting."""
+    """Takes up the targets of an earlier run execution."""
 
     pools: Sequence[WorkerPool]
     spec: RunSpec
@@ -38,31 +100,44 @@ class Resumer:
 
     async def read_back(self, history: StoredRun) -> None:
         """Decide on every target, with one list of each service that has an undecided one."""
-        steps, action = self.spec.steps, self.spec.action
+        steps = self.spec.steps
         now = datetime.now(UTC)
         undecided: list[tuple[StoredTarget, ResumePoint]] = []
         for stored in history.targets:
             if len(steps) > 1 and stored.row.power == PowerState.STOPPED:
                 self.run_state.off_before.add(key_of(stored))
-            kind = resume_point(stored, steps)
-            if kind == "final":
-                self.run_state.recall([outcome_of(stored, action, now)])
+            point = resume_point(stored, steps)
+            if point is ResumePoint.FINAL:
+                self.run_state.recall([outcome_of(stored, steps, now)])
                 self._count(stored)
             else:
-                undecided.append((stored, kind))
+                undecided.append((stored, point))
         if (elsewhere := await self.run_state.recorder.open_elsewhere()) and undecided:
             mine = {key_of(stored) for stored, _ in undecided}
             refuse_contested({key: run for key, run in elsewhere.items() if key in mine})
-        states = [self._standing(stored, kind) for stored, kind in undecided]
+        states = [self._state(stored, point) for stored, point in undecided]
         for state in states:
             self.run_state.reopen(state)
         self.run_state.recorder.reopened(
-            [stored.row.number for stored, _ in undecided if stored.stage == "done"]
+            [stored.row.number for stored, _ in undecided if stored.stage is Stage.DONE]
         )
-        # What counts how many VMs are down has to know all services of the run.
+        # The count of VMs that are down has to know all services of the run.
         counts = any(pool.availability is not None for pool in self.pools)
         wanted = history.targets if counts else [stored for stored, _ in undecided]
-        keys = frozenset(map(key_of, wanted))
+        vms, read = await self._list(frozenset(map(key_of, wanted)))
+        for state, (stored, point) in zip(states, undecided, strict=True):
+            key = state.key
+            if key in vms:
+                service, vm = vms[key]
+                state.target = Target(key[0], service, vm)
+                self._decide(state, stored, point)
+            else:
+                self._decide_unlisted(state, stored, point, listed=key[:2] in read)
+
+    async def _list(
+        self, keys: frozenset[TargetKey]
+    ) -> tuple[dict[TargetKey, tuple[Service, Vm]], set[tuple[str, str]]]:
+        """The listed VMs with their services, and the services whose lists were read whole."""
         vms: dict[TargetKey, tuple[Service, Vm]] = {}
         read: set[tuple[str, str]] = set()
         for pool in self.pools:
@@ -73,25 +148,18 @@ class Resumer:
                 vms.update({(name, service.id, vm.id): (service, vm) for vm in listed.vms})
                 if pool.availability is not None:
                     pool.availability.read(name, service.id, listed)
-        for state, (stored, kind) in zip(states, undecided, strict=True):
-            key = state.key
-            if key in vms:
-                service, vm = vms[key]
-                state.target = Target(key[0], service, vm)
-                self._decide(state, stored, kind)
-            else:
-                self._without_reading(state, stored, kind, listed=key[:2] in read)
+        return vms, read
 
     def _count(self, stored: StoredTarget) -> None:
-        """What an earlier sitting left down is down, also where its service cannot be listed now."""
+        """Count a VM as down that the run left so, also where its service cannot be listed now."""
         left_so = stored.status in (Status.CHANGED, Status.UNCHANGED)
         for pool in self.pools:
             availability = pool.availability
             if availability is not None and availability.stays_down and left_so:
                 availability.presume_down(key_of(stored))
 
-    def resume_point(self) -> None:
-        """Go on with what was decided to go on, now that there are workers."""
+    def take_up(self) -> None:
+        """Hand the targets to the workers, now that there are some."""
         pools = {pool.account.name: pool for pool in self.pools}
         for state in self._watch:
             state.idle = False
@@ -99,12 +167,12 @@ class Resumer:
         needing = [
             state
             for state in self._queue
-            if state.may_have_acted or state.step or pools[state.target.account].producer.needing([state])
+            if state.answer_lost or state.step or pools[state.target.account].producer.needing([state])
         ]
         self.scheduler.add_all(needing)
 
-    def _standing(self, stored: StoredTarget, kind: ResumePoint) -> TargetState:
-        """It stands such that whatever ends the run before it is decided says what is true of it."""
+    def _state(self, stored: StoredTarget, point: ResumePoint) -> TargetState:
+        """Rebuild a target's state from the journal, so that a cancel while resuming gives a true outcome."""
         row = stored.row
         target = Target(
             row.account,
@@ -117,64 +185,67 @@ class Resumer:
             target.key,
             step=min(stored.step, len(self.spec.steps) - 1),
             started_at=stored.started_at,
-            changed=stored.step > 0 and stored.attempts > 0,
-            attempts=stored.attempts,
-            accepted=kind == "read",
-            may_have_acted=kind == "ask",
-            error=sent_error(stored) if kind == "ask" else None,
+            stage=_STAGES[point],
+            changed_before=stored.changed_before,
+            requests=stored.attempts,
+            answer_lost=point is ResumePoint.VERIFY,
+            error=sent_error(stored) if point is ResumePoint.VERIFY else None,
         )
 
-    def _decide(self, state: TargetState, stored: StoredTarget, kind: ResumePoint) -> None:
+    def _decide(self, state: TargetState, stored: StoredTarget, point: ResumePoint) -> None:
         action, vm = self.spec.steps[state.step], state.target.vm
-        if kind == "begin":
-            state.error = None
+        if point is ResumePoint.SEND:
             self._queue.append(state)
-        elif kind == "read":
-            state.error = None
-            state.accepted = True
+        elif point is ResumePoint.POLL:
             if action.settles or action.takes_down:
                 self._watch.append(state)
             else:
-                self.run_state.finish(state, Status.CHANGED)
+                self.run_state.decide(state)
         elif action.safety is Safety.ONCE and not self.repeat_unknown:
-            self._ask_once(state, stored)
+            self._verify_once(state, stored)
+        elif action.settles and (action.done(vm) or held(vm) is not None):
+            state.error = sent_error(stored) or _lost(state, stored)
+            self._watch.append(state)
         else:
-            state.may_have_acted = True
-            done = action.done(vm)
-            if action.settles and (done or held(vm) is not None):
-                state.error = sent_error(stored) or _lost(state, stored)
-                self._watch.append(state)
-            else:
-                # Ends in the same state however often it is sent, or the operator says so.
-                state.error = None
-                self._queue.append(state)
+            # It ends in the same state however often it is sent, or the operator says so.
+            state.error = None
+            self._queue.append(state)
 
-    def _ask_once(self, state: TargetState, stored: StoredTarget) -> None:
+    def _verify_once(self, state: TargetState, stored: StoredTarget) -> None:
         action, vm = self.spec.steps[state.step], state.target.vm
         now = datetime.now(UTC)
-        verdict, _ = judge(action, vm, action.done(vm), sent_at=stored.sent_at, read_at=now)
-        error = sent_error(stored) or _lost(state, stored)
-        if verdict == "done" and state.step == len(self.spec.steps) - 1:
-            self.run_state.finish(state, Status.CHANGED, verified=True, error=error)
-        elif verdict == "not_done":
-            self.run_state.finish(state, Status.FAILED, cause="not_done", error=error)
-        else:
-            self.run_state.finish(state, Status.UNKNOWN, cause=stored.cause or INTERRUPTED, error=error)
+        found, _ = judge(action, vm, action.done(vm), sent_at=stored.sent_at, read_at=now)
+        reading = reading_of(found)
+        if reading is Reading.DONE and state.step < len(self.spec.steps) - 1:
+            state.changed_before = True
+            self.run_state.advance(state)
+            self._queue.append(state)
+            return
+        state.error = sent_error(stored) or _lost(state, stored)
+        self.run_state.decide(state, stored.cause or INTERRUPTED, reading=reading)
 
-    def _without_reading(
-        self, state: TargetState, stored: StoredTarget, kind: ResumePoint, *, listed: bool
+    def _decide_unlisted(
+        self, state: TargetState, stored: StoredTarget, point: ResumePoint, *, listed: bool
     ) -> None:
+        """Decide on a VM that is in no list: gone if the list of its service was read (``listed``)."""
         action = self.spec.steps[state.step]
-        cause = "not_found" if listed else "not_listed"
-        if listed and kind != "begin" and action.settles and action.done(None):
-            self.run_state.finish(state, Status.CHANGED, verified=True)
-        elif kind == "begin" or (kind == "read" and not listed):
-            self.run_state.give_up(state, cause)
+        why = "not_found" if listed else "not_listed"
+        if point is ResumePoint.SEND:
+            self.run_state.decide(state, why)
+        elif listed and action.settles and action.done(None):
+            self.run_state.decide(state, reading=Reading.DONE)
+        elif point is ResumePoint.POLL:
+            self.run_state.decide(state, why, reading=Reading.UNREADABLE if listed else None)
         else:
-            error = sent_error(stored) or _lost(state, stored)
-            self.run_state.finish(
-                state, Status.UNKNOWN, cause=cause if listed else cause_of(error), error=error
-            )
+            state.error = sent_error(stored) or _lost(state, stored)
+            self.run_state.decide(state, why if listed else None)
+
+
+_STAGES: Final = {
+    ResumePoint.SEND: Stage.QUEUED,
+    ResumePoint.VERIFY: Stage.SENT,
+    ResumePoint.POLL: Stage.ACCEPTED,
+}
 
 
 def _lost(state: TargetState, stored: StoredTarget) -> OutcomeUnknown:
@@ -182,8 +253,8 @@ def _lost(state: TargetState, stored: StoredTarget) -> OutcomeUnknown:
     target, at = state.target, stored.sent_at
     when = f" at {at:%H:%M:%S} UTC" if at is not None else ""
     return OutcomeUnknown(
-        f"the run ended after a request for VM {target.vm.id} of service {target.service.id} was about to be "
-        f"sent{when}, and no answer was seen: whether the panel acted is not known",
+        f"The run ended when a request for VM {target.vm.id} of service {target.service.id} was about to be "
+        f"sent{when}. No answer was seen, so the panel may or may not have acted.",
         sent_at=at,
         attempts=stored.attempts,
     )

@@ -138,7 +138,7 @@ class Runs:
         keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
         known = self.registry.find(run_id)
         header = stored.info.header
-        if Destroy.name in [step.name for step in stored_steps(header.document)]:
+        if Destroy.name in [step.name for step in stored_steps(header)]:
             raise RunRefused(
                 f"run {run_id} destroys: make a plan for what is left of it, and confirm that",
                 reason="not_confirmed",
@@ -150,7 +150,7 @@ class Runs:
     def stopped_by(self, run_id: str) -> list[TargetKey]:
         """The VMs that a run stopped, or may have stopped, and was not seen to start again."""
         stored = self._stored_now(run_id)
-        steps = stored_steps(stored.info.header.document)
+        steps = stored_steps(stored.info.header)
         names = [step.name for step in steps]
         if "stop" not in names:
             raise InvalidArgument(f"run {run_id} stopped nothing: it was a {stored.info.header.action}")
@@ -398,7 +398,7 @@ def _given(stored: StoredRun) -> Any:
 
 
 def _outcomes(stored: StoredRun) -> list[Outcome]:
-    now, steps = datetime.now(UTC), stored_steps(stored.info.header.document)
+    now, steps = datetime.now(UTC), stored_steps(stored.info.header)
     return [outcome_of(target, steps, now) for target in stored.targets]
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from ..journal import RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
-from ..model.outcome import Outcome, Status
+from ..journal import RunInfo, StoredRun, StoredTarget, TargetRow
+from ..model.outcome import Outcome
+from ..model.target import Stage
 from ..model.timeline import rows_of
-from ..report.report import Report
+from ..run.run import Run
 from ..run.state import RunState
 
 
-def stored_of(header: RunHeader, run_state: RunState, report: Report, *, discovered: bool) -> StoredRun:
-    """A run of this process in the form of a journal's."""
+def stored_of(run: Run) -> StoredRun:
+    """A run of this process in the form in which a journal would give it back."""
+    run_state, report = run.run_state, run.report
     numbers = {key: number for number, key in enumerate(run_state.targets)}
     outcomes = {outcome.key: outcome for outcome in report.outcomes}
     targets = [_stored(run_state, outcome, numbers[key]) for key, outcome in outcomes.items()]
     return StoredRun(
         info=RunInfo(
-            header=header,
+            header=run.header,
             state="ended" if report.finished_at is not None else "running",
             started_at=report.started_at,
             finished_at=report.finished_at,
@@ -25,7 +27,7 @@ def stored_of(header: RunHeader, run_state: RunState, report: Report, *, discove
             undiscovered=report.undiscovered,
             error=None if report.error is None else str(report.error),
         ),
-        discovered=discovered,
+        discovered=not report.undiscovered,
         targets=sorted(targets, key=lambda target: target.row.number),
         without_vms=report.without_vms,
         timeline=rows_of(report.timeline),
@@ -34,8 +36,10 @@ def stored_of(header: RunHeader, run_state: RunState, report: Report, *, discove
 
 def _stored(run_state: RunState, outcome: Outcome, number: int) -> StoredTarget:
     names = [step.name for step in run_state.steps]
-    step = run_state.ended_at.get(outcome.key, names.index(outcome.step) if outcome.step in names else 0)
-    error = outcome.error
+    step = names.index(outcome.step) if outcome.step in names else 0
+    stage, lost = Stage.QUEUED, False
+    if (remains := run_state.remains.get(outcome.key)) is not None:
+        step, stage, lost = remains
     return StoredTarget(
         row=TargetRow(
             number=number,
@@ -46,18 +50,18 @@ def _stored(run_state: RunState, outcome: Outcome, number: int) -> StoredTarget:
             vm_label=outcome.vm_label,
             power="stopped" if outcome.key in run_state.off_before else "unknown",
         ),
-        stage="done",
+        stage=Stage.DONE,
         step=step,
         attempts=outcome.attempts,
-        may_have_acted=outcome.status is Status.UNKNOWN
-        or outcome.key in run_state.taken
-        or (error is not None and error.may_have_acted),
+        answer_lost=lost,
         status=outcome.status.value,
         verified=outcome.verified,
         cause=outcome.cause,
         step_name=outcome.step,
-        error=error,
+        error=outcome.error,
         sent_at=outcome.started_at if outcome.attempts else None,
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
+        left_at=stage,
+        changed_before=step > 0 and outcome.attempts > 0,
     )

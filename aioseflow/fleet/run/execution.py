@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
@@ -18,23 +18,34 @@ from ..journal import StoredRun
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
 from ..model.refusals import RunRefused, refuse_contested
-from ..model.target import Target
+from ..model.target import Target, TargetState
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from ..plan.plan import Plan
 from ..plan.rollout import Rollout
 from ..plan.spec import RunSpec
-from ..recovery.past import outcome_of
-from ..recovery.resume import Resumer
 from ..select.selection import Selection, check_found, protection
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
-from .state import RunState, TargetState
+from .state import RunState
+from .stored_outcome import outcome_of
 from .worker import WorkerPool
 
 _NO_ROLLOUT: Final = Rollout(same_cause=None)
 _AT_ONCE: Final = 500
+
+
+class RunResumer(Protocol):
+    """Takes up the targets of an earlier run execution: `recovery.resume.Resumer`."""
+
+    async def read_back(self, history: StoredRun) -> None:
+        """Decide on every target, before there are workers."""
+        ...
+
+    def take_up(self) -> None:
+        """Hand the targets to the workers."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -113,17 +124,16 @@ class RunExecution:
     def recall(self, history: StoredRun) -> None:
         """Take over a run that is over."""
         now = datetime.now(UTC)
-        self.run_state.recall(outcome_of(target, self.spec.action, now) for target in history.targets)
+        self.run_state.recall(outcome_of(target, self.spec.steps, now) for target in history.targets)
         self._recall_losses(history)
 
-    async def work(self, *, whole: bool, history: StoredRun | None, repeat_unknown: bool) -> None:
+    async def work(self, *, whole: bool, history: StoredRun | None, resumer: RunResumer | None) -> None:
         """Do all of it. Raises `InvalidArgument` for what is refused before anything is changed."""
         self.scheduler.open()
         for account in self.accounts:
             # Until everything that is to come was offered.
             self.scheduler.expect(account.name)
-        if history is not None:
-            resumer = Resumer(self.pools, self.spec, self.run_state, self.scheduler, repeat_unknown)
+        if history is not None and resumer is not None:
             for pool in self.pools:
                 pool.producer.discovery.recall(history.without_vms)
             await resumer.read_back(history)
@@ -138,8 +148,8 @@ class RunExecution:
                 if self.availability is not None:
                     helpers.append(tasks.create_task(self._watch_availability(self.availability)))
                 workers = [worker for pool in self.pools for worker in pool.work(tasks)]
-                if history is not None:
-                    resumer.resume_point()
+                if resumer is not None:
+                    resumer.take_up()
                 if not whole and not complete:
                     for pool in self.pools:
                         self.scheduler.expect(pool.account.name)

@@ -14,7 +14,6 @@ from typing import Final
 import attrs
 
 from ..model.fleet_account import FleetAccount, Flow
-from ..model.outcome import Status
 from ..model.progress import Progress
 from ..model.timeline import Moment, Timeline
 from .execution import RunExecution
@@ -154,11 +153,7 @@ class RunMetrics:
         self.timeline.add(
             Moment(
                 seconds=round(max(0.0, run_state.clock() - self._began), 3),
-                changed=counts[Status.CHANGED],
-                unchanged=counts[Status.UNCHANGED],
-                failed=counts[Status.FAILED],
-                unknown=counts[Status.UNKNOWN],
-                not_attempted=counts[Status.NOT_ATTEMPTED],
+                **{status.value: count for status, count in counts.items()},
                 in_flight=run_state.in_flight,
                 settling=run_state.settling,
                 limit=self._limit_of(flows),

@@ -14,11 +14,11 @@ from ..discovery.discover import Discovery, ListedService
 from ..journal import JournalError
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, TargetKey
-from ..model.target import Target
+from ..model.target import Target, TargetState
 from ..select.selection import Matcher, Selection
 from .availability import AvailabilityCounter
 from .scheduler import Scheduler
-from .state import RunState, TargetState
+from .state import RunState
 
 _LISTS_AHEAD = 4  # times the account's concurrency: targets that may lie ready while lists are read
 
@@ -119,7 +119,7 @@ class TargetProducer:
         """Leave out what another run is at."""
         for state in states if taken else ():
             if state.number in taken and state.key in self.run_state.open:
-                self.run_state.finish(state, Status.NOT_ATTEMPTED, cause="in_another_run")
+                self.run_state.decide(state, "in_another_run")
         return [state for state in states if state.key in self.run_state.open]
 
     def _offer(self, states: list[TargetState]) -> None:
@@ -137,13 +137,7 @@ class TargetProducer:
             if skip is None:
                 left.append(state)
             else:
-                self.run_state.finish(
-                    state,
-                    skip.status,
-                    verified=skip.status is Status.UNCHANGED,
-                    cause=skip.cause,
-                    error=skip.error,
-                )
+                self.run_state.skip(state, skip)
         return left
 
     def fail(self, broken: JournalError) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from .state import TargetState
+from ..model.target import TargetState
 
 T = TypeVar("T")
 
@@ -49,13 +49,10 @@ class AccountQueue:
 
     def queue_of(self, state: TargetState) -> ServiceQueue:
         """The lane of its service."""
-        if state.queue is None:
-            service_id = state.key[1]
-            queue = self.queues.get(service_id)
-            if queue is None:
-                queue = self.queues[service_id] = ServiceQueue(len(self.queues))
-            state.queue = queue
-        return state.queue
+        queue = self.queues.get(state.key[1])
+        if queue is None:
+            queue = self.queues[state.key[1]] = ServiceQueue(len(self.queues))
+        return queue
 
     def expect(self, sources: int, targets: int) -> None:
         """So many sources more, or fewer, and so many targets that are known and not ready."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from ..journal import Journal, JournalError, RunHeader, TargetRow
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, TargetKey
-from ..model.target import service_name
+from ..model.target import TargetState, service_name
 from ..model.timeline import Moment, rows_of
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from ..plan.spec import RunSpec
-
-if TYPE_CHECKING:
-    from .state import TargetState
 
 
 @attrs.define(eq=False)
@@ -88,20 +85,22 @@ class JournalRecorder:
             self._put(
                 self.journal.accepted,
                 state.number,
-                attempts=state.attempts,
-                may_have_acted=state.may_have_acted,
+                attempts=state.requests,
+                answer_lost=state.answer_lost,
                 error=state.error,
             )
 
     def requeued(self, state: TargetState) -> None:
-        """It waits for its turn again."""
+        """Record that a target waits for its turn again."""
         if self.journal is not None:
             self._put(
                 self.journal.requeued,
                 state.number,
                 step=state.step,
-                attempts=state.attempts,
-                may_have_acted=state.may_have_acted,
+                attempts=state.requests,
+                answer_lost=state.answer_lost,
+                error=state.error,
+                changed_before=state.changed_before,
             )
 
     def reopened(self, numbers: Sequence[int]) -> None:
@@ -120,7 +119,8 @@ class JournalRecorder:
                 cause=outcome.cause,
                 step_name=outcome.step,
                 attempts=outcome.attempts,
-                may_have_acted=state.may_have_acted or state.accepted,
+                left_at=state.stage,
+                answer_lost=state.answer_lost,
                 error=outcome.error,
                 started_at=outcome.started_at,
                 finished_at=outcome.finished_at,

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from ...errors import InvalidArgument
+from ..actions.action import Steps
 from ..journal import Journal, JournalError, RunHeader, StoredRun
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome
@@ -20,15 +21,48 @@ from ..model.refusals import RunRefused, only_error, require_same
 from ..model.timeline import Moment, moments_of
 from ..plan.rollout import check_limit
 from ..plan.spec import RunSpec, same_work
-from ..recovery.estimates import limits_from, notes_of
-from ..recovery.past import is_complete
-from ..recovery.registry import RunRegistry
-from ..recovery.snapshot import stored_of
 from ..report.report import Report
-from .execution import RunExecution
+from .execution import RunExecution, RunResumer
 from .metrics import AccountFlow, RunMetrics
 from .recorder import JournalRecorder, header_of
-from .state import RunState
+from .state import Remains, RunState
+
+
+class RunOwner(Protocol):
+    """Keeps the runs of a fleet: `recovery.registry.RunRegistry`."""
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal into which its runs are recorded."""
+        ...
+
+    def made(self, run: Run) -> None:
+        """Remember a run that may never be started."""
+        ...
+
+    def started(self, run: Run) -> None:
+        """Remember a run that has started."""
+        ...
+
+    def ended(self, run: Run) -> None:
+        """Let go of a run that is over."""
+        ...
+
+    def resumer(self, execution: RunExecution, *, repeat_unknown: bool) -> RunResumer:
+        """The object that takes up what an earlier run execution left."""
+        ...
+
+    def is_complete(self, stored: StoredRun, steps: Steps) -> bool:
+        """Whether a stored run leaves nothing to resume."""
+        ...
+
+    async def restore_limits(self, accounts: Sequence[FleetAccount]) -> None:
+        """Let each account start near the limit that an earlier run found."""
+        ...
+
+    async def remember(self, execution: RunExecution, began: datetime) -> None:
+        """Keep what a run measured, for the estimates and limits of later ones."""
+        ...
 
 
 class Run:
@@ -47,7 +81,7 @@ class Run:
         self,
         accounts: tuple[FleetAccount, ...],
         spec: RunSpec,
-        registry: RunRegistry,
+        owner: RunOwner,
         *,
         run_id: str | None = None,
         history: Callable[[], Any] | None = None,
@@ -56,10 +90,10 @@ class Run:
         self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         self._accounts = accounts
         self._spec = spec
-        self._registry = registry
+        self._owner = owner
         self._history = history
         self._repeat_unknown = repeat_unknown
-        self._recorder = JournalRecorder(self.run_id, registry.journal)
+        self._recorder = JournalRecorder(self.run_id, owner.journal)
         self._run_state = RunState(spec.steps, self._recorder)
         self._execution = RunExecution(accounts, spec, self._run_state)
         self._metrics = RunMetrics(self._run_state, [AccountFlow(each) for each in accounts], self._execution)
@@ -72,7 +106,7 @@ class Run:
         self._task: asyncio.Task[None] | None = None
         self._inner: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
-        registry.made(self)
+        owner.made(self)
 
     @property
     def id(self) -> str:
@@ -173,7 +207,7 @@ class Run:
             for account in self._accounts:
                 account.require_open()
             self._record()
-            self._registry.started(self)
+            self._owner.started(self)
             self._metrics.begin(loop.time)
             self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
             self._task.add_done_callback(self._make_sure)
@@ -246,27 +280,28 @@ class Run:
         if self._error is not None:
             raise self._error
 
-    def correct(self, outcome: Outcome) -> None:
-        """What was learned later of a VM takes the place of its outcome."""
-        self._run_state.correct(outcome)
+    def correct(self, outcome: Outcome, remains: Remains) -> None:
+        """Put an outcome that was learned later in the place of the one that its VM has."""
+        self._run_state.correct(outcome, remains)
 
-    def stored(self) -> StoredRun:
-        """The run as a journal would give it back."""
-        return stored_of(
-            self._header(), self._run_state, self.report, discovered=not self._execution.undiscovered
-        )
+    @property
+    def run_state(self) -> RunState:
+        """Everything known of its targets."""
+        return self._run_state
+
+    @property
+    def header(self) -> RunHeader:
+        """What a journal records before it starts."""
+        return header_of(self.run_id, self._accounts, self._spec, self._created_at)
 
     # -- its life -----------------------------------------------------------------------------------------
 
-    def _header(self) -> RunHeader:
-        return header_of(self.run_id, self._accounts, self._spec, self._created_at)
-
     def _record(self) -> None:
         """Make it durable that there is such a run; a file is written only where a journal was asked for."""
-        journal = self._registry.journal
+        journal = self._owner.journal
         if journal is None or self._is_recorded:
             return
-        if not journal.create(self._header()) and (info := journal.look_up(self.run_id)) is not None:
+        if not journal.create(self.header) and (info := journal.look_up(self.run_id)) is not None:
             # Somebody was quicker with this run_id since it was looked for: then it is that run.
             require_same(self.run_id, same=same_work(info.header.document, self._spec))
             self._history = partial(journal.read, self.run_id)
@@ -292,7 +327,7 @@ class Run:
             raise
 
     async def _work(self) -> None:
-        journal, history = self._registry.journal, None
+        journal, history = self._owner.journal, None
         if journal is not None:
             journal.acquire()
             self._is_leased = True
@@ -301,7 +336,7 @@ class Run:
             self._created_at = history.info.started_at or history.info.header.created_at
             before = (self._began - self._created_at).total_seconds()
             self._metrics.go_on(moments_of(history.timeline), before)
-            if history.info.state == "ended" and is_complete(history, self._spec.steps):
+            if history.info.state == "ended" and self._owner.is_complete(history, self._spec.steps):
                 self._execution.recall(history)
                 self._finished_at = history.info.finished_at
                 return
@@ -317,12 +352,15 @@ class Run:
             )
         whole = self._spec.needs_everything
         if journal is not None:
-            await limits_from(journal, self._accounts)
+            await self._owner.restore_limits(self._accounts)
             others = [run for run in await journal.running() if run != self.run_id]
             self._recorder.dead = frozenset(run for run in others if not journal.is_held(run))
             # Beside another run nothing is begun before it is known that both are not at the same VM.
             whole = whole or len(self._recorder.dead) < len(others)
-        await self._execution.work(whole=whole, history=history, repeat_unknown=self._repeat_unknown)
+        resumer = None
+        if history is not None:
+            resumer = self._owner.resumer(self._execution, repeat_unknown=self._repeat_unknown)
+        await self._execution.work(whole=whole, history=history, resumer=resumer)
 
     async def _conclude(self, inner: asyncio.Task[None], *, hurry: bool) -> None:
         cause = self._execution.scheduler.stopping or "drained"
@@ -338,9 +376,9 @@ class Run:
         if not hurry:
             await self._run_state.close(cause)
         self._close_up(cause)
-        if self._is_held and self._registry.journal is not None:
+        if self._is_held and self._owner.journal is not None:
             try:
-                await self._write_up(self._registry.journal, hurry=hurry)
+                await self._write_up(self._owner.journal, hurry=hurry)
             except JournalError as error:
                 self._error = self._error or error
         self._say_last_word(cause)
@@ -350,9 +388,7 @@ class Run:
         if hurry:
             journal.flush_now()
             return
-        notes = await notes_of(journal, self._accounts, self._execution, self._run_state, self._began)
-        for account, key, value in notes:
-            journal.learn(account, key, value)
+        await self._owner.remember(self._execution, self._began)
         await journal.flush()
 
     def _close_up(self, cause: str) -> None:
@@ -360,7 +396,7 @@ class Run:
         if self._finished_at is not None:
             return  # or it was over before it began
         for state in list(self._run_state.open.values()):
-            self._run_state.give_up(state, cause)
+            self._run_state.decide(state, cause)
         for pool in self._execution.pools:
             pool.producer.discovery.give_up(cause)
         self._finished_at = datetime.now(UTC)
@@ -380,11 +416,11 @@ class Run:
         self._let_go()
         for account in self._accounts:
             account.release(self)
-        self._registry.ended(self)
+        self._owner.ended(self)
         self._ended.set()
 
     def _let_go(self) -> None:
-        journal = self._registry.journal
+        journal = self._owner.journal
         if journal is None or not self._is_leased:
             return
         if self._is_held:

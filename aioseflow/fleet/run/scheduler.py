@@ -17,12 +17,12 @@ import attrs
 
 from ...errors import ApiError, GatewayError, PermissionDenied
 from ..model.outcome import Outcome, Status
+from ..model.target import TargetState
 from ..plan.rollout import Rollout, in_order
 from .availability import AvailabilityCounter
 from .queues import AccountQueue, ServiceQueue
-from .state import RunState, TargetState
+from .state import RunState
 
-_BAD = frozenset({Status.FAILED, Status.UNKNOWN})
 _AT_ONCE = 200
 _REFUSALS = (ApiError, GatewayError, PermissionDenied)  # each VM of a service may fail for the same one
 
@@ -94,12 +94,12 @@ class Scheduler:
         fuller: dict[ServiceQueue, AccountQueue] = {}
         for state in states:
             if self.stopping is not None:
-                self.run_state.give_up(state, self.stopping)
+                self.run_state.decide(state, self.stopping)
                 continue
             account_queue = self._account_queues[state.key[0]]
             queue = account_queue.queue_of(state)
             if queue.stopped:
-                self.run_state.finish(state, Status.NOT_ATTEMPTED, cause="same_cause")
+                self.run_state.decide(state, "same_cause")
                 continue
             queue.waiting.append(state)
             account_queue.ready += 1
@@ -138,7 +138,7 @@ class Scheduler:
     def again(self, state: TargetState) -> None:
         """A target goes to the end of the queue."""
         if self.stopping is not None:
-            self.run_state.give_up(state, self.stopping)
+            self.run_state.decide(state, self.stopping)
         else:
             state.idle = True
             self._account_queues[state.key[0]].again.append(state)
@@ -150,7 +150,7 @@ class Scheduler:
         account_queue = self._account_queues[state.key[0]]
         account_queue.unfinished -= 1
         if self.stopping is not None:
-            self.run_state.give_up(state, self.stopping)
+            self.run_state.decide(state, self.stopping)
             return
         queue = account_queue.queue_of(state)
         state.idle = True
@@ -325,7 +325,7 @@ class Scheduler:
         left = [state for state in self.run_state.open.values() if state.idle]
         for done, state in enumerate(left):
             if state.key in self.run_state.open:
-                self.run_state.give_up(state, cause)
+                self.run_state.decide(state, cause)
             if done % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         for account_queue in self._account_queues.values():
@@ -352,7 +352,7 @@ class Scheduler:
             self._account_queues[state.key[0]].unfinished -= 1
         if self.availability is not None:
             self.availability.finished(outcome)
-        bad = outcome.status in _BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
+        bad = outcome.status.is_bad or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
         if (most := self.rollout.same_cause) is not None:
@@ -395,7 +395,7 @@ class Scheduler:
         left, queue.waiting = queue.waiting, deque()
         # Those of later batches follow when their turn comes.
         for other in left:
-            self.run_state.finish(other, Status.NOT_ATTEMPTED, cause="same_cause")
+            self.run_state.decide(other, "same_cause")
 
     def _end_batch(self) -> None:
         if self._batches:

@@ -1,4 +1,4 @@
-"""Accepted is not finished: read each service's list until its waiting VMs are seen to be as asked.
+"""Settling: accepted is not finished, so each service's list is read until its waiting VMs are seen done.
 
 One list a round serves all waiting VMs of a service, so that waiting costs O(services), not O(VMs).
 """
@@ -8,35 +8,69 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
 from ...errors import SeFlowError
 from ...models import Service, Vm
 from ...policy import SettlePolicy
+from ..actions.action import held
 from ..discovery.vm_list import VmList, one_page, read_vms
 from ..model.fleet_account import FleetAccount
-from .state import TargetState
+from ..model.target import TargetState
+from .verdict import NOT_DONE_AFTER_SECONDS, Reading
 
-SettleResult: TypeAlias = Literal["seen", "not_seen", "not_readable"]
 Done: TypeAlias = Callable[[Vm | None], bool | None]
 Look: TypeAlias = Callable[[Service, Vm], Awaitable[bool | None]]
 
-_LOOKS_AT_ONCE = 8
+_LOOKS_AT_ONCE: Final = 8
+_POLL_GROWTH: Final = 1.5  # each pause by the one before
+_POLL_JITTER: Final = 0.2  # of a pause, upwards: the lists of many services must not be read in one moment
 
 
 @attrs.frozen(eq=False)
 class DoneCheck:
-    """What shows that a VM is done: a list by itself, or else a look of its own."""
+    """How to see that a step is done: ``done`` decides by the list, ``look`` by a reading of one VM."""
 
     done: Done
     look: Look
 
 
+@attrs.frozen(eq=False)
+class Settled:
+    """The result of reading one VM back.
+
+    Attributes:
+        reading: what the readings showed.
+        vm: the last reading, None where the VM was not seen done.
+        seconds: how long the VM was read back.
+        error: why the last reading could not tell, None where it could.
+    """
+
+    reading: Reading
+    vm: Vm | None
+    seconds: float
+    error: SeFlowError | None = None
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """One VM that is being read back."""
+
+    state: TargetState
+    check: DoneCheck
+    since: float
+    sightings: int = 0
+    was_read: bool = False
+    is_held: bool = False
+    last: str | None = None
+    error: SeFlowError | None = None
+
+
 @attrs.define(eq=False)
 class _Service:
-    waiting: dict[str, TargetState] = attrs.Factory(dict)
+    waiting: dict[str, _Waiting] = attrs.Factory(dict)
     moved_at: float = 0.0
     read_at: float = 0.0
     restart: bool = False
@@ -44,118 +78,123 @@ class _Service:
 
 @attrs.define(eq=False)
 class SettlePoller:
-    """Watches the VMs of one account until they are as wanted or nothing moves any more.
+    """Reads the VMs of one account back until they are done or nothing moves any more.
 
-    ``report`` is told once of each VM: the verdict, the last reading and the seconds that it took (why one
-    could not be read is in `TargetState.unread`); ``readings`` of every list.
+    ``report`` is called once for each VM, ``readings`` with every list.
     """
 
     account: FleetAccount
     policy: SettlePolicy
-    report: Callable[[TargetState, SettleResult, Vm | None, float], None]
+    report: Callable[[TargetState, Settled], None]
     readings: Callable[[str, VmList], None]
     tasks: asyncio.TaskGroup
     _services: dict[str, _Service] = attrs.field(factory=dict, init=False)
     _random: random.Random = attrs.field(factory=random.Random, init=False)
 
-    def watch(self, state: TargetState, judge: DoneCheck) -> None:
-        """Wait for this VM."""
-        target = state.target
-        service = self._services.get(target.service.id)
+    def watch(self, state: TargetState, check: DoneCheck) -> None:
+        """Read this VM back from now on, until `report` is called with it."""
+        service_id = state.target.service.id
         now = asyncio.get_running_loop().time()
+        service = self._services.get(service_id)
+        is_new = service is None
         if service is None:
-            service = self._services[target.service.id] = _Service()
-            self.tasks.create_task(self._poll(target.service.id, service))
-        # Thousands may be watched at once, and the collector follows every object: one for each will do.
-        state.judge, state.watched_at = judge, now
-        state.sightings, state.was_read, state.last, state.unread = 0, False, None, None
-        service.waiting[target.vm.id] = state
+            service = self._services[service_id] = _Service()
+        service.waiting[state.target.vm.id] = _Waiting(state, check, now)
         service.moved_at = now
         service.restart = True
+        if is_new:
+            # Last, because an eager task runs at once, and ends where nothing waits.
+            self.tasks.create_task(self._poll(service_id, service))
 
     async def _poll(self, service_id: str, service: _Service) -> None:
         loop = asyncio.get_running_loop()
         pause = self.policy.first_poll
         while service.waiting:
-            # Upward jitter: the lists of many services must not be asked for in one moment.
-            await asyncio.sleep(pause * (1.0 + 0.2 * self._random.random()))
+            await asyncio.sleep(pause * (1.0 + _POLL_JITTER * self._random.random()))
             if service.restart:
                 service.restart, pause = False, self.policy.first_poll
             else:
-                pause = min(self.policy.longest_poll, pause * 1.5)
+                pause = min(self.policy.longest_poll, pause * _POLL_GROWTH)
             # Only those accepted before the list was asked for can be judged by it.
             waiting = list(service.waiting.values())
             try:
                 listed = await read_vms(self.account, self.account.polls, service_id)
             except SeFlowError as error:
                 # A list that fails now may work in the next round; patience decides.
-                for state in service.waiting.values():
-                    state.unread = error.with_traceback(None)
+                for each in service.waiting.values():
+                    each.error = error.with_traceback(None)
                 if loop.time() - max(service.moved_at, service.read_at) >= self.policy.patience:
-                    self._give_up(service, list(service.waiting.values()), "not_readable")
+                    self._give_up(service, list(service.waiting.values()), unreadable=True)
                 continue
             service.read_at = listed.asked_at
             self.readings(service_id, listed)
             await self._judge(service, waiting, listed)
             # Only a list that was asked for after the patience had ended shows that nothing moves any more.
             if listed.asked_at - service.moved_at >= self.policy.patience:
-                still = [each for each in service.waiting.values() if not each.sightings]
-                self._give_up(service, still, "not_seen")
+                self._give_up(service, [each for each in service.waiting.values() if not each.sightings])
         del self._services[service_id]
 
-    async def _judge(self, service: _Service, asked_for: list[TargetState], listed: VmList) -> None:
+    async def _judge(self, service: _Service, asked_for: list[_Waiting], listed: VmList) -> None:
         vms = {vm.id: vm for vm in listed.vms}
         elsewhere = None
         if listed.pages is not None and asked_for:
-            elsewhere = one_page(listed.pages, f"the VMs of service {asked_for[0].key[1]}")
-        untold: list[tuple[TargetState, Vm]] = []
-        for state in asked_for:
-            vm = vms.get(state.target.vm.id)
+            elsewhere = one_page(listed.pages, f"the VMs of service {asked_for[0].state.key[1]}")
+        undecided: list[tuple[_Waiting, Vm]] = []
+        for each in asked_for:
+            vm = vms.get(each.state.target.vm.id)
             if vm is None and elsewhere is not None:
                 # It may be on another page; what was read of it before is outdated.
-                state.sightings, state.was_read, state.last = 0, False, None
-                state.unread = elsewhere
+                each.sightings, each.was_read, each.last = 0, False, None
+                each.error = elsewhere
                 continue
-            state.unread = None
-            done = state.judge.done(vm)
+            each.error = None
+            done = each.check.done(vm)
             if done is None and vm is not None:
-                untold.append((state, vm))
+                undecided.append((each, vm))
             else:
-                self._see(service, state, vm, done)
-        for start in range(0, len(untold), _LOOKS_AT_ONCE):
-            some = untold[start : start + _LOOKS_AT_ONCE]
-            looked = await asyncio.gather(*(self._look(state, vm) for state, vm in some))
-            for (state, vm), done in zip(some, looked, strict=True):
-                self._see(service, state, vm, done)
+                self._see(service, each, vm, done)
+        for start in range(0, len(undecided), _LOOKS_AT_ONCE):
+            some = undecided[start : start + _LOOKS_AT_ONCE]
+            looked = await asyncio.gather(*(self._look(each, vm) for each, vm in some))
+            for (each, vm), done in zip(some, looked, strict=True):
+                self._see(service, each, vm, done)
 
-    async def _look(self, state: TargetState, vm: Vm) -> bool | None:
+    async def _look(self, each: _Waiting, vm: Vm) -> bool | None:
         try:
-            seen: bool | None = await state.judge.look(state.target.service, vm)
+            seen: bool | None = await each.check.look(each.state.target.service, vm)
         except SeFlowError as error:
-            state.unread = error.with_traceback(None)
+            each.error = error.with_traceback(None)
             return None
         return seen
 
-    def _see(self, service: _Service, state: TargetState, vm: Vm | None, done: bool | None) -> None:
+    def _see(self, service: _Service, each: _Waiting, vm: Vm | None, done: bool | None) -> None:
         now = asyncio.get_running_loop().time()
         seen = None if vm is None else f"{vm.power.value}, {vm.locked}, {done}"
-        if done is not None and (not state.was_read or seen != state.last):
+        if done is not None and (not each.was_read or seen != each.last):
             service.moved_at = now
-        state.was_read = state.was_read or done is not None
-        state.last = seen
+        each.was_read = each.was_read or done is not None
+        each.last = seen
+        each.is_held = vm is not None and held(vm) is not None
         if not done:
-            state.sightings = 0
+            each.sightings = 0
             return
-        state.sightings += 1
+        each.sightings += 1
         # A list may be stale just after a change: one sighting counts only if it says "not locked".
-        if state.sightings >= 2 or (vm is not None and vm.locked is False):
-            del service.waiting[state.target.vm.id]
+        if each.sightings >= 2 or (vm is not None and vm.locked is False):
+            del service.waiting[each.state.target.vm.id]
             service.moved_at = now
-            self.report(state, "seen", vm, now - state.watched_at)
+            self.report(each.state, Settled(Reading.DONE, vm, now - each.since))
 
-    def _give_up(self, service: _Service, waiting: list[TargetState], verdict: SettleResult) -> None:
+    def _give_up(self, service: _Service, waiting: list[_Waiting], *, unreadable: bool = False) -> None:
         now = asyncio.get_running_loop().time()
-        for state in waiting:
-            del service.waiting[state.target.vm.id]
-            told: SettleResult = verdict if state.was_read else "not_readable"
-            self.report(state, told, None, now - state.watched_at)
+        for each in waiting:
+            del service.waiting[each.state.target.vm.id]
+            if unreadable or not each.was_read:
+                reading = Reading.UNREADABLE
+            elif each.is_held:
+                reading = Reading.BUSY
+            elif each.state.answer_lost and now - each.since >= NOT_DONE_AFTER_SECONDS:
+                reading = Reading.NOT_DONE
+            else:
+                reading = Reading.NOT_SEEN
+            self.report(each.state, Settled(reading, None, now - each.since, each.error))

@@ -1,105 +1,80 @@
-"""The one place that knows where each target of a run stands: every one gets exactly one outcome."""
+"""Everything known of a run in memory: each target has exactly one outcome in the end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
 from ...errors import SeFlowError
 from ...models import PowerState
 from ...safety import Safety
-from ..actions.action import Steps, name_of
-from ..model.outcome import Outcome, Outcomes, Status, TargetKey, cause_of
+from ..actions.action import Skip, Steps, name_of
+from ..model.clock import RunClock
+from ..model.outcome import Outcome, Outcomes, Status, TargetKey
 from ..model.progress import ServiceProgress
-from ..model.target import Target, service_name
+from ..model.target import NO_SERVICE, Stage, Target, TargetState, service_name
 from .recorder import JournalRecorder
+from .verdict import NOT_DONE, Facts, Reading, Verdict, verdict, verdict_of_skip
 
-if TYPE_CHECKING:
-    from .queues import ServiceQueue
-
-_NOWHERE: Final = ServiceProgress("", "", "")
-"""Where a target is counted that no ledger has yet."""
-
-_BAD: Final = frozenset({Status.FAILED, Status.UNKNOWN})
-_LATEST: Final = 50
+_LATEST_FAILURES: Final = 50
+_OUTCOMES_BEFORE_YIELD: Final = 200
+"""Outcomes that are decided before other tasks of the loop get their turn."""
 
 
-@attrs.define(eq=False)
-class TargetState:
-    """A target between its selection and its outcome.
+class Remains(NamedTuple):
+    """How far a target had come whose outcome may be taken up again, as a journal keeps it on disk."""
 
-    Attributes:
-        number: its place in the run; ``key`` that of its target; ``service`` where it is counted.
-        step: the step that it is at; ``sent`` what of it may have reached the panel: ``may_have_acted`` says
-            that an answer was lost, ``accepted`` that the panel took it.
-        changed: whether an earlier step changed it, ``verified`` whether all of them were seen.
-        begun: whether it takes a place of the window; ``idle`` whether nothing is under way for it.
-    """
-
-    target: Target
-    number: int
-    key: TargetKey
-    service: ServiceProgress = _NOWHERE
-    step: int = 0
-    batch: int | None = None
-    started_at: datetime | None = None
-    in_flight: bool = False
-    settling: bool = False
-    begun: bool = False
-    idle: bool = True
-    accepted: bool = False
-    changed: bool = False
-    verified: bool = True
-    attempts: int = 0
-    postponed: int = 0
-    may_have_acted: bool = False
-    error: SeFlowError | None = None
-    queue: ServiceQueue | None = None  # of its service, once it has come to the schedule
-    # While it is watched:
-    judge: Any = None
-    watched_at: float = 0.0
-    sightings: int = 0
-    was_read: bool = False
-    last: str | None = None
-    unread: SeFlowError | None = None  # why the last reading did not tell
+    step: int
+    stage: Stage
+    answer_lost: bool
 
 
 @attrs.define(eq=False)
 class RunState:
-    """Targets come in by `select`, move on by `begin` and `settle`, and leave by `finish`."""
+    """The targets of one run execution: `select` takes them in, `begin` moves them, `decide` ends them.
+
+    Attributes:
+        steps: the actions of the run, in order; ``action`` is their name in outcomes.
+        recorder: writes every change into the journal.
+        finished: called with each target and its outcome, after both are recorded.
+        outcomes: those of this run execution, in the order in which they came; ``past`` those that an
+            earlier run execution decided.
+        remains: how far targets had come whose outcome a resumed run may take up again.
+        off_before: targets that were off when a sequence began.
+        closed: whether there are no more outcomes to come.
+        open: the targets without an outcome.
+        services: progress of each service that has targets, in the order in which they were found.
+        failures: the latest outcomes that are failed or unknown.
+        look: called before something changes, once ``clock`` has reached ``look_at``.
+        time: gives the times of outcomes.
+    """
 
     steps: Steps
     recorder: JournalRecorder
     action: str = attrs.field(init=False)
-    """How outcomes call what is done."""
     finished: Callable[[TargetState, Outcome], None] = attrs.field(default=lambda state, outcome: None)
     targets: dict[TargetKey, None] = attrs.Factory(dict)
     outcomes: Outcomes = attrs.Factory(Outcomes)
     past: dict[TargetKey, Outcome] = attrs.Factory(dict)
-    ended_at: dict[TargetKey, int] = attrs.Factory(dict)  # the step at which a sequence ended early
-    taken: set[TargetKey] = attrs.Factory(set)  # of these, those where the panel had accepted that step
-    off_before: set[TargetKey] = attrs.Factory(set)  # those that were off when a sequence began
+    remains: dict[TargetKey, Remains] = attrs.Factory(dict)
+    off_before: set[TargetKey] = attrs.Factory(set)
     counts: dict[Status, int] = attrs.Factory(lambda: dict.fromkeys(Status, 0))
     in_flight: int = 0
     settling: int = 0
     closed: bool = False
     open: dict[TargetKey, TargetState] = attrs.field(factory=dict, init=False)
-    """The targets without an outcome."""
     services: list[ServiceProgress] = attrs.field(factory=list, init=False)
-    """Those that have targets, in the order in which they were found."""
     services_done: int = attrs.field(default=0, init=False)
-    failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_LATEST), init=False)
-    """The latest outcomes that are failed or unknown."""
+    failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_LATEST_FAILURES), init=False)
     clock: Callable[[], float] = attrs.field(default=lambda: 0.0, init=False)
     look: Callable[[], None] = attrs.field(default=lambda: None, init=False)
-    """What is to be called before something changes, once the clock has reached ``look_at``."""
     look_at: float = attrs.field(default=inf, init=False)
+    time: RunClock = attrs.field(factory=RunClock, init=False)
     _services: dict[tuple[str, str], ServiceProgress] = attrs.field(factory=dict, init=False)
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
 
@@ -109,112 +84,165 @@ class RunState:
 
     @property
     def queued(self) -> int:
-        """Targets that nothing was begun for."""
+        """Targets of which nothing is under way."""
         return len(self.open) - self.in_flight - self.settling
 
     def select(self, targets: Iterable[Target]) -> list[TargetState]:
-        """Take targets in; those that are here already are left out."""
+        """Take targets in, without those that are here already."""
         new = []
-        listed, service = None, _NOWHERE
+        listed, progress = None, NO_SERVICE
         for target in targets:
             key = target.key
             if key not in self.targets:
                 if target.service is not listed:
                     listed = target.service
-                    service = self._service_of(key, service_name(listed))
-                state = self.open[key] = TargetState(target, len(self.targets), key, service)
+                    progress = self._service_of(key, service_name(listed))
+                state = self.open[key] = TargetState(target, len(self.targets), key, progress)
                 self.targets[key] = None
-                service.targets += 1
-                if not service.open:
+                progress.targets += 1
+                if not progress.open:
                     self.services_done -= 1
-                service.open += 1
+                progress.open += 1
                 new.append(state)
                 if len(self.steps) > 1 and target.vm.power is PowerState.STOPPED:
                     self.off_before.add(key)
         return new
 
     def recall(self, outcomes: Iterable[Outcome]) -> None:
-        """What an earlier sitting of this run decided for good."""
+        """Take over outcomes that an earlier run execution decided for good."""
         for outcome in outcomes:
             self.targets[outcome.key] = None
             self.past[outcome.key] = outcome
             self.counts[outcome.status] += 1
-            service = self._service_of(outcome.key, outcome.service_name)
-            service.targets += 1
-            service.counts[outcome.status] += 1
-            if outcome.status in _BAD:
+            progress = self._service_of(outcome.key, outcome.service_name)
+            progress.targets += 1
+            progress.counts[outcome.status] += 1
+            if outcome.status.is_bad:
                 self.failures.append(outcome)
 
     def reopen(self, state: TargetState) -> None:
-        """A target of an earlier sitting that is not decided."""
+        """Take in a target of an earlier run execution that is not decided."""
         self.targets[state.key] = None
         self.open[state.key] = state
-        state.service = self._service_of(state.key, service_name(state.target.service))
-        if not state.service.open:
+        state.progress = self._service_of(state.key, service_name(state.target.service))
+        if not state.progress.open:
             self.services_done -= 1
-        state.service.targets += 1
-        state.service.open += 1
+        state.progress.targets += 1
+        state.progress.open += 1
+
+    # -- on its way to an outcome -------------------------------------------------------------------------
 
     def begin(self, state: TargetState) -> None:
-        """Something is about to be sent for it."""
+        """Note that a worker acts on a target now."""
         if self.clock() >= self.look_at:
             self.look()
-        state.started_at = state.started_at or datetime.now(UTC)
+        state.started_at = state.started_at or self.time.now()
         state.in_flight = True
         self.in_flight += 1
-        state.service.in_flight += 1
+        state.progress.in_flight += 1
 
-    def sent(self, state: TargetState, requests: int, error: SeFlowError | None) -> None:
-        """So many requests went out for it, and this came of them."""
-        state.attempts += requests
+    def answered(
+        self, state: TargetState, requests: int, error: SeFlowError | None, *, changes: bool
+    ) -> None:
+        """Note how many requests a worker sent for a target, and the error that ended them, if one did."""
+        state.requests += requests
         state.error = error
-        if error is not None and error.may_have_acted:
-            state.may_have_acted = True
+        if error is None:
+            state.stage, state.answer_lost = Stage.ACCEPTED, False
+        elif changes and error.may_have_acted:
+            state.answer_lost = True
+        if not state.answer_lost and error is not None:
+            state.stage = Stage.QUEUED
 
     def postpone(self, state: TargetState) -> None:
-        """It goes back into the queue, to be begun again."""
+        """Note that a target goes back to the queue, to be acted on again later."""
         state.postponed += 1
         self._land(state)
+        state.stage = Stage.QUEUED
         self.recorder.requeued(state)
 
     def settle(self, state: TargetState) -> None:
-        """It was accepted, or its answer was lost, and is now watched."""
-        self.hold(state)
+        """Note that a target is read back from now on, and record that."""
+        self.wait(state)
         self.recorder.accepted(state)
 
-    def hold(self, state: TargetState) -> None:
-        """It is done and not yet fit to be called so."""
+    def wait(self, state: TargetState) -> None:
+        """Note that a target is read back from now on."""
         self._land(state)
         state.settling = True
         self.settling += 1
-        state.service.settling += 1
+        state.progress.settling += 1
 
     def advance(self, state: TargetState) -> None:
-        """A step is done, and the next one may begin."""
+        """Note that a step is done, and that the next one may begin."""
         self._land(state)
         state.step += 1
+        state.stage = Stage.QUEUED
         state.postponed = 0
-        state.accepted = state.may_have_acted = False
+        state.answer_lost = False
         state.error = None
         self.recorder.requeued(state)
 
-    def finish(
+    # -- its outcome --------------------------------------------------------------------------------------
+
+    def decide(
         self,
         state: TargetState,
-        status: Status,
+        why: str | None = None,
+        *,
+        reading: Reading | None = None,
+        value: Any = None,
+        unread: SeFlowError | None = None,
+    ) -> None:
+        """Give an open target the outcome that is true of it now.
+
+        ``why`` is the cause of a run that ends before the target did, ``reading`` what reading it back
+        showed, ``unread`` the error of a reading that could not tell.
+        """
+        action = self.steps[state.step]
+        facts = Facts(
+            stage=state.stage,
+            safety=action.safety,
+            last_step=state.step == len(self.steps) - 1,
+            settles=action.settles,
+            changed_before=state.changed_before,
+            answer_lost=state.answer_lost,
+            error=state.error,
+            reading=reading,
+        )
+        decided = status, cause = verdict(facts, why)
+        value_read = action.safety is Safety.READ and status is Status.UNCHANGED
+        seen = (reading is Reading.DONE or value_read) and not status.is_bad
+        self._finish(
+            state,
+            decided,
+            verified=(seen and state.verified) or cause == NOT_DONE,
+            value=value,
+            error=state.error or unread,
+        )
+
+    def skip(self, state: TargetState, skip: Skip) -> None:
+        """Give a target the outcome of a step that is needless or impossible."""
+        decided = verdict_of_skip(skip, changed_before=state.changed_before)
+        verified = state.verified and skip.status is Status.UNCHANGED
+        self._finish(state, decided, verified=verified, error=skip.error)
+
+    def _finish(
+        self,
+        state: TargetState,
+        decided: Verdict,
         *,
         verified: bool = False,
         value: Any = None,
-        cause: str | None = None,
         error: SeFlowError | None = None,
     ) -> None:
-        """Write the outcome and show it to whoever iterates."""
         if self.clock() >= self.look_at:
             self.look()
+        status, cause = decided
         target, key = state.target, state.key
         del self.open[key]
         self._land(state)
-        now = datetime.now(UTC)
+        now = self.time.now()
         # Where a sequence ended before its end, the step says where.
         named = len(self.steps) > 1 and status is not Status.CHANGED and status is not Status.UNCHANGED
         outcome = self.outcomes.append(
@@ -230,30 +258,30 @@ class RunState:
                 value,
                 cause,
                 error,
-                state.attempts,
+                state.requests,
                 state.started_at or now,
                 now,
             )
         )
-        if named:
-            self.ended_at[key] = state.step
-            if state.accepted:
-                self.taken.add(key)
+        if cause is not None and status is not Status.UNCHANGED and status is not Status.NOT_ATTEMPTED:
+            self.remains[key] = Remains(state.step, state.stage, state.answer_lost)
         self.counts[status] += 1
         # Written out, here and in `select`: a call more for each VM is what its progress may not cost.
-        service = state.service
-        service.counts[status] += 1
-        service.open -= 1
-        if not service.open:
+        progress = state.progress
+        progress.counts[status] += 1
+        progress.open -= 1
+        if not progress.open:
             self.services_done += 1
-        if status is Status.FAILED or status is Status.UNKNOWN:
+        if status.is_bad:
             self.failures.append(outcome)
         self.recorder.finished(state, outcome)
+        state.stage = Stage.DONE
         self._wake()
         self.finished(state, outcome)
 
-    def correct(self, outcome: Outcome) -> None:
-        """Put an outcome in the place of the one that its VM has."""
+    def correct(self, outcome: Outcome, remains: Remains) -> None:
+        """Put an outcome in the place of the one that its VM has, with how far the VM had come."""
+        self.remains[outcome.key] = remains
         if outcome.key in self.past:
             before, self.past[outcome.key] = self.past[outcome.key], outcome
         else:
@@ -263,48 +291,28 @@ class RunState:
             counts[outcome.status] += 1
         known = [each for each in self.failures if each.key != outcome.key]
         self.failures.clear()
-        self.failures.extend([*known, outcome] if outcome.status in _BAD else known)
+        self.failures.extend([*known, outcome] if outcome.status.is_bad else known)
 
     def all_outcomes(self) -> tuple[Outcome, ...]:
-        """Those of earlier sittings that still hold, then those of this one."""
+        """Outcomes of earlier run executions that still hold, then those of this one."""
         again = {outcome.key for outcome in self.outcomes} if self.past else ()
         return (*(outcome for key, outcome in self.past.items() if key not in again), *self.outcomes)
 
-    def give_up(self, state: TargetState, cause: str) -> None:
-        """Give an open target the outcome that is true of it now."""
-        error = state.error
-        action = self.steps[state.step]
-        changes = action.safety is not Safety.READ
-        if (state.settling or state.accepted) and changes and error is None:
-            # Accepted by the panel; only the reading that would verify it did not come any more.
-            if state.step == len(self.steps) - 1:
-                self.finish(state, Status.CHANGED, cause=cause)
-            else:
-                self.finish(state, Status.FAILED, cause=cause)
-        elif changes and (state.settling or state.may_have_acted or state.in_flight):
-            self.finish(state, Status.UNKNOWN, cause=cause, error=error)
-        elif error is not None and state.attempts:
-            self.finish(state, Status.FAILED, cause=cause_of(error), error=error)
-        elif state.changed:
-            self.finish(state, Status.FAILED, cause=cause, error=error)
-        else:
-            self.finish(state, Status.NOT_ATTEMPTED, cause=cause, error=error)
-
     async def close(self, cause: str) -> None:
-        """Give every target that is still open its outcome; there are no more after this."""
+        """Decide every target that is still open; there are no more outcomes after this."""
         for done, state in enumerate(list(self.open.values())):
-            self.give_up(state, cause)
-            if done % _AT_ONCE == _AT_ONCE - 1:
+            self.decide(state, cause)
+            if done % _OUTCOMES_BEFORE_YIELD == _OUTCOMES_BEFORE_YIELD - 1:
                 await asyncio.sleep(0)
         self.end()
 
     def end(self) -> None:
-        """There are no more outcomes after this."""
+        """Note that there are no more outcomes to come."""
         self.closed = True
         self._wake()
 
     async def follow(self) -> AsyncIterator[Outcome]:
-        """Every outcome from the first, until the ledger is closed."""
+        """Yield every outcome from the first, until the run has ended."""
         position = 0
         while True:
             while position < len(self.outcomes):
@@ -320,19 +328,19 @@ class RunState:
         if state.in_flight:
             state.in_flight = False
             self.in_flight -= 1
-            state.service.in_flight -= 1
+            state.progress.in_flight -= 1
         if state.settling:
             state.settling = False
             self.settling -= 1
-            state.service.settling -= 1
+            state.progress.settling -= 1
 
     def _service_of(self, key: TargetKey, name: str) -> ServiceProgress:
-        service = self._services.get(key[:2])
-        if service is None:
-            service = self._services[key[:2]] = ServiceProgress(*key[:2], name)
-            self.services.append(service)
+        progress = self._services.get(key[:2])
+        if progress is None:
+            progress = self._services[key[:2]] = ServiceProgress(*key[:2], name)
+            self.services.append(progress)
             self.services_done += 1  # until it has something open
-        return service
+        return progress
 
     def _wake(self) -> None:
         if not self._readers:
@@ -341,6 +349,3 @@ class RunState:
         for reader in readers:
             if not reader.done():
                 reader.set_result(None)
-
-
-_AT_ONCE = 200

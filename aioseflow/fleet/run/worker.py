@@ -17,14 +17,14 @@ from ..actions.action import Action, Skip
 from ..discovery.vm_list import VmList, read_vms
 from ..journal import JournalError
 from ..model.fleet_account import FleetAccount, SentCall
-from ..model.outcome import Status, cause_of
-from ..model.target import Target
-from ..recovery.past import NOT_READABLE
+from ..model.outcome import Status
+from ..model.target import Stage, Target, TargetState
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
-from .settle import DoneCheck, SettlePoller, SettleResult
-from .state import RunState, TargetState
+from .settle import DoneCheck, Settled, SettlePoller
+from .state import RunState
+from .verdict import Reading
 
 
 @attrs.define(eq=False)
@@ -79,36 +79,44 @@ class WorkerPool:
                 self.scheduler.answered(state)
 
     async def _act(self, state: TargetState) -> None:
-        action, target = self.run_state.steps[state.step], state.target
+        run_state = self.run_state
+        action, target = run_state.steps[state.step], state.target
         if self.availability is not None and not await self._may_go_down(state):
             return
-        if len(self.run_state.steps) > 1 and (skip := action.skip(target.vm)) is not None:
+        if len(run_state.steps) > 1 and (skip := action.skip(target.vm)) is not None:
             self._skipped(state, skip)
             return
         changes = action.safety is not Safety.READ
-        self.run_state.begin(state)
+        run_state.begin(state)
         error: SeFlowError | None = None
         value = None
         with self.account.capture() as exchanges:
             try:
                 if changes:
-                    await self.run_state.recorder.intend(state)
-                    if self.scheduler.stopping is not None and not (state.attempts or state.step):
+                    await run_state.recorder.intend(state)
+                    if self.scheduler.stopping is not None and not (state.requests or state.step):
                         # It may have been stopped while the intent was made durable: nothing new is begun.
-                        self.run_state.finish(state, Status.NOT_ATTEMPTED, cause=self.scheduler.stopping)
+                        run_state.decide(state, self.scheduler.stopping)
                         return
+                    state.stage = Stage.SENT
                 value = await action.perform(self.account, target.service, target.vm)
             except JournalError as broken:
-                self._not_written(state, broken)
+                # The intent is not durable, so nothing was sent and nothing more will be.
+                self.producer.fail(broken)
+                run_state.decide(state, "journal_failed")
                 return
             except SeFlowError as reason:
                 # Its frames would cost more memory than all else that is kept of a VM.
                 error = reason.with_traceback(None)
             except asyncio.CancelledError:
-                self.run_state.sent(state, _sent(exchanges), state.error)
-                self._cancelled(state, left=changes and _changing(exchanges))
+                state.requests += _sent(exchanges)
+                if changes and _changing(exchanges):
+                    state.answer_lost = True
+                elif not state.answer_lost:
+                    state.stage = Stage.QUEUED
+                run_state.decide(state, "cancelled")
                 raise
-        self.run_state.sent(state, _sent(exchanges), error)
+        run_state.answered(state, _sent(exchanges), error, changes=changes)
         for exchange in exchanges:
             self.waited += sum(exchange.waits)
         if error is not None and error.retry_budget_empty and self._has_patience(state):
@@ -116,42 +124,24 @@ class WorkerPool:
             return
         self._progress_at = asyncio.get_running_loop().time()
         self._postponed = 0
-        if error is not None and not (changes and state.may_have_acted):
-            bad = error.attempts or state.changed
-            status = Status.FAILED if bad else Status.NOT_ATTEMPTED
-            self.run_state.finish(state, status, cause=cause_of(error), error=error)
+        if error is not None and not state.answer_lost:
+            run_state.decide(state)
         elif isinstance(value, Skip):
             self._skipped(state, value)
         elif not changes and not action.settles:
-            self.run_state.finish(state, Status.UNCHANGED, verified=True, value=value)
+            run_state.decide(state, value=value)
         else:
-            self._taken(state, action)
+            self._read_back(state, action)
 
     def _skipped(self, state: TargetState, skip: Skip) -> None:
-        """A step turned out to be needless, or impossible."""
-        if skip.status is Status.UNCHANGED:
-            self._step_done(state, changed=False, verified=True, cause=skip.cause)
+        """Go on after a step that turned out to be needless, or end where it is impossible."""
+        state.stage = Stage.QUEUED
+        if skip.status is Status.UNCHANGED and state.step < len(self.run_state.steps) - 1:
+            self._go_on(state)
+        elif skip.status is Status.UNCHANGED and state.changed_before:
+            self._step_done(state, reading=Reading.DONE)
         else:
-            status = Status.FAILED if state.changed else skip.status
-            self.run_state.finish(state, status, cause=skip.cause, error=skip.error)
-
-    def _cancelled(self, state: TargetState, *, left: bool) -> None:
-        if left or state.may_have_acted:
-            status = Status.UNKNOWN
-        else:
-            status = Status.FAILED if state.changed else Status.NOT_ATTEMPTED
-        self.run_state.finish(state, status, cause="cancelled", error=state.error)
-
-    def _not_written(self, state: TargetState, broken: JournalError) -> None:
-        """The intent is not durable, so nothing was sent and nothing more will be."""
-        self.producer.fail(broken)
-        status = Status.FAILED if state.changed else Status.NOT_ATTEMPTED
-        self.run_state.finish(
-            state,
-            Status.UNKNOWN if state.may_have_acted else status,
-            cause="journal_failed",
-            error=state.error,
-        )
+            self.run_state.skip(state, skip)
 
     async def _may_go_down(self, state: TargetState) -> bool:
         """Look once more, shortly before: machines may have gone down by themselves since the last list."""
@@ -166,7 +156,7 @@ class WorkerPool:
                 # What cannot be read now is as it was read last.
                 pass
             except asyncio.CancelledError:
-                self.run_state.finish(state, Status.NOT_ATTEMPTED, cause="cancelled")
+                self.run_state.decide(state, "cancelled")
                 raise
         held_up = self.scheduler.paused or self.scheduler.stopping is not None
         if self.availability.holds(state.key) and not held_up:
@@ -199,24 +189,22 @@ class WorkerPool:
         # Workers that failed together do not come back together.
         await asyncio.sleep(pause * (0.5 + 0.5 * random.random()))  # noqa: S311 - not a secret
 
-    # -- what became of it --------------------------------------------------------------------------------
+    # -- reading back -------------------------------------------------------------------------------------
 
-    def _taken(self, state: TargetState, action: Action) -> None:
-        """The panel accepted it, or may have acted without our seeing the answer (`TargetState.error`)."""
-        error = state.error
+    def _read_back(self, state: TargetState, action: Action) -> None:
+        """Read a step back that was accepted, or whose answer was lost, where a reading can tell."""
         is_last = state.step == len(self.run_state.steps) - 1
-        state.accepted = error is None
         if action.settles and (self.policy is not None or not is_last):
             self.watch(state)
-        elif error is not None:
-            self.run_state.finish(state, Status.UNKNOWN, cause=cause_of(error), error=error)
+        elif state.answer_lost:
+            self.run_state.decide(state)
         elif (self.waits_for_return or not is_last) and action.takes_down and not action.ends_down:
             self.watch(state)
         else:
-            self._step_done(state, changed=True, verified=False)
+            self._step_done(state, reading=None)
 
     def watch(self, state: TargetState) -> None:
-        """Read it back until it is seen to be done."""
+        """Read a target back until it is seen to be done."""
         self.run_state.settle(state)
         if self._poller is None:
             raise RuntimeError("nobody works yet")
@@ -227,60 +215,50 @@ class WorkerPool:
             return DoneCheck(action.done, partial(action.look, self.account))
         return DoneCheck(_serves, _cannot_tell)
 
-    def _settled(self, state: TargetState, verdict: SettleResult, vm: Vm | None, seconds: float) -> None:
-        action, error = self.run_state.steps[state.step], state.error
-        if vm is not None:
-            target = state.target
-            state.target = Target(target.account, target.service, vm)
-        if verdict == "seen":
-            if error is None and action.settles:
-                self.settled_in.setdefault(action.name, []).append(seconds)
-            self._step_done(state, changed=action.safety is not Safety.READ, verified=action.settles)
-        elif error is not None:
-            self.run_state.finish(state, Status.UNKNOWN, cause=cause_of(error), error=error)
-        elif verdict == "not_seen":
-            self.run_state.finish(state, Status.FAILED, cause="not_settled")
-        elif action.settles:
-            self.run_state.finish(state, Status.UNKNOWN, cause=NOT_READABLE, error=state.unread)
-        else:
-            self.run_state.finish(state, Status.CHANGED, cause=NOT_READABLE, error=state.unread)
+    def _settled(self, state: TargetState, settled: Settled) -> None:
+        action = self.run_state.steps[state.step]
+        if settled.vm is not None:
+            state.target = Target(state.target.account, state.target.service, settled.vm)
+        if settled.reading is not Reading.DONE:
+            self.run_state.decide(state, reading=settled.reading, unread=settled.error)
+            return
+        if action.settles and not state.answer_lost:
+            self.settled_in.setdefault(action.name, []).append(settled.seconds)
+        self._step_done(state, reading=Reading.DONE if action.settles else Reading.SERVES)
 
-    def _step_done(
-        self, state: TargetState, *, changed: bool, verified: bool, cause: str | None = None
-    ) -> None:
-        state.changed = state.changed or changed
-        state.verified = state.verified and verified
+    def _step_done(self, state: TargetState, *, reading: Reading | None) -> None:
+        """Go on after a step that was read as done, or was accepted and cannot be read back."""
+        action = self.run_state.steps[state.step]
         if state.step < len(self.run_state.steps) - 1:
-            self.run_state.advance(state)
-            self.scheduler.go_on(state)
-        elif self.scheduler.rollout.healthy is not None and state.changed and self._tasks is not None:
+            state.changed_before = True
+            state.verified = state.verified and reading is Reading.DONE
+            self._go_on(state)
+        elif (
+            self.scheduler.rollout.healthy is not None
+            and action.safety is not Safety.READ
+            and self._tasks is not None
+        ):
             self.run_state.settle(state)
-            self._tasks.create_task(self._await_health(state))
+            self._tasks.create_task(self._await_health(state, reading))
         else:
-            self._done(state, cause)
+            self.run_state.decide(state, reading=reading)
 
-    def _done(self, state: TargetState, cause: str | None = None) -> None:
-        status = Status.CHANGED if state.changed else Status.UNCHANGED
-        self.run_state.finish(
-            state,
-            status,
-            verified=state.verified,
-            cause=None if state.changed else cause,
-            error=state.error,
-        )
+    def _go_on(self, state: TargetState) -> None:
+        self.run_state.advance(state)
+        self.scheduler.go_on(state)
 
-    async def _await_health(self, state: TargetState) -> None:
-        """Ask whether it serves again, until it does or the patience ends."""
+    async def _await_health(self, state: TargetState, reading: Reading | None) -> None:
+        """Ask whether a VM serves again, until it does or the patience ends."""
         policy = self.policy or SettlePolicy()
         loop = asyncio.get_running_loop()
         until, pause = loop.time() + policy.patience, policy.first_poll
         while not await self._is_healthy(state):
             if loop.time() + pause > until:
-                self.run_state.finish(state, Status.FAILED, cause="unhealthy", error=state.error)
+                self.run_state.decide(state, reading=Reading.UNHEALTHY)
                 return
             await asyncio.sleep(pause)
             pause = min(policy.longest_poll, pause * 1.5)
-        self._done(state)
+        self.run_state.decide(state, reading=reading)
 
     async def _is_healthy(self, state: TargetState) -> bool:
         healthy = self.scheduler.rollout.healthy

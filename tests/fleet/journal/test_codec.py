@@ -136,7 +136,7 @@ async def test_nothing_of_an_answer_gets_into_the_file(tmp_path: Path) -> None:
     with opened(path) as journal:
         begin(journal)
         await journal.selected(RUN, rows(3))
-        journal.accepted(RUN, 0, attempts=1, may_have_acted=True, error=error)
+        journal.accepted(RUN, 0, attempts=1, answer_lost=True, error=error)
         finish(journal, 1, error=server, status="failed")
         loss = Undiscovered(account="main", service_id="9", cause="decode", error=error)
         journal.ended(RUN, finished_at=NOW, error=None, undiscovered=[loss])

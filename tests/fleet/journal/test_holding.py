@@ -39,7 +39,7 @@ async def work(journal, first):
             if number % 2:
                 finish(journal, number, attempts=step)
             else:
-                journal.requeued(RUN, number, step=step, attempts=step, may_have_acted=True)
+                journal.requeued(RUN, number, step=step, attempts=step, answer_lost=True)
 
 async def main():
     journal = Journal(sys.argv[1])

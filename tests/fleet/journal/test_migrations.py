@@ -10,6 +10,7 @@ from support.journals import header, opened
 from aioseflow.fleet.journal import JournalError
 from aioseflow.fleet.journal.sqlite.store import Store
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
+from aioseflow.fleet.model.target import Stage
 
 
 @pytest.fixture
@@ -78,3 +79,43 @@ def test_a_journal_of_today_goes_on_into_the_next_version(tmp_path: Path) -> Non
     assert tables(path)[0] == len(MIGRATIONS) + 1
     with pytest.raises(JournalError, match="newer aioseflow"), opened(path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("row", "left_at", "answer_lost", "changed_before"),
+    [
+        ("3, 'changed', 1, NULL, 0, 1", Stage.ACCEPTED, False, False),
+        ("3, 'unknown', 1, '{}', 0, 1", Stage.SENT, True, False),
+        ("3, 'failed', 1, NULL, 1, 2", Stage.ACCEPTED, False, True),
+        ("3, 'failed', 0, '{}', 0, 1", Stage.QUEUED, False, False),
+        ("3, 'not_attempted', 0, NULL, 0, 0", Stage.QUEUED, False, False),
+        ("1, NULL, 0, NULL, 0, 0", None, False, False),
+        ("2, NULL, 1, '{}', 0, 1", None, True, False),
+    ],
+)
+async def test_a_journal_of_version_3_says_how_far_its_targets_had_come(
+    tmp_path: Path, row: str, left_at: Stage | None, *, answer_lost: bool, changed_before: bool
+) -> None:
+    path = tmp_path / "runs.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for migration in MIGRATIONS[:3]:
+            migration(connection)
+        connection.execute(
+            "INSERT INTO runs (run_id, action, accounts, created_at, document, note, requested_by) "
+            "VALUES ('old', 'stop', '[\"main\"]', 1, '{}', '', '')"
+        )
+        connection.execute(
+            "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power, "
+            f"stage, status, may_have_acted, error, step, attempts) VALUES (1, 0, 'main', '9', '', '4', '', '', {row})"
+        )
+        connection.execute("PRAGMA user_version = 3")
+        connection.commit()
+        connection.execute("PRAGMA journal_mode = WAL")
+    with opened(path) as journal:
+        (target,) = (await journal.read("old")).targets
+    assert (target.left_at, target.answer_lost, target.changed_before) == (
+        left_at,
+        answer_lost,
+        changed_before,
+    )

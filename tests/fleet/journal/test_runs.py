@@ -9,6 +9,7 @@ from support.virtual import VIRTUAL
 
 from aioseflow.errors import ApiError, ConfigurationError, InvalidArgument, OutcomeUnknown
 from aioseflow.fleet.journal import Journal, JournalError, RunNotFound, StoredTarget
+from aioseflow.fleet.model.target import Stage
 from aioseflow.fleet.model.undiscovered import Undiscovered
 
 pytestmark = VIRTUAL
@@ -32,25 +33,26 @@ async def test_each_step_of_a_target_is_read_back_as_it_was_told(path: Path) -> 
         assert await target(journal) == expected
 
         await journal.intend(RUN, 0, 1, later(1))
-        expected = attrs.evolve(expected, stage="open", step=1, sent_at=later(1), started_at=later(1))
+        expected = attrs.evolve(expected, stage=Stage.SENT, step=1, sent_at=later(1), started_at=later(1))
         assert await target(journal) == expected
 
-        journal.accepted(RUN, 0, attempts=2, may_have_acted=True, error=error)
+        journal.accepted(RUN, 0, attempts=2, answer_lost=True, error=error)
         seen = await target(journal)
         assert isinstance(seen.error, OutcomeUnknown)
         assert seen.error.sent_at == NOW
-        expected = attrs.evolve(expected, stage="accepted", attempts=2, may_have_acted=True, error=seen.error)
+        # A lost answer is no acceptance.
+        expected = attrs.evolve(expected, stage=Stage.SENT, attempts=2, answer_lost=True, error=seen.error)
         assert seen == expected
 
-        journal.requeued(RUN, 0, step=2, attempts=3, may_have_acted=True)
+        journal.requeued(RUN, 0, step=2, attempts=3, answer_lost=True)
         seen = await target(journal)
         # Why it may have acted is not forgotten.
         assert str(seen.error) == "no answer"
-        assert seen == attrs.evolve(expected, stage="queued", step=2, attempts=3, error=seen.error)
+        assert seen == attrs.evolve(expected, stage=Stage.QUEUED, step=2, attempts=3, error=seen.error)
 
-        journal.requeued(RUN, 0, step=2, attempts=3, may_have_acted=False)
+        journal.requeued(RUN, 0, step=2, attempts=3, answer_lost=False)
         expected = attrs.evolve(
-            expected, stage="queued", step=2, attempts=3, may_have_acted=False, error=None
+            expected, stage=Stage.QUEUED, step=2, attempts=3, answer_lost=False, error=None
         )
         assert await target(journal) == expected
 
@@ -68,9 +70,9 @@ async def test_each_step_of_a_target_is_read_back_as_it_was_told(path: Path) -> 
         assert type(seen.error) is ApiError
         expected = attrs.evolve(
             expected,
-            stage="done",
+            stage=Stage.DONE,
             attempts=4,
-            may_have_acted=True,
+            answer_lost=True,
             status="failed",
             verified=True,
             cause="locked",
@@ -79,6 +81,7 @@ async def test_each_step_of_a_target_is_read_back_as_it_was_told(path: Path) -> 
             sent_at=later(3),
             started_at=NOW,
             finished_at=later(2),
+            left_at=Stage.SENT,
         )
         assert seen == expected
 
@@ -86,7 +89,8 @@ async def test_each_step_of_a_target_is_read_back_as_it_was_told(path: Path) -> 
         seen = await target(journal)
         assert seen == attrs.evolve(
             expected,
-            stage="queued",
+            stage=Stage.SENT,
+            left_at=None,
             status=None,
             verified=False,
             cause=None,
@@ -201,12 +205,12 @@ async def test_what_another_run_is_not_done_with_is_not_selected_again(path: Pat
         await journal.selected("first", rows(5))
         finish(journal, 1, "first")
         await journal.intend("first", 2, 0, NOW)
-        journal.accepted("first", 3, attempts=1, may_have_acted=True, error=None)
+        journal.accepted("first", 3, attempts=1, answer_lost=True, error=None)
         conflicts = await journal.selected("second", rows(7))
         assert conflicts == [(0, "first"), (2, "first"), (3, "first"), (4, "first")]
         taken = (await journal.read("second")).targets
-        assert [each.row.number for each in taken if each.stage == "queued"] == [1, 5, 6]
-        contested = [each for each in taken if each.stage == "done"]
+        assert [each.row.number for each in taken if each.stage == Stage.QUEUED] == [1, 5, 6]
+        contested = [each for each in taken if each.stage == Stage.DONE]
         assert [(each.row.number, each.status, each.cause) for each in contested] == [
             (number, "not_attempted", "in_another_run") for number in (0, 2, 3, 4)
         ]
@@ -321,7 +325,7 @@ async def test_a_deleted_id_is_free_and_its_number_is_not_used_again(path: Path)
         finish(journal, 0)
         with pytest.raises(JournalError, match="a target or run that it does not have"):
             await journal.flush()
-        assert (await target(other)).stage == "queued"
+        assert (await target(other)).stage == Stage.QUEUED
         other.unhold(RUN)
 
 

@@ -13,6 +13,7 @@ from support.virtual import VirtualLoop
 from aioseflow.fleet.journal import Journal
 from aioseflow.fleet.journal.sqlite.statements import Kind, Op
 from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.model.target import Stage
 
 
 def test_whatever_waits_is_one_commit(path: Path) -> None:
@@ -57,11 +58,11 @@ async def test_an_intent_returns_only_when_it_is_in_the_file(journal: Journal, p
     assert not intent.done()
     assert not flushed.done()
     read = await asyncio.to_thread(survivors, path, 0)
-    assert read.targets[7].stage == "queued"
+    assert read.targets[7].stage == Stage.QUEUED
     store.gate.set()
     await intent
     read = await asyncio.to_thread(survivors, path, 1)
-    assert read.targets[7].stage == "open"
+    assert read.targets[7].stage == Stage.SENT
     assert read.targets[7].sent_at == NOW
     await flushed
 
@@ -179,13 +180,13 @@ async def test_a_cancelled_intent_is_replaced_by_what_is_told_afterwards(journal
     intents[0].cancel()
     with pytest.raises(asyncio.CancelledError):
         await intents[0]
-    finish(journal, 0, status="not_attempted", attempts=0, may_have_acted=False)
+    finish(journal, 0, status="not_attempted", attempts=0, answer_lost=False)
     await journal.flush()
     # The other one's was not cancelled with it.
     await intents[1]
     first, second, *_ = (await journal.read(RUN)).targets
-    assert (first.stage, first.status) == ("done", "not_attempted")
-    assert second.stage == "open"
+    assert (first.stage, first.status) == (Stage.DONE, "not_attempted")
+    assert second.stage == Stage.SENT
 
 
 def test_the_last_release_makes_everything_durable(path: Path) -> None:
@@ -215,7 +216,7 @@ def test_a_loop_that_ended_hinders_no_later_one(path: Path, linger: float) -> No
         finish(journal, 3)
         await journal.flush()
         stages = [target.stage for target in (await journal.read(RUN)).targets]
-        assert stages == ["done", "open", "open", "done"]
+        assert stages == [Stage.DONE, Stage.SENT, Stage.SENT, Stage.DONE]
 
     with opened(path, linger=linger) as journal:
         asyncio.run(leave(journal))

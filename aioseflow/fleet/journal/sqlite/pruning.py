@@ -28,7 +28,7 @@ def prunable(store: Store, before: int | None, keep: int) -> list[str]:
     """The ended runs beyond the newest ``keep`` of them that ended before a time, the oldest first."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         rows = connection.execute(
-            "SELECT run_id, finished_at FROM runs WHERE state = 'ended' ORDER BY created_at DESC, id DESC"
+            "SELECT run_id, finished_at FROM runs WHERE state = 'ended' ORDER BY id DESC"
         ).fetchall()
     return [run_id for run_id, at in reversed(rows[keep:]) if before is None or at < before]
 

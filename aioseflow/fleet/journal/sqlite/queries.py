@@ -9,16 +9,15 @@ from collections.abc import Set
 from contextlib import closing
 from typing import Any, Final
 
+from ...model.target import Stage
 from ...model.undiscovered import Undiscovered
 from ...model.without_vms import WithoutVms
 from .. import codec
 from ..faults import RunIsActive, RunNotFound
-from ..records import RunHeader, RunInfo, Stage, StoredRun, StoredTarget, TargetRow
+from ..records import RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
 from .opening import translated
 from .statements import COUNT, COUNT_ALL
 from .store import Store
-
-_STAGES: Final[tuple[Stage, ...]] = ("queued", "open", "accepted", "done")
 
 _RUN: Final = (
     "SELECT id, run_id, parent, action, accounts, created_at, document, note, requested_by, state, "
@@ -26,7 +25,8 @@ _RUN: Final = (
 )
 _TARGETS: Final = (
     "SELECT number, account, service_id, service_name, vm_id, vm_label, power, stage, step, attempts, "
-    "may_have_acted, status, verified, cause, step_name, error, sent_at, started_at, finished_at "
+    "may_have_acted, status, verified, cause, step_name, error, sent_at, started_at, finished_at, left_at, "
+    "changed_before "
     "FROM targets WHERE run = ? ORDER BY number"
 )
 
@@ -41,7 +41,7 @@ def all_runs(store: Store) -> list[RunInfo]:
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         # One transaction, so that the counts are those of the moment at which the runs are listed.
         connection.execute("BEGIN")
-        rows = connection.execute(f"{_RUN} ORDER BY created_at DESC, id DESC").fetchall()
+        rows = connection.execute(f"{_RUN} ORDER BY id DESC").fetchall()
         return [_info(connection, row) for row in rows]
 
 
@@ -49,7 +49,7 @@ def running(store: Store) -> list[str]:
     """The ids of the runs that are recorded as running, the newest first."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         rows = connection.execute(
-            "SELECT run_id FROM runs WHERE state = 'running' ORDER BY created_at DESC, id DESC"
+            "SELECT run_id FROM runs WHERE state = 'running' ORDER BY id DESC"
         ).fetchall()
     return [run_id for (run_id,) in rows]
 
@@ -191,10 +191,10 @@ def _target(row: tuple[Any, ...]) -> StoredTarget:
             vm_label=row[5],
             power=row[6],
         ),
-        stage=_STAGES[row[7]],
+        stage=Stage(row[7]),
         step=row[8],
         attempts=row[9],
-        may_have_acted=bool(row[10]),
+        answer_lost=bool(row[10]),
         status=row[11],
         verified=bool(row[12]),
         cause=row[13],
@@ -203,4 +203,6 @@ def _target(row: tuple[Any, ...]) -> StoredTarget:
         sent_at=codec.from_micros_or_none(row[16]),
         started_at=codec.from_micros_or_none(row[17]),
         finished_at=codec.from_micros_or_none(row[18]),
+        left_at=None if row[19] is None else Stage(row[19]),
+        changed_before=bool(row[20]),
     )

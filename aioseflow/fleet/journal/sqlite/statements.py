@@ -43,21 +43,22 @@ ONE_ROW: Final[Mapping[Kind, str]] = {
         "WHERE run = ? AND number = ?"
     ),
     Kind.ACCEPTED: (
-        "UPDATE targets SET stage = 2, attempts = ?, may_have_acted = ?, error = ? "
+        "UPDATE targets SET stage = ?, attempts = ?, may_have_acted = ?, error = ? "
         "WHERE run = ? AND number = ?"
     ),
     # An error is kept as long as it is the reason why a lost answer is suspected.
     Kind.REQUEUED: (
         "UPDATE targets SET stage = 0, step = ?, attempts = ?, may_have_acted = ?, "
-        "error = CASE WHEN ? THEN error END WHERE run = ? AND number = ?"
+        "error = coalesce(?, CASE WHEN ? THEN error END), changed_before = ? WHERE run = ? AND number = ?"
     ),
     Kind.FINISHED: (
         "UPDATE targets SET stage = 3, status = ?, verified = ?, cause = ?, step_name = ?, attempts = ?, "
-        "may_have_acted = ?, error = ?, started_at = ?, finished_at = ? WHERE run = ? AND number = ?"
+        "may_have_acted = ?, error = ?, started_at = ?, finished_at = ?, left_at = ? "
+        "WHERE run = ? AND number = ?"
     ),
     # Killed again before it is decided anew, what may have been done must not look as if it were not begun.
     Kind.REOPENED: (
-        "UPDATE targets SET stage = CASE status WHEN 'changed' THEN 2 ELSE 0 END, "
+        "UPDATE targets SET stage = coalesce(left_at, 0), left_at = NULL, "
         "may_have_acted = may_have_acted OR coalesce(status = 'unknown', 0), status = NULL, verified = 0, "
         "cause = NULL, step_name = NULL, finished_at = NULL WHERE run = ? AND number = ?"
     ),

@@ -115,6 +115,19 @@ def _to_version_3(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1, _to_version_2, _to_version_3)
+def _to_version_4(connection: sqlite3.Connection) -> None:
+    # The stage at which a target got its outcome: a resumed run goes on there. Before, what was accepted and
+    # what lost its answer were one flag.
+    connection.execute("ALTER TABLE targets ADD COLUMN left_at INTEGER")
+    connection.execute("ALTER TABLE targets ADD COLUMN changed_before INTEGER NOT NULL DEFAULT 0")
+    connection.execute("UPDATE targets SET changed_before = 1 WHERE step > 0 AND attempts > 0")
+    connection.execute(
+        "UPDATE targets SET left_at = CASE WHEN status = 'changed' THEN 2 WHEN status = 'unknown' THEN 1 "
+        "WHEN may_have_acted AND error IS NULL THEN 2 WHEN may_have_acted THEN 1 ELSE 0 END, "
+        "may_have_acted = coalesce(status = 'unknown', 0) WHERE stage = 3"
+    )
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1, _to_version_2, _to_version_3, _to_version_4)
 """The one at place n makes version n + 1 out of version n, inside a transaction that is not its own; version
 0 is an empty file."""

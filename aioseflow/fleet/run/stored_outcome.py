@@ -1,0 +1,83 @@
+"""Outcomes of targets that only the journal knows: the facts of a row, and what is true of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ...errors import SeFlowError
+from ...safety import Safety
+from ..journal import StoredTarget
+from ..model.outcome import Outcome, Status, TargetKey
+from ..model.target import Stage
+from .verdict import INTERRUPTED, NOT_READABLE, Facts, Reading, verdict
+
+
+class Step(Protocol):
+    """A step of a run: an action, or what a journal kept of one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def safety(self) -> Safety: ...
+
+    @property
+    def settles(self) -> bool: ...
+
+
+def key_of(stored: StoredTarget) -> TargetKey:
+    """Account, service id and VM id of a row."""
+    return stored.row.account, stored.row.service_id, stored.row.vm_id
+
+
+def facts_of(stored: StoredTarget, steps: Sequence[Step], reading: Reading | None = None) -> Facts:
+    """The facts of a row; of one that has an outcome, those at which it got it."""
+    place = min(stored.step, len(steps) - 1)
+    stage = stored.stage if stored.stage is not Stage.DONE else stored.left_at or Stage.QUEUED
+    return Facts(
+        stage=stage,
+        safety=steps[place].safety,
+        last_step=place == len(steps) - 1,
+        settles=steps[place].settles,
+        changed_before=stored.changed_before,
+        answer_lost=stored.answer_lost,
+        error=sent_error(stored),
+        reading=reading,
+    )
+
+
+def outcome_of(stored: StoredTarget, steps: Sequence[Step], now: datetime) -> Outcome:
+    """The outcome that is true of a row: the one it has, or that of a run that was killed at this point."""
+    row = stored.row
+    names = [step.name for step in steps]
+    cause, verified, step_name = stored.cause, stored.verified, stored.step_name
+    if stored.stage is Stage.DONE:
+        status = Status(stored.status or Status.NOT_ATTEMPTED)
+    else:
+        status, cause = verdict(facts_of(stored, steps), INTERRUPTED)
+        verified = False
+        if len(names) > 1 and status is not Status.CHANGED:
+            step_name = names[min(stored.step, len(names) - 1)]
+    return Outcome(
+        account=row.account,
+        service_id=row.service_id,
+        service_name=row.service_name,
+        vm_id=row.vm_id,
+        vm_label=row.vm_label,
+        action="+".join(names),
+        step=step_name,
+        status=status,
+        verified=verified,
+        cause=cause,
+        error=stored.error,
+        attempts=stored.attempts,
+        started_at=stored.started_at or stored.finished_at or now,
+        finished_at=stored.finished_at or now,
+    )
+
+
+def sent_error(stored: StoredTarget) -> SeFlowError | None:
+    """The error of what was sent for a target; why it could not be read back is none of it."""
+    return None if stored.cause == NOT_READABLE else stored.error

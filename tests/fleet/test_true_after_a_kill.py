@@ -1,0 +1,198 @@
+"""A run that was killed says what is true: the same as if it had been cancelled at that moment, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import attrs
+import pytest
+from support.clients import virtual_client
+from support.histories import adds_up, killed, panel_and_client, posts, powers, statuses, until
+from support.virtual import VIRTUAL
+
+from aioseflow import Destroy, Resize, SettlePolicy, Start, Status, Stop
+from aioseflow.sandbox import Fault
+
+pytestmark = VIRTUAL
+
+STOPS = "/service/@id/vms/@vm/stop"
+SHORT = SettlePolicy(first_poll=1.0, longest_poll=1.0, patience=5.0)
+
+
+@pytest.mark.parametrize("action", ["wait", "usage"])
+async def test_a_killed_reading_has_changed_nothing(tmp_path: Path, action: str) -> None:
+    slow = Fault("latency", path="/service/@id/vms/@vm/*", seconds=30.0)
+    async with panel_and_client(slow, journal=tmp_path / "runs") as (panel, seflow):
+        fleet = seflow.fleet
+        run = fleet.wait(power="stopped") if action == "wait" else fleet.usage()
+        run.start()
+        await until(lambda: run.progress.settling + run.progress.in_flight >= 4)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.report(run.id)
+        assert {outcome.status for outcome in report.outcomes} == {Status.NOT_ATTEMPTED}
+        assert statuses(report) == statuses(run.report)
+        assert posts(panel) == {}
+        assert not report.ok
+
+
+async def test_a_run_killed_while_a_lost_answer_was_read_back_says_unknown(tmp_path: Path) -> None:
+    lost = Fault("reset", path=STOPS, when="before")
+    async with panel_and_client(lost, journal=tmp_path / "runs") as (panel, seflow):
+        run = seflow.fleet.stop().start()
+        await until(lambda: run.progress.settling == 8)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        assert statuses(run.report) == {"unknown": 8}
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.report(run.id)
+            assert statuses(report) == {"unknown": 8}
+            assert {outcome.cause for outcome in report.outcomes} == {"interrupted"}
+            panel.faults.clear()
+            assert statuses(await later.fleet.resume(run.id)) == {"changed": 8}
+
+
+async def test_a_sequence_killed_before_its_last_step_is_not_changed(tmp_path: Path) -> None:
+    async with panel_and_client(journal=tmp_path / "runs", services=1) as (panel, seflow):
+        run = seflow.fleet.run([Stop(), Resize(memory=777)]).start()
+        await until(lambda: run.progress.settling == 4)
+        assert set(powers(panel)) <= {"transitional", "stopped"}
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        assert statuses(run.report) == {"failed": 4}
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.report(run.id)
+            assert statuses(report) == {"failed": 4}
+            assert {outcome.step for outcome in report.outcomes} == {"stop"}
+            assert statuses(await later.fleet.resume(run.id)) == {"changed": 4}
+        assert {vm.memory for service in panel.services.values() for vm in service.vms.values()} == {777}
+        # What was taken already is read back, and not sent again.
+        assert set(posts(panel).values()) == {1}
+
+
+@pytest.mark.parametrize("unread", [True, False])
+async def test_a_killed_destruction_is_gone_only_if_its_list_was_really_read(
+    tmp_path: Path, *, unread: bool
+) -> None:
+    async with panel_and_client(journal=tmp_path / "runs", services=1) as (panel, seflow):
+        plan = (await seflow.fleet.plan(Destroy())).confirm(4)
+        panel.faults.add(Fault("hang", method="DELETE", path="/service/@id/vms/@vm", when="after"))
+        run = seflow.fleet.run(plan).start()
+        await until(lambda: run.progress.in_flight == 4)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        panel.faults.clear()
+        await until(lambda: not panel.services["33301"].vms)
+        panel.clear_record()
+        if unread:
+            panel.faults.add(Fault("status", path="/service/@id/vms", status=500))
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.resume(run.id)
+        assert adds_up(report)
+        if unread:
+            assert statuses(report) == {"unknown": 4}
+        else:
+            assert statuses(report) == {"changed": 4}
+            assert all(outcome.verified for outcome in report.outcomes)
+        assert posts(panel) == {}
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_restore_starts_also_what_a_killed_run_may_have_stopped(tmp_path: Path, *, lost: bool) -> None:
+    """Half of the stops took effect without an answer; the rest was accepted, or never sent."""
+    faults = [Fault("hang", path=STOPS, when="after", probability=0.5)] if lost else []
+    async with panel_and_client(*faults, journal=tmp_path / "runs", limit=2, services=3) as (panel, seflow):
+        was_off = panel.services["33303"].vms["4012"]
+        was_off.power = "stopped"
+        run = seflow.fleet.stop(settle=SHORT).start()
+        await until(lambda: powers(panel).count("stopped") >= 6)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        await asyncio.sleep(10)
+        panel.faults.clear()
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.restore(run.id)
+        assert report.ok
+        stopped = [
+            vm for service in panel.services.values() for vm in service.vms.values() if vm.power != "running"
+        ]
+        assert stopped == [was_off]
+        assert was_off.id not in {outcome.vm_id for outcome in report.outcomes}
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])
+async def test_restore_takes_in_a_stop_that_was_accepted_and_never_seen(
+    tmp_path: Path, *, kept: bool
+) -> None:
+    journal = tmp_path / "runs" if kept else None
+    async with panel_and_client(journal=journal, services=1, stop_time=60.0) as (panel, seflow):
+        run = seflow.fleet.stop(settle=SHORT)
+        assert statuses(await run) == {"failed": 4}
+        await asyncio.sleep(60)
+        assert powers(panel) == ["stopped"] * 4
+        assert statuses(await seflow.fleet.restore(run.id)) == {"changed": 4}
+        assert powers(panel) == ["running"] * 4
+
+
+async def test_the_numbers_of_a_reconciled_run_add_up(tmp_path: Path) -> None:
+    lost = Fault("hang", path=STOPS, when="after", times=2)
+    async with panel_and_client(lost, journal=tmp_path / "runs", limit=3, services=3) as (panel, seflow):
+        run = seflow.fleet.stop().start()
+        await until(lambda: run.progress.counts[Status.CHANGED] > 0 and run.progress.settling > 0)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        async with virtual_client(panel, journal=left) as later:
+            before = await later.fleet.report(run.id)
+            findings = await later.fleet.reconcile(run.id)
+            (info,) = await later.fleet.runs()
+            report = await later.fleet.report(run.id)
+        assert len(findings) == before.counts[Status.UNKNOWN] > 0
+        assert info.targets == len(report.targets) == sum(report.counts.values())
+        assert info.counts == statuses(report)
+        assert sum(info.counts.values()) == info.targets
+        assert adds_up(report)
+
+
+async def test_a_reconciled_run_can_still_be_resumed(tmp_path: Path) -> None:
+    async with panel_and_client(journal=tmp_path / "runs", limit=2) as (panel, seflow):
+        run = seflow.fleet.run([Stop(), Start()]).start()
+        await until(lambda: run.progress.settling >= 2)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        async with virtual_client(panel, journal=left) as later:
+            await later.fleet.reconcile(run.id)
+            report = await later.fleet.resume(run.id)
+        assert statuses(report) == {"changed": 8}
+        assert powers(panel) == ["running"] * 8
+
+
+async def test_the_latest_run_is_the_one_that_was_begun_last_whatever_the_clock_says(tmp_path: Path) -> None:
+    async with panel_and_client(journal=tmp_path / "runs") as (_, seflow):
+        first, second = seflow.fleet.stop(), seflow.fleet.start()
+        # A clock that was ahead, and was set right between the two.
+        ahead = attrs.evolve(first.header, created_at=first.header.created_at.replace(year=2099))
+        assert seflow.fleet.journal is not None
+        seflow.fleet.journal.create(ahead)
+        await second
+        assert [info.header.run_id for info in await seflow.fleet.runs()] == [second.id, first.run_id]
+        first.cancel()
+
+
+async def test_a_paused_sequence_ends_when_it_is_drained() -> None:
+    async with panel_and_client(services=1) as (panel, seflow):
+        run = seflow.fleet.run([Stop(), Start()]).start()
+        await until(lambda: run.progress.settling == 4)
+        run.pause()
+        await asyncio.sleep(60)
+        run.drain()
+        async with asyncio.timeout(60):
+            report = await run
+        # What was begun is finished.
+        assert statuses(report) == {"changed": 4}
+        assert powers(panel) == ["running"] * 4
+
+
+async def test_with_one_request_at_a_time_a_reading_does_not_wait_behind_all_actions() -> None:
+    slow = Fault("latency", path="/service/*", seconds=0.5)
+    async with panel_and_client(slow, limit=1, services=1, vms_per_service=40) as (panel, seflow):
+        run = seflow.fleet.stop().start()
+        await until(lambda: run.progress.settling > 0)
+        await until(lambda: run.progress.counts[Status.CHANGED] > 0)
+        stops = sum(posts(panel).values())
+        assert stops < 20, "the first was seen to be stopped only when nearly all had been sent"
+        assert statuses(await run) == {"changed": 40}
