@@ -1,4 +1,4 @@
-"""A run that was killed says what is true: the same as if it had been cancelled at that moment, and no more."""
+"""What a killed run says is true: the same as if it had been cancelled at that moment, and no more."""
 
 from __future__ import annotations
 

@@ -105,10 +105,10 @@ async def test_a_journal_of_version_3_says_how_far_its_targets_had_come(
             "INSERT INTO runs (run_id, action, accounts, created_at, document, note, requested_by) "
             "VALUES ('old', 'stop', '[\"main\"]', 1, '{}', '', '')"
         )
-        connection.execute(
-            "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power, "
-            f"stage, status, may_have_acted, error, step, attempts) VALUES (1, 0, 'main', '9', '', '4', '', '', {row})"
-        )
+        columns = "run, number, account, service_id, service_name, vm_id, vm_label, power"
+        told = "stage, status, may_have_acted, error, step, attempts"
+        values = f"1, 0, 'main', '9', '', '4', '', '', {row}"
+        connection.execute(f"INSERT INTO targets ({columns}, {told}) VALUES ({values})")  # noqa: S608
         connection.execute("PRAGMA user_version = 3")
         connection.commit()
         connection.execute("PRAGMA journal_mode = WAL")
