@@ -7,8 +7,8 @@ from itertools import islice
 
 from ..fleet import Outcome, Report, Status, Undiscovered, UsageGraphs
 from ..fleet.model.undiscovered import ONE_PAGE
-from ..fleet.run.verdict import NOT_READABLE
 from ..fleet.report.report_text import no_vms
+from ..fleet.run.verdict import NOT_READABLE
 from ..text import escape, wrap
 from .table import Column, Table
 
