@@ -1,4 +1,4 @@
-"""A run with somebody at the keys: the first Ctrl-C drains it, the second cancels it; p, d and q as shown."""
+"""Signals and keys for a run: the first Ctrl-C drains it, the second cancels it; p, d and q as shown."""
 
 from __future__ import annotations
 
@@ -22,102 +22,92 @@ _SURE: Final = "q again to stop now, any other key to go on"
 
 @attrs.define(eq=False)
 class RunControl:
-    """Shows runs one after another, and passes signals and keys on to the one that is on its way."""
+    """Show runs one after another, and pass signals and keys on to the one that is under way."""
 
     view: ProgressView
-    signals: int = 0
+    interrupts: int = 0
     _run: Run | None = None
     _asked: bool = False
     _keyboard: Keyboard | None = None
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody wants it to end."""
-        return self.signals > 0
+        """Whether a signal or a key asked to end the run."""
+        return self.interrupts > 0
 
     async def drive(self, action: str, run: Run) -> Report:
-        """Await a run and show it meanwhile; raises what the run raises."""
+        """Await a run, show it meanwhile, and return its report. Raises what the run raises."""
         self._run = run.start()
-        self._tell_keys()
+        self._show_keys()
         self.view.begin(action, run)
-        ending = asyncio.ensure_future(run.wait_closed())
+        over = asyncio.ensure_future(run.wait_closed())
         try:
             self.view.draw()
-            while not (await asyncio.wait([ending], timeout=self.view.interval))[0]:
-                self._tell_keys()
+            while not (await asyncio.wait([over], timeout=self.view.interval))[0]:
+                self._show_keys()
                 self.view.draw()
         finally:
-            ending.cancel()
+            over.cancel()
             self._run, self._asked = None, False
             self.view.end()
         return await run
 
     def on_signal(self) -> None:
-        """Somebody pressed Ctrl-C, or a supervisor wants this process to end."""
-        self.signals += 1
-        if self._run is None:
-            return
-        if self.signals == 1:
-            self._drain("Interrupted")
+        """Drain the run at the first Ctrl-C (or SIGTERM of a supervisor), cancel it at the second."""
+        self.interrupts += 1
+        if self.interrupts == 1:
+            self._drain("Interrupted", "Again")
         else:
-            self._stop_now()
+            self._cancel()
 
     def on_key(self, key: str) -> None:
-        """Somebody pressed a key."""
+        """Pause (p), drain (d) or cancel (q, twice) the run."""
         was_asked, self._asked = self._asked, False
         if key == "q":
+            self._asked = not was_asked
             if was_asked:
-                # As with Ctrl-C pressed twice.
-                self.signals = max(2, self.signals + 1)
-                self._stop_now()
-            else:
-                self._asked = True
-        elif key == "d" and not self.signals:
-            self.signals = 1
-            self._drain("Draining")
+                self.interrupts = max(2, self.interrupts + 1)
+                self._cancel()
+        elif key == "d" and not self.interrupts:
+            self.interrupts = 1
+            self._drain("Draining", "Ctrl-C")
         elif key == "p" and self._run is not None:
             if self._run.progress.paused:
                 self._run.resume()
             else:
                 self._run.pause()
-        self._tell_keys()
+        self._show_keys()
 
     def take_keys(self) -> None:
-        """Let keys be pressed; nothing happens where nobody is asked."""
-        # Keys that nobody is told of (by a view that is no picture) are left to whoever else reads them.
+        """Read keys from stdin, if it is a terminal that can be asked on."""
         if can_ask():
             self._keyboard = Keyboard(sys.stdin.fileno(), self.on_key, self.view.hide)
             self._keyboard.attach()
 
     def leave_keys(self) -> None:
-        """The terminal is what it was."""
+        """Read no more keys, and set the terminal as it was."""
         if self._keyboard is not None:
             self._keyboard.detach()
 
-    def _drain(self, word: str) -> None:
+    def _drain(self, word: str, again: str) -> None:
         if self._run is not None:
-            self.view.note(
-                f"{word}: finishing what was sent, starting nothing more. "
-                f"{'Again' if word == 'Interrupted' else 'Ctrl-C'} to stop now."
-            )
+            self.view.note(f"{word}: finishing what was sent, starting nothing more. {again} to stop now.")
             self._run.drain()
 
-    def _stop_now(self) -> None:
+    def _cancel(self) -> None:
         if self._run is not None:
-            self.view.note("Stopping now: what was sent and not answered is unknown.")
+            self.view.note("Stopping now: requests without an answer are reported as unknown.")
             self._run.cancel()
 
-    def _tell_keys(self) -> None:
-        if self._keyboard is None or not self._keyboard.is_attached:
+    def _show_keys(self) -> None:
+        if self._keyboard is None or not self._keyboard.is_attached or self._run is None:
             self.view.keys = ""
         elif self._asked:
             self.view.keys = _SURE
+        elif self._run.progress.stopping is not None:
+            self.view.keys = "q stop now"
         else:
-            progress = None if self._run is None else self._run.progress
-            going = "resume" if progress is not None and progress.paused else "pause"
-            ending = progress is not None and progress.stopping is not None
-            words = ("q stop now",) if ending else (f"p {going}", "d drain", "q cancel")
-            self.view.keys = "  ".join(words)
+            self.view.keys = f"p {'resume' if self._run.progress.paused else 'pause'}  d drain  q cancel"
 
 
 @contextmanager

@@ -11,13 +11,14 @@ import pytest
 
 from aioseflow import Outcome, Progress, Status
 from aioseflow.cli.live import StatusLines, bar, circumstances, standing, view
+from aioseflow.cli.live.live_view import _rows
 from aioseflow.cli.live.outcome_bar import ASCII, LINES
-from aioseflow.cli.live.pace import Pace
-from aioseflow.cli.live.progress_text import duration, failure, figure, speed
-from aioseflow.cli.live.styled_row import StyledRow, fitted, folded, padded
-from aioseflow.cli.terminal import cells
+from aioseflow.cli.live.progress_text import clock_time, failure, figure, speed
+from aioseflow.cli.live.shown_run import ShownRun
+from aioseflow.cli.live.styled_row import StyledRow, padded
 from aioseflow.errors import PermissionDenied
 from aioseflow.fleet import Flow
+from aioseflow.text import cells
 
 _AT = "2026-03-01T12:00:00+00:00"
 
@@ -69,8 +70,8 @@ SLOWED = flow(4, 12, held=7.2, throttled=True)
             "the panel does not answer: one request at a time asks whether it does",
         ),
         ({"paused": True, "batch": 2, "batches": 5}, "paused; batch 2 of 5"),
-        ({"stopping": "drained"}, "stopping: interrupted"),
-        ({"stopping": "max_failures"}, "stopping: more failed than max_failures allows"),
+        ({"stopping": "drained"}, "draining: 0 left"),
+        ({"stopping": "max_failures"}, "stopping: more VMs failed than --max-failures allows"),
         ({"stopping": "something_new"}, "stopping: something new"),
     ],
 )
@@ -98,7 +99,7 @@ def test_where_a_run_stands_adds_up(progress: Progress, words: str) -> None:
 def test_how_fast_it_goes_is_said_as_far_as_it_is_known() -> None:
     assert speed(made(), None) == []
     known = attrs.evolve(made(), limit=1, refused=1200)
-    assert speed(known, 0.04) == ["0.0 VMs/s", "limit 1 request", "1,200 refused"]
+    assert speed(known, 0.04) == ["0.0 VMs/s", "limit 1 request", "1,200 throttled"]
     assert speed(attrs.evolve(made(), limit=24), 1234.5) == ["1,234 VMs/s", "limit 24 requests"]
 
 
@@ -106,8 +107,8 @@ def test_how_fast_it_goes_is_said_as_far_as_it_is_known() -> None:
     ("seconds", "words"),
     [(-1, "0:00"), (0, "0:00"), (62.9, "1:02"), (3600, "1:00:00"), (3.6e6, "1,000:00:00")],
 )
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+def test_a_time_counts_without_changing_its_width(seconds: float, words: str) -> None:
+    assert clock_time(seconds) == words
 
 
 @pytest.mark.parametrize(("rate", "words"), [(0.0, "0.0"), (9.94, "9.9"), (10.4, "10"), (12345.0, "12,345")])
@@ -182,7 +183,7 @@ def test_a_bar_too_narrow_for_its_outcomes_keeps_its_width_and_the_worst(width: 
 def test_a_bar_is_full_only_when_all_is_done(done: int, width: int) -> None:
     row = bar(made(100, changed=done).counts, 100, width, LINES)
     assert cells(row.plain) == width
-    assert (LINES.rest in row.plain) == (done < 100)
+    assert (LINES[None] in row.plain) == (done < 100)
     assert ("━" in row.plain) == (done > 0)
 
 
@@ -201,52 +202,20 @@ def test_a_row_has_colours_or_at_least_what_is_bold() -> None:
     assert row.written(colours=False) == "\x1b[1ma\x1b[0mbc"
 
 
-def test_texts_are_fitted_padded_and_folded() -> None:
-    assert (fitted("日本語", 4), fitted("abc", 3), padded("ab", 4)) == ("日…", "abc", "ab  ")
-    assert [row.plain for row in folded(["one", "two", "three"], 9)] == ["one, two,", "three"]
-    assert [row.plain for row in folded(["a", "b"], 9, between="  ")] == ["a  b"]
-    assert [row.plain for row in folded(["x" * 20], 9)] == ["x" * 8 + "…"]
+def test_a_text_is_padded_or_cut_to_its_cells() -> None:
+    assert (padded("日本語", 4), padded("abc", 3), padded("ab", 4)) == ("日… ", "abc", "ab  ")
+
+
+def test_parts_are_joined_in_rows_and_not_torn() -> None:
+    assert [row.plain for row in _rows(["1 in flight", "2 settling", "3 waiting"], 24)] == [
+        "1 in flight, 2 settling,",
+        "3 waiting",
+    ]
+    assert [row.plain for row in _rows(["p pause", "d drain"], 19, between="\x1f ")] == ["p pause  d drain"]
+    assert [row.plain for row in _rows(["p pause", "d drain"], 12, between="\x1f ")] == ["p pause", "d drain"]
 
 
 # -- how fast ------------------------------------------------------------------------------------------
-
-
-def test_the_pace_is_that_of_the_last_seconds() -> None:
-    pace = Pace()
-    for tenth in range(301):
-        now = tenth / 10
-        progress = made(1000, changed=tenth if now <= 10 else 100, in_flight=1)
-        pace.note(now, progress)
-        if now == 0.5:
-            assert pace.rate(now, progress) is None
-        if now == 3:
-            assert pace.rate(now, progress) == pytest.approx(10)
-            assert pace.left(now, progress) is None, "too early to tell"
-        if now == 10:
-            assert pace.left(now, progress) == pytest.approx(90)
-    assert pace.rate(30.0, progress) == 0
-    assert pace.left(30.0, progress) is None, "nobody knows when nothing moves"
-
-
-@pytest.mark.parametrize("facts", [{"discovering": True}, {"paused": True}, {"stopping": "drained"}])
-def test_time_left_is_not_told_where_nobody_can_know(facts: dict[str, Any]) -> None:
-    pace = Pace()
-    pace.note(0.0, made(10, in_flight=1))
-    progress = attrs.evolve(made(10, changed=5, in_flight=1), **facts)
-    pace.note(10.0, progress)
-    assert pace.rate(10.0, progress) == pytest.approx(0.5)
-    assert pace.left(10.0, progress) is None
-
-
-def test_what_was_done_before_is_no_pace() -> None:
-    pace = Pace()
-    pace.note(0.0, made(1000))
-    pace.note(1.0, made(1000, changed=900))
-    pace.note(1.5, made(1000, changed=900, in_flight=4))
-    assert pace.rate(2.5, made(1000, changed=905, in_flight=4)) == pytest.approx(5)
-
-
-# -- lines ---------------------------------------------------------------------------------------------
 
 
 @attrs.define
@@ -257,6 +226,54 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def shown_run() -> tuple[Clock, ShownRun]:
+    """A run and the clock that it is shown by."""
+    clock = Clock(0.0)
+    return clock, ShownRun("stop", SimpleNamespace(), clock)  # type: ignore[arg-type]
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    clock, shown = shown_run()
+    for tenth in range(301):
+        clock.now = now = tenth / 10
+        progress = made(1000, changed=tenth if now <= 10 else 100, in_flight=1)
+        shown.sample(progress)
+        if now == 0.5:
+            assert shown.rate(progress) is None
+        if now == 3:
+            assert shown.rate(progress) == pytest.approx(10)
+            assert shown.seconds_left(progress) is None, "too early to tell"
+        if now == 10:
+            assert shown.seconds_left(progress) == pytest.approx(90)
+    assert shown.rate(progress) == 0
+    assert shown.seconds_left(progress) is None, "nobody knows when nothing moves"
+
+
+@pytest.mark.parametrize("facts", [{"discovering": True}, {"paused": True}, {"stopping": "drained"}])
+def test_time_left_is_not_told_where_nobody_can_know(facts: dict[str, Any]) -> None:
+    clock, shown = shown_run()
+    shown.sample(made(10, in_flight=1))
+    progress = attrs.evolve(made(10, changed=5, in_flight=1), **facts)
+    clock.now = 10.0
+    shown.sample(progress)
+    assert shown.rate(progress) == pytest.approx(0.5)
+    assert shown.seconds_left(progress) is None
+
+
+def test_what_was_done_before_does_not_count() -> None:
+    clock, shown = shown_run()
+    shown.sample(made(1000))
+    clock.now = 1.0
+    shown.sample(made(1000, changed=900))
+    clock.now = 1.5
+    shown.sample(made(1000, changed=900, in_flight=4))
+    clock.now = 2.5
+    assert shown.rate(made(1000, changed=905, in_flight=4)) == pytest.approx(5)
+
+
+# -- lines ---------------------------------------------------------------------------------------------
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> list[str]:

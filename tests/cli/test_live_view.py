@@ -19,8 +19,8 @@ from aioseflow import Progress, Status
 from aioseflow.cli.live import LiveView, view
 from aioseflow.cli.live.styled_row import StyledRow
 from aioseflow.cli.live.terminal_frame import TerminalFrame
-from aioseflow.cli.terminal import cells
 from aioseflow.fleet import ServiceProgress
+from aioseflow.text import cells
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202eevil\u2066日本語日本語日本語" + 10_000 * "x"
 _KNOWN = re.compile(r"\x1b\[(\d*(;\d+)*m|\?25[hl]|\?7[hl]|\d*A|[KJ])")
@@ -235,7 +235,7 @@ def test_whatever_there_is_to_tell_fits(stage: Any, columns: int, lines: int) ->
         assert seen[2].startswith("stop  20260301T120000-0a1b2c3d  0:00")
         assert any("more services going on" in line for line in seen)
         assert "throttled by the provider: 4 in flight (was 12), next call in 8 s" in seen
-        assert "stopping: more failed than max_failures allows" in seen
+        assert "stopping: more VMs failed than --max-failures allows" in seen
         assert seen[-4:-1] == [f"x Cloud/web{n}  permission_denied  you may not" for n in (6, 7, 8)]
         assert seen[-1] == "p pause  d drain  q cancel"
 

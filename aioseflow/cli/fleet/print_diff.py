@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ...fleet import Status
+from ...fleet.report.report_json import TargetDocument
 from ..table import print_lines
 from ..written import OutputOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...fleet import Comparison, Outcome, Report
 
+What: TypeAlias = Literal["fixed", "broken", "still_bad", "only_after", "only_before"]
+
 _COLUMNS = ("account", "service_id", "vm_id", "vm_label", "what", "before", "after", "cause")
+
+
+class DifferenceDocument(TargetDocument):
+    """A VM that two runs left in different states."""
+
+    vm_label: str
+    what: What
+    before: Status | None
+    after: Status | None
+    cause: str | None
 
 
 def print_diff(before: Report, after: Report, out: OutputOptions) -> None:
@@ -24,31 +38,30 @@ def print_diff(before: Report, after: Report, out: OutputOptions) -> None:
     out.listing(list(_rows(comparison)), _COLUMNS)
 
 
-def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
-    for what, outcomes in (
-        ("fixed", comparison.fixed),
-        ("broken", comparison.broken),
-        ("still_bad", comparison.still_bad),
-        ("only_after", comparison.only_here),
-        ("only_before", comparison.only_there),
-    ):
+def _rows(comparison: Comparison) -> Iterator[DifferenceDocument]:
+    groups: dict[What, Sequence[Outcome]] = {
+        "fixed": comparison.fixed,
+        "broken": comparison.broken,
+        "still_bad": comparison.still_bad,
+        "only_after": comparison.only_here,
+        "only_before": comparison.only_there,
+    }
+    for what, outcomes in groups.items():
         for outcome in outcomes:
             yield _row(comparison, what, outcome)
 
 
-def _row(comparison: Comparison, what: str, outcome: Outcome) -> dict[str, Any]:
-    then, now = comparison.statuses.get(outcome.key, (None, None))
-    if what == "only_after":
-        now = outcome.status
-    elif what == "only_before":
-        then = outcome.status
+def _row(comparison: Comparison, what: What, outcome: Outcome) -> DifferenceDocument:
+    then, now = comparison.statuses.get(
+        outcome.key, (None, outcome.status) if what == "only_after" else (outcome.status, None)
+    )
     return {
         "account": outcome.account,
         "service_id": outcome.service_id,
         "vm_id": outcome.vm_id,
         "vm_label": outcome.vm_label,
         "what": what,
-        "before": None if then is None else then.value,
-        "after": None if now is None else now.value,
+        "before": then,
+        "after": now,
         "cause": outcome.cause,
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, Literal, TypeAlias, TypedDict
 
 import attrs
 
@@ -27,12 +29,42 @@ COLUMNS: Final = (
 """What a csv of runs has."""
 
 
+State: TypeAlias = Literal["running", "ended", "interrupted"]
+
+
+class LossDocument(TypedDict):
+    """A service that a run could not list; a whole account without an id."""
+
+    account: str
+    service_id: str | None
+    cause: str
+
+
+class RunDocument(TypedDict):
+    """A run in the journal."""
+
+    run_id: str
+    parent: str | None
+    accounts: Sequence[str]
+    action: str
+    state: State
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    targets: int
+    counts: Mapping[Status, int]
+    undiscovered: list[LossDocument]
+    error: str | None
+    note: str
+    requested_by: str
+
+
 @attrs.frozen
 class ListedRun:
     """A run and its state: ``running``, ``ended``, or ``interrupted`` where no living process has it."""
 
     info: RunInfo
-    state: str
+    state: State
 
 
 def runs(out: OutputOptions) -> int:
@@ -53,7 +85,7 @@ async def _listed(kept: Journal) -> list[ListedRun]:
     return [ListedRun(info, _state(info, kept)) for info in await kept.runs()]
 
 
-def _state(info: RunInfo, kept: Journal) -> str:
+def _state(info: RunInfo, kept: Journal) -> State:
     if info.state == "ended":
         return "ended"
     return "running" if kept.is_held(info.header.run_id) else "interrupted"
@@ -95,7 +127,7 @@ def _counts(run: ListedRun) -> str:
     return ", ".join(parts)
 
 
-def _document(run: ListedRun) -> dict[str, Any]:
+def _document(run: ListedRun) -> RunDocument:
     info, header = run.info, run.info.header
     return {
         "run_id": header.run_id,
@@ -107,7 +139,7 @@ def _document(run: ListedRun) -> dict[str, Any]:
         "started_at": info.started_at,
         "finished_at": info.finished_at,
         "targets": info.targets,
-        "counts": {status.value: info.counts.get(status, 0) for status in Status},
+        "counts": {status: info.counts.get(status, 0) for status in Status},
         "undiscovered": [
             {"account": loss.account, "service_id": loss.service_id, "cause": loss.cause}
             for loss in info.undiscovered

@@ -1,10 +1,27 @@
-"""A run while it lasts: a moving picture on a terminal, a dated line now and then elsewhere; on stderr."""
+"""The progress of a run on stderr: a live view on a terminal, a dated line now and then elsewhere."""
 
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final, TypeAlias
+
+from ..terminal import is_terminal
 from .live_view import LiveView
 from .outcome_bar import bar
 from .progress_text import circumstances, standing
-from .shown_run import ProgressView
 from .status_lines import StatusLines
-from .view import view
+from .terminal_frame import TerminalFrame
 
 __all__ = ["LiveView", "ProgressView", "StatusLines", "bar", "circumstances", "standing", "view"]
+
+ProgressView: TypeAlias = LiveView | StatusLines
+
+_CANNOT_DRAW: Final = frozenset({"dumb", "unknown"})
+
+
+def view() -> ProgressView:
+    """Return the view that fits stderr."""
+    if is_terminal(sys.stderr) and os.environ.get("TERM", "") not in _CANNOT_DRAW:
+        return LiveView(TerminalFrame(sys.stderr))
+    return StatusLines()

@@ -1,4 +1,4 @@
-"""Keys that are pressed while something goes on: each one at once, without Enter, and never echoed."""
+"""Single keys that are pressed while a run goes on: without Enter, and never echoed."""
 
 from __future__ import annotations
 
@@ -12,88 +12,80 @@ from typing import Any, Final
 
 import attrs
 
-_LOCAL, _INPUT = 3, 0
-_AT_MOST: Final = 3
-"""Keys in one reading; more are a text that was pasted, and a word is no order."""
+_INPUT_FLAGS, _LOCAL_FLAGS = 0, 3
+_KEYS_AT_ONCE_MAX: Final = 3
+"""More keys in one read are text that was pasted, not keys that were pressed."""
 
 _ESCAPE: Final = "\x1b"
 
 
 @attrs.define(eq=False)
 class Keyboard:
-    """The terminal behind a file descriptor, read key by key while it is `attach`\\ ed.
+    """The terminal of a file descriptor, read key by key while it is `attach`\\ ed.
 
-    ``pressed`` is called with each key in lower case, ``hidden`` before the process is stopped (Ctrl-Z), so
-    that it can tidy up. Ctrl-C and Ctrl-Z stay what they are; Ctrl-S, which would hold whoever writes to the
-    terminal, and the run with it, does nothing.
+    ``on_key`` is called with each key in lower case, ``on_stop`` before the process is stopped (Ctrl-Z).
+    Ctrl-C and Ctrl-Z keep their meaning; Ctrl-S, which would block whoever writes to the terminal, and the
+    run with it, does nothing.
     """
 
     descriptor: int
-    pressed: Callable[[str], None]
-    hidden: Callable[[], None]
-    _before: list[Any] | None = None
-    _reading: bool = False
-    _quit: Any = None
-    _loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def is_attached(self) -> bool:
-        """Whether keys are read."""
-        return self._reading
+    on_key: Callable[[str], None]
+    on_stop: Callable[[], None]
+    is_attached: bool = attrs.field(default=False, init=False)
+    _modes: list[Any] | None = attrs.field(default=None, init=False)
+    _quit_handler: Any = attrs.field(default=None, init=False)
+    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
     def attach(self) -> None:
-        """Read keys from now on, in the running loop; nothing happens where there is no terminal."""
+        """Read keys from now on, in the running loop; do nothing where there is no terminal."""
         if not os.isatty(self.descriptor):
             return
         self._loop = asyncio.get_running_loop()
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
         self._loop.add_signal_handler(signal.SIGCONT, self._take)
-        # Not through the loop: one that hangs is what Ctrl-\ is pressed for.
-        self._quit = signal.signal(signal.SIGQUIT, self._die)
+        # Not through the loop: Ctrl-\ is pressed when the loop hangs.
+        self._quit_handler = signal.signal(signal.SIGQUIT, self._quit)
         self._take()
 
     def detach(self) -> None:
-        """The terminal is what it was."""
+        """Read no more keys, and set the terminal as it was."""
         self._give_back()
         if self._loop is not None:
             self._loop.remove_signal_handler(signal.SIGTSTP)
             self._loop.remove_signal_handler(signal.SIGCONT)
-            signal.signal(signal.SIGQUIT, self._quit)
+            signal.signal(signal.SIGQUIT, self._quit_handler)
             self._loop = None
 
     def _take(self) -> None:
-        if self._loop is None or self._reading or not self._is_in_front():
+        if self._loop is None or self.is_attached or not self._is_in_front():
             return
         try:
-            before = termios.tcgetattr(self.descriptor)
+            modes = termios.tcgetattr(self.descriptor)
             changed = termios.tcgetattr(self.descriptor)
-            changed[_LOCAL] &= ~(termios.ICANON | termios.ECHO)
-            changed[_INPUT] &= ~termios.IXON
+            changed[_LOCAL_FLAGS] &= ~(termios.ICANON | termios.ECHO)
+            changed[_INPUT_FLAGS] &= ~termios.IXON
             termios.tcsetattr(self.descriptor, termios.TCSANOW, changed)
-            self._before = before
+            self._modes = modes
             self._loop.add_reader(self.descriptor, self._read)
         except (termios.error, OSError):
-            # A terminal that is gone, or one that a loop cannot wait for: then there are no keys.
+            # The terminal is gone, or a loop cannot wait for it: then there are no keys.
             self._give_back()
-            return
-        self._reading = True
+        else:
+            self.is_attached = True
 
     def _give_back(self) -> None:
-        if self._reading and self._loop is not None:
+        if self.is_attached and self._loop is not None:
             self._loop.remove_reader(self.descriptor)
-        self._reading = False
-        self._restore()
-
-    def _restore(self) -> None:
-        before, self._before = self._before, None
-        if before is not None:
+        self.is_attached = False
+        modes, self._modes = self._modes, None
+        if modes is not None:
             try:
-                termios.tcsetattr(self.descriptor, termios.TCSANOW, before)
+                termios.tcsetattr(self.descriptor, termios.TCSANOW, modes)
             except termios.error:
-                return  # it is gone
+                return  # the terminal is gone
 
     def _is_in_front(self) -> bool:
-        """Whether the terminal listens to this process: one in the background would be stopped for asking."""
+        """Whether this is the foreground process: one in the background would be stopped for reading."""
         try:
             return os.tcgetpgrp(self.descriptor) == os.getpgrp()
         except OSError:
@@ -101,29 +93,27 @@ class Keyboard:
 
     def _read(self) -> None:
         try:
-            data = os.read(self.descriptor, 1024)
+            keys = os.read(self.descriptor, 1024).decode("ascii", "replace")
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
-            # Nobody is there any more.
+            keys = ""
+        if not keys:
+            # The terminal was closed.
             self._give_back()
-            return
-        keys = data.decode("ascii", "replace")
-        # An arrow comes as an escape and letters, perhaps in two pieces, and means none of them.
-        if _ESCAPE not in keys and keys[0] not in "[O" and len(keys) <= _AT_MOST:
+        # An arrow key arrives as an escape sequence, perhaps in two reads, and means none of its letters.
+        elif _ESCAPE not in keys and keys[0] not in "[O" and len(keys) <= _KEYS_AT_ONCE_MAX:
             for key in keys.lower():
-                self.pressed(key)
+                self.on_key(key)
 
     def _stop(self) -> None:
-        """Ctrl-Z: the shell gets its terminal as it was; what follows is done when it lets us go on."""
-        self.hidden()
+        """Give the shell its terminal back and stop; go on from here when the process is continued."""
+        self.on_stop()
         self._give_back()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._take()
 
-    def _die(self, number: int, frame: FrameType | None) -> None:
-        self._restore()
+    def _quit(self, number: int, frame: FrameType | None) -> None:
+        self._give_back()
         signal.signal(signal.SIGQUIT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGQUIT)

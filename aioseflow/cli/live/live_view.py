@@ -1,9 +1,9 @@
-"""A run on a terminal: a line for each service that has room, what they come to, and what failed last."""
+"""The live view of a run on a terminal: a row for each service that fits, totals, and the last failures."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from types import TracebackType
 from typing import Final, Self
@@ -11,31 +11,37 @@ from typing import Final, Self
 import attrs
 
 from ...fleet import Outcome, Progress, Run, ServiceProgress
-from ..terminal import cells, shown
+from ...text import cells, escape, quantity, wrap
 from .outcome_bar import ASCII, LINES, BarSigns, bar
-from .progress_text import circumstances, discovery, duration, failure, outcomes, speed, underway
+from .progress_text import circumstances, clock_time, discovery, failure, outcomes, speed, underway
 from .shown_run import ShownRun
-from .styled_row import StyledRow, folded, padded
+from .styled_row import StyledRow, padded
 from .terminal_frame import TerminalFrame
 from .visible_rows import VisibleRows
 
-_NAME: Final = 60  # columns that a name is cut to, whatever the width
-_NARROWEST_BAR: Final = 8
-_WIDEST_BAR: Final = 80
-_NARROW, _WIDE = 60, 100
-_MOVING: Final = 12  # columns of "32 in flight"
-_OVER_SHOWN: Final = 3
+_NAME_MAX: Final = 60
+_ID_MAX: Final = 40
+_BAR_MIN, _BAR_MAX = 8, 80  # cells
+_MOTION_FROM, _SETTLING_FROM = 60, 100  # columns of the terminal
+_MOTION_CELLS: Final = 12
+_RUNS_OVER: Final = 3
 _FAILURES: Final = 3
-_LOW, _VERY_LOW = 16, 10
-_SERVICES_AT_LEAST: Final = 2
-_SHARE: Final = 0.03
-_AT_LEAST: Final = 1.0
+_ONE_FAILURE_BELOW, _NO_FAILURES_BELOW = 16, 10  # lines of the terminal
+_CPU_SHARE_MAX: Final = 0.03
+_DRAW_AT_LEAST_EVERY_SECONDS: Final = 1.0
 _NAMES_KEPT: Final = 1000
+_BLANK: Final = "\x1f"
+"""A blank at which no row is broken, while rows are made; `escape` leaves it in no text."""
 
 
 @attrs.define(eq=False)
 class LiveView:
-    """Drawn from the loop that the run is in: a thread would see a progress that does not add up."""
+    """Drawn in the loop of the run: a thread would see a progress that does not add up.
+
+    Attributes:
+        interval: seconds between two calls of `draw`.
+        keys: the keys that may be pressed, in words; empty where none may.
+    """
 
     screen: TerminalFrame
     interval: float = 0.1
@@ -43,7 +49,7 @@ class LiveView:
     clock: Callable[[], float] = time.monotonic
     _over: list[ShownRun] = attrs.Factory(list)
     _current: ShownRun | None = None
-    _choice: VisibleRows = attrs.Factory(VisibleRows)
+    _visible: VisibleRows = attrs.Factory(VisibleRows)
     _names: dict[tuple[str, ...], str] = attrs.Factory(dict)
     _used_before: float = attrs.field(factory=time.process_time, init=False)
     _spent: float = 0.0
@@ -59,12 +65,14 @@ class LiveView:
         self.screen.clear()
 
     def begin(self, action: str, run: Run) -> None:
-        self._current, self._choice = ShownRun(action, run, self.clock), VisibleRows()
+        """Show this run from now on."""
+        self._current, self._visible = ShownRun(action, run, self.clock), VisibleRows()
 
     def draw(self) -> None:
-        """Not where it would take more than its share of the run's CPU, but every second in any case."""
-        is_due = self.clock() - self._drawn_at >= _AT_LEAST or self.keys != self._keys_drawn
-        if is_due or self._spent <= _SHARE * (time.process_time() - self._used_before):
+        """Draw a frame, unless that would exceed the view's share of the CPU; every second in any case."""
+        is_due = self.clock() - self._drawn_at >= _DRAW_AT_LEAST_EVERY_SECONDS
+        used = time.process_time() - self._used_before
+        if is_due or self.keys != self._keys_drawn or self._spent <= _CPU_SHARE_MAX * used:
             self._draw()
 
     def _draw(self) -> None:
@@ -75,6 +83,7 @@ class LiveView:
             self._spent += time.thread_time() - began
 
     def end(self) -> None:
+        """Draw the last frame of the run and keep a row of it."""
         if self._current is not None:
             self._draw()
             self._current.ended = self.clock()
@@ -82,53 +91,50 @@ class LiveView:
             self._current = None
 
     def note(self, text: str) -> None:
-        for row in folded(text.split(), self.screen.size[0] - 1, between=" "):
-            self.screen.say(row.plain)
+        """Write a text above the frame."""
+        for line in wrap(text, self.screen.size[0] - 1):
+            self.screen.say(line)
 
     def hide(self) -> None:
+        """Leave the terminal as if nothing had been drawn, until the next `draw`."""
         self.screen.clear()
 
-    # -- what is drawn ------------------------------------------------------------------------------------
-
     def frame(self, columns: int, lines: int) -> list[StyledRow]:
-        """The rows for a terminal of this size; they fit."""
+        """Return rows that fit a terminal of this size."""
         current = self._current
         if current is None:
             return []
-        # The last column and line stay free: what is written there makes some terminals scroll.
+        # The last column and line stay free: some terminals scroll when they are written.
         width, height = columns - 1, lines - 1
-        progress, now = current.run.progress, self.clock()
-        current.pace.note(now, progress)
-        head = [self._finished(each, width) for each in self._over[-_OVER_SHOWN:]]
+        progress = current.run.progress
+        current.sample(progress)
+        head = [self._row_of_past(each, width) for each in self._over[-_RUNS_OVER:]]
         head.append(_header(current, width))
-        tail = _totals(current, progress, now, width)
+        tail = _totals(current, progress, width)
         for words in circumstances(progress):
-            tail += folded(words.split(), width, "strong", " ")
-        few = 0 if height < _VERY_LOW else 1 if height < _LOW else _FAILURES
-        # Where there is not room for everything, what adds up comes first.
-        tail += [_failure(outcome, width) for outcome in current.run.failures[-few:]] if few else []
+            tail += [StyledRow().add(line, "strong") for line in wrap(words, width)]
+        few = 0 if height < _NO_FAILURES_BELOW else 1 if height < _ONE_FAILURE_BELOW else _FAILURES
+        tail += [_failure(outcome) for outcome in current.run.failures[-few:]] if few else []
         if self.keys:
-            tail += folded(self.keys.split("  "), width, "faint", "  ")
+            tail += _rows(self.keys.split("  "), width, "faint", between=f"{_BLANK} ")
+        # Where there is not room for everything, the totals come before the services.
         body = self._services(current.run.services, progress, width, height - len(head) - len(tail))
-        rows = [*head, *body, *tail]
-        return [row.cut(width) for row in rows[:height]]
+        return [row.cut(width) for row in [*head, *body, *tail][:height]]
 
     @property
     def _signs(self) -> BarSigns:
         return ASCII if self.screen.plain_signs else LINES
 
-    def _finished(self, showing: ShownRun, width: int) -> StyledRow:
-        """One line for a run that is over."""
-        progress = showing.run.progress
-        figures = f"  {progress.done:,}/{progress.targets:,}  {duration(showing.took)}"
-        action = padded(shown(showing.action), min(8, width // 4))
-        room = max(_NARROWEST_BAR, min(_WIDEST_BAR, width - cells(action) - len(figures) - 1))
+    def _row_of_past(self, shown: ShownRun, width: int) -> StyledRow:
+        progress = shown.run.progress
+        figures = f"  {progress.done:,}/{progress.targets:,}  {clock_time(shown.took)}"
+        action = padded(escape(shown.action, _ID_MAX), min(8, width // 4))
+        room = max(_BAR_MIN, min(_BAR_MAX, width - cells(action) - len(figures) - 1))
         row = StyledRow().add(f"{action} ")
-        row.join(bar(progress.counts, progress.targets, room, self._signs))
-        return row.add(figures)
+        return row.join(bar(progress.counts, progress.targets, room, self._signs)).add(figures)
 
     def _name_of(self, service: ServiceProgress, *, several: bool) -> str:
-        # Names do not change, and to make one fit for a terminal takes longer than all else of its line.
+        # Names do not change, and escaping one takes longer than the rest of its row.
         key = (service.account if several else "", service.service_id, service.service_name)
         name = self._names.get(key)
         if name is None:
@@ -140,101 +146,96 @@ class LiveView:
     def _services(
         self, services: Sequence[ServiceProgress], progress: Progress, width: int, room: int
     ) -> list[StyledRow]:
-        """A line for each service that has room, what the others come to, and all together."""
+        """Return a row for each service that fits, one for the others, and one for all together."""
         total = ServiceProgress("", "", "", progress.targets, progress.targets - progress.done)
         total.in_flight, total.settling = progress.in_flight, progress.settling
         total.counts = dict(progress.counts)
         together = [total] if len(services) != 1 and room > 0 else []
         room -= len(together)
         fits = len(services) <= room
-        if not fits and room < _SERVICES_AT_LEAST:
-            chosen: Sequence[ServiceProgress] = ()
-        else:
-            chosen = self._choice.of(services, room if fits else room - 1)
+        if not fits:
+            room = room - 1 if room > 1 else 0
+        visible = self._visible.of(services, room) if room > 0 else []
         several = len(progress.flows) > 1
-        names = [self._name_of(each, several=several) for each in chosen] + ["all"] * len(together)
-        rows = _table(names, [*chosen, *together], width, self._signs)
-        if chosen and not fits:
-            words = _others(progress, chosen)
-            rows.insert(len(chosen), StyledRow().add(f"… and {words}" if words else "", "faint"))
+        names = [self._name_of(each, several=several) for each in visible] + ["all"] * len(together)
+        rows = _table(names, [*visible, *together], width, self._signs)
+        if visible and not fits:
+            words = _others(progress, visible)
+            rows.insert(len(visible), StyledRow().add(f"… and {words}" if words else "", "faint"))
         return rows
 
 
-def _header(showing: ShownRun, width: int) -> StyledRow:
-    row = StyledRow().add(shown(showing.action, width), "strong")
-    return row.add(f"  {shown(showing.run.run_id, _NAME)}", "faint").add(f"  {duration(showing.took)}")
+def _header(shown: ShownRun, width: int) -> StyledRow:
+    row = StyledRow().add(escape(shown.action, width), "strong")
+    return row.add(f"  {escape(shown.run.run_id, _NAME_MAX)}", "faint").add(f"  {clock_time(shown.took)}")
 
 
 def _name_of(service: ServiceProgress, *, several: bool) -> str:
-    account = f"{shown(service.account)}: " if several else ""
-    name = shown(service.service_name, _NAME)
-    number = shown(service.service_id)
+    account = f"{escape(service.account, _ID_MAX)}: " if several else ""
+    name, number = escape(service.service_name, _NAME_MAX), escape(service.service_id, _ID_MAX)
     return f"{account}{name} ({number})" if name and name != number else f"{account}{number}"
 
 
-def _others(progress: Progress, chosen: Sequence[ServiceProgress]) -> str:
-    """What has no line of its own."""
-    on_show = sum(service.open > 0 for service in chosen)
-    open_ = progress.services - progress.services_done - on_show
-    done = progress.services_done - (len(chosen) - on_show)
-    parts = [f"{open_:,} more service{'s'[: open_ != 1]} going on"] if open_ > 0 else []
-    parts += [f"{done:,} service{'s'[: done != 1]} done"] if done > 0 else []
-    return ", ".join(parts)
+def _others(progress: Progress, visible: Sequence[ServiceProgress]) -> str:
+    """Return how many services have no row of their own."""
+    on_show = sum(service.open > 0 for service in visible)
+    going_on = progress.services - progress.services_done - on_show
+    done = progress.services_done - (len(visible) - on_show)
+    parts = [f"{quantity(going_on, 'more service')} going on"] if going_on > 0 else []
+    return ", ".join([*parts, f"{quantity(done, 'service')} done"] if done > 0 else parts)
 
 
 def _table(
     names: Sequence[str], services: Sequence[ServiceProgress], width: int, signs: BarSigns
 ) -> list[StyledRow]:
-    """Name, bar, done of targets, and what is under way, in columns."""
+    """Return rows of a name, a bar, "done/targets" and what is under way, in columns."""
     if not services:
         return []
     figures = [f"{each.done:,}/{each.targets:,}" for each in services]
-    moving = [_moving(each, width) for each in services]
+    motions = [_motion(each, width) for each in services]
     right = max(map(len, figures))
     # As wide while nothing moves, or all bars would grow and shrink with it.
-    last = 0 if width < _NARROW else max(_MOVING if width < _WIDE else 2 * _MOVING, *map(len, moving))
-    most = max(10, width // 3)
-    left = min(most, max(map(cells, names)))
-    room = width - left - right - last - (6 if last else 4)
-    if room < _NARROWEST_BAR:
-        left = max(4, left - (_NARROWEST_BAR - room))
-    room = max(_NARROWEST_BAR, min(_WIDEST_BAR, width - left - right - last - (6 if last else 4)))
+    usual = _MOTION_CELLS if width < _SETTLING_FROM else 2 * _MOTION_CELLS
+    last = 0 if width < _MOTION_FROM else max(usual, *map(len, motions))
+    taken = right + last + (6 if last else 4)
+    left = min(max(10, width // 3), max(map(cells, names)))
+    left = min(left, max(4, width - taken - _BAR_MIN))
+    room = max(_BAR_MIN, min(_BAR_MAX, width - left - taken))
     rows = []
-    for name, service, figure, motion in zip(names, services, figures, moving, strict=True):
+    for name, service, figure, motion in zip(names, services, figures, motions, strict=True):
         row = StyledRow().add(f"{padded(name, left)}  ", "" if service.open else "faint")
         row.join(bar(service.counts, service.targets, room, signs))
         rows.append(row.add(f"  {figure:>{right}}").add(f"  {motion:>{last}}" if last else "", "faint"))
     return rows
 
 
-def _moving(service: ServiceProgress, width: int) -> str:
-    if width < _NARROW:
+def _motion(service: ServiceProgress, width: int) -> str:
+    if width < _MOTION_FROM:
         return ""
-    in_flight = f"{service.in_flight:,} in flight" if service.in_flight else ""
-    settling = f"{service.settling:,} settling" if service.settling and width >= _WIDE else ""
-    return ", ".join(part for part in (in_flight, settling) if part)
+    parts = [f"{service.in_flight:,} in flight"] if service.in_flight else []
+    if service.settling and width >= _SETTLING_FROM:
+        parts.append(f"{service.settling:,} settling")
+    return ", ".join(parts)
 
 
-def _totals(showing: ShownRun, progress: Progress, now: float, width: int) -> list[StyledRow]:
-    """How many are done, and as what; what is not; how fast, and until when."""
-    done = f"{progress.done:,} of {progress.targets:,} done"
-    parts = underway(progress) + discovery(progress)
-    rows = _joined(done, outcomes(progress), width)
-    if parts:
-        rows += folded(parts, width)
-    pace, left = showing.pace.rate(now, progress), showing.pace.left(now, progress)
-    until = f"about {duration(left)} left" if left is not None else "time left -"
-    return rows + folded([*speed(progress, pace), until], width)
+def _totals(shown: ShownRun, progress: Progress, width: int) -> list[StyledRow]:
+    """Return rows of what is done and as what, what is not, how fast it goes, and the time left."""
+    done, parts = f"{progress.done:,} of {progress.targets:,} done", outcomes(progress)
+    rows = _rows([": ".join([done, *parts[:1]]), *parts[1:]], width, "" if parts else "strong")
+    rows += _rows(underway(progress) + discovery(progress), width)
+    left = shown.seconds_left(progress)
+    until = f"about {clock_time(left)} left" if left is not None else "time left -"
+    return rows + _rows([*speed(progress, shown.rate(progress)), until], width)
 
 
-def _joined(first: str, rest: Sequence[str], width: int) -> list[StyledRow]:
-    if not rest:
-        return [StyledRow().add(first, "strong").cut(width)]
-    return folded([f"{first}: {rest[0]}", *rest[1:]], width)
+def _rows(parts: Iterable[str], width: int, style: str = "", between: str = ", ") -> list[StyledRow]:
+    """Join parts in as many rows as they need; a part is only torn where it is wider than a row."""
+    text = between.join(part.replace(" ", _BLANK) for part in parts)
+    return [StyledRow().add(line.replace(_BLANK, " ").rstrip(), style) for line in wrap(text, width)]
 
 
-def _failure(outcome: Outcome, width: int) -> StyledRow:
+def _failure(outcome: Outcome) -> StyledRow:
     place, cause, error = failure(outcome)
     row = StyledRow().add("? " if outcome.status == "unknown" else "x ", outcome.status.value)
     row.add(place).add(f"  {cause}", outcome.status.value)
-    return row.add(f"  {error}" if error else "").cut(width)
+    return row.add(f"  {error}" if error else "")

@@ -1,4 +1,4 @@
-"""A run where nobody looks at a terminal: a dated line now and then."""
+"""The progress of a run where nobody looks at a terminal: a dated line now and then."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ from typing import Final, Self
 import attrs
 
 from ...fleet import Progress, Run
-from ..terminal import say, shown
+from ...text import escape
+from ..terminal import echo_err
 from .progress_text import circumstances, speed, standing
 from .shown_run import ShownRun
 
-_OFTEN: Final = 5.0
-_AT_LEAST: Final = 30.0
-_ACTION: Final = 80
+_CHANGED_EVERY_SECONDS: Final = 5.0
+_UNCHANGED_EVERY_SECONDS: Final = 30.0
+_ACTION_MAX: Final = 80
 
 
 @attrs.define(eq=False)
 class StatusLines:
-    """A line at once, then one every five seconds in which something changed, every thirty otherwise."""
+    """Write a line at once, then every 5 seconds in which something changed, every 30 seconds otherwise.
+
+    Attributes:
+        interval: seconds between two calls of `draw`.
+        keys: not shown here.
+    """
 
     interval: float = 1.0
     keys: str = ""
@@ -41,41 +47,44 @@ class StatusLines:
         return None
 
     def begin(self, action: str, run: Run) -> None:
+        """Show this run from now on."""
         self._current = ShownRun(action, run, self.clock)
         self._last, self._alarm = "", ()
 
     def draw(self) -> None:
+        """Write a line if one is due."""
         if self._current is None:
             return
         progress = self._current.run.progress
-        now = self.clock()
-        self._current.pace.note(now, progress)
-        line, since = self._line(self._current, progress, now), now - self._said_at
-        # What stops or slows it is said when it happens.
+        self._current.sample(progress)
+        line, since = _line(self._current, progress), self.clock() - self._said_at
+        # What stops or slows the run is written when it happens.
         alarm = (progress.throttled, progress.paused, progress.stopping is not None)
         news = alarm != self._alarm and any(alarm)
-        if not self._last or news or (since >= _OFTEN and line != self._last) or since >= _AT_LEAST:
-            self._say(line, now)
+        changed = since >= _CHANGED_EVERY_SECONDS and line != self._last
+        if not self._last or news or changed or since >= _UNCHANGED_EVERY_SECONDS:
+            self._say(line)
         self._alarm = alarm
 
     def end(self) -> None:
+        """Write the last line of the run."""
         if self._current is not None:
-            progress, now = self._current.run.progress, self.clock()
-            self._say(self._line(self._current, progress, now), now)
+            self._say(_line(self._current, self._current.run.progress))
             self._current = None
 
     def note(self, text: str) -> None:
-        say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}")
+        """Write a line of text."""
+        echo_err(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}")
 
     def hide(self) -> None:
-        return None
+        """Do nothing: nothing is drawn here."""
 
-    def _say(self, line: str, now: float) -> None:
-        self._last, self._said_at = line, now
+    def _say(self, line: str) -> None:
+        self._last, self._said_at = line, self.clock()
         self.note(line)
 
-    def _line(self, current: ShownRun, progress: Progress, now: float) -> str:
-        parts = [standing(progress)]
-        if pace := speed(progress, current.pace.rate(now, progress)):
-            parts.append(", ".join(pace))
-        return f"{shown(current.action, _ACTION)}: {'; '.join([*parts, *circumstances(progress)])}"
+
+def _line(shown: ShownRun, progress: Progress) -> str:
+    words = speed(progress, shown.rate(progress))
+    parts = [standing(progress), *([", ".join(words)] if words else []), *circumstances(progress)]
+    return f"{escape(shown.action, _ACTION_MAX)}: {'; '.join(parts)}"

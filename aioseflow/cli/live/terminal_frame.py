@@ -10,109 +10,91 @@ import attrs
 
 from .styled_row import StyledRow
 
-_HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
+_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _DO_NOT_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
-_REST_OF_LINE, _REST_OF_SCREEN = "\x1b[K", "\x1b[J"
+_ERASE_LINE, _ERASE_BELOW = "\x1b[K", "\x1b[J"
 _SIGNS: Final = "━═╌·…"
-_NARROWEST: Final = 20
-_LOWEST: Final = 4
+_COLUMNS_MIN, _LINES_MIN = 20, 4
 
 
 @attrs.define(eq=False)
 class TerminalFrame:
-    """A terminal that is drawn on, and left as it was.
+    """The rows that are drawn on a terminal now.
 
-    One that goes away (a connection that is cut) ends the drawing and nothing else.
+    rich.live draws the same; a frame of a table takes it twenty times as long. A terminal that goes away (a
+    connection that is cut) ends the drawing and nothing else.
     """
 
     stream: TextIO
-    plain_signs: bool = attrs.field(init=False)
-    colours: bool = attrs.field(init=False)
-    _frame: list[str] = attrs.field(factory=list, init=False)
-    _widths: list[int] = attrs.field(factory=list, init=False)
-    _size: tuple[int, int] = attrs.field(default=(0, 0), init=False)
-    _gone: bool = attrs.field(default=False, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.colours = not os.environ.get("NO_COLOR")
-        try:
-            _SIGNS.encode(self._encoding)
-        except UnicodeEncodeError:
-            self.plain_signs = True
-        else:
-            self.plain_signs = False
+    colours: bool = attrs.field(init=False, factory=lambda: not os.environ.get("NO_COLOR"))
+    _lines: list[str] = attrs.field(init=False, factory=list)
+    _widths: list[int] = attrs.field(init=False, factory=list)
+    _size: tuple[int, int] = attrs.field(init=False, default=(0, 0))
+    _gone: bool = attrs.field(init=False, default=False)
 
     @property
-    def _encoding(self) -> str:
-        return self.stream.encoding or "ascii"
+    def plain_signs(self) -> bool:
+        """Whether the terminal's encoding lacks the signs of bars."""
+        return self._encoded(_SIGNS) != _SIGNS
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and lines, now."""
+        """Columns and lines of the terminal now; ``COLUMNS`` and ``LINES`` win."""
         try:
             columns, lines = os.get_terminal_size(self.stream.fileno())
         except (OSError, ValueError):
-            columns, lines = 80, 24
-        columns, lines = _number("COLUMNS") or columns or 80, _number("LINES") or lines or 24
-        return max(_NARROWEST, columns), max(_LOWEST, lines)
+            columns = lines = 0
+        columns, lines = _variable("COLUMNS") or columns or 80, _variable("LINES") or lines or 24
+        return max(_COLUMNS_MIN, columns), max(_LINES_MIN, lines)
 
     def show(self, rows: Sequence[StyledRow]) -> None:
-        """Put these rows, which must fit, in the place of the last ones."""
-        if self._gone or not self._is_ours():
+        """Draw rows that fit in the place of the last ones."""
+        if self._gone or not self._is_in_front():
             return
         size = self.size
-        frame = [self._encoded(row.written(colours=self.colours)) for row in rows]
-        if frame == self._frame and size == self._size:
+        lines = [self._encoded(row.written(colours=self.colours)) for row in rows]
+        if lines == self._lines and size == self._size:
             return
-        before = self._frame if size == self._size else []
-        parts = [_HIDE, _DO_NOT_WRAP, self._up(size)]
-        if not before:
-            parts.append(_REST_OF_SCREEN)
-        for number, line in enumerate(frame):
-            if number:
-                parts.append("\r\n")
-            if number >= len(before) or before[number] != line:
-                parts.append(line + _REST_OF_LINE)
-        if len(before) > len(frame):
-            # Not before the last line is written: erasing takes the place where the cursor is, too.
-            parts.append(f"\r\n{_REST_OF_SCREEN}\x1b[A")
-        parts.append(_WRAP)
-        self._widths = [row.width for row in rows]
-        self._frame, self._size = frame, size
-        self._write("".join(parts))
+        before = self._lines if size == self._size else []
+        parts = [_HIDE_CURSOR, _DO_NOT_WRAP, self._up(size), "" if before else _ERASE_BELOW]
+        for number, line in enumerate(lines):
+            changed = number >= len(before) or before[number] != line
+            parts += ["\r\n" if number else "", line + _ERASE_LINE if changed else ""]
+        if len(before) > len(lines):
+            # After the last line: erasing begins at the cursor.
+            parts.append(f"\r\n{_ERASE_BELOW}\x1b[A")
+        self._lines, self._widths, self._size = lines, [row.width for row in rows], size
+        self._write("".join([*parts, _WRAP]))
 
     def say(self, text: str) -> None:
-        """Write a line above what is drawn from now on."""
+        """Write a line above the frame that is drawn next."""
         self.clear()
         self._write(self._encoded(text) + "\r\n")
 
     def clear(self) -> None:
-        """Take away what was drawn, and show the cursor again."""
-        if self._frame:
+        """Erase the frame and show the cursor again."""
+        if self._lines:
             back = self._up(self.size)
-            self._frame, self._widths = [], []
-            self._write(f"{back}{_REST_OF_SCREEN}{_SHOW}")
+            self._lines, self._widths = [], []
+            self._write(f"{back}{_ERASE_BELOW}{_SHOW_CURSOR}")
 
     def _up(self, size: tuple[int, int]) -> str:
-        """To where the last frame begins; a terminal that became narrower has folded its lines."""
-        if not self._frame:
-            return "\r"
+        """Return the sequence that moves to the first row; a narrower terminal has folded its lines."""
         columns, lines = size
-        rows = len(self._frame)
-        if columns < self._size[0]:
-            rows = sum(max(1, -(-width // columns)) for width in self._widths)
-        rows = min(rows, lines) - 1
-        return f"\r\x1b[{rows}A" if rows else "\r"
+        folded = (max(1, -(-width // columns)) if columns < self._size[0] else 1 for width in self._widths)
+        up = min(sum(folded), lines) - 1
+        return f"\r\x1b[{up}A" if up > 0 else "\r"
 
-    def _is_ours(self) -> bool:
-        """Whether this process is in front: one that was sent to the background must not draw over others."""
+    def _is_in_front(self) -> bool:
+        """Whether this is the terminal's foreground process: one in the background must not draw."""
         try:
             return os.tcgetpgrp(self.stream.fileno()) == os.getpgrp()
         except (OSError, ValueError):
             return True
 
     def _encoded(self, text: str) -> str:
-        return text.encode(self._encoding, "replace").decode(self._encoding)
+        encoding = self.stream.encoding or "ascii"
+        return text.encode(encoding, "replace").decode(encoding)
 
     def _write(self, text: str) -> None:
         if self._gone:
@@ -124,6 +106,6 @@ class TerminalFrame:
             self._gone = True
 
 
-def _number(name: str) -> int:
+def _variable(name: str) -> int:
     value = os.environ.get(name, "")
     return int(value) if value.isdecimal() else 0
