@@ -1,10 +1,10 @@
-"""A stateful panel on loopback, to test and to try against: the provider's API, its moods and its failures.
+"""A stateful panel on loopback, for tests and trials: the provider's API, its dialects and its failures.
 
     async with Sandbox(services=5, vms_per_service=40, seed=1) as panel:
         panel.url, panel.username, panel.password
 
-It is written from the wire documents alone and shares nothing with the client, so that a misreading in one
-is seen by the other.
+The sandbox is written from the wire documents alone and shares nothing with the client, so that a misreading
+in one fails with the other.
 """
 
 from __future__ import annotations

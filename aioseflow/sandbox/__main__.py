@@ -1,4 +1,4 @@
-"""`python -m aioseflow.sandbox`: a panel as its own process, which prints where it is as a line of JSON."""
+"""`python -m aioseflow.sandbox`: a panel in its own process, which prints its URL and login as JSON."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m aioseflow.sandbox", description="The provider on loopback."
     )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
+    parser.add_argument("--port", type=int, default=0, help="0 for any free port")
     parser.add_argument("--services", type=int, default=5)
-    parser.add_argument("--vms", type=int, default=40, help="of each service")
+    parser.add_argument("--vms", type=int, default=40, help="VMs of each service")
     parser.add_argument("--hosting", type=int, default=0, help="services without VM functions")
     parser.add_argument("--seed", default="1")
     parser.add_argument(

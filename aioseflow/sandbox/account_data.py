@@ -1,4 +1,4 @@
-"""The account's own things: who it is, its money, its tickets, its domains."""
+"""The account's data: registration, invoices, tickets and domains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEVER_PAID = "0000-00-00 00:00:00"
 
 @attrs.define
 class Account:
-    """The customer. `fields` are those that `GET /details` shows, `other` those that it only takes."""
+    """The customer. `GET /details` shows `fields`; `other` can only be set."""
 
     password: str
     credit: Decimal
@@ -22,13 +22,13 @@ class Account:
 
     @property
     def email(self) -> str:
-        """The e-mail address, which is the login."""
+        """E-mail address, which is the login."""
         return self.fields["email"] or ""
 
 
 @attrs.frozen
 class InvoiceLine:
-    """One position of an invoice."""
+    """Line of an invoice."""
 
     id: str
     type: str
@@ -39,7 +39,7 @@ class InvoiceLine:
 
 @attrs.define
 class Invoice:
-    """What was charged; `credit` is the part that the account's credit paid."""
+    """Invoice; `credit` is the amount that the account's credit paid."""
 
     id: str
     date: date
@@ -54,23 +54,23 @@ class Invoice:
 
     @property
     def subtotal(self) -> Decimal:
-        """The sum of its positions."""
+        """Sum of the lines."""
         return sum((line.amount for line in self.lines), Decimal(0))
 
     @property
     def total(self) -> Decimal:
-        """What is left to pay after credit; of a paid one, what it came to."""
+        """Amount left to pay after credit; of a paid invoice, the subtotal."""
         return self.subtotal if self.paid_at else self.subtotal - self.credit
 
     @property
     def paid_text(self) -> str:
-        """When it was paid, as PHP writes it, zeroes for never."""
+        """Time of payment as PHP writes it, zeroes for never."""
         return f"{self.paid_at:%Y-%m-%d %H:%M:%S}" if self.paid_at else NEVER_PAID
 
 
 @attrs.frozen
 class Ticket:
-    """A conversation with the provider; a reply is (id, name, date, body, type)."""
+    """Support ticket; a reply is (id, name, date, body, type)."""
 
     number: str
     date: str
@@ -96,7 +96,7 @@ class Domain:
 
 
 def new_account(email: str, password: str, credit: Decimal) -> Account:
-    """The customer at the beginning."""
+    """Return the initial customer."""
     fields: dict[str, str | None] = {
         "id": "20408",
         "email": email,
@@ -124,7 +124,7 @@ def new_account(email: str, password: str, credit: Decimal) -> Account:
 
 
 def first_invoices() -> list[Invoice]:
-    """One unpaid, one paid."""
+    """Return an unpaid and a paid invoice."""
     hosting = InvoiceLine("264329", "Hosting", "33301", "Hosting - Starter Hosting", Decimal("10.00"))
     cloud = InvoiceLine("264330", "Hosting", "33301", "Cloud - Virtual servers", Decimal("58.50"))
     return [
@@ -134,7 +134,7 @@ def first_invoices() -> list[Invoice]:
 
 
 def first_tickets() -> list[Ticket]:
-    """One open with two replies, one closed and without any."""
+    """Return an open ticket with two replies and a closed one without any."""
     replies = (
         ("57", "Default User", "2025-12-13 08:05:46", "Example admin reply", "Admin"),
         ("58", "John Doe", "2025-12-13 08:06:07", "Example client reply", "Client"),
@@ -146,7 +146,7 @@ def first_tickets() -> list[Ticket]:
 
 
 def first_domains() -> list[Domain]:
-    """One renewed by itself, one not."""
+    """Return a domain with automatic renewal and one without."""
     servers = ("ns1.example.com", "ns2.example.com", "ns3.example.com", "")
     return [
         Domain("548", "example.com", date(2025, 8, 4), date(2026, 8, 4), Decimal("10.00"), servers),

@@ -1,4 +1,4 @@
-"""The rows of an answer, in whichever form they stand, and what faults make of them."""
+"""The rows of an answer, whatever its form, and the faults in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .wire import Json
 
 @attrs.frozen
 class AnswerRows:
-    """The first value of an answer: rows by id, rows in a list, or one row by itself."""
+    """The first value of an answer: rows by id, rows in a list, or a single row."""
 
     answer: dict[str, Json]
     key: str
@@ -21,7 +21,7 @@ class AnswerRows:
 
     @classmethod
     def of(cls, answer: Json) -> Self | None:
-        """The rows of an answer; None where it has none."""
+        """Return the rows of an answer, None where it has none."""
         if not isinstance(answer, dict) or not answer:
             return None
         key, value = next(iter(answer.items()))
@@ -35,8 +35,8 @@ class AnswerRows:
             case _:
                 return None
 
-    def spoiled(self, fault: Fault, hit: frozenset[str]) -> Self:
-        """The rows after a fault that concerns those with the ids `hit`."""
+    def with_fault(self, fault: Fault, hit: frozenset[str]) -> Self:
+        """Return the rows with a fault in those with the ids `hit`."""
         if fault.kind == "pages":
             size = fault.size or 1
             pagination = {"page": 1, "last_page": -(-len(self.rows) // size)}
@@ -47,12 +47,12 @@ class AnswerRows:
             )
         rows = dict(self.rows)
         for row in hit & rows.keys():
-            # PHP writes `[]` for an object without fields; a row that is one already stays so.
+            # PHP writes `[]` for an object without fields.
             rows[row] = [] if fault.fields is None or not rows[row] else {**rows[row], **fault.fields}
         return attrs.evolve(self, rows=rows)
 
-    def written(self) -> Json:
-        """The answer with these rows."""
+    def whole_answer(self) -> Json:
+        """Return the answer with these rows."""
         rows: Json = list(self.rows.values())
         if self.form is dict:
             rows = self.rows

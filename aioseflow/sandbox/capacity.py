@@ -1,4 +1,4 @@
-"""How much the provider takes at once, and how often."""
+"""Limits of the panel: requests at once, and requests a second."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def _announce(capacity: Capacity, _field: attrs.Attribute[Any], value: Any) -> A
 class Capacity:
     """Limits of the panel; every field may be changed while it runs.
 
-    - `workers` requests are served at once, `queue` more may wait (None: any number), the rest is refused.
-    - `service_time` is how long a worker needs for a request, before it takes effect.
-    - `rate` requests a second with a `burst` (default: one second's worth) are let in, the rest is refused.
-    - `refuse` is how: a status (429, 503), or "throttle" for 401 `wait_x_between_action`, in whole seconds.
-    - `retry_after` is what a refusal by status says: nothing, seconds, or True for what is really needed.
+    - `workers` requests are served at once, `queue` more may wait (None: any number), others are refused.
+    - `service_time`: seconds that a worker needs for a request, before it takes effect.
+    - `rate` requests a second with a `burst` (default: those of one second) are admitted, others are refused.
+    - `refuse`: the status of a refusal (429, 503), or "throttle" for 401 `wait_x_between_action`, in whole
+      seconds.
+    - `retry_after` of a refusal by status: none, seconds, or True for the seconds that are really needed.
     """
 
     workers: int | None = None
@@ -44,14 +45,14 @@ class Capacity:
 
 @attrs.frozen
 class Refusal:
-    """Why a request is not let in, and how long until it might be."""
+    """The limit that refuses a request, and the seconds until a request may be admitted."""
 
     limit: Literal["capacity", "rate"]
     wait: float
 
 
 class Admission:
-    """Lets requests in as a `Capacity` allows: first the rate, then a worker, else the queue."""
+    """Admits requests within a `Capacity`: first the rate, then a worker, else the queue."""
 
     def __init__(self, capacity: Capacity) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -63,7 +64,7 @@ class Admission:
 
     @property
     def capacity(self) -> Capacity:
-        """The limits in force."""
+        """Limits in force."""
         return self._capacity
 
     @capacity.setter
@@ -84,7 +85,7 @@ class Admission:
         return len(self._waiting)
 
     async def enter(self) -> Refusal | None:
-        """Wait for a worker; None when there is one (then `leave` must follow), else why not."""
+        """Wait for a worker; return None with one, after which `leave` must be called, else the refusal."""
         capacity = self._capacity
         if capacity.rate is not None and (wait := self._short_of_a_token(capacity.rate, capacity.burst)):
             return Refusal("rate", wait)
@@ -99,7 +100,7 @@ class Admission:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                # The worker was given to it just before it went away.
+                # The request got its worker just before it was cancelled.
                 self.leave()
             elif turn in self._waiting:
                 self._waiting.remove(turn)
@@ -120,7 +121,7 @@ class Admission:
                 turn.set_result(None)
 
     def _wake(self) -> None:
-        # The hook of attrs runs before the new value is stored, hence one turn of the loop later.
+        # The hook of attrs runs before the new value is stored, so admit one turn of the loop later.
         if self._waiting:
             self._waiting[0].get_loop().call_soon(self._admit)
 
@@ -132,7 +133,7 @@ class Admission:
         else:
             self._tokens = min(full, self._tokens + (now - self._counted_at) * rate)
         self._counted_at = now
-        # A sum of many small refills may end a hair below one.
+        # Rounding: a sum of many small refills may be just below 1.
         if self._tokens >= 1 - 1e-9:
             self._tokens -= 1
             return 0.0

@@ -1,8 +1,7 @@
-"""Chance without a clock: every draw is a function of the seed and of what it is drawn for.
+"""Random draws, each a function of the seed and of its purpose alone.
 
-A shared generator would hand its numbers out in the order in which requests happen to arrive. A draw that
-names its purpose ("the second POST of this path", "the third stop of this VM") is the same however the
-requests interleave.
+A shared generator would give its numbers in the order in which requests arrive. A draw with a purpose ("the
+second POST of this path", "the third stop of this VM") does not depend on that order.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _RESOLUTION = 1 << 53
 
 @attrs.frozen
 class Lognormal:
-    """A duration with a long tail: `mean` is arithmetic, in seconds, `sigma` that of the logarithm."""
+    """Duration with a long tail: the arithmetic `mean` in seconds, and the `sigma` of the logarithm."""
 
     mean: float = attrs.field(validator=attrs.validators.gt(0))
     sigma: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
@@ -32,19 +31,19 @@ Duration = float | tuple[float, float] | Lognormal
 
 
 def draw(seed: Seed, *purpose: object) -> float:
-    """A number in [0, 1) that depends on the seed and the purpose alone."""
+    """Return a number in [0, 1) that depends on the seed and the purpose alone."""
     text = "\x1f".join(map(str, (seed, *purpose)))
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / _RESOLUTION
 
 
 def is_fixed(duration: Duration) -> bool:
-    """Whether no draw is needed to know how long it takes."""
+    """Return whether a duration is a number, which needs no draw."""
     return isinstance(duration, (int, float))
 
 
 def seconds(duration: Duration, drawn: float) -> float:
-    """How long a duration is, given a number in [0, 1) drawn for it."""
+    """Return a duration in seconds, from a number in [0, 1) that was drawn for it."""
     match duration:
         case Lognormal(mean, sigma):
             if not sigma:

@@ -1,4 +1,4 @@
-"""How a faulty answer ends on the wire."""
+"""Answers as they go over the wire, right or with a fault."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DRIP_PIECES = 10
 class CutResponse(web.StreamResponse):
     """No answer, or the beginning of one, and then the end of the connection.
 
-    A `reset` is sent as RST; over a socket pair, which knows none, it looks like a close.
+    A `reset` is sent as RST; over a socket pair, which has no RST, it looks like a close.
     """
 
     def __init__(self, data: bytes = b"", *, reset: bool = False) -> None:
@@ -46,7 +46,7 @@ class CutResponse(web.StreamResponse):
         self._reset = reset
 
     async def prepare(self, request: web.BaseRequest) -> NoReturn:
-        """Write what there is and end the connection."""
+        """Write the data and end the connection."""
         transport = request.transport
         if transport is not None:
             if self._data:
@@ -57,12 +57,12 @@ class CutResponse(web.StreamResponse):
                 transport.abort()
             else:
                 transport.close()
-        # The way to tell aiohttp that there is nothing more to be written.
+        # aiohttp then writes nothing more.
         raise ConnectionAbortedError
 
 
 class SlowResponse(web.StreamResponse):
-    """An answer whose body arrives piece by piece."""
+    """Answer whose body arrives piece by piece."""
 
     def __init__(self, whole: Reply, seconds: float) -> None:
         super().__init__(status=whole.status, headers=_headers(whole))
@@ -71,7 +71,7 @@ class SlowResponse(web.StreamResponse):
         self._seconds = seconds
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Write the body, with pauses that add up to the time it takes."""
+        """Write the body, with pauses that add up to the seconds given."""
         size = max(1, -(-len(self._whole) // _DRIP_PIECES))
         pieces = [self._whole[start : start + size] for start in range(0, len(self._whole), size)]
         for piece in pieces:
@@ -81,9 +81,9 @@ class SlowResponse(web.StreamResponse):
 
 
 class ExtendedResponse(web.Response):
-    """A whole answer that promises to keep the connection, and what comes over it then unasked.
+    """Whole answer on a connection that is kept, followed by bytes that no request caused.
 
-    `more` is sent after `seconds` if the connection `is_idle` and still there; then it is closed, if it
+    `more` is sent after `seconds` if the connection `is_idle` and still open; then it is closed, if it
     `closes`.
     """
 
@@ -103,7 +103,7 @@ class ExtendedResponse(web.Response):
         return await super().prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Write the answer, then the rest at its time."""
+        """Write the answer, and `more` after the seconds."""
         await super().write_eof(data)
         if self._seconds:
             asyncio.get_running_loop().call_later(self._seconds, self._go_on)
@@ -118,13 +118,13 @@ class ExtendedResponse(web.Response):
             self._transport.close()
 
 
-def written(plain: Reply) -> web.Response:
-    """An answer as it should be."""
+def response_of(plain: Reply) -> web.Response:
+    """Return an answer as aiohttp's response."""
     return web.Response(body=plain.body, status=plain.status, headers=_headers(plain))
 
 
 def replacement(fault: Fault, seconds: float | None) -> Reply | None:
-    """What a fault answers instead of the right answer; None if nothing, or the right one spoiled."""
+    """Return the answer that a fault gives in place of the right one, None if it gives none of its own."""
     match fault.kind:
         case "html":
             return _page(fault.status, fault.body or _usual_page(fault.status))
@@ -154,9 +154,9 @@ def replacement(fault: Fault, seconds: float | None) -> Reply | None:
 def damaged(
     fault: Fault, seconds: float | None, right: Reply, is_idle: Callable[[], bool]
 ) -> tuple[web.StreamResponse, int | None]:
-    """What a fault makes of the right answer on the wire, and the status line that is seen, if one is.
+    """Return the right answer with a fault, and the status that the client sees, None for none.
 
-    `is_idle` tells later whether no other request has come over the connection.
+    `is_idle` returns later whether no other request has come over the connection.
     """
     match fault.kind:
         case "truncate":
@@ -165,14 +165,14 @@ def damaged(
             )
             return CutResponse(data), right.status
         case "broken_chunk":
-            # It announces more than there is. A nonsensical size would make some parsers refuse the head as
-            # well when both come in one packet, and the status would not be seen.
+            # The chunk announces more bytes than it has. With an invalid size some parsers would refuse the
+            # head as well when both come in one packet, and the client would see no status.
             head = _head(right, "Transfer-Encoding: chunked")
             return CutResponse(head + b"%x\r\n%b" % (len(right.body) + 32, right.body)), right.status
         case "drip":
             return SlowResponse(right, seconds or 0.0), right.status
         case "drop" if fault.announced:
-            closing = written(right)
+            closing = response_of(right)
             closing.force_close()
             return closing, right.status
         case "drop":
@@ -189,11 +189,11 @@ def damaged(
 
 
 def in_form_of(fault: Fault, plain: Reply) -> Reply:
-    """An answer in the form that a fault gives it; what it says stays."""
+    """Return an answer in the form of a fault; its contents stay."""
     mime = plain.content_type.partition(";")[0]
     match fault.kind:
         case "noise":
-            # PHP prints a warning before it could say that JSON is meant.
+            # PHP prints a warning before it can set the Content-Type.
             content_type = plain.content_type.replace("application/json", "text/html")
             return attrs.evolve(plain, body=plain.body + (fault.body or _NOTICE), content_type=content_type)
         case "charset":
@@ -206,12 +206,12 @@ def in_form_of(fault: Fault, plain: Reply) -> Reply:
 
 
 def login_page() -> Reply:
-    """Where a redirect leads: a page that answers 200 to everybody."""
+    """Return the page to which a redirect leads; it answers 200 to every request."""
     return _page(200, LOGIN)
 
 
 def not_found_page() -> Reply:
-    """What lies outside the API."""
+    """Return the page of every path outside the API."""
     return _page(404, b"<html><h1>Not Found</h1></html>")
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong, where and how often: scripted, seeded, by route."""
+"""Faults of the panel: which requests they hit, how often, and when."""
 
 from __future__ import annotations
 
@@ -21,60 +21,72 @@ Kind: TypeAlias = Literal[
 ]  # fmt: skip
 When: TypeAlias = Literal["before", "after"]
 
-_EITHER: tuple[When, ...] = ("before", "after")
-_WHEN: dict[str, tuple[When, ...]] = {
-    "latency": ("before",),
-    "reset": _EITHER,
-    "close": _EITHER,
-    "hang": _EITHER,
-    "truncate": ("after",),
-    "broken_chunk": ("after",),
-    "html": _EITHER,
-    "status": _EITHER,
-    "throttle": ("before",),
-    "wronglogin": ("before",),
-    "ipnotallowed": ("before",),
-    "drop": ("after",),
-    "drip": ("after",),
-    "garbage": _EITHER,
-    "empty": _EITHER,
-    "error": _EITHER,
-    "redirect": _EITHER,
-    "stale": ("before",),
-    "answer": _EITHER,
-    "unasked": ("after",),
-    "odd": ("after",),
-    "pages": ("after",),
-    "noise": ("after",),
-    "charset": ("after",),
-    "header": ("after",),
+_BEFORE: tuple[When, ...] = ("before",)
+_AFTER: tuple[When, ...] = ("after",)
+_VM_ROWS = re.compile(r"\A/service/[^/]+/vms(?:/[^/]+)?\Z")
+
+
+@attrs.frozen(kw_only=True)
+class _KindRules:
+    """The rules of a kind: when it may happen, and the defaults of its fields.
+
+    `scope` is what it changes: the whole answer, the connection (so that there is no answer), the time, the
+    form of any answer, the rows of the right answer, or the list of VMs after a change.
+    """
+
+    scope: Literal["answer", "connection", "time", "form", "rows", "list"] = "answer"
+    when: tuple[When, ...] = ("before", "after")
+    seconds: Duration | None = None
+    status: int = 200
+    path: str | re.Pattern[str] | None = None
+    payload: Json = None
+    fields: Mapping[str, Json] | None = None
+    size: int | None = None
+
+
+_KINDS: dict[str, _KindRules] = {
+    "latency": _KindRules(scope="time", when=_BEFORE, seconds=0.1),
+    "reset": _KindRules(scope="connection"),
+    "close": _KindRules(scope="connection"),
+    "hang": _KindRules(scope="connection"),
+    "garbage": _KindRules(scope="connection"),
+    "truncate": _KindRules(when=_AFTER),
+    "broken_chunk": _KindRules(when=_AFTER),
+    "drop": _KindRules(when=_AFTER),
+    "drip": _KindRules(when=_AFTER, seconds=0.2),
+    "answer": _KindRules(payload={"success": False, "message": "VM is locked"}),
+    "unasked": _KindRules(when=_AFTER, seconds=0.0, payload={"status": True}),
+    "throttle": _KindRules(when=_BEFORE, seconds=24),
+    "wronglogin": _KindRules(when=_BEFORE),
+    "ipnotallowed": _KindRules(when=_BEFORE),
+    "html": _KindRules(),
+    "status": _KindRules(status=503),
+    "empty": _KindRules(),
+    "error": _KindRules(),
+    "redirect": _KindRules(status=302),
+    "stale": _KindRules(scope="list", when=_BEFORE, seconds=1.0),
+    "odd": _KindRules(
+        scope="rows", when=_AFTER, path=_VM_ROWS, fields={"memory": "512 MB", "locked": "backup"}
+    ),
+    "pages": _KindRules(scope="rows", when=_AFTER, path="/service/@id/vms", size=1),
+    "noise": _KindRules(scope="form", when=_AFTER),
+    "charset": _KindRules(scope="form", when=_AFTER),
+    "header": _KindRules(scope="form", when=_AFTER, size=9000),
 }
-_OF_ROWS = frozenset({"odd", "pages"})
-_OF_FORM = frozenset({"noise", "charset", "header"})
-_NO_ANSWER = frozenset({"reset", "close", "hang", "garbage"})
-_LATER = _OF_ROWS | _OF_FORM | {"stale"}
-_DEFAULT_SECONDS: dict[str, Duration] = {
-    "latency": 0.1,
-    "throttle": 24,
-    "drip": 0.2,
-    "stale": 1.0,
-    "unasked": 0.0,
-}
-_DEFAULT_STATUS = {"html": 200, "status": 503, "redirect": 302, "error": 200}
-_DEFAULT_SIZE = {"pages": 1, "header": 9000}
-_DEFAULT_PATH: dict[str, str | re.Pattern[str]] = {
-    "odd": re.compile(r"\A/service/[^/]+/vms(?:/[^/]+)?\Z"),
-    "pages": "/service/@id/vms",
-}
-_TAKEN_BY = {"payload": ("answer", "unasked"), "fields": ("odd",), "size": ("pages", "header")}
+
+
+def _default(field: str) -> Any:
+    """Return the default of a field of `Fault`, which depends on the fault's kind."""
+    # The validator of `kind`, which runs later, refuses an unknown kind.
+    return attrs.Factory(lambda fault: getattr(_KINDS.get(fault.kind, _KindRules()), field), takes_self=True)
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _is_taken(fault: Fault, field: attrs.Attribute[Any], value: object) -> None:
-    kinds = _TAKEN_BY[field.name]
+def _has_field(fault: Fault, field: attrs.Attribute[Any], value: object) -> None:
+    kinds = [kind for kind, rules in _KINDS.items() if getattr(rules, field.name) is not None]
     if value is not None and fault.kind not in kinds:
         raise ValueError(f"a fault of kind {fault.kind!r} has no {field.name}, only {' or '.join(kinds)}")
 
@@ -88,121 +100,96 @@ def _is_json(_fault: Fault, field: attrs.Attribute[Any], value: object) -> None:
 
 @attrs.frozen(eq=False, kw_only=True)
 class Fault:
-    """One thing that goes wrong with the requests it matches.
+    """A fault, and the requests that it hits.
 
-    What it does, by `kind` (those marked * happen `when="before"` the request takes effect, the default, or
+    The effect, by `kind` (those marked * happen `when="before"` the request takes effect, the default, or
     "after"):
 
     - `latency`: wait `seconds` first; several add up.
     - `reset`*: the connection is reset (RST). `close`*: it is closed (FIN) without an answer.
-    - `hang`*: no answer, for `seconds` if given and then a close, else until the client goes.
+    - `hang`*: no answer, for `seconds` if given and then a close, else until the client closes.
     - `truncate`: half a body under a longer Content-Length, then a close. `broken_chunk`: a chunk that breaks
       off.
-    - `html`*: a page of a machine in front: of maintenance with `status` 200 or 5xx, nginx's own with 403,
-      404 or another 4xx, or `body`. `status`*: any `status`, with `retry_after` or without.
+    - `html`*: a page of a machine in front of the panel: of maintenance with `status` 200 or 5xx, nginx's
+      with 403, 404 or another 4xx, or `body`. `status`*: any `status`, with `retry_after` or without.
     - `throttle`: 401 `wait_x_between_action` with whole `seconds`. `wronglogin`, `ipnotallowed`: 401.
     - `drop`: a right answer, then the keep-alive connection is closed; `announced` by `Connection: close`
       or not.
     - `drip`: a right answer whose body takes `seconds` to arrive. `garbage`*: bytes that are not HTTP.
     - `empty`*: 200 and zero bytes. `error`*: an `{"error": codes}` with `status` 200 or another.
-    - `answer`*: `payload`, which is any JSON, with `status` 200 or another. By default it is a "no" in other
-      words, `{"success": false, "message": "VM is locked"}`; a mere `{"message": "..."}` says neither.
-    - `unasked`: a right answer, and `seconds` later (0: right behind it) one too many on the same connection:
-      `payload` with `status` 200, nothing with one from 400 on (408), or the bytes of `body`. The connection
-      stays open, or with `announced` that answer says `Connection: close` and it is closed. A request that
-      comes over it within the `seconds` prevents it.
+    - `answer`*: `payload`, which is any JSON, with `status` 200 or another. By default it means no in other
+      words, `{"success": false, "message": "VM is locked"}`; a mere `{"message": "..."}` means neither.
+    - `unasked`: a right answer, and `seconds` later (0: immediately) a second one on the same connection:
+      `payload` with `status` 200, nothing with a status from 400 on (408), or the bytes of `body`. The
+      connection stays open, or with `announced` that answer says `Connection: close` and the connection is
+      closed. A request that comes over it within the `seconds` prevents it.
     - `redirect`*: `status` 302 or 307 to `location`, where a login page answers 200.
     - `stale`: match the `GET` of a VM list; for `seconds` after a change in that service the list is the
       old one.
-    - `odd`: match the `GET` of a VM list or of one VM; in the row of `vm`, or in all, `fields` replace what
-      is right, and `fields=None` makes a row `[]`. `path` may name another list: in `/service` the row is
-      that of `service`.
+    - `odd`: match the `GET` of a VM list or of one VM; in the row of `vm`, or in all, `fields` replace the
+      right values, and `fields=None` makes a row `[]`. `path` may name another list: in `/service` the row
+      is that of `service`.
     - `pages`: match the `GET` of a VM list, or of the list at `path`; it is the first page of several, of
-      `size` rows, and says so in `meta`.
-    - `noise`: a PHP warning behind the answer, or the bytes of `body`. `charset`: the answer in ISO-8859-1,
+      `size` rows, with page numbers in `meta`.
+    - `noise`: a PHP warning after the answer, or the bytes of `body`. `charset`: the answer in ISO-8859-1,
       `announced` by its Content-Type or not. `header`: the answer with a header of `size` bytes.
 
-    `latency`, `noise`, `charset` and `header` go together with each other and with any fault that sends an
+    `latency`, `noise`, `charset` and `header` combine with each other and with any fault that sends an
     answer, `odd` and `pages` with any that sends the right one. Of all others the first decides.
 
-    When it applies: `method`; `path`, relative to the API, where `*` is anything and `@name` one segment
-    (or a compiled pattern, searched for); `service` and `vm` ids. Of the matching requests the first
+    The requests that it matches: `method`; `path`, relative to the API, where `*` is anything and `@name` one
+    segment (or a compiled pattern, searched for); `service` and `vm` ids. Of the matching requests the first
     `after` are spared, at most `times` are hit, each with a `probability` that depends on the seed, the
     method, the path and how often that same request has come, not on time or on other requests.
     """
 
-    kind: Kind = attrs.field(validator=attrs.validators.in_(_WHEN), kw_only=False)
+    kind: Kind = attrs.field(validator=attrs.validators.in_(_KINDS), kw_only=False)
     method: str | None = None
-    path: str | re.Pattern[str] | None = attrs.field()
+    path: str | re.Pattern[str] | None = attrs.field(default=_default("path"))
     service: str | None = attrs.field(default=None, converter=_text)
     vm: str | None = attrs.field(default=None, converter=_text)
     times: int | None = None
     after: int = 0
     probability: float = 1.0
     when: When = attrs.field()
-    name: str = attrs.field()
-    seconds: Duration | None = attrs.field()
-    status: int = attrs.field()
+    name: str = attrs.field(default=attrs.Factory(lambda fault: fault.kind, takes_self=True))
+    seconds: Duration | None = attrs.field(default=_default("seconds"))
+    status: int = attrs.field(default=_default("status"))
     retry_after: float | str | None = None
     codes: tuple[str | list[str | int], ...] = ("unavailable",)
     body: bytes | None = None
     location: str = "/login"
     announced: bool = False
-    payload: Json = attrs.field(validator=[_is_taken, _is_json])
-    fields: Mapping[str, Json] | None = attrs.field(validator=[_is_taken, _is_json])
-    size: int | None = attrs.field(validator=_is_taken)
+    payload: Json = attrs.field(default=_default("payload"), validator=[_has_field, _is_json])
+    fields: Mapping[str, Json] | None = attrs.field(
+        default=_default("fields"), validator=[_has_field, _is_json]
+    )
+    size: int | None = attrs.field(default=_default("size"), validator=_has_field)
 
     @when.default
     def _first_possible(self) -> When:
-        # An unknown kind is told by its validator, which runs later.
-        return _WHEN.get(self.kind, _EITHER)[0]
+        return _KINDS.get(self.kind, _KindRules()).when[0]
 
     @when.validator
     def _is_possible(self, _field: object, when: When) -> None:
-        if when not in _WHEN[self.kind]:
-            raise ValueError(
-                f"a {self.kind} fault cannot happen {when!r}, only {' or '.join(_WHEN[self.kind])}"
-            )
-
-    @name.default
-    def _its_kind(self) -> str:
-        return self.kind
-
-    @seconds.default
-    def _usual_seconds(self) -> Duration | None:
-        return _DEFAULT_SECONDS.get(self.kind)
-
-    @status.default
-    def _usual_status(self) -> int:
-        return _DEFAULT_STATUS.get(self.kind, 200)
-
-    @path.default
-    def _usual_path(self) -> str | re.Pattern[str] | None:
-        return _DEFAULT_PATH.get(self.kind)
-
-    @payload.default
-    def _usual_payload(self) -> Json:
-        if self.kind == "unasked":
-            return {"status": True}
-        return {"success": False, "message": "VM is locked"} if self.kind == "answer" else None
-
-    @fields.default
-    def _usual_fields(self) -> Mapping[str, Json] | None:
-        return {"memory": "512 MB", "locked": "backup"} if self.kind == "odd" else None
-
-    @size.default
-    def _usual_size(self) -> int | None:
-        return _DEFAULT_SIZE.get(self.kind)
+        possible = self.rules.when
+        if when not in possible:
+            raise ValueError(f"a {self.kind} fault cannot happen {when!r}, only {' or '.join(possible)}")
 
     @size.validator
     def _is_large_enough(self, _field: object, size: int | None) -> None:
-        if self.kind in _DEFAULT_SIZE and (size is None or size < 1):
+        if self.rules.size is not None and (size is None or size < 1):
             raise ValueError(f"the size of a {self.kind} fault is at least 1, not {size}")
+
+    @property
+    def rules(self) -> _KindRules:
+        """The rules of the fault's kind."""
+        return _KINDS[self.kind]
 
 
 @attrs.frozen
 class RequestFaults:
-    """What goes wrong with one request: a delay, at most one fault that decides the answer, and its form."""
+    """The faults of one request: a delay, at most one that decides the answer, and those of its form."""
 
     names: tuple[str, ...]
     delay: float
@@ -213,10 +200,12 @@ class RequestFaults:
 
 @attrs.define(eq=False)
 class _ActiveFault:
+    """A fault in force: how many requests matched it, and how many it has hit."""
+
     fault: Fault
     key: str
     pattern: re.Pattern[str] | None
-    seen: int = 0
+    matched: int = 0
     hit: int = 0
     repeats: Counter[tuple[str, str]] = attrs.field(factory=Counter)
 
@@ -231,10 +220,10 @@ class _ActiveFault:
         )
 
     def draw_hit(self, seed: Seed, method: str, path: str) -> float | None:
-        """The duration's draw if this matching request is hit, else None."""
+        """Decide whether a matching request is hit; return the draw for the fault's duration, or None."""
         fault = self.fault
-        self.seen += 1
-        if self.seen <= fault.after:
+        self.matched += 1
+        if self.matched <= fault.after:
             return None
         drawn = 0.0
         if fault.probability < 1 or not (fault.seconds is None or is_fixed(fault.seconds)):
@@ -247,99 +236,100 @@ class _ActiveFault:
 
 
 class Faults:
-    """The faults in force, in order: of those that decide an answer the first that draw_hit does."""
+    """The faults in force, in order: the first that hits a request and decides its answer is the only one."""
 
     def __init__(self, seed: Seed, *faults: Fault) -> None:
         self._seed = seed
-        self._armed: list[_ActiveFault] = []
+        self._active: list[_ActiveFault] = []
         self._added = 0
         self.add(*faults)
 
     def add(self, *faults: Fault) -> None:
-        """Put faults in force, after those that are."""
+        """Add faults after those in force."""
         for fault in faults:
             pattern = path_pattern(fault.path) if isinstance(fault.path, str) else fault.path
-            self._armed.append(_ActiveFault(fault, f"{self._added}:{fault.name}", pattern))
+            self._active.append(_ActiveFault(fault, f"{self._added}:{fault.name}", pattern))
             self._added += 1
 
     def remove(self, fault: Fault) -> None:
-        """Take a fault out of force; one that is not in force is a ValueError."""
-        for armed in self._armed:
-            if armed.fault is fault:
-                self._armed.remove(armed)
+        """Remove a fault. Raises `ValueError` for one that is not in force."""
+        for active in self._active:
+            if active.fault is fault:
+                self._active.remove(active)
                 return
         raise ValueError(f"not in force: {fault!r}")
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
-        self._armed.clear()
+        """Remove all faults."""
+        self._active.clear()
 
     def hits(self, fault: Fault) -> int:
-        """How many requests a fault in force has hit."""
-        return sum(armed.hit for armed in self._armed if armed.fault is fault)
+        """Return how many requests a fault in force has hit."""
+        return sum(active.hit for active in self._active if active.fault is fault)
 
     def __iter__(self) -> Iterator[Fault]:
-        return iter([armed.fault for armed in self._armed])
+        return iter([active.fault for active in self._active])
 
     def __len__(self) -> int:
-        return len(self._armed)
+        return len(self._active)
 
     def of_request(self, method: str, path: str) -> RequestFaults | None:
-        """What goes wrong with this request; None for nothing."""
+        """Return the faults that hit a request, None for none."""
         service, vm = _ids(path)
         names: list[str] = []
         delay, decisive, time = 0.0, None, None
-        for armed in self._armed:
-            fault = armed.fault
-            if fault.kind in _LATER or (decisive and fault.kind != "latency"):
+        for active in self._active:
+            fault = active.fault
+            scope = fault.rules.scope
+            if scope not in ("time", "answer", "connection") or (decisive and scope != "time"):
                 continue
-            if not armed.matches(method, path, service, vm):
+            if not active.matches(method, path, service, vm):
                 continue
-            drawn = armed.draw_hit(self._seed, method, path)
+            drawn = active.draw_hit(self._seed, method, path)
             if drawn is None:
                 continue
             names.append(fault.name)
             length = None if fault.seconds is None else seconds(fault.seconds, drawn)
-            if fault.kind == "latency":
+            if scope == "time":
                 delay += length or 0.0
             else:
                 decisive, time = fault, length
         of_form: tuple[Fault, ...] = ()
-        if decisive is None or decisive.kind not in _NO_ANSWER:
+        if decisive is None or decisive.rules.scope != "connection":
             of_form = tuple(
-                armed.fault
-                for armed in self._armed
-                if armed.fault.kind in _OF_FORM
-                and armed.matches(method, path, service, vm)
-                and armed.draw_hit(self._seed, method, path) is not None
+                active.fault
+                for active in self._active
+                if active.fault.rules.scope == "form"
+                and active.matches(method, path, service, vm)
+                and active.draw_hit(self._seed, method, path) is not None
             )
             names += (fault.name for fault in of_form)
         return RequestFaults(tuple(names), delay, decisive, time, of_form) if names else None
 
     def of_rows(self, path: str, ids: Collection[str]) -> list[tuple[Fault, frozenset[str]]]:
-        """What goes wrong with the rows of a right answer to a GET: the faults, and the ids of their rows.
+        """Return the faults that hit rows of the right answer to a GET, each with the ids of its rows.
 
-        A row's id stands for the service or the VM that the path does not name.
+        A row's id is that of the service or the VM that the path does not name.
         """
         service, vm = _ids(path)
-        struck = []
-        for armed in self._armed:
-            fault = armed.fault
-            if fault.kind not in _OF_ROWS or (fault.kind == "pages" and len(ids) <= (fault.size or 0)):
+        found = []
+        for active in self._active:
+            fault = active.fault
+            if fault.rules.scope != "rows" or (fault.kind == "pages" and len(ids) <= (fault.size or 0)):
                 continue
-            hit = frozenset(row for row in ids if armed.matches("GET", path, service or row, vm or row))
-            if hit and armed.draw_hit(self._seed, "GET", path) is not None:
-                struck.append((fault, hit))
-        return struck
+            hit = frozenset(row for row in ids if active.matches("GET", path, service or row, vm or row))
+            if hit and active.draw_hit(self._seed, "GET", path) is not None:
+                found.append((fault, hit))
+        return found
 
     def stale_seconds(self, service: str) -> float:
-        """How long the VM list of a service stays as it was before the change that comes now; mostly 0."""
+        """Return for how many seconds the VM list of a service stays as it was before the next change."""
         path = f"/service/{service}/vms"
-        for armed in self._armed:
-            if armed.fault.kind == "stale" and armed.matches("GET", path, service, None):
-                drawn = armed.draw_hit(self._seed, "GET", path)
-                if drawn is not None and armed.fault.seconds is not None:
-                    return seconds(armed.fault.seconds, drawn)
+        for active in self._active:
+            if active.fault.kind == "stale" and active.matches("GET", path, service, None):
+                drawn = active.draw_hit(self._seed, "GET", path)
+                if drawn is not None and active.fault.seconds is not None:
+                    return seconds(active.fault.seconds, drawn)
         return 0.0
 
 
@@ -352,7 +342,7 @@ def _ids(path: str) -> tuple[str | None, str | None]:
 
 
 def path_pattern(path: str) -> re.Pattern[str]:
-    """A path with `*` for anything and `@name` for one segment, as a pattern."""
+    """Return the pattern of a path in which `*` is anything and `@name` one segment."""
     parts = re.split(r"(\*|@\w+)", path)
     ways = (".*" if part == "*" else "[^/]+" if part.startswith("@") else re.escape(part) for part in parts)
     return re.compile(r"\A" + "".join(ways) + r"\Z")

@@ -1,4 +1,4 @@
-"""Bodies as PHP reads them: `a=b`, `resources[KEY][ITEM]=QTY`, or JSON."""
+"""Read request bodies as PHP does: `a=b`, `resources[KEY][ITEM]=QTY`, or JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Value: TypeAlias = str | int | float | bool | list["Value"] | dict[str, "Value"]
 
 
 def parse_form(text: str) -> Form:
-    """`application/x-www-form-urlencoded` with PHP's brackets; the last of a name wins, as in PHP."""
+    """Parse `application/x-www-form-urlencoded` with PHP's brackets; the last value of a name counts."""
     form: Form = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         _put(form, _keys(name), value)
@@ -21,7 +21,7 @@ def parse_form(text: str) -> Form:
 
 
 def parse_body(body: bytes, content_type: str) -> Form:
-    """The fields of a request's body; a JSON body that is no object has none."""
+    """Return the fields of a request's body; a JSON body that is no object has none."""
     if not body:
         return {}
     if content_type.partition(";")[0].strip().lower() == "application/json":
@@ -34,12 +34,12 @@ def parse_body(body: bytes, content_type: str) -> Form:
 
 
 def is_truthy(value: Value) -> bool:
-    """PHP's idea of true: of all strings only "" and "0" are false, so the text "false" is true."""
+    """Return whether PHP takes a value for true: of strings only "" and "0" are false, "false" is true."""
     return value not in ("", "0") and bool(value)
 
 
 def text(form: Mapping[str, Value], name: str) -> str | None:
-    """A scalar field as text; None when it is absent, null or no scalar."""
+    """Return a scalar field as text, None when it is absent, null or no scalar."""
     match form.get(name):
         case str(value):
             return value
@@ -52,7 +52,7 @@ def text(form: Mapping[str, Value], name: str) -> str | None:
 
 
 def mapping(form: Mapping[str, Value], name: str) -> dict[str, Value]:
-    """An array field; empty when it is absent or no array."""
+    """Return an array field, empty when it is absent or no array."""
     value = form.get(name)
     return value if isinstance(value, dict) else {}
 

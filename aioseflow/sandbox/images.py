@@ -1,4 +1,4 @@
-"""Small, real PNG images for graphs."""
+"""Small PNG images for graphs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEVELS = 64
 
 
 def graph(level: float) -> str:
-    """A bar chart around `level` (0 to 1) as the base64 text of a grayscale PNG."""
+    """Return a bar chart around `level` (0 to 1) as the base64 text of a grayscale PNG."""
     return _graph(int(level * _LEVELS))
 
 

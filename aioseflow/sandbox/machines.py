@@ -1,21 +1,19 @@
 """Services and their VMs: power, sizes, disks, addresses.
 
-Nothing here runs by itself; states settle when read.
+No task runs: a change of power that is due takes place when the VM is read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from ipaddress import IPv4Address
 from math import inf
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import attrs
 
-from .chance import Duration, draw, is_fixed, seconds
-
-if TYPE_CHECKING:
-    from .world import World
+from .chance import Duration, Seed, draw, is_fixed, seconds
 
 Power: TypeAlias = Literal["running", "stopped", "transitional"]
 Phase: TypeAlias = Literal["running", "stopped", "stopping", "starting", "rebooting", "locked"]
@@ -29,9 +27,9 @@ _FIRST_IP_ID = 5000
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Vm:
-    """One virtual server.
+    """A virtual machine.
 
-    Disks and addresses exist as objects only once they differ from what it was made with.
+    Disks and addresses are stored only once they differ from the initial ones.
     """
 
     service: Service
@@ -43,9 +41,9 @@ class Vm:
     note: str = ""
     iso: str = ""
     stuck: bool = False
-    """A change of power that it has begun, or will begin, never ends while this is set."""
+    """While True, no change of power ends."""
     ignores_power: bool = False
-    """Start, stop and reboot are accepted and come to nothing while this is set."""
+    """While True, start, stop and reboot are accepted without effect."""
     _phase: Phase = "running"
     _target: Phase = "running"
     _until: float = 0.0
@@ -55,21 +53,21 @@ class Vm:
 
     @property
     def label(self) -> str:
-        """Its name."""
+        """Name of the VM."""
         return f"vm-{self.id}"
 
     @property
     def phase(self) -> Phase:
-        """What it is doing at this moment of the loop's clock."""
-        if self._phase != self._target and not self.stuck and self.service.world.now() >= self._until:
+        """State of the VM now, by the loop's clock."""
+        if self._phase != self._target and not self.stuck and self.service.now() >= self._until:
             self._phase = self._target
         return self._phase
 
     @property
     def power(self) -> Power:
-        """`running`, `stopped`, or `transitional` for all that lies between; assigning is immediate.
+        """`running`, `stopped`, or `transitional` for every other phase; an assignment is immediate.
 
-        Assigning `transitional` locks the VM until something else is assigned.
+        To assign `transitional` locks the VM until another value is assigned.
         """
         phase = self.phase
         return phase if phase in ("running", "stopped") else "transitional"
@@ -82,30 +80,29 @@ class Vm:
             self._phase = self._target = power
 
     def turn(self, phase: Phase, target: Phase, duration: Duration) -> None:
-        """Begin a change of power that ends in `target` after a time."""
+        """Begin a change of power that ends in `target` after `duration`."""
         self._turns += 1
         drawn = 0.0
-        world = self.service.world
         if not is_fixed(duration):
-            drawn = draw(world.seed, "power", phase, self.service.id, self.id, self._turns)
+            drawn = draw(self.service.seed, "power", phase, self.service.id, self.id, self._turns)
         self._phase, self._target = phase, target
-        self._until = world.now() + seconds(duration, drawn)
+        self._until = self.service.now() + seconds(duration, drawn)
 
     @property
     def disks(self) -> dict[str, int]:
-        """Size in GB by disk id; a copy."""
+        """Copy of the sizes in GB by disk id."""
         if self._disks is not None:
             return dict(self._disks)
-        # Every third has a second disk, so that nobody relies on there being one.
+        # Every third VM has a second disk, so that no client relies on a single one.
         return {"virtio0": 20} if self.ordinal % 3 else {"virtio0": 20, "virtio1": 50}
 
     def resize_disk(self, disk: str, size: int) -> None:
-        """Give a disk its new size in GB."""
+        """Set the size of a disk in GB."""
         self._disks = self.disks | {disk: size}
 
     @property
     def addresses(self) -> tuple[tuple[int, str], ...]:
-        """Its addresses: (number of the address, interface)."""
+        """Addresses as pairs of address number and interface."""
         if self._addresses is None:
             return ((self.service.first_address + self.ordinal, INTERFACES[0]),)
         return self._addresses
@@ -116,7 +113,7 @@ class Vm:
 
     @property
     def ips(self) -> tuple[str, ...]:
-        """Its IPv4 addresses as text."""
+        """IPv4 addresses as text."""
         return tuple(address(number) for number, _ in self.addresses)
 
     def __repr__(self) -> str:
@@ -125,9 +122,13 @@ class Vm:
 
 @attrs.define(eq=False, repr=False)
 class Service:
-    """One service of the account; one without VM functions (plain hosting) has no `vms`."""
+    """A service of the account; one without VM functions (plain hosting) has no `vms`.
 
-    world: World
+    `now` returns the time of the panel's clock.
+    """
+
+    now: Callable[[], float]
+    seed: Seed
     id: str
     index: int
     has_vms: bool
@@ -142,17 +143,17 @@ class Service:
     cycle: str = "Monthly"
     rdns: dict[str, str] = attrs.field(factory=dict)
     selected: dict[str, str] = attrs.field(factory=dict)
-    """The item, or the quantity, chosen of each resource that can be upgraded."""
+    """The item or quantity of each resource that can be upgraded."""
     remembered: tuple[float, list[dict[str, object]]] | None = None
-    """The VM list as it was before a change, and until when it is shown instead of the true one."""
+    """The time until which an old VM list is shown, and its rows."""
 
     def destroy(self, vm: Vm) -> None:
-        """Take a VM away and return its addresses."""
+        """Remove a VM and free its addresses."""
         del self.vms[vm.id]
         self.free.update((number, None) for number, _ in vm.addresses)
 
     def numbers(self) -> list[tuple[int, bool]]:
-        """All addresses of the service, and whether each is in use."""
+        """Return the numbers of all addresses of the service, each with whether it is in use."""
         used = {number: True for vm in self.vms.values() for number, _ in vm.addresses}
         used |= dict.fromkeys(self.free, False) if self.has_vms else dict.fromkeys(self.free, True)
         return sorted(used.items())
@@ -162,15 +163,15 @@ class Service:
 
 
 def address(number: int) -> str:
-    """The text of an address, from its number."""
+    """Return an address as text, from its number."""
     return str(IPv4Address(_FIRST_ADDRESS + number))
 
 
 def ip_id(number: int) -> str:
-    """The id under which an address is assigned and removed."""
+    """Return the id of an address, by which it is assigned and removed."""
     return str(_FIRST_IP_ID + number)
 
 
 def number_of(ip: str) -> int | None:
-    """The number of an address from its id; None for what cannot be one."""
+    """Return the number of an address from its id, None for a text that is no id."""
     return int(ip) - _FIRST_IP_ID if ip.isascii() and ip.isdigit() else None

@@ -1,4 +1,4 @@
-"""The panel as a thing to start, look into and stop."""
+"""`Sandbox`: the panel, which tests start, inspect and stop."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .world import Timing, World, add_services
 class Sandbox:
     """The provider on loopback: `async with Sandbox(services=5, vms_per_service=40, seed=1) as panel`.
 
-    What there is: `services` with `vms_per_service` VMs each (a sequence gives each its own number), then
-    `services_without_vms` plain hosting ones. VM ids are unique, or with `shared_vm_ids` the same in every
+    Contents: `services` with `vms_per_service` VMs each (a sequence has a number for each service), then
+    `services_without_vms` plain hosting services. VM ids are unique, or with `shared_vm_ids` the same in each
     service. A `stopped_share` of the VMs, drawn from the seed, is stopped at first.
 
-    How it behaves: `dialect` and `noise`; `stop_time`, `start_time`, `reboot_time` in seconds (a number,
-    `(low, high)` or a `Lognormal`); `lockout_after` so many bad logins in a row nobody gets in; with
-    `session_lock` it sets a PHP session cookie and serves requests of one session one by one; `faults`;
-    `capacity`, or its fields one by one. `keep_requests` bounds the record, for a panel that runs for long.
+    Behaviour: `dialect` and `noise`; `stop_time`, `start_time`, `reboot_time` in seconds (a number,
+    `(low, high)` or a `Lognormal`); after `lockout_after` bad logins in a row every login is refused; with
+    `session_lock` the panel sets a PHP session cookie and serves requests of a session one by one; `faults`;
+    `capacity`, or its fields one by one. `keep_requests` bounds the record of a panel that runs for long.
 
-    Time and chance come from the running loop and the `seed` alone. With `listen=False` nothing is bound and
-    `protocol_factory` makes the server's end of connections that the caller brings.
+    Time comes from the running loop, and every random draw from the `seed`. With `listen=False` no port is
+    bound, and `protocol_factory` makes the server's end of the caller's connections.
     """
 
     def __init__(
@@ -101,24 +101,21 @@ class Sandbox:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen. A port of 0 becomes a real one, which is kept when the panel is started again."""
+        """Start to listen. A port of 0 becomes a free port, which stays when the panel is started again."""
         if self._connections is not None:
             raise RuntimeError("the panel is running already")
         loop = asyncio.get_running_loop()
         self._world.set_clock(loop.time)
         connections = Connections(self._panel_server)
         if self._listen:
-            # One port for one address: "localhost" may name two addresses, and 0 would become two ports.
+            # "localhost" may be two addresses, and 0 would become two ports.
             bound = "127.0.0.1" if self.host == "localhost" else self.host
             self._server = await loop.create_server(connections, bound, self.port, backlog=1024)
             self.port = self._server.sockets[0].getsockname()[1]
         self._connections = self._panel_server.connections = connections
 
     async def stop(self) -> None:
-        """Stop at once: connections are cut, requests that hang are given up.
-
-        The state and the record stay.
-        """
+        """Stop at once: cut the connections and cancel the requests. The state and the record stay."""
         connections, self._connections = self._connections, None
         if connections is None:
             return
@@ -132,10 +129,10 @@ class Sandbox:
         for connection in connections.connections:
             connection.close()
             if connection.transport is not None:
-                # A close would first wait for the client to read what is still to be sent.
+                # A close would wait until the client has read what is not sent yet.
                 connection.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # A connection is taken off the list once its task is done.
+        # aiohttp removes a connection once its task is done.
         while connections.connections:  # noqa: ASYNC110  (aiohttp has no event for it)
             await asyncio.sleep(0)
         if server is not None:
@@ -144,25 +141,25 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The base URL of the API, with the port that was bound."""
+        """Base URL of the API, with the port that was bound."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}{PREFIX}"
 
     @property
     def protocol_factory(self) -> Callable[[], asyncio.Protocol]:
-        """Makes the server's end of a connection that the caller brings (`loop.connect_accepted_socket`)."""
+        """Factory of the server's end of the caller's connections (`loop.connect_accepted_socket`)."""
         if self._connections is None:
             raise RuntimeError("the panel is not running")
         return self._connections
 
     @property
     def username(self) -> str:
-        """The login, which is the account's e-mail address as it is now."""
+        """Login: the current e-mail address of the account."""
         return self._world.account.email
 
     @property
     def password(self) -> str:
-        """The password."""
+        """Password of the account."""
         return self._world.account.password
 
     @password.setter
@@ -171,27 +168,27 @@ class Sandbox:
 
     @property
     def services(self) -> Mapping[str, Service]:
-        """The services by id; each has its `vms` by id, each of which has its `power`, to be read and set."""
+        """Services by id; each has `vms` by id, whose `power` can be read and set."""
         return self._world.services
 
     @property
     def account(self) -> account_data.Account:
-        """The customer and the credit."""
+        """Customer and credit."""
         return self._world.account
 
     @property
     def invoices(self) -> Sequence[account_data.Invoice]:
-        """The invoices, oldest first."""
+        """Invoices, oldest first."""
         return self._world.invoices
 
     @property
     def faults(self) -> Faults:
-        """The faults in force; `add`, `remove` and `clear` work while it runs."""
+        """Faults in force; `add`, `remove` and `clear` work while the panel runs."""
         return self._faults
 
     @property
     def capacity(self) -> Capacity:
-        """The limits; assign another, or change its fields, while it runs."""
+        """Limits; assign another `Capacity`, or change its fields, while the panel runs."""
         return self._panel_server.admission.capacity
 
     @capacity.setter
@@ -200,41 +197,41 @@ class Sandbox:
 
     @property
     def requests(self) -> list[Request]:
-        """Every request, in order of arrival."""
+        """Requests in order of arrival."""
         return self._panel_server.requests
 
     @property
     def effects(self) -> Effects:
-        """How often each action took effect: `panel.effects["9", "4"]["reboot"]`."""
+        """Number of times that each action took effect: `panel.effects["9", "4"]["reboot"]`."""
         return self._world.effects
 
     @property
     def peak(self) -> int:
-        """The most requests that were being answered at once since the record was cleared."""
+        """Highest number of requests in flight since the record was cleared."""
         return self._panel_server.peak
 
     @property
     def in_flight(self) -> int:
-        """Requests being answered now."""
+        """Number of requests that are being answered."""
         return len(self._panel_server.tasks)
 
     @property
     def bad_logins(self) -> int:
-        """Bad logins in a row."""
+        """Number of bad logins in a row."""
         return self._panel_server.bad_logins
 
     def unlock(self) -> None:
-        """Forget the bad logins, and with them a lock-out."""
+        """Reset the number of bad logins, which ends a lock-out."""
         self._panel_server.bad_logins = 0
 
     def count(self, *, method: str | None = None, path: str | None = None, status: int | None = None) -> int:
-        """Requests by method, path (written as in a `Fault`) and status answered."""
+        """Return how many requests have a method, a path (as in a `Fault`) and a status."""
         return sum(1 for _ in self.matching(method=method, path=path, status=status))
 
     def matching(
         self, *, method: str | None = None, path: str | None = None, status: int | None = None
     ) -> list[Request]:
-        """The requests that `count` counts."""
+        """Return the requests that `count` counts."""
         pattern = None if path is None else path_pattern(path)
         return [
             seen
@@ -245,27 +242,27 @@ class Sandbox:
         ]
 
     def effect_count(self, action: str, *, service: object = None, vm: object = None) -> int:
-        """How often an action took effect, on all VMs or on some."""
+        """Return how often an action took effect, on all VMs, those of a service, or one."""
         service_id, vm_id = (None if given is None else str(given) for given in (service, vm))
         return sum(counter[action] for counter in self.effects.matching(service_id, vm_id))
 
     def repeated(self, action: str) -> dict[tuple[str, str], int]:
-        """The VMs on which an action took effect more than once, and how often."""
+        """Return the VMs on which an action took effect more than once, with the number of times."""
         return {key: counter[action] for key, counter in self.effects.items() if counter[action] > 1}
 
     def statuses(self) -> Counter[int | None]:
-        """How many requests were answered with each status; None for those that got no status line."""
+        """Return how many requests got each status; None is the key of those without a status line."""
         return Counter(seen.status for seen in self.requests)
 
     def clear_record(self) -> None:
-        """Forget the requests and the effects; the state stays."""
+        """Clear the requests and the effects; the state stays."""
         self.requests.clear()
         self.effects.clear()
         self._panel_server.peak = len(self._panel_server.tasks)
 
 
 async def serve(panel: Sandbox) -> None:
-    """Run a panel until cancelled; one that is running already is only kept and then stopped."""
+    """Start a panel unless it runs, and stop it when this is cancelled."""
     if panel._connections is None:
         await panel.start()
     try:

@@ -1,4 +1,4 @@
-"""One request, from its arrival to its answer: faults, limits, login, route, and faults again."""
+"""Answer a request: faults before, limits, login, route, faults after."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .fault_responses import (
     login_page,
     not_found_page,
     replacement,
-    written,
+    response_of,
 )
 from .faults import Faults, RequestFaults
 from .forms import parse_body, parse_form
@@ -41,7 +41,7 @@ SESSION_COOKIE = "PHPSESSID"
 
 @attrs.frozen
 class PanelOptions:
-    """How the panel behaves, apart from faults and limits."""
+    """Behaviour of the panel, apart from faults and limits."""
 
     dialect: Dialect
     noise: bool
@@ -51,25 +51,25 @@ class PanelOptions:
 
 
 class Connections(web.Server):
-    """aiohttp's low-level server, with numbers for its connections and word of their end."""
+    """aiohttp's low-level server, which numbers its connections and signals their end."""
 
     def __init__(self, front: PanelServer) -> None:
         super().__init__(front.answer, access_log=None, tcp_keepalive=False, lingering_time=0.0)
         self.closing = False
         self._count = count(1)
-        self._open: dict[object, tuple[int, int]] = {}  # its number, and how many requests came over it
+        self._open: dict[object, tuple[int, int]] = {}  # number of the connection and of its requests
         self._watched: dict[object, asyncio.Future[None]] = {}
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Give the connection the next number; one that was accepted just before the end is cut."""
+        """Number the connection; cut it if the panel is closing."""
         self._open[handler] = next(self._count), 0
         super().connection_made(handler, transport)
         if self.closing:
-            # Not at once: aiohttp starts the connection's task after this and expects it to be alive.
+            # Later, because aiohttp starts the connection's task after this call.
             asyncio.get_running_loop().call_soon(transport.abort)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        """Tell whoever waits for it."""
+        """Signal the end to the task that waits for it."""
         super().connection_lost(handler, exc)
         self._open.pop(handler, None)
         watched = self._watched.pop(handler, None)
@@ -77,7 +77,7 @@ class Connections(web.Server):
             watched.set_result(None)
 
     def arrived(self, handler: object) -> int:
-        """Count a request that came over a connection; its number, from 1, or 0 for one that is gone."""
+        """Count a request of a connection; return the connection's number, from 1, or 0 if it is closed."""
         if handler not in self._open:
             return 0
         number, requests = self._open[handler]
@@ -85,12 +85,12 @@ class Connections(web.Server):
         return number
 
     def idleness(self, handler: object) -> Callable[[], bool]:
-        """Tells later whether no request has come over a connection since now."""
+        """Return a function that returns whether no request has come over a connection since this call."""
         now = self._open.get(handler)
         return lambda: self._open.get(handler) == now
 
     async def gone(self, handler: object) -> None:
-        """Wait until the client is gone."""
+        """Wait until the client has closed the connection."""
         if handler in self._open:
             watched = self._watched[handler] = asyncio.get_running_loop().create_future()
             await watched
@@ -118,7 +118,7 @@ class PanelServer:
         self._noise = options.noise or options.dialect is Dialect.MIXED
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; the handler of the server."""
+        """Answer one request; aiohttp calls this."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request is answered in a task")
@@ -130,30 +130,32 @@ class PanelServer:
             self.tasks.discard(task)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        seen = self._note(request)
+        recorded = self._record(request)
         if request.body_exists:
             try:
                 body = await request.read()
             except (ConnectionError, web.RequestPayloadError):
                 return CutResponse()
             except web.HTTPRequestEntityTooLarge:
-                return self._write(seen, error(413, "request_too_large"))
-            seen.form = parse_body(body, request.headers.get("Content-Type", ""))
+                return self._write(recorded, error(413, "request_too_large"))
+            recorded.form = parse_body(body, request.headers.get("Content-Type", ""))
         inside = request.raw_path.startswith(PREFIX + "/")
-        hit = self.faults.of_request(seen.method, seen.path) if inside and len(self.faults) else None
+        hit = self.faults.of_request(recorded.method, recorded.path) if inside and len(self.faults) else None
         if hit is None:
-            return self._write(seen, await self._served_reply(request, seen))
-        seen.fault = "+".join(hit.names)
+            return self._write(recorded, await self._admitted_reply(request, recorded))
+        recorded.fault = "+".join(hit.names)
         if hit.delay:
             await asyncio.sleep(hit.delay)
-        return await self._spoil(request, seen, hit)
+        return await self._answer_with_faults(request, recorded, hit)
 
-    async def _spoil(self, request: web.BaseRequest, seen: Request, hit: RequestFaults) -> web.StreamResponse:
+    async def _answer_with_faults(
+        self, request: web.BaseRequest, recorded: Request, hit: RequestFaults
+    ) -> web.StreamResponse:
         fault = hit.fault
         instead = None if fault is None else replacement(fault, hit.seconds)
         answer = Reply(200, b"")
         if fault is None or fault.when == "after":
-            answer = await self._served_reply(request, seen, is_seen=instead is None)
+            answer = await self._admitted_reply(request, recorded, is_sent=instead is None)
         if fault is not None and fault.kind == "hang":
             await self._hang(request, hit.seconds)
             return CutResponse()
@@ -161,9 +163,9 @@ class PanelServer:
         for form in hit.of_form:
             answer = in_form_of(form, answer)
         if fault is None or instead is not None or self.connections is None:
-            return self._write(seen, answer)
+            return self._write(recorded, answer)
         is_idle = self.connections.idleness(request.protocol)
-        response, seen.status = damaged(fault, hit.seconds, answer, is_idle)
+        response, recorded.status = damaged(fault, hit.seconds, answer, is_idle)
         return response
 
     async def _hang(self, request: web.BaseRequest, limit: float | None) -> None:
@@ -175,39 +177,41 @@ class PanelServer:
         except TimeoutError:
             return
 
-    def _write(self, seen: Request, right: Reply) -> web.StreamResponse:
-        seen.status = right.status
-        response = written(right)
-        if self.options.session_lock and seen.cookie not in self._sessions:
-            session = f"{int(draw(self._seed, 'session', seen.number) * (1 << 52)):013x}"
+    def _write(self, recorded: Request, right: Reply) -> web.StreamResponse:
+        recorded.status = right.status
+        response = response_of(right)
+        if self.options.session_lock and recorded.cookie not in self._sessions:
+            session = f"{int(draw(self._seed, 'session', recorded.number) * (1 << 52)):013x}"
             self._sessions[session] = asyncio.Lock()
             response.set_cookie(SESSION_COOKIE, session, path="/", httponly=True)
         return response
 
-    async def _served_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool = True) -> Reply:
-        """The right answer, after the limits have let the request in; `is_seen` unless another is written."""
+    async def _admitted_reply(
+        self, request: web.BaseRequest, recorded: Request, *, is_sent: bool = True
+    ) -> Reply:
+        """Return the right answer once the limits admit the request; `is_sent` unless a fault replaces it."""
         refused = await self.admission.enter()
         if refused is not None:
-            seen.fault = refused.limit if seen.fault is None else f"{seen.fault}+{refused.limit}"
+            recorded.note_fault(refused.limit)
             return self._refusal(refused)
         try:
-            session = self._sessions.get(seen.cookie or "")
+            session = self._sessions.get(recorded.cookie or "")
             if session is None:
-                return await self._worked_reply(request, seen, is_seen=is_seen)
+                return await self._timed_reply(request, recorded, is_sent=is_sent)
             async with session:
-                return await self._worked_reply(request, seen, is_seen=is_seen)
+                return await self._timed_reply(request, recorded, is_sent=is_sent)
         finally:
             self.admission.leave()
 
-    async def _worked_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool) -> Reply:
+    async def _timed_reply(self, request: web.BaseRequest, recorded: Request, *, is_sent: bool) -> Reply:
         work = self.admission.capacity.service_time
         if work:
-            await asyncio.sleep(seconds(work, 0.0 if is_fixed(work) else self._draw("work", seen)))
-        plain = self._plain_reply(request, seen, is_seen=is_seen)
-        return with_noise(plain, self._draw("noise", seen)) if self._noise else plain
+            await asyncio.sleep(seconds(work, 0.0 if is_fixed(work) else self._draw("work", recorded)))
+        plain = self._plain_reply(request, recorded, is_sent=is_sent)
+        return with_noise(plain, self._draw("noise", recorded)) if self._noise else plain
 
-    def _draw(self, purpose: str, seen: Request) -> float:
-        key = (purpose, seen.method, seen.path)
+    def _draw(self, purpose: str, recorded: Request) -> float:
+        key = (purpose, recorded.method, recorded.path)
         turn = self._turns[key] = self._turns[key] + 1
         return draw(self._seed, *key, turn)
 
@@ -221,39 +225,39 @@ class PanelServer:
             headers = (("Retry-After", str(ceil(wait))),)
         return error(limits.refuse, "too_many_requests", headers=headers)
 
-    def _plain_reply(self, request: web.BaseRequest, seen: Request, *, is_seen: bool) -> Reply:
+    def _plain_reply(self, request: web.BaseRequest, recorded: Request, *, is_sent: bool) -> Reply:
         if not request.raw_path.startswith(PREFIX + "/"):
-            return login_page() if seen.path == "/login" else not_found_page()
-        if not self._is_welcome(request, seen):
+            return login_page() if recorded.path == "/login" else not_found_page()
+        if not self._is_login_right(request, recorded):
             return error(
                 401, "wronglogin", "unauthorized", headers=(("WWW-Authenticate", 'Basic realm="API"'),)
             )
         dialect = Dialect.SEFLOW if self.options.dialect is Dialect.MIXED else self.options.dialect
-        found = routes.find(seen.method, seen.path, with_methods=dialect is Dialect.BY_ID)
+        found = routes.find(recorded.method, recorded.path, with_methods=dialect is Dialect.BY_ID)
         if isinstance(found, int):
             return error(found, "notfound" if found == 404 else "methodnotallowed")
         answer, ids = found
-        asked = PanelRequest(self.world, dialect, ids, seen.form, seen.query)
-        if seen.method != "GET" and ids and len(self.faults):
+        panel_request = PanelRequest(self.world, dialect, ids, recorded.form, recorded.query)
+        if recorded.method != "GET" and ids and len(self.faults):
             self._remember(ids[0], dialect)
         try:
-            payload = answer(asked)
+            payload = answer(panel_request)
         except PanelError as refusal:
             return error(refusal.status, *refusal.codes)
-        if asked.stale:
-            seen.fault = "stale" if seen.fault is None else f"{seen.fault}+stale"
-        if is_seen and seen.method == "GET" and len(self.faults):
-            payload = self._with_rows_spoiled(payload, seen)
+        if panel_request.stale:
+            recorded.note_fault("stale")
+        if is_sent and recorded.method == "GET" and len(self.faults):
+            payload = self._with_row_faults(payload, recorded)
         return reply(payload)
 
-    def _with_rows_spoiled(self, payload: Json, seen: Request) -> Json:
-        listed = AnswerRows.of(payload)
-        if listed is None:
+    def _with_row_faults(self, payload: Json, recorded: Request) -> Json:
+        rows = AnswerRows.of(payload)
+        if rows is None:
             return payload
-        for fault, hit in self.faults.of_rows(seen.path, listed.rows):
-            listed = listed.spoiled(fault, hit)
-            seen.fault = fault.name if seen.fault is None else f"{seen.fault}+{fault.name}"
-            payload = listed.written()
+        for fault, hit in self.faults.of_rows(recorded.path, rows.rows):
+            rows = rows.with_fault(fault, hit)
+            recorded.note_fault(fault.name)
+            payload = rows.whole_answer()
         return payload
 
     def _remember(self, service_id: str, dialect: Dialect) -> None:
@@ -265,10 +269,10 @@ class PanelServer:
             stale = self.faults.stale_seconds(service_id)
             service.remembered = (now + stale, vm_rows(dialect, service.vms)) if stale else None
 
-    def _is_welcome(self, request: web.BaseRequest, seen: Request) -> bool:
+    def _is_login_right(self, request: web.BaseRequest, recorded: Request) -> bool:
         limit = self.options.lockout_after
         if limit is not None and self.bad_logins >= limit:
-            seen.fault = "lockout" if seen.fault is None else f"{seen.fault}+lockout"
+            recorded.note_fault("lockout")
             return False
         given = _credentials(request.headers.get("Authorization", ""))
         if given is None:
@@ -280,10 +284,10 @@ class PanelServer:
         self.bad_logins = 0
         return True
 
-    def _note(self, request: web.BaseRequest) -> Request:
+    def _record(self, request: web.BaseRequest) -> Request:
         path, _, query = request.raw_path.partition("?")
         given = _credentials(request.headers.get("Authorization", ""))
-        seen = Request(
+        recorded = Request(
             next(self._numbers),
             request.method,
             path.removeprefix(PREFIX) if path.startswith(PREFIX + "/") else path,
@@ -294,12 +298,12 @@ class PanelServer:
         )
         if self.options.session_lock and (sent := request.headers.get("Cookie")):
             morsel = SimpleCookie(sent).get(SESSION_COOKIE)
-            seen.cookie = morsel.value if morsel is not None else None
-        self.requests.append(seen)
+            recorded.cookie = morsel.value if morsel is not None else None
+        self.requests.append(recorded)
         keep = self.options.keep_requests
         if keep is not None and len(self.requests) >= 2 * max(keep, 1):
             del self.requests[: len(self.requests) - keep]
-        return seen
+        return recorded
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""How state is written: the dialects, and the noise that PHP adds."""
+"""Write the state in a dialect, with the noise that PHP adds."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NULL_MAC = "52:54:00"
 
 
 class Dialect(StrEnum):
-    """How an installation writes its answers.
+    """The form of an installation's answers.
 
     - `seflow`: as the provider's document shows; objects of VMs by id with a `status`.
     - `by_id`: objects keyed by id, booleans as "true" and "false", `state` online or offline, as published
-      from another installation.
+      by another installation.
     - `list`: plain lists, real numbers and booleans, `status`.
     - `mixed`: `seflow` with noise: a BOM, a PHP warning before the JSON, `[]` for `{}`.
     """
@@ -39,14 +39,14 @@ class Dialect(StrEnum):
 
 
 class Fragment(str):
-    """HTML that is the whole answer, not a JSON string."""
+    """HTML as the whole answer, not as a JSON string."""
 
     __slots__ = ()
 
 
 @attrs.frozen
 class Reply:
-    """An answer before it is put on the wire."""
+    """Answer of the panel: status, body and headers."""
 
     status: int
     body: bytes
@@ -55,7 +55,7 @@ class Reply:
 
 
 class PanelError(Exception):
-    """An answer of `{"error": [...]}`."""
+    """Answer `{"error": [...]}`."""
 
     def __init__(self, status: int, *codes: Json) -> None:
         super().__init__(status, *codes)
@@ -64,7 +64,7 @@ class PanelError(Exception):
 
 
 def reply(payload: Json, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
-    """Write a payload: JSON, or a bare fragment, or zero bytes for None."""
+    """Return an answer with a payload: JSON, a bare fragment, or zero bytes for None."""
     if payload is None:
         return Reply(status, b"", headers=headers)
     if isinstance(payload, Fragment):
@@ -73,12 +73,12 @@ def reply(payload: Json, status: int = 200, headers: tuple[tuple[str, str], ...]
 
 
 def error(status: int, *codes: Json, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
-    """Write a failure."""
+    """Return an answer `{"error": [...]}`."""
     return reply({"error": codes}, status, headers)
 
 
 def with_noise(plain: Reply, drawn: float) -> Reply:
-    """The same answer as a badly kept PHP installation sends it; which way, a number in [0, 1) says."""
+    """Return an answer with the noise of a PHP installation, chosen by a number in [0, 1)."""
     if not plain.body or not plain.content_type.startswith("application/json"):
         return plain
     body = orjson.dumps(_emptied(orjson.loads(plain.body)))
@@ -105,48 +105,48 @@ def _emptied(value: Json) -> Json:
 
 
 def collection(dialect: Dialect, rows: Iterable[Row], key: str = "id") -> Json:
-    """Many of the same: a list, or an object by `key`; PHP writes an empty one of either as `[]`."""
+    """Return rows as a list, or as an object by `key`; PHP writes either as `[]` when it is empty."""
     if dialect is Dialect.BY_ID:
         return {row[key]: row for row in rows} or []
     return list(rows)
 
 
 def flag(dialect: Dialect, value: bool) -> Json:
-    """A boolean."""
+    """Return a boolean as the dialect writes it."""
     if dialect is Dialect.LIST:
         return value
     return ("false", "true")[value] if dialect is Dialect.BY_ID else "01"[value]
 
 
 def number(dialect: Dialect, value: int) -> Json:
-    """A count."""
+    """Return a number as the dialect writes it."""
     return value if dialect is Dialect.LIST else str(value)
 
 
 def mac(vm: Vm, place: int) -> str:
-    """A made-up hardware address."""
+    """Return a hardware address of a VM, made up."""
     serial = (vm.service.first_address + vm.ordinal) * 2 + place
     return f"{_NULL_MAC}:{serial >> 16 & 255:02x}:{serial >> 8 & 255:02x}:{serial & 255:02x}"
 
 
 def ipv6(vm: Vm) -> str:
-    """A made-up address from the documentation prefix."""
+    """Return an IPv6 address of a VM, made up from the documentation prefix."""
     return f"2001:db8:{vm.service.index + 1:x}::{vm.ordinal + 1:x}"
 
 
 def vm_rows(dialect: Dialect, vms: Mapping[str, Vm]) -> list[Row]:
-    """All VMs of a service, as its list shows them."""
+    """Return the rows of a service's list of VMs."""
     write = {Dialect.BY_ID: _vm_by_id, Dialect.LIST: _vm_in_list}.get(dialect, _vm_of_seflow)
     return [write(vm) for vm in vms.values()]
 
 
 def vm_list(dialect: Dialect, rows: list[Row]) -> Json:
-    """The list of a service's VMs; only the `list` dialect has it as a list."""
+    """Return the rows of VMs as a list in the `list` dialect, else as an object by id."""
     return rows if dialect is Dialect.LIST else {row["id"]: row for row in rows} or []
 
 
 def vm_details(dialect: Dialect, vm: Vm) -> Row:
-    """One VM, with what its list leaves out (a guess in every dialect)."""
+    """Return one VM, with the fields that the list leaves out (a guess in every dialect)."""
     [row] = vm_rows(dialect, {vm.id: vm})
     row["cpu_share"] = number(dialect, vm.cpu_share)
     row["note"] = vm.note
@@ -157,7 +157,7 @@ def vm_details(dialect: Dialect, vm: Vm) -> Row:
 
 
 def _vm_of_seflow(vm: Vm) -> Row:
-    """A guess: the document publishes no VM."""
+    """Return a VM in the `seflow` dialect: a guess, because the document publishes no VM."""
     return {
         "id": vm.id,
         "label": vm.label,
@@ -171,7 +171,7 @@ def _vm_of_seflow(vm: Vm) -> Row:
 
 
 def _vm_by_id(vm: Vm) -> Row:
-    """Seen on another installation, for a VM that is online; other states are a guess."""
+    """Return a VM as seen on another installation for one that is online; other states are guesses."""
     disk = sum(vm.disks.values())
     phase = vm.phase
     return {
@@ -199,7 +199,7 @@ def _vm_by_id(vm: Vm) -> Row:
 
 
 def _vm_in_list(vm: Vm) -> Row:
-    """A guess: addresses as objects, numbers as numbers."""
+    """Return a VM with addresses as objects and numbers as numbers: a guess."""
     return {
         "id": vm.id,
         "name": vm.label,

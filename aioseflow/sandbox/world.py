@@ -1,4 +1,4 @@
-"""Everything the panel knows, made from a seed."""
+"""The state of the panel, made from a seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEMORY = (512, 1024, 2048, 4096, 8192)
 
 @attrs.frozen
 class Timing:
-    """How long changes of power take, in seconds."""
+    """Durations of changes of power, in seconds."""
 
     stop: Duration = 0.2
     start: Duration = 0.2
@@ -31,7 +31,7 @@ class Timing:
 
 @attrs.define(eq=False)
 class World:
-    """The state of the panel. Its clock is the loop's, and stands still until the panel is started."""
+    """State of the panel. Its clock is the loop's; until the panel is started, the time is 0."""
 
     seed: Seed
     account: account_data.Account
@@ -45,32 +45,32 @@ class World:
     _born: float = 0.0
 
     def set_clock(self, clock: Callable[[], float]) -> None:
-        """Tell the time by this clock from now on."""
+        """Use this clock from now on."""
         if self._clock is None:
             self._born = clock()
         self._clock = clock
 
     def now(self) -> float:
-        """The loop's time."""
+        """Return the loop's time."""
         return self._clock() if self._clock is not None else 0.0
 
     def date(self) -> datetime:
-        """The panel's calendar: it begins on a fixed day, so that no answer depends on when a test runs."""
+        """Return the panel's date. It begins on a fixed day, so that answers are the same every day."""
         return _EPOCH + timedelta(seconds=self.now() - self._born)
 
     def balance(self) -> Decimal:
-        """What is owed: the total of the unpaid invoices."""
+        """Return the total of the unpaid invoices."""
         return sum((invoice.total for invoice in self.invoices if not invoice.paid_at), Decimal(0))
 
     def charge(self, lines: Sequence[tuple[str, str, Decimal]]) -> account_data.Invoice:
-        """Write an invoice of (item id, description, amount), paid from the credit as far as that goes."""
+        """Add an invoice of (item id, description, amount), paid from the credit as far as it suffices."""
         number = max(int(invoice.id) for invoice in self.invoices) + 1
         now = self.date()
-        positions = tuple(
+        invoice_lines = tuple(
             account_data.InvoiceLine(f"{number}{place:02}", "Upgrade", item, description, amount)
             for place, (item, description, amount) in enumerate(lines)
         )
-        invoice = account_data.Invoice(str(number), now.date(), positions)
+        invoice = account_data.Invoice(str(number), now.date(), invoice_lines)
         invoice.credit = min(self.account.credit, invoice.subtotal)
         self.account.credit -= invoice.credit
         if invoice.credit == invoice.subtotal:
@@ -87,13 +87,14 @@ def add_services(
     shared_vm_ids: bool,
     stopped_share: float,
 ) -> None:
-    """Fill the world: first the services with VMs, then those without VM functions."""
+    """Add the services with VMs, then those without VM functions."""
     address = 0
     vm_number = _FIRST_VM
     for index, count in enumerate((*vms_per_service, *(-1 for _ in range(without_vms)))):
         has_vms = count >= 0
         service = Service(
-            world,
+            world.now,
+            world.seed,
             str(_FIRST_SERVICE + index),
             index,
             has_vms,
@@ -117,6 +118,6 @@ def add_services(
 
 def _add_vm(service: Service, vm_id: str, ordinal: int, stopped_share: float) -> None:
     vm = Vm(service, vm_id, ordinal, _MEMORY[ordinal % len(_MEMORY)], 1 + ordinal % 4)
-    if stopped_share and draw(service.world.seed, "stopped", service.id, vm_id) < stopped_share:
+    if stopped_share and draw(service.seed, "stopped", service.id, vm_id) < stopped_share:
         vm.power = "stopped"
     service.vms[vm_id] = vm

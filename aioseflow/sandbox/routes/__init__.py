@@ -1,4 +1,4 @@
-"""The 39 calls of the provider's document, and the way from a path to the function that answers it."""
+"""The 39 calls of the provider's document, and the function that answers each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DOCUMENTED: dict[tuple[str, str], Answer] = {
     ("GET", "/service"): services.services,
     ("GET", "/service/@id"): services.service,
     ("GET", "/service/@id/upgrade"): upgrades.options,
-    ("POST", "/service/@id/upgrade"): upgrades.request,
+    ("POST", "/service/@id/upgrade"): upgrades.upgrade,
     ("GET", "/service/@id/bandwidth-graphs"): services.bandwidth_graphs,
     ("GET", "/service/@id/bandwidth"): services.bandwidth,
     ("GET", "/service/@id/ip"): services.ips,
@@ -57,7 +57,7 @@ _DOCUMENTED: dict[tuple[str, str], Answer] = {
 }
 
 ROUTES: tuple[tuple[str, str], ...] = tuple(_DOCUMENTED)
-"""Every documented (method, path), in the document's order and spelling."""
+"""The documented pairs of method and path, in the document's order and spelling."""
 
 
 @attrs.define
@@ -91,7 +91,7 @@ _TREE_WITH_METHODS = _tree(
 
 
 def find(method: str, path: str, *, with_methods: bool) -> tuple[Answer, tuple[str, ...]] | int:
-    """The answer of a path and the ids in it, decoded; else 404, or 405 for a path with other methods.
+    """Return the function for a path and the ids in the path; 404, or 405 for another method, if none.
 
     `with_methods` adds the undocumented `GET /service/@id/methods`.
     """

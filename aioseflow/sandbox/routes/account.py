@@ -1,4 +1,4 @@
-"""The client area: who the customer is."""
+"""The registration data of the customer."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from ..forms import text
 from ..wire import Dialect, Json, PanelError, Row
 from .panel_request import PanelRequest
 
-# Those of the 17 documented fields that `GET /details` shows again; the rest is only taken.
-_SHOWN = {
+# Of the 17 documented fields, those that `GET /details` shows; the others can only be set.
+_SHOWN_FIELDS = {
     "firstname", "lastname", "phonenumber", "email", "companyname", "address1", "address2", "city", "state",
     "postcode", "country",
 }  # fmt: skip
-_TAKEN = ("organizationid", "type", "editonce", "mobilephone", "required", "requiredcheck")
+_SET_ONLY_FIELDS = ("organizationid", "type", "editonce", "mobilephone", "required", "requiredcheck")
 _SPARSE = (
     "address1", "city", "companyname", "country", "email", "firstname", "host", "id", "ip", "lastlogin",
     "lastname", "newsletter", "phonenumber", "postcode", "privacypolicy", "state",
@@ -20,14 +20,14 @@ _SPARSE = (
 
 
 def client(account: Account) -> Row:
-    """The customer as the document shows it, also inside an invoice."""
+    """Return the customer as the document shows it, also in an invoice."""
     shown = dict(account.fields)
     privileges = shown.pop("privileges")
     return {**shown, "credit": f"{account.credit:.4f}", "privileges": privileges}
 
 
 def details(request: PanelRequest) -> Json:
-    """GET /details. In `by_id` the sparse shape of another installation."""
+    """GET /details; in `by_id` with the few fields of another installation."""
     account = request.world.account
     if request.dialect is not Dialect.BY_ID:
         return {"client": client(account)}
@@ -41,8 +41,8 @@ def update(request: PanelRequest) -> Json:
     given = {name: value for name in request.form if (value := text(request.form, name)) is not None}
     if "@" not in given.get("email", "@") or ":" in given.get("email", ""):
         raise PanelError(200, "email_invalid")
-    shown = {name: value for name, value in given.items() if name in _SHOWN}
-    taken = {name: value for name, value in given.items() if name in _TAKEN}
+    shown = {name: value for name, value in given.items() if name in _SHOWN_FIELDS}
+    taken = {name: value for name, value in given.items() if name in _SET_ONLY_FIELDS}
     if not shown and not taken:
         raise PanelError(200, "nothing_to_update")
     before = (dict(account.fields), dict(account.other))

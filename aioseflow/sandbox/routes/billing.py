@@ -11,7 +11,7 @@ from .panel_request import PanelRequest
 
 
 def balance(request: PanelRequest) -> Json:
-    """GET /balance. What is unpaid, and the credit."""
+    """GET /balance: the unpaid amount and the credit."""
     world = request.world
     return {"details": {"acc_balance": f"{world.balance():.2f}", "acc_credit": f"{world.account.credit:.2f}"}}
 
@@ -22,7 +22,7 @@ def invoices(request: PanelRequest) -> Json:
 
 
 def invoice(request: PanelRequest) -> Json:
-    """GET /invoice/@id. Its `client` is shortened in the document; here it is the whole customer."""
+    """GET /invoice/@id. The document shortens `client`; here it is the whole customer."""
     for found in request.world.invoices:
         if found.id == request.ids[0]:
             return {"invoice": {**_details(found), "client": client(request.world.account)}}
@@ -84,6 +84,6 @@ def _details(invoice: Invoice) -> Row:
 
 
 def _json_number(amount: Decimal) -> int | float:
-    """PHP writes a whole float without a fraction: 58.5, but 0."""
+    """Return a number as PHP writes it: 58.5, but 0."""
     rounded = amount.quantize(CENT)
     return int(rounded) if rounded == rounded.to_integral_value() else float(rounded)

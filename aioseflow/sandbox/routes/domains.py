@@ -6,11 +6,11 @@ import re
 from datetime import timedelta
 
 from ..forms import text
-from ..wire import Dialect, Json, PanelError, collection
+from ..wire import Dialect, Json, PanelError, collection, flag
 from .panel_request import PanelRequest
 
 _NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.(?!-)[\w-]{1,63})+")
-_TAKEN = {"example.org", "taken.example"}
+_TAKEN_NAMES = {"example.org", "taken.example"}
 
 
 def domains(request: PanelRequest) -> Json:
@@ -25,7 +25,7 @@ def domains(request: PanelRequest) -> Json:
             "date_created": str(domain.created),
             "status": "Active",
             "period": "1",
-            "autorenew": _yes_or_no(request, domain.autorenew),
+            "autorenew": flag(request.dialect, domain.autorenew),
             "daytoexpire": str((domain.expires - today).days),
         }
         for domain in request.world.domains
@@ -49,23 +49,20 @@ def domain(request: PanelRequest) -> Json:
                     "status": "Active",
                     "next_due": str(found.expires),
                     "next_invoice": str(found.expires - timedelta(days=7)),
-                    "idprotection": _yes_or_no(request, found.protected),
+                    "idprotection": flag(request.dialect, found.protected),
                     "nameservers": list(found.nameservers),
-                    "autorenew": _yes_or_no(request, found.autorenew),
+                    "autorenew": flag(request.dialect, found.autorenew),
                 }
             }
     raise PanelError(404, "domain_notfound")
 
 
 def availability(request: PanelRequest) -> Json:
-    """POST /domainorder/status.
-
-    `ok`, or nothing: zero bytes, `[]` or empty details, as the dialect has it.
-    """
+    """POST /domainorder/status: `ok`, or zero bytes, `[]` or empty details, by dialect."""
     name = (text(request.form, "name") or "").lower()
     if not _NAME.fullmatch(name):
         raise PanelError(200, "invalid_domain_name")
-    if name not in _TAKEN and all(domain.name != name for domain in request.world.domains):
+    if name not in _TAKEN_NAMES and all(domain.name != name for domain in request.world.domains):
         return {"details": {"status": "ok"}}
     match request.dialect:
         case Dialect.BY_ID:
@@ -74,7 +71,3 @@ def availability(request: PanelRequest) -> Json:
             return {"details": {}}
         case _:
             return None
-
-
-def _yes_or_no(request: PanelRequest, value: bool) -> Json:
-    return ("false", "true")[value] if request.dialect is Dialect.BY_ID else "01"[value]

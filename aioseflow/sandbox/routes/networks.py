@@ -25,10 +25,7 @@ def interfaces(request: PanelRequest) -> Json:
 
 
 def available_ips(request: PanelRequest) -> Json:
-    """GET /service/@id/vms/@vmid/interfaces/@iface/ips.
-
-    A guess: what the service has to give, oldest first.
-    """
+    """GET /service/@id/vms/@vmid/interfaces/@iface/ips: the free addresses, oldest first. A guess."""
     found = request.vm()
     _known(request.ids[2])
     return {"ips": collection(request.dialect, (_row(number) for number in found.service.free))}

@@ -1,4 +1,4 @@
-"""What a route's function is given, and how it finds what the path names."""
+"""`PanelRequest`: the argument of the functions that answer routes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..world import World
 
 @attrs.define
 class PanelRequest:
-    """One request that was let in: the ids of its path in order, its fields, and the world to act on."""
+    """A request that was admitted: the ids in its path, its fields, and the state to act on."""
 
     world: World
     dialect: Dialect
@@ -20,17 +20,17 @@ class PanelRequest:
     form: Form
     query: Form
     stale: bool = False
-    """Set when the answer is an old one."""
+    """Set when the answer is an old list."""
 
     def service(self) -> Service:
-        """The service that the path names."""
+        """Return the service in the path."""
         service = self.world.services.get(self.ids[0])
         if service is None:
             raise PanelError(404, "service_notfound")
         return service
 
     def vm_service(self) -> Service:
-        """The same, and it must have VM functions.
+        """Return the service in the path, which must have VM functions.
 
         Without them: 404 `notfound`; on a `by_id` installation 200 `methodnotsupported`.
         """
@@ -42,29 +42,29 @@ class PanelRequest:
         return service
 
     def vm(self) -> Vm:
-        """The VM that the path names."""
+        """Return the VM in the path."""
         vm = self.vm_service().vms.get(self.ids[1])
         if vm is None:
             raise PanelError(404, "vm_notfound")
         return vm
 
     def unlocked_vm(self) -> Vm:
-        """The same, and it must not be in the middle of something: no change is taken while it is."""
+        """Return the VM in the path, which must not be in the middle of a change."""
         vm = self.vm()
         if vm.power == "transitional":
             raise PanelError(200, "vm_locked")
         return vm
 
     def took_effect(self, vm: Vm, action: str) -> None:
-        """Write into the panel's evidence that an action changed something."""
+        """Record that an action took effect."""
         self.world.effects.note(vm.service.id, vm.id, action)
 
     def done(self) -> Json:
-        """The answer to a change for which none was published, after that of start and stop."""
+        """Return the answer of a change without a published answer: that of start and stop."""
         return {"status": "true" if self.dialect is Dialect.BY_ID else True}
 
     def positive(self, field: str, at_most: int = 1 << 24) -> int | None:
-        """A whole positive number of the form; None when it is absent."""
+        """Return a whole positive number of the form, None when it is absent."""
         given = text(self.form, field)
         if given is None:
             return None

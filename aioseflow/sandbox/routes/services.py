@@ -1,4 +1,4 @@
-"""Services: what the account rents, its addresses, their names, its traffic."""
+"""Services: their details, addresses, reverse DNS and traffic."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def services(request: PanelRequest) -> Json:
 
 
 def service(request: PanelRequest) -> Json:
-    """GET /service/@id. A service with VMs shows made-up passwords, so that a leak of one is seen."""
+    """GET /service/@id. A service with VMs has made-up passwords, so that a test finds a leak of one."""
     found = request.service()
     today = request.world.date().date()
     return {
@@ -73,7 +73,7 @@ def service(request: PanelRequest) -> Json:
 
 
 def methods(request: PanelRequest) -> Json:
-    """GET /service/@id/methods, of newer installations only. The VM routes' names are a guess."""
+    """GET /service/@id/methods, on newer installations only. The names of the VM routes are a guess."""
     found = request.service()
     listed = (*_METHODS, *_VM_METHODS) if found.has_vms else _METHODS
     return {"methods": [{"name": name, "method": method, "route": route} for name, method, route in listed]}
@@ -88,7 +88,7 @@ def bandwidth_graphs(request: PanelRequest) -> Json:
 
 
 def bandwidth(request: PanelRequest) -> Json:
-    """GET /service/@id/bandwidth. Numbers are text or numbers exactly where the document has them so."""
+    """GET /service/@id/bandwidth. Numbers are text or numbers exactly as in the document."""
     found = request.service()
     used = round(10_000 + _traffic(request, found, "used") * 40_000, 2)
     now = request.world.date()
@@ -128,7 +128,7 @@ def bandwidth(request: PanelRequest) -> Json:
 
 
 def ips(request: PanelRequest) -> Json:
-    """GET /service/@id/ip. The word for an address that is not in use is a guess."""
+    """GET /service/@id/ip. The status of an address that is not in use is a guess."""
     rows = (
         {
             "ipaddress": address(number),
@@ -142,7 +142,7 @@ def ips(request: PanelRequest) -> Json:
 
 
 def rdns(request: PanelRequest) -> Json:
-    """GET /service/@id/rdns. Newer installations say `rdns`; of the dialects `by_id` does."""
+    """GET /service/@id/rdns, under `rdns` in `by_id`, as on newer installations."""
     found = request.service()
     rows = [
         {
@@ -156,7 +156,7 @@ def rdns(request: PanelRequest) -> Json:
 
 
 def set_rdns(request: PanelRequest) -> Json:
-    """POST /service/@id/rdns: `ipaddress[IP]=HOST`. All of it is taken, or nothing."""
+    """POST /service/@id/rdns: `ipaddress[IP]=HOST`. Sets all names or none."""
     found = request.service()
     own = {address(number) for number, _ in found.numbers()}
     wanted = mapping(request.form, "ipaddress")

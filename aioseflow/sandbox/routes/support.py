@@ -24,7 +24,7 @@ def tickets(request: PanelRequest) -> Json:
 
 
 def ticket(request: PanelRequest) -> Json:
-    """GET /tickets/@number. Newer installations say `ticket`; of the dialects `by_id` does."""
+    """GET /tickets/@number, under `ticket` in `by_id`, as on newer installations."""
     account = request.world.account
     name = f"{account.fields['firstname']} {account.fields['lastname']}"
     for found in request.world.tickets:

@@ -15,7 +15,7 @@ from .panel_request import PanelRequest
 
 @attrs.frozen
 class _Resource:
-    """What can be had more of: a choice of items (id, name, price), or a quantity at a price each."""
+    """Resource that can be upgraded: a choice of items (id, name, price), or a quantity at a price each."""
 
     id: str
     name: str
@@ -59,7 +59,7 @@ class _Order:
 def options(request: PanelRequest) -> Json:
     """GET /service/@id/upgrade. `resources` was seen on another installation, `package` only as `[]`.
 
-    A list of packages, and the `qty` of a slider, are guesses.
+    The list of packages and the `qty` of a slider are guesses.
     """
     service = request.service()
     packages: Json = []
@@ -71,7 +71,7 @@ def options(request: PanelRequest) -> Json:
     return {"resources": [_shown(service, resource) for resource in _RESOURCES.values()], "package": packages}
 
 
-def request(request: PanelRequest) -> Json:
+def upgrade(request: PanelRequest) -> Json:
     """POST /service/@id/upgrade: an estimate, or with any truthy `send` (also the text "false") an order.
 
     The shape of both answers is a guess.
@@ -156,7 +156,7 @@ def _read(request: PanelRequest, service: Service) -> _Order:
 
 
 def _choice(resource: _Resource, value: Value) -> str:
-    """The item chosen, or `item:quantity`, or a slider's quantity; from the document's three forms."""
+    """Return the item, `item:quantity` or a slider's quantity, from the document's three forms."""
     known = {item for item, _, _ in resource.items}
     match value:
         case dict() if len(value) == 1:

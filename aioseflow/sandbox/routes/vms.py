@@ -26,7 +26,7 @@ _PERCENT = 100
 def vms(request: PanelRequest) -> Json:
     """GET /service/@id/vms. Seen on another installation (`by_id`); the other dialects are guesses.
 
-    While the list is stale after a change, it is the one from before.
+    While a stale list is remembered, the answer is that list.
     """
     service = request.vm_service()
     if service.remembered is not None:
@@ -46,7 +46,7 @@ def vm(request: PanelRequest) -> Json:
 
 
 def destroy(request: PanelRequest) -> Json:
-    """DELETE /service/@id/vms/@vmid. Its addresses can be assigned again. The answer is a guess."""
+    """DELETE /service/@id/vms/@vmid. Frees the addresses. The answer is a guess."""
     found = request.unlocked_vm()
     found.service.destroy(found)
     request.took_effect(found, "destroy")
@@ -78,10 +78,7 @@ def resize(request: PanelRequest) -> Json:
 
 
 def stop(request: PanelRequest) -> Json:
-    """POST /service/@id/vms/@vmid/stop.
-
-    Seen on another installation. Stopping what is stopped does nothing.
-    """
+    """POST /service/@id/vms/@vmid/stop. Seen on another installation. No effect on a stopped VM."""
     found = request.unlocked_vm()
     if found.power == "running" and not found.ignores_power:
         found.turn("stopping", "stopped", request.world.timing.stop)
@@ -90,7 +87,7 @@ def stop(request: PanelRequest) -> Json:
 
 
 def start(request: PanelRequest) -> Json:
-    """POST /service/@id/vms/@vmid/start. Seen on another installation. Starting what runs does nothing."""
+    """POST /service/@id/vms/@vmid/start. Seen on another installation. No effect on a running VM."""
     found = request.unlocked_vm()
     if found.power == "stopped" and not found.ignores_power:
         found.turn("starting", "running", request.world.timing.start)
@@ -114,10 +111,7 @@ def reboot(request: PanelRequest) -> Json:
 
 
 def usage_cpu(request: PanelRequest) -> Json:
-    """GET /service/@id/vms/@vmid/usage/cpu.
-
-    "HTML code that can be embedded"; how it is wrapped is a guess.
-    """
+    """GET /service/@id/vms/@vmid/usage/cpu: "html code that can be embedded"; its wrapping is a guess."""
     return _usage(request, "cpu", "CPU")
 
 
