@@ -55,7 +55,7 @@ class Table:
                 [_HEAD] * len(self.head),
                 *([_style(*pair) for pair in zip(self.head, row, strict=True)] for row in self.rows),
             )
-            _print_styled(zip(self._parts(columns()), styles, strict=True))
+            print_styled(zip(self._parts(columns()), styles, strict=True))
         else:
             print_lines(self.lines())
 
@@ -78,7 +78,7 @@ class Sheet:
     def print(self) -> None:
         """Write it to stdout."""
         if is_terminal(sys.stdout):
-            _print_styled(
+            print_styled(
                 (parts, (_NAME, "", _DIM if parts[2] == _NOTHING else "")) for parts in self._parts(columns())
             )
         else:
@@ -108,7 +108,11 @@ def print_lines(lines: Iterable[str]) -> None:
     echo("".join(f"{line}\n" for line in lines))
 
 
-def _print_styled(lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
+def print_styled(lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
+    """Write lines to stdout, each of pieces with a style of rich for each of them; plain to a file."""
+    if not is_terminal(sys.stdout):
+        print_lines("".join(parts).rstrip() for parts, _ in lines)
+        return
     console = console_of_stdout()
     with console.capture() as captured:
         for parts, styles in lines:
