@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,7 @@ from .exit_code import ExitCode, Refusal
 from .nouns.facts import by_whom
 from .table import print_lines
 from .terminal import columns, confirm, echo, is_terminal, require_answerable
+from .usage import did_you_mean
 
 if TYPE_CHECKING:
     from .coroutines import Coroutine
@@ -60,9 +60,8 @@ def api(
         raise Refusal("say which call, such as vms.list; aioseflow api --list lists all")
     coroutine = COROUTINES.get(call)
     if coroutine is None:
-        near = difflib.get_close_matches(call, COROUTINES, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "aioseflow api --list lists all"
-        raise Refusal(f"there is no call {escape(call)}; {hint}")
+        hint = did_you_mean(call, COROUTINES)
+        raise Refusal(f"no call {escape(call)}{hint}; list them: aioseflow api --list")
     values, options = coroutine.bind(list(context.args))
     if coroutine.changes:
         require_answerable(call, yes=yes)

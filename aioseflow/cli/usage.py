@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from ..text import escape
 from .exit_code import ExitCode
 from .terminal import echo_err, echo_error
 
@@ -51,6 +52,12 @@ def _parts(error: Any, message: str) -> tuple[str, str]:
         near = _nearest(found["given"], re.findall(r"'([^']*)'", found["choices"]))
         return whole, " or ".join(map(repr, near))
     return whole, ""
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return a hint at the words that are most like a word, `` (did you mean vm?)``; empty without any."""
+    near = _nearest(word, list(words))
+    return f" (did you mean {' or '.join(map(escape, near))}?)" if near else ""
 
 
 def _nearest(word: str, words: Sequence[str]) -> list[str]:

@@ -110,8 +110,8 @@ def test_without_a_terminal_no_change_is_sent_unless_yes_is_said(run: Run, panel
     ("words", "code", "sentence"),
     [
         ([], 2, "say which call"),
-        (["vms.lst"], 2, "there is no call vms.lst; did you mean vms.list"),
-        (["qqqq"], 2, "there is no call qqqq; aioseflow api --list lists all"),
+        (["vms.lst"], 2, "no call vms.lst (did you mean vms.list"),
+        (["qqqq"], 2, "no call qqqq; list them: aioseflow api --list"),
         (["vms.list"], 2, "SERVICE_ID is missing"),
         (["vms.list", ".."], 2, "would leave its place in the path"),
         (["vms.list", "77"], 1, "service_notfound"),

@@ -109,7 +109,11 @@ def _command(noun: Noun, verb: Verb) -> Any:
 def _help(noun: Noun, verb: Verb) -> str:
     from ..coroutines import COROUTINES
 
-    requests = [request for name in (verb.call, *verb.also) for request in COROUTINES[name].requests]
+    requests = [
+        request
+        for name in (verb.call, *verb.also, *verb.reads_first)
+        for request in COROUTINES[name].requests
+    ]
     # The line with a backspace alone is how click is told to leave the lines of a paragraph alone.
     lines = [verb.summary, "", *([verb.more, ""] if verb.more else []), "\b", *requests]
     examples = [f"  aioseflow {noun.name} {example}".rstrip() for example in verb.examples]

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, TypedDict, TypeVar
 
 import typer
 
@@ -34,6 +34,25 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_PATH: Final = 300
 
 
+class SavedGraphDocument(TypedDict):
+    """A traffic graph that was written to a file, as `service graphs --save` prints it."""
+
+    file: str
+    switch: str | None
+    port: str | None
+    name: str | None
+    period: Period
+    bytes: int
+
+
+class UsageSizeDocument(TypedDict):
+    """The length of a usage graph's HTML, as `vm usage` prints it; ``file`` is where it was written."""
+
+    kind: UsageKind
+    characters: int
+    file: str | None
+
+
 def graphs(
     service: Annotated[
         str,
@@ -55,7 +74,7 @@ def graphs(
         out.listing(found, ("switch", "port", "name"), kind=BandwidthGraph)
         return ExitCode.OK
     save.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+    rows: list[SavedGraphDocument] = []
     asked = 0
     for number, graph in enumerate(found, 1):
         for period in _PERIODS:
@@ -66,7 +85,7 @@ def graphs(
     return ExitCode.OK if len(rows) == asked else ExitCode.ERROR
 
 
-def _saved(graph: BandwidthGraph, period: Period, path: Path) -> list[dict[str, Any]]:
+def _saved(graph: BandwidthGraph, period: Period, path: Path) -> list[SavedGraphDocument]:
     """A row if it was written; one that is no picture is told on stderr."""
     try:
         picture = graph.png(period)
@@ -74,8 +93,16 @@ def _saved(graph: BandwidthGraph, period: Period, path: Path) -> list[dict[str, 
         echo_error(f"{error}; not written")
         return []
     path.write_bytes(picture)
-    row = {"file": str(path), "switch": graph.switch, "port": graph.port, "name": graph.name}
-    return [{**row, "period": period, "bytes": len(picture)}]
+    return [
+        {
+            "file": str(path),
+            "switch": graph.switch,
+            "port": graph.port,
+            "name": graph.name,
+            "period": period,
+            "bytes": len(picture),
+        }
+    ]
 
 
 def _stem(number: int, graph: BandwidthGraph) -> str:
@@ -128,9 +155,9 @@ def _usage(
             f"{escape(str(save), _LONGEST_PATH)} is HTML from the panel and may hold scripts: open it in a "
             "sandbox only."
         )
-    rows = [
-        {"kind": one.kind, "characters": len(one.html), "file": None if save is None else str(save)}
-        for one in found
+    rows: list[UsageSizeDocument] = [
+        {"kind": kind, "characters": len(one.html), "file": None if save is None else str(save)}
+        for kind, one in zip(kinds, found, strict=True)
     ]
     out.listing(rows, ("kind", "characters") if save is None else ("kind", "characters", "file"))
     return ExitCode.OK

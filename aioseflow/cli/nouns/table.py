@@ -20,7 +20,8 @@ class Verb:
         look: after a change, the command that shows what came of it; ``{vm}`` and ``{service}`` stand for
             what was named.
         place: ``module:function`` of this package for what is written by hand; its parameters are its own.
-        also: further coroutines that it may call.
+        also: further coroutines that it may call and whose answers it prints.
+        reads_first: coroutines that it calls on the way; their answers are not printed.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Verb:
     look: str = ""
     place: str = ""
     also: tuple[str, ...] = ()
+    reads_first: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -163,7 +165,7 @@ _ALL: Final = (
                 ),
                 more="What it would cost is asked for and shown first. The order is sent at most once.",
                 look="invoice list",
-                also=("services.estimate_upgrade",),
+                reads_first=("services.estimate_upgrade",),
             ),
             Verb(
                 "bandwidth",
@@ -211,7 +213,7 @@ _ALL: Final = (
                     "list --sort=-memory --columns id,label,memory -o csv",
                 ),
                 place="listing:vms",
-                also=("services.list",),
+                reads_first=("services.list",),
             ),
             Verb(
                 "show",

@@ -1,9 +1,7 @@
-"""`aioseflow schema`: what ``--output json`` prints, as JSON Schema."""
+"""The command `aioseflow schema`: JSON Schema of what ``--output json`` prints."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -12,6 +10,7 @@ from ...text import escape
 from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
 from ..table import Sheet
+from ..usage import did_you_mean
 from ..written import OutputFormat, OutputOptions, output_options
 
 app = typer.Typer(rich_markup_mode=None)
@@ -20,43 +19,37 @@ app = typer.Typer(rich_markup_mode=None)
 @command(app)
 def schema(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of what, such as vm; all names without it.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Name of a schema, such as vm; all without it."),
     ] = None,
-    array: Annotated[bool, typer.Option("--array", help="Of an array of them, as lists are.")] = False,
+    array: Annotated[bool, typer.Option("--array", help="Schema of an array of such objects.")] = False,
     out: OutputOptions = Depends(output_options),
 ) -> int:
-    """Print the JSON Schema (draft 2020-12) of what commands print with --output json.
+    """Print the JSON Schema (draft 2020-12) of the output of commands with --output json.
+
+    Names of fields are stable; new ones may be added. With --columns an object has these fields only.
 
     \b
-    aioseflow schema
-    aioseflow schema vm
-    aioseflow schema vm --array > vms.schema.json
-
-    Names of fields stay as they are; new ones may be added. With --columns only those that were asked for are
-    there.
+    Examples:
+      aioseflow schema
+      aioseflow schema vm
+      aioseflow schema vm --array > vms.schema.json
     """
-    from .catalogue import catalogue, schema_of
+    from .catalogue import catalogue
 
     known = catalogue()
     if name is None:
-        _list({entry.name: entry.printed_by for entry in known.values()}, out)
+        if out.is_page:
+            # Folded, not cut, unlike a table.
+            Sheet([(entry.name, [entry.printed_by]) for entry in known.values()]).print()
+        else:
+            rows = [{"name": entry.name, "printed_by": entry.printed_by} for entry in known.values()]
+            out.listing(rows, ("name", "printed_by"))
         return ExitCode.OK
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise Refusal(f"there is no schema of {escape(name)}{hint}; aioseflow schema lists all")
-    found = schema_of(known[name], array_of=array)
+        raise Refusal(f"no schema {escape(name)}{did_you_mean(name, known)}; list them: aioseflow schema")
     if out.form is OutputFormat.TABLE:
         # A schema is JSON, and a table of it would help nobody.
         out = OutputOptions(OutputFormat.JSON, out.columns, out.sort)
-    out.single(found)
+    out.single(known[name].schema(array=array))
     return ExitCode.OK
-
-
-def _list(known: Mapping[str, str], out: OutputOptions) -> None:
-    if out.is_page:
-        # Folded, not cut: one comes here to read it.
-        Sheet([(name, [printed_by]) for name, printed_by in known.items()]).print()
-        return
-    rows = [{"name": name, "printed_by": printed_by} for name, printed_by in known.items()]
-    out.listing(rows, ("name", "printed_by"))

@@ -1,110 +1,86 @@
-"""Which schemas there are, and which commands print what they describe."""
+"""The schemas by name, with the commands that print what they describe."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, get_args, get_type_hints
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple, TypedDict, get_args, get_type_hints
 
 import attrs
 
+from ...fleet import Finding, Outcome, Plan, PlannedVm
+from ...fleet.report.report_json import ReportDocument
 from ...models import UntrustedHtml, Vm
 from ..coroutines import COROUTINES
 from ..doctor.check import Check
+from ..fleet.print_diff import DifferenceDocument
+from ..fleet.print_runs import RunDocument
 from ..nouns import NOUNS
+from ..nouns.saving import SavedGraphDocument, UsageSizeDocument
 from ..profiles.profiles_command import ListedProfile
-from .classes import of_class
-from .kinds import TEXT, Schema, array, name_of, or_nothing, refer
-from .runs import DOCUMENTS, FILES
-
-_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-_NAMED: Final = 6
-_IN_LISTS: Final[Mapping[str, Schema]] = {
-    "account": {"description": "Whose it is, in a list of several accounts."} | TEXT
-}
-_OF_VMS: Final[Mapping[str, Schema]] = {
-    "service_id": {"description": "The id of its service, in a list of VMs."} | TEXT,
-    "service_name": {"description": "The name of its service, in a list of VMs."} | or_nothing(TEXT),
-}
+from .json_schema import Schema, name_of, schema_of
 
 
-@attrs.frozen
-class Entry:
-    """A schema: its name, the commands, and what makes it; of an array what its ``items`` are called."""
+class PlanFileDocument(TypedDict):
+    """The fields of a plan's file besides those of `Plan`."""
+
+    format: Literal["aioseflow plan"]
+    version: Literal[2]
+    digest: str
+    undiscovered: list[str]
+
+
+class Entry(NamedTuple):
+    """A schema: its name, the commands that print such objects, the classes that have their fields.
+
+    ``in_lists`` are fields that only lists have: of several accounts, of VMs.
+    """
 
     name: str
     printed_by: str
-    make: Callable[[dict[str, Any]], Schema]
-    items: str = ""
+    parts: tuple[type, ...]
+    in_lists: Mapping[str, Any] = {}
+
+    def schema(self, *, array: bool = False) -> Schema:
+        """Return the schema of one object, or of an array of them."""
+        return schema_of(self.name, self.parts, self.in_lists, array=array)
+
+
+_IN_LISTS: Final = {"account": str}
+_IN_VM_LISTS: Final = {**_IN_LISTS, "service_id": str, "service_name": str | None}
+_ENTRIES: Final = (
+    Entry("report", "fleet VERB, fleet status", (ReportDocument,)),
+    Entry("outcome", "fleet VERB --output jsonl, fleet failures", (Outcome,)),
+    Entry("plan", "fleet plan, fleet VERB --dry-run", (PlanFileDocument, Plan)),
+    Entry("planned_vm", "fleet plan --output jsonl", (PlannedVm,)),
+    Entry("run", "fleet runs", (RunDocument,)),
+    Entry("finding", "fleet reconcile", (Finding,)),
+    Entry("difference", "fleet diff", (DifferenceDocument,)),
+    Entry("check", "doctor", (Check,)),
+    Entry("profile", "profiles", (ListedProfile,)),
+    Entry("saved_graph", "service graphs --save", (SavedGraphDocument,)),
+    Entry("usage_size", "vm usage", (UsageSizeDocument,)),
+)
 
 
 def catalogue() -> Mapping[str, Entry]:
-    """All of them by name: what fleet commands print, then this machine's, then what calls answer."""
-    entries = []
-    for name, (make, printed_by) in DOCUMENTS.items():
-        entries.append(Entry(name, printed_by, make))
-        if name == "run":
-            entries.append(Entry("runs", printed_by, make, items="run"))
-    entries += [
-        Entry("check", "doctor", _of(Check, {"verdict": "How it ended."})),
-        Entry("profile", "profiles", _of(ListedProfile)),
-    ]
-    entries += [Entry(name, printed_by, make) for name, (make, printed_by) in FILES.items()]
-    for model, commands in _answers().items():
-        entries.append(Entry(name_of(model), _briefly(commands), _of_model(model)))
-    return {entry.name: entry for entry in entries}
-
-
-def schema_of(entry: Entry, *, array_of: bool = False) -> Schema:
-    """The whole schema, with all that it refers to."""
-    waiting: dict[str, Any] = {}
-    body = entry.make(waiting)
-    defined: dict[str, Schema] = {}
-    while left := waiting.keys() - defined.keys():
-        name = min(left)
-        made = waiting[name]
-        defined[name] = of_class(made, waiting) if isinstance(made, type) else made(waiting)
-    head: Schema = {"$schema": _DRAFT, "title": entry.name}
-    if array_of or entry.items:
-        name = entry.items or entry.name
-        defined[name] = body
-        body = array(refer(name))
-    return head | body | ({"$defs": dict(sorted(defined.items()))} if defined else {})
-
-
-def _answers() -> dict[type, list[str]]:
-    """The models that calls answer, each with the commands that print it, nouns first."""
-    of_calls = {name: _answer(coroutine.function) for name, coroutine in COROUTINES.items()}
-    found: defaultdict[type, list[str]] = defaultdict(list)
+    """Return the schemas by name: of fleet commands, of this machine, and of the panel's answers."""
+    models: dict[str, Any] = {}
+    for name, coroutine in COROUTINES.items():
+        hint = get_type_hints(coroutine.function)["return"]
+        models[name] = (*get_args(hint), hint)[0]
+    commands: defaultdict[type, list[str]] = defaultdict(list)
     for noun in NOUNS.values():
         for verb in noun.verbs:
             for call in (verb.call, *verb.also):
-                model = of_calls[call]
-                # Of the HTML only the size is printed, and of what is asked for on the way nothing.
-                beside = call != verb.call and not verb.place.startswith("listing:ips")
-                if model is not None and model is not UntrustedHtml and not beside:
-                    found[model].append(f"{noun.name} {verb.name}")
-    for name, model in of_calls.items():
-        if model is not None:
-            found[model].append(f"api {name}")
-    return dict(found)
-
-
-def _answer(function: Callable[..., Any]) -> type | None:
-    """The class of what a coroutine returns, or of each in a list of it; None where it is no object."""
-    hint = get_type_hints(function)["return"]
-    model = (*get_args(hint), hint)[0]
-    return model if attrs.has(model) else None
-
-
-def _of_model(model: type) -> Callable[[dict[str, Any]], Schema]:
-    also = {**_IN_LISTS, **(_OF_VMS if model is Vm else {})}
-    return lambda defined: of_class(model, defined, also=also)
-
-
-def _of(made: type, in_words: Mapping[str, str] | None = None) -> Callable[[dict[str, Any]], Schema]:
-    return lambda defined: of_class(made, defined, in_words=in_words)
-
-
-def _briefly(commands: Sequence[str]) -> str:
-    return ", ".join(commands[:_NAMED]) + (f" and {len(commands) - _NAMED} more" if commands[_NAMED:] else "")
+                # Of a graph's HTML `vm usage` prints the size only.
+                if models[call] is not UntrustedHtml:
+                    commands[models[call]].append(f"{noun.name} {verb.name}")
+    for name, model in models.items():
+        commands[model].append(f"api {name}")
+    answers = (
+        Entry(name_of(model), ", ".join(names), (model,), _IN_VM_LISTS if model is Vm else _IN_LISTS)
+        for model, names in commands.items()
+        if attrs.has(model)
+    )
+    return {entry.name: entry for entry in (*_ENTRIES, *answers)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from ...plain import field_names, plain
 from ...text import escape
 from ..exit_code import Refusal
+from ..usage import did_you_mean
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -85,8 +85,7 @@ def _check_parts(name: str, known: Sequence[str], rows: Sequence[Any]) -> None:
 
 def _unknown(name: str, path: str, known: Sequence[str]) -> Refusal:
     names = [path + one for one in known]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f" (did you mean {escape(near[0])}?)" if near else ""
+    hint = did_you_mean(name, names)
     there = ", ".join(escape(one) for one in names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
     return Refusal(f"there is no column {escape(name)}{hint}; there are {there}")
 
