@@ -157,7 +157,7 @@ else:
             "session.limits.limit": "FixedLimit Limit",
             "session.stats": "Latency Stats",
         },
-        modules="config decoding text",
+        modules="account_port config decoding plain text",
     )
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -30,7 +29,7 @@ from .endpoints.domains import DomainsEndpoints
 from .endpoints.services import ServicesEndpoints
 from .endpoints.support import SupportEndpoints
 from .endpoints.vms import VmsEndpoints
-from .errors import ConfigurationError, SeFlowError
+from .errors import ConfigurationError
 from .identifiers import Id
 from .lazy import lazy_part
 from .models import ServiceMethod
@@ -43,7 +42,6 @@ from .session.circuit import AskForCredentials
 from .session.connections import Connections
 from .session.events import Hook
 from .session.exchange import Exchange, capture
-from .session.gate import RequestClass
 from .session.limits.adaptive import AdaptiveLimit
 from .session.limits.limit import FixedLimit, Limit
 from .session.session import Session
@@ -153,16 +151,16 @@ class SeFlow:
         self._runs: dict[aioseflow.fleet.Closeable, None] = {}
         self._client: Self | None = None
         self.protected = protected
-        if callable(protected) or protected:
-            from .fleet.select.selection import protection
-
-            protection(self)
         if journal is not None:
             from .fleet.journal import Journal
 
             journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._journal = journal
         self._session = Session(shared, CallOptions(retry, _timeouts(timeouts), _deadline(deadline)))
+        if callable(protected) or protected:
+            from .fleet.select.selection import protection
+
+            protection(self._fleet_account)
 
     @lazy_part
     def account(self) -> AccountEndpoints:
@@ -203,6 +201,13 @@ class SeFlow:
         if self._client is not None:
             fleet.share_runs_of(self._client.fleet)
         return fleet
+
+    @lazy_part
+    def _fleet_account(self) -> aioseflow.account_port.AccountPort:
+        """The account as a fleet sees it."""
+        from .account_port import AccountPort
+
+        return AccountPort(self, self._session, self._runs)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -305,72 +310,12 @@ class SeFlow:
         """
         return capture()
 
-    @property
-    def concurrency(self) -> int:
-        """How many calls may ever be in flight at once; how many may now, `stats` says."""
-        limit = self._session.shared.gate.limit
-        # A limit of the user's own need not have a maximum.
-        return max(limit.value, int(getattr(limit, "maximum", 0)))
-
-    @cached_property
-    def polls(self) -> VmsEndpoints:
-        """``vms`` for reading back what is not finished yet: a lane of its own at the gate."""
-        return VmsEndpoints(self._session.with_options(lane=RequestClass.POLL))
-
-    @property
-    def held(self) -> float:
-        """For how many seconds nobody sends, because the provider asked for it or its pace demands it."""
-        return self._session.shared.held
-
-    @property
-    def flow(self) -> aioseflow.Flow:
-        """How its requests flow now, for those who look at a run; `stats` says more."""
-        from .fleet.model.fleet_account import Flow
-
-        shared = self._session.shared
-        return Flow(
-            limit=shared.gate.limit.value,
-            in_flight=shared.gate.in_flight,
-            refused=shared.counters.refusals,
-            held=shared.held,
-            answers=not shared.breaker.is_open,
-        )
-
-    def remembered(self) -> dict[str, Any]:
-        """What the limit has learned, if it is one that learns."""
-        limit = self._session.shared.gate.limit
-        return limit.state() if isinstance(limit, AdaptiveLimit) else {}
-
-    def remember(self, limit: Mapping[str, Any]) -> None:
-        """Start near a limit that an earlier session found, unless something was sent already."""
-        self._session.shared.remember(limit)
-
     async def service_methods(self, service_id: Id) -> list[ServiceMethod]:
         """What a service can do by its own word: ``GET /service/@id/methods``, on newer installations only.
 
         Raises `SeFlowError`: `NotFound` where the installation does not say.
         """
         return await self._session.request(_METHODS, id=service_id)
-
-    async def has_vm_functions(self, service_id: Id) -> bool | None:
-        """Whether a service offers VMs, from ``GET /service/@id/methods``; None if the panel does not say."""
-        try:
-            methods = await self.service_methods(service_id)
-        except SeFlowError:
-            return None
-        return any("/vms" in (method.route or "") for method in methods)
-
-    def require_open(self) -> None:
-        """Raise `ConfigurationError` unless calls can be made now."""
-        self._session.shared.require_open()
-
-    def adopt(self, run: aioseflow.fleet.Closeable) -> None:
-        """Cancel the run when this client is closed."""
-        self._runs[run] = None
-
-    def release(self, run: aioseflow.fleet.Closeable) -> None:
-        """The run has ended."""
-        self._runs.pop(run, None)
 
 
 def _limit(limit: Limit | int | None) -> Limit:

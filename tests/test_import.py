@@ -100,8 +100,8 @@ def test_naming_an_error_loads_the_errors_alone() -> None:
 
 
 AT_WORK = """
-import asyncio, sys
-from aioseflow import SeFlow
+import asyncio, contextlib, sys
+from aioseflow import NotFound, SeFlow
 from aioseflow.sandbox import Sandbox
 
 def loaded():
@@ -116,7 +116,8 @@ async def work():
         service = (await seflow.services.list())[0]
         await seflow.vms.list(service.id)
         await seflow.account.details()
-        await seflow.has_vm_functions(service.id)
+        with contextlib.suppress(NotFound):
+            await seflow.service_methods(service.id)
         with seflow.capture():
             await seflow.with_options(timeout=3).billing.balance()
         seflow.stats()
@@ -146,7 +147,7 @@ def test_submodules_are_attributes_without_having_been_imported(package: ModuleT
 def test_the_annotations_of_the_client_can_be_evaluated_before_one_was_made() -> None:
     program = """
 import inspect, typing
-from aioseflow import SeFlow
+from aioseflow import NotFound, SeFlow
 functions = [
     getattr(member, "fget", None) or getattr(member, "func", None) or getattr(member, "__func__", member)
     for member in vars(SeFlow).values()

@@ -17,7 +17,7 @@ from .actions.power import Await, Reboot, Start, Stop
 from .actions.usage import Usage
 from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo
-from .model.fleet_account import FleetAccount
+from .model.fleet_account import FleetAccount, FleetClient, account_of
 from .model.outcome import Status
 from .model.refusals import RunRefused
 from .plan.plan import Plan
@@ -85,9 +85,12 @@ class Fleet:
     """
 
     def __init__(
-        self, accounts: Sequence[FleetAccount], *, journal: str | os.PathLike[str] | Journal | None = None
+        self,
+        accounts: Sequence[FleetClient | FleetAccount],
+        *,
+        journal: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
-        self._accounts = tuple(accounts)
+        self._accounts = tuple(map(account_of, accounts))
         if not self._accounts:
             raise ConfigurationError("a fleet needs at least one account")
         names = [account.name for account in self._accounts]

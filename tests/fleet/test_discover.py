@@ -12,7 +12,8 @@ from support.clients import client
 from support.coherent import NO_ROUTE
 from support.wire import Seen, Wire, http
 
-from aioseflow import ApiError, SeFlow, Status
+from aioseflow import ApiError, Status
+from aioseflow.account_port import AccountPort
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ async def test_a_mistake_of_ours_ends_the_run_and_is_not_hidden(
     async def broken(self: object, service_id: str) -> bool:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(SeFlow, "has_vm_functions", broken)
+    monkeypatch.setattr(AccountPort, "has_vm_functions", broken)
     async with client(wire.url) as seflow:
         run = seflow.fleet.reboot()
         async with asyncio.timeout(10):

@@ -22,8 +22,8 @@ from aioseflow.models import Service, Vm
 from aioseflow.sandbox import Capacity, Sandbox
 from aioseflow.session.gate import Gate
 
-from .lives import Complaints, Life, Pairs, listening, run_lives
 from .invariants import broken
+from .lives import Complaints, Life, Pairs, listening, run_lives
 from .meanwhile import AtOnce, watch
 from .repeatable import repeatable
 from .witness import Pair, Witness

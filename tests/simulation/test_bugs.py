@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import attrs
 import pytest
+from aioseflow.fleet.recovery.past import ResumePoint, resume_point
 
 from aioseflow.fleet.discovery.vm_list import VmList
 from aioseflow.fleet.journal import StoredTarget
 from aioseflow.fleet.recovery import resume as resuming
-from aioseflow.fleet.recovery.past import ResumePoint, resume_point
 from aioseflow.fleet.run.availability import AvailabilityCounter
 from aioseflow.fleet.run.recorder import JournalRecorder
 from aioseflow.fleet.run.state import TargetState

@@ -232,7 +232,7 @@ class Operator:
         shared = session.shared
         things: list[object] = [seflow, seflow.with_options(deadline=9), session, session.options, shared]
         things += [shared.circuit, seflow.account, seflow.billing, seflow.support, seflow.domains]
-        things += [seflow.services, seflow.vms, seflow.fleet, seflow.polls, seflow.stats()]
+        things += [seflow.services, seflow.vms, seflow.fleet, seflow._fleet_account, seflow.stats()]
         things += [vars(shared), vars(shared.connections), vars(seflow)]
         for thing in things:
             self.bag.thing(f"client's {type(thing).__name__}", thing)

@@ -133,6 +133,11 @@ class FleetAccount(Protocol):
         ...
 
     @property
+    def key(self) -> str:
+        """A digest of base URL and user name: the same for every client of the account, whatever its name."""
+        ...
+
+    @property
     def concurrency(self) -> int:
         """How many calls may ever be in flight at once."""
         ...
@@ -143,7 +148,7 @@ class FleetAccount(Protocol):
         ...
 
     @property
-    def held(self) -> float:
+    def throttled_for(self) -> float:
         """For how many seconds nobody sends, because the provider asked for it; 0 for none."""
         ...
 
@@ -152,11 +157,11 @@ class FleetAccount(Protocol):
         """The VMs that are never touched without being named, as the client was given them."""
         ...
 
-    def remembered(self) -> Mapping[str, Any]:
+    def limit_state(self) -> Mapping[str, Any]:
         """What was learned of the provider's limit, fit for JSON; empty where there is nothing to learn."""
         ...
 
-    def remember(self, limit: Mapping[str, Any]) -> None:
+    def restore_limit(self, state: Mapping[str, Any]) -> None:
         """Start near a limit that an earlier session found, unless something was sent already."""
         ...
 
@@ -178,10 +183,23 @@ class FleetAccount(Protocol):
         """Raise `ConfigurationError` where no call could be made."""
         ...
 
-    def adopt(self, run: Closeable) -> None:
+    def attach(self, run: Closeable) -> None:
         """End the run before the account is closed."""
         ...
 
-    def release(self, run: Closeable) -> None:
+    def detach(self, run: Closeable) -> None:
         """The run has ended by itself."""
         ...
+
+
+class FleetClient(Protocol):
+    """A client that has a `FleetAccount` of its own: `SeFlow`."""
+
+    @property
+    def _fleet_account(self) -> FleetAccount: ...
+
+
+def account_of(client: FleetClient | FleetAccount) -> FleetAccount:
+    """The account of a client; a stand-in for an account is one itself."""
+    account: FleetAccount = getattr(client, "_fleet_account", client)
+    return account

@@ -26,7 +26,7 @@ async def limits_from(journal: Journal, accounts: Sequence[FleetAccount]) -> Non
             key.removeprefix(_LIMIT): value for key, value in known.items() if key.startswith(_LIMIT)
         }
         if limit:
-            account.remember(_doubted(limit))
+            account.restore_limit(_doubted(limit))
 
 
 def _doubted(limit: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ async def notes_of(
         known = await journal.learned(account.name)
         notes += [
             (account.name, _LIMIT + key, float(value))
-            for key, value in account.remembered().items()
+            for key, value in account.limit_state().items()
             if isinstance(value, int | float) and math.isfinite(value)
         ]
         fresh = {f"settle.{action}": sum(times) / len(times) for action, times in pool.settled_in.items()}

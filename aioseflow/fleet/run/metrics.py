@@ -105,7 +105,7 @@ class RunMetrics:
         if run_state.clock() >= run_state.look_at:
             self._look()
         scheduler, discoveries = execution.scheduler, [pool.producer.discovery for pool in execution.pools]
-        held = {each.account.name: each.account.held for each in self.gauges} if live else {}
+        held = {each.account.name: each.account.throttled_for for each in self.gauges} if live else {}
         flows = self._flows()
         return Progress(
             targets=len(run_state.targets),

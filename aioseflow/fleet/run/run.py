@@ -212,7 +212,7 @@ class Run:
             self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
             self._task.add_done_callback(self._make_sure)
             for account in self._accounts:
-                account.adopt(self)
+                account.attach(self)
         return self
 
     def pause(self) -> None:
@@ -415,7 +415,7 @@ class Run:
         self._run_state.end()
         self._let_go()
         for account in self._accounts:
-            account.release(self)
+            account.detach(self)
         self._owner.ended(self)
         self._ended.set()
 
