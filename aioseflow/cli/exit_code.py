@@ -58,11 +58,18 @@ _STOPPED_BY: Final = frozenset(
 
 
 class Refusal(Exception):
-    """The command line itself says no, in one sentence."""
+    """The command line itself refuses to do something.
 
-    def __init__(self, message: str, exit_code: ExitCode = ExitCode.USAGE) -> None:
-        super().__init__(message)
+    Attributes:
+        found: what is wrong.
+        fix: what to do about it; empty where ``found`` says so.
+    """
+
+    def __init__(self, found: str, exit_code: ExitCode = ExitCode.USAGE, *, fix: str = "") -> None:
+        super().__init__(f"{found}; {fix}" if fix else found)
+        self.found = found
         self.exit_code = exit_code
+        self.fix = fix
 
 
 def of_error(error: BaseException) -> ExitCode:

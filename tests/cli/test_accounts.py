@@ -134,7 +134,7 @@ def test_half_an_account_in_the_environment_is_refused_and_no_profile_taken(
 
 def test_where_there_is_no_account_both_ways_to_one_are_told() -> None:
     assert _refusal(Accounts().identities) == (
-        "no account is named; run aioseflow login, or set SEFLOW_USERNAME and SEFLOW_PASSWORD"
+        "not logged in; run aioseflow login, or set SEFLOW_USERNAME and SEFLOW_PASSWORD"
     )
     assert _refusal(Accounts(everyone=True).labels) == "there is no profile; run aioseflow login"
 

@@ -54,8 +54,10 @@ def test_all_well_is_0_and_a_block_for_the_machine_and_one_for_the_account(run: 
     machine, account, verdict = ended.stdout.split("\n\n")
     assert machine.startswith(f"This machine\nok       installation   aioseflow {__version__}, Python 3.")
     assert account.startswith(f"demo@example.com at 127.0.0.1:{panel.port}\nok       configuration  demo@")
-    assert "\nok       allow list     this machine's address is let in\n" in account
-    assert verdict == "All is well: 2 not checked, 12 ok.\n"
+    assert "\nok       credentials    signed in as demo@example.com\n" in account
+    assert "\nok       allow list     this machine's address is allowed\n" in account
+    assert "\n-        tls            skipped: plain HTTP to this machine\n" in account
+    assert verdict == "No problems found (12 checks passed, 2 skipped).\n"
 
 
 @pytest.mark.parametrize("columns", [80, 200])
@@ -75,9 +77,14 @@ def test_a_refused_login_is_6_and_one_request(
     ended = run("doctor")
     assert (ended.exit_code, panel.bad_logins, len(panel.requests)) == (6, 1, 1)
     assert "\nFAILED   credentials    demo@example.com or the password is refused\n" in ended.stdout
-    assert "\n                        mend: correct SEFLOW_PASSWORD" in ended.stdout
-    assert "and throttle, latency, calls are not checked: mend" in ended.stdout
-    assert ended.stdout.endswith("\nNot all is well: 1 failed, 5 not checked, 8 ok.\n")
+    assert (
+        "\n                        fix: correct SEFLOW_PASSWORD or run aioseflow login. Try" in ended.stdout
+    )
+    assert (
+        "\n-        skipped        allow list, throttle, latency, calls: fix "
+        '"credentials"\n                        first\n'
+    ) in ended.stdout
+    assert ended.stdout.endswith("\n1 problem: credentials (8 checks passed, 5 skipped).\n")
     assert "hunter2" not in ended.stdout
 
 
@@ -95,7 +102,7 @@ def test_a_warning_is_no_failure(run: Run, panels: Panels) -> None:
     panels(faults=[Fault("throttle", after=1)])
     ended = run("doctor")
     assert ended.exit_code == 0
-    assert "Not all is well: 1 warning, " in ended.stdout
+    assert "\n1 warning: throttle (" in ended.stdout
 
 
 def test_without_an_account_this_machine_is_checked_all_the_same(run: Run) -> None:
@@ -104,8 +111,8 @@ def test_without_an_account_this_machine_is_checked_all_the_same(run: Run) -> No
     assert (ended.exit_code, list(found)) == (1, ["installation", "journal", "configuration"])
     assert found["installation"]["verdict"] == "ok"
     assert found["configuration"]["verdict"] == "failed"
-    assert found["configuration"]["found"] == "no account is named"
-    assert found["configuration"]["mend"].startswith("run aioseflow login, or set ")
+    assert found["configuration"]["found"] == "not logged in"
+    assert found["configuration"]["fix"] == "run aioseflow login, or set SEFLOW_USERNAME and SEFLOW_PASSWORD"
 
 
 def test_a_profile_that_is_not_there_is_a_mistake_of_the_command(run: Run, panel: Sandbox) -> None:
@@ -149,7 +156,7 @@ def test_several_accounts_have_a_block_each_and_the_worst_is_the_code(
     assert f"\n\ndemo@example.com at 127.0.0.1:{bad.port}\n" in ended.stdout
     assert f"\n\ndemo@example.com at 127.0.0.1:{good.port}\n" in ended.stdout
     # Folded wherever the width wants it.
-    assert f"aioseflow login --profile p{bad.port} asks for the right one" in " ".join(ended.stdout.split())
+    assert f"fix: run aioseflow login --profile p{bad.port}. Try once only" in " ".join(ended.stdout.split())
 
 
 def test_what_a_server_says_reaches_no_terminal_raw(run: Run, panels: Panels) -> None:
@@ -171,7 +178,7 @@ def test_on_a_terminal_verdicts_are_coloured_and_nothing_is_with_no_color(
     lines = seen(plain)
     assert seen(coloured) == lines
     assert lines[0] == "This machine"
-    assert lines[-1].startswith("All is well: ")
+    assert lines[-1].startswith("No problems found (")
     # What was only for the moment is gone.
     assert "…" not in "".join(lines)
 
@@ -225,26 +232,26 @@ def test_what_was_left_out_for_one_reason_shares_a_line(capsys: pytest.CaptureFi
     screen.finish()
     assert capsys.readouterr().out == (
         "a\n"
-        "-        api            and clock are not checked: x\n"
-        "-        calls          not checked: y\n"
+        "-        skipped        api, clock: x\n"
+        "-        calls          skipped: y\n"
         "\n"
         "b\n"
-        "-        api            not checked: y\n"
+        "-        api            skipped: y\n"
         "\n"
-        "All is well: 4 not checked, 0 ok.\n"
+        "No problems found (0 checks passed, 4 skipped).\n"
     )
 
 
 # -- this machine --------------------------------------------------------------------------------------------
 
 
-def test_what_the_command_line_lacks_is_a_warning_with_the_command_that_mends_it(
+def test_what_the_command_line_lacks_is_a_warning_with_the_command_that_fixes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(local_checks, "find_spec", lambda name: None)
     check = local_checks.installation()
     assert check.verdict is CheckVerdict.WARNING
-    assert check.mend.endswith("-m pip install 'aioseflow[cli]'")
+    assert check.fix.endswith("-m pip install 'aioseflow[cli]'")
     assert "keyring, pyyaml, rule-engine" in check.found
 
 
@@ -252,7 +259,7 @@ def test_an_extra_that_is_not_installed_is_a_fact_and_no_fault(monkeypatch: pyte
     monkeypatch.setattr(local_checks, "find_spec", lambda name: None if name == "uvloop" else name)
     check = local_checks.installation()
     assert check.verdict is CheckVerdict.OK
-    assert check.found.endswith("; without the extras speed")
+    assert check.found.endswith("; optional extra not installed: speed")
 
 
 async def test_the_journal_is_read_and_none_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -264,14 +271,14 @@ async def test_the_journal_is_read_and_none_is_made(monkeypatch: pytest.MonkeyPa
     path.write_bytes(b"no database, but much longer than a header of SQLite would be" * 20)
     broken = await local_checks.journal()
     assert broken.verdict is CheckVerdict.FAILED
-    assert "move it away" in broken.mend
+    assert "move it away" in broken.fix
 
 
 async def test_a_journal_that_cannot_be_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AIOSEFLOW_JOURNAL", str(tmp_path / "file" / "runs.sqlite"))
     check = await local_checks.journal()
-    assert (check.verdict, "AIOSEFLOW_JOURNAL" in check.mend) == (CheckVerdict.FAILED, True)
+    assert (check.verdict, "AIOSEFLOW_JOURNAL" in check.fix) == (CheckVerdict.FAILED, True)
 
 
 async def test_a_journal_that_may_not_be_written_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

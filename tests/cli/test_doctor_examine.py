@@ -19,11 +19,9 @@ from support.proxy import Proxy
 from support.wire import Seen, Wire, http
 
 from aioseflow.cli.accounts import Identity
-from aioseflow.cli.doctor import connection_checks
-from aioseflow.cli.doctor import panel_checks as panel_room
+from aioseflow.cli.doctor import connection_checks, panel_checks
 from aioseflow.cli.doctor.check import ORDER, Check, CheckVerdict, exit_code_of
 from aioseflow.cli.doctor.examine import examine
-from aioseflow.cli.doctor.network import Resolved
 from aioseflow.cli.exit_code import ExitCode
 from aioseflow.config import Credentials
 from aioseflow.sandbox import Fault, Sandbox
@@ -51,9 +49,9 @@ async def examined(url: str, password: str = PASSWORD) -> dict[str, Check]:
     identity = Identity(Credentials.check("demo@example.com", password), url)
     made = [check async for check in examine(identity)]
     assert [check.check for check in made] == list(ORDER)
-    assert all(password not in f"{check.found} {check.mend} {check.details}" for check in made)
-    # Whoever is told that something is wrong is told what to do.
-    assert all(check.mend for check in made if check.verdict in (WARNING, FAILED))
+    assert all(password not in f"{check.found} {check.fix} {check.details}" for check in made)
+    # Every problem comes with what to do about it.
+    assert all(check.fix for check in made if check.verdict in (WARNING, FAILED))
     return {check.check: check for check in made}
 
 
@@ -107,23 +105,23 @@ async def test_where_all_is_well_all_is_checked(trusted: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("context", "reason", "mend", "is_described"),
+    ("context", "reason", "fix"),
     [
-        (tls.expired, "it has expired", "clock", True),
-        (tls.wrong_name, "it was issued for another host name; for elsewhere.test", "base URL", True),
-        (tls.self_signed, "it is self-signed", "SSL_CERT_FILE", False),
+        (tls.expired, "it has expired", "clock"),
+        (tls.wrong_name, "it was issued for another host name", "base URL"),
+        (tls.self_signed, "it is self-signed", "SSL_CERT_FILE"),
     ],
 )
 async def test_a_refused_certificate_says_why_and_nothing_is_sent(
-    trusted: None, context: Callable[[], ssl.SSLContext], reason: str, mend: str, is_described: bool
+    trusted: None, context: Callable[[], ssl.SSLContext], reason: str, fix: str
 ) -> None:
     async with panel() as started, behind_tls(started, context()) as url:
         checks = await examined(url)
         assert started.requests == []
     refused = checks["tls"]
     assert (refused.verdict, reason in refused.found) == (FAILED, True)
-    assert mend in refused.mend
-    assert ("issuer" in refused.details) is is_described
+    assert fix in refused.fix
+    assert refused.details["verify_code"] > 0
     assert left_out(checks) == since("tls")
     assert exit_code_of(checks.values()) is ExitCode.ERROR
 
@@ -132,7 +130,7 @@ async def test_an_authority_that_is_not_trusted_here_is_named_by_what_would_trus
     async with panel() as started, behind_tls(started, tls.good()) as url:
         checks = await examined(url)
     assert "its issuer is not trusted here" in checks["tls"].found
-    assert "SSL_CERT_FILE=FILE.pem" in checks["tls"].mend
+    assert "SSL_CERT_FILE=FILE.pem" in checks["tls"].fix
 
 
 async def test_a_certificate_that_ends_soon_is_a_warning(trusted: None) -> None:
@@ -142,7 +140,7 @@ async def test_a_certificate_that_ends_soon_is_a_warning(trusted: None) -> None:
     async with panel() as started, behind_tls(started, context) as url:
         checks = await examined(url)
     assert (checks["tls"].verdict, checks["tls"].details["days_left"]) == (WARNING, 3)
-    assert f"renew it by {soon:%Y-%m-%d}" in checks["tls"].mend
+    assert f"renew it by {soon:%Y-%m-%d}" in checks["tls"].fix
     assert checks["credentials"].verdict is OK
 
 
@@ -159,7 +157,16 @@ async def test_a_file_of_authorities_that_is_none_fails_before_anything_is_sent(
 async def test_a_port_that_speaks_no_tls_is_told_from_a_bad_certificate() -> None:
     async with panel() as started:
         checks = await examined(started.url.replace("http://", "https://"))
+    assert checks["tls"].found == "this port does not speak TLS"
+    assert checks["tls"].fix == f"try {started.url}"
+
+
+async def test_a_connection_that_is_cut_in_the_handshake_is_no_port_without_tls() -> None:
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        checks = await examined(f"https://localhost:{server.sockets[0].getsockname()[1]}/api")
     assert checks["tls"].found.startswith("no handshake: ")
+    assert checks["tls"].verdict is FAILED
 
 
 async def test_a_refused_port_ends_it() -> None:
@@ -177,8 +184,8 @@ async def test_a_name_that_cannot_be_resolved_ends_it() -> None:
 async def test_an_address_that_does_not_answer_beside_one_that_does_is_a_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def resolve(host: str, port: int) -> Resolved:
-        return Resolved(("127.0.0.2", "127.0.0.1"), 0.001)
+    async def resolve(host: str, port: int) -> tuple[str, ...]:
+        return "127.0.0.2", "127.0.0.1"
 
     monkeypatch.setattr(connection_checks, "resolve", resolve)
     async with panel() as started:
@@ -189,7 +196,7 @@ async def test_an_address_that_does_not_answer_beside_one_that_does_is_a_warning
 
 
 async def test_a_base_url_that_is_none_is_told_and_nothing_is_tried() -> None:
-    checks = await examined("http://panel_checks.example/api")
+    checks = await examined("http://panel.example/api")
     assert "in the clear" in checks["configuration"].found
     assert left_out(checks) == since("configuration")
 
@@ -237,7 +244,7 @@ async def test_a_refused_login_is_tried_once() -> None:
         checks = await examined(started.url, password="hunter2-wrong")
         assert [seen.status for seen in started.requests] == [401]
     assert checks["credentials"].verdict is FAILED
-    assert "nowhere in parallel" in checks["credentials"].mend
+    assert "Try once only" in checks["credentials"].fix
     assert checks["clock"].verdict is OK
     assert left_out(checks) == ["tls", *since("credentials")]
     assert exit_code_of(checks.values()) is ExitCode.AUTHENTICATION
@@ -265,7 +272,7 @@ async def test_a_panel_that_refuses_for_now_says_nothing_of_the_login() -> None:
         checks = await examined(started.url)
         assert len(started.requests) == 1
     assert checks["throttle"].verdict is FAILED
-    assert "wait 24 s" in checks["throttle"].mend
+    assert "wait 24 s" in checks["throttle"].fix
     assert {"credentials", "allow_list", "latency", "calls"} <= set(left_out(checks))
     assert exit_code_of(checks.values()) is ExitCode.ERROR
 
@@ -275,7 +282,7 @@ async def test_a_refusal_after_the_first_read_is_a_warning_and_the_last_request(
         checks = await examined(started.url)
         assert len(started.requests) == 2
     assert checks["throttle"].verdict is WARNING
-    assert checks["throttle"].found == "the provider refuses for now (1 of 2 reads)"
+    assert checks["throttle"].found == "the panel throttles (1 of 2 reads)"
     assert exit_code_of(checks.values()) is ExitCode.OK
 
 
@@ -287,10 +294,10 @@ async def test_a_read_that_is_lost_is_a_warning() -> None:
 
 
 async def test_slow_answers_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(panel_room, "_SLOW", 0.0)
+    monkeypatch.setattr(panel_checks, "_SLOW_SECONDS", 0.0)
     async with panel() as started:
         checks = await examined(started.url)
-    assert (checks["latency"].verdict, "1000 VMs" in checks["latency"].mend) == (WARNING, True)
+    assert (checks["latency"].verdict, "1000 VMs" in checks["latency"].fix) == (WARNING, True)
 
 
 @pytest.mark.parametrize(
@@ -397,4 +404,4 @@ async def test_a_call_that_a_fleet_needs_and_the_list_lacks_is_a_warning() -> No
         wire.answer = lambda seen: http(answers[seen.target.rsplit("/", 1)[1]])
         checks = await examined(wire.url)
     assert checks["calls"].verdict is WARNING
-    assert checks["calls"].mend == "a fleet needs vms.start, vms.stop, vms.reboot: ask the provider for them"
+    assert checks["calls"].fix == "a fleet needs vms.start, vms.stop, vms.reboot: ask the provider for them"

@@ -1,4 +1,4 @@
-"""Which calls an installation has, by its own word: ``GET /service/@id/methods`` names those of a service."""
+"""Which calls an installation has: ``GET /service/@id/methods`` lists those of a service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OfferedCall:
     Attributes:
         request: ``POST /service/@id/vms/@vmid/stop``, with each id as ``@``.
         calls: the coroutines that make it.
-        state: whether it is there.
+        state: whether the installation has it.
     """
 
     request: str
@@ -41,38 +41,31 @@ class OfferedCall:
 
 
 def has_vms(listed: Iterable[ServiceMethod]) -> bool:
-    """Whether it can have VMs."""
+    """Whether a service with these functions can have VMs."""
     return any(_OF_VMS in (method.route or "") for method in listed)
 
 
-def offered(listed: Iterable[ServiceMethod] | None, answered: Iterable[str]) -> list[OfferedCall]:
-    """Each (method, path) of the API, in the document's order.
+def offered(listed: list[ServiceMethod] | None, answered: Iterable[str]) -> list[OfferedCall]:
+    """Return each (method, path) of the API, in the order of the provider's document.
 
-    ``listed`` is what one service said, None where none did; ``answered`` are calls that gave an answer.
-    A service that lists no VM functions says nothing of those of others.
+    ``listed`` are the functions of one service, None where none lists them; ``answered`` are calls that gave
+    an answer. A service without VM functions says nothing about those of others.
     """
     seen = set(answered)
-    said = None if listed is None else list(listed)
-    routes = {_request(method.method or "", method.route or "") for method in said or ()}
-    with_vms = has_vms(said or ())
+    routes = {_request(method.method or "", method.route or "") for method in listed or ()}
+    with_vms = has_vms(listed or ())
     pairs: dict[str, list[str]] = {}
     for call in CALLS:
         pairs.setdefault(_request(call.method, call.path_template), []).append(call.name)
-    found = []
-    for request, names in pairs.items():
-        state = CallState.NOT_KNOWN
+
+    def state_of(request: str, names: Iterable[str]) -> CallState:
         if request in routes or not seen.isdisjoint(names):
-            state = CallState.THERE
-        elif said is not None and _is_missing(request, with_vms=with_vms):
-            state = CallState.MISSING
-        found.append(OfferedCall(request, tuple(names), state))
-    return found
+            return CallState.THERE
+        # A service lists its functions; reading the service itself is none of them.
+        would_be_listed = _OF_A_SERVICE in request and (with_vms or _OF_VMS not in request)
+        return CallState.MISSING if listed is not None and would_be_listed else CallState.NOT_KNOWN
 
-
-def _is_missing(request: str, *, with_vms: bool) -> bool:
-    """Whether a service's list would have this one if the installation had it."""
-    # The list is of what can be done with a service: reading the service itself is none of it.
-    return _OF_A_SERVICE in request and (with_vms or _OF_VMS not in request)
+    return [OfferedCall(request, tuple(names), state_of(request, names)) for request, names in pairs.items()]
 
 
 def _request(method: str, path: str) -> str:

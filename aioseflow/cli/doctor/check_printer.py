@@ -1,142 +1,108 @@
-"""The checks as people read them: a block for each account, a line for each check, and what to do below."""
+"""The checks as people read them: a block for each account, a line for each check, and below it the fix."""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
-from ...text import escape, wrap
-from ..table import console_of_stdout
+from ...text import escape, quantity, wrap
+from ..table import print_styled
 from ..terminal import columns, echo, is_terminal
 from .check import ORDER, Check, CheckVerdict
 
 _WORDS: Final = {
-    CheckVerdict.OK: "ok",
-    CheckVerdict.WARNING: "warning",
-    CheckVerdict.FAILED: "FAILED",
-    CheckVerdict.NOT_CHECKED: "-",
+    CheckVerdict.OK: ("ok", "green"),
+    CheckVerdict.WARNING: ("warning", "bold yellow"),
+    CheckVerdict.FAILED: ("FAILED", "bold red"),
+    CheckVerdict.NOT_CHECKED: ("-", "dim"),
 }
-_STYLES: Final = {
-    CheckVerdict.OK: "green",
-    CheckVerdict.WARNING: "bold yellow",
-    CheckVerdict.FAILED: "bold red",
-    CheckVerdict.NOT_CHECKED: "dim",
-}
-_WORD, _NAME = 9, 15  # columns
-_INDENT: Final = _WORD + _NAME
-_LONGEST: Final = 1200
+_WORD, _NAME = 9, 15  # cells
+_TEXT_MAX: Final = 1200
 _NEXT: Final = dict(zip(("installation", "journal", *ORDER), ("journal", *ORDER), strict=False))
 _ERASE: Final = "\r\x1b[2K"
 
 
 @attrs.define(eq=False)
 class CheckPrinter:
-    """Shows checks as they come; those that were not made for one reason share a line.
+    """Print checks as they are made; those skipped for one reason share a line.
 
     A terminal also shows which one is being made.
     """
 
     checks: list[Check] = attrs.Factory(list)
-    _left_out: list[Check] = attrs.field(factory=list, init=False)
-    _awaited: bool = attrs.field(default=False, init=False)
+    _skipped: list[Check] = attrs.field(factory=list, init=False)
+    _awaits: bool = attrs.field(default=False, init=False)
 
     def add(self, check: Check) -> None:
-        """Show one more."""
+        """Print one more."""
         self.clear()
-        if self._left_out and (check.verdict, check.found) != (
-            CheckVerdict.NOT_CHECKED,
-            self._left_out[0].found,
-        ):
-            self._show_left_out()
-        if not self.checks or self.checks[-1].account != check.account:
-            self._show_left_out()
-            echo("\n" if self.checks else "")
-            title = "This machine" if check.account is None else escape(check.account, _LONGEST)
-            self._print("", title, "bold")
+        begins = not self.checks or self.checks[-1].account != check.account
+        if begins or check.verdict is not CheckVerdict.NOT_CHECKED or check.found != self._reason:
+            self._print_skipped()
+        if begins:
+            title = "This machine" if check.account is None else escape(check.account, _TEXT_MAX)
+            print_styled([((("\n" if self.checks else "") + title,), ("bold",))])
         self.checks.append(check)
         if check.verdict is CheckVerdict.NOT_CHECKED:
-            self._left_out.append(check)
+            self._skipped.append(check)
         else:
-            self._show(check.verdict, [check.check], check.found, check.mend)
-        self._await(_NEXT.get(check.check))
-
-    def _await(self, name: str | None) -> None:
-        if name is not None and is_terminal(sys.stdout):
-            echo(f"{' ' * _WORD}{_spoken(name).ljust(_NAME)}…")
-            self._awaited = True
+            self._print(check.verdict, check.check, check.found, check.fix)
+        following = _NEXT.get(check.check)
+        if following is not None and is_terminal(sys.stdout):
+            echo(f"{' ' * _WORD}{_spoken(following).ljust(_NAME)}…")
+            self._awaits = True
 
     def clear(self) -> None:
-        """Take away what was only for the moment."""
-        if self._awaited:
+        """Erase the name of the check that is being made."""
+        if self._awaits:
             echo(_ERASE)
-            self._awaited = False
+            self._awaits = False
 
     def finish(self) -> None:
-        """Show what is left, and what it comes to."""
+        """Print what is left, and the result."""
         self.clear()
-        self._show_left_out()
-        counts = Counter(check.verdict for check in self.checks)
-        parts = [
-            _number(counts[verdict], word)
-            for verdict, word in (
-                (CheckVerdict.FAILED, "failed"),
-                (CheckVerdict.WARNING, "warning"),
-                (CheckVerdict.NOT_CHECKED, "not checked"),
+        self._print_skipped()
+        made = {verdict: [one.check for one in self.checks if one.verdict is verdict] for verdict in _WORDS}
+        passed = f"{quantity(len(made[CheckVerdict.OK]), 'check')} passed"
+        skipped = made[CheckVerdict.NOT_CHECKED]
+        counted = f"({passed}, {len(skipped)} skipped)" if skipped else f"({passed})"
+        problems = [
+            f"{quantity(len(names), word)}: {', '.join(map(_spoken, dict.fromkeys(names)))}"
+            for names, word in (
+                (made[CheckVerdict.FAILED], "problem"),
+                (made[CheckVerdict.WARNING], "warning"),
             )
-            if counts[verdict]
+            if names
         ]
-        well = not counts[CheckVerdict.FAILED] and not counts[CheckVerdict.WARNING]
-        verdict = "All is well" if well else "Not all is well"
-        parts.append(_number(counts[CheckVerdict.OK], "ok"))
-        echo(f"\n{verdict}: {', '.join(parts)}.\n")
+        text = f"{'; '.join(problems) or 'No problems found'} {counted}."
+        echo("\n" + "".join(f"{line}\n" for line in wrap(text, columns())))
 
-    def _show_left_out(self) -> None:
-        left_out, self._left_out = self._left_out, []
-        if left_out:
-            self._show(
-                CheckVerdict.NOT_CHECKED,
-                [check.check for check in left_out],
-                left_out[0].found,
-                left_out[0].mend,
-            )
+    @property
+    def _reason(self) -> str | None:
+        return self._skipped[0].found if self._skipped else None
 
-    def _show(self, verdict: CheckVerdict, names: Sequence[str], found: str, mend: str) -> None:
-        words = [_spoken(name) for name in names]
-        text = escape(found, _LONGEST)
-        if verdict is CheckVerdict.NOT_CHECKED:
-            others = f"and {', '.join(words[1:])} are " if len(words) > 1 else ""
-            text = f"{others}not checked: {text}"
-        word = _WORDS[verdict].ljust(_WORD)
-        width = columns()
-        first, *rest = wrap(text, width, _INDENT, word + words[0].ljust(_NAME))
-        self._print(word, first.removeprefix(word), _STYLES[verdict])
-        for line in rest:
-            self._print("", line, "")
-        if mend:
-            for line in wrap(f"mend: {escape(mend, _LONGEST)}", width, _INDENT):
-                self._print("", line, "bold" if verdict is CheckVerdict.FAILED else "")
+    def _print_skipped(self) -> None:
+        skipped, self._skipped = self._skipped, []
+        if len(skipped) == 1:
+            self._print(CheckVerdict.NOT_CHECKED, skipped[0].check, f"skipped: {skipped[0].found}", "")
+        elif skipped:
+            names = ", ".join(_spoken(check.check) for check in skipped)
+            self._print(CheckVerdict.NOT_CHECKED, "skipped", f"{names}: {skipped[0].found}", "")
 
-    @staticmethod
-    def _print(word: str, text: str, style: str) -> None:
-        if not is_terminal(sys.stdout):
-            echo(f"{word}{text}".rstrip() + "\n")
-            return
-        from rich.text import Text
-
-        console = console_of_stdout()
-        with console.capture() as captured:
-            line = Text.assemble((word, style), text) if word else Text(text, style)
-            console.print(line, soft_wrap=True)
-        echo(captured.get())
-
-
-def _number(number: int, word: str) -> str:
-    plural = "s" if word == "warning" and number != 1 else ""
-    return f"{number} {word}{plural}"
+    def _print(self, verdict: CheckVerdict, name: str, found: str, fix: str) -> None:
+        word, style = _WORDS[verdict]
+        width, indent = columns(), _WORD + _NAME
+        first = " " * _WORD + _spoken(name).ljust(_NAME)
+        lines = [(line, "") for line in wrap(escape(found, _TEXT_MAX), width, indent, first)]
+        if fix:
+            bold = "bold" if verdict is CheckVerdict.FAILED else ""
+            lines += [(line, bold) for line in wrap(f"fix: {escape(fix, _TEXT_MAX)}", width, indent)]
+        head, *rest = lines
+        print_styled(
+            [((word.ljust(_WORD), head[0][_WORD:]), (style, "")), *(((line,), (own,)) for line, own in rest)]
+        )
 
 
 def _spoken(name: str) -> str:

@@ -18,37 +18,38 @@ if TYPE_CHECKING:
     from ..accounts import Identity
     from .check import Check
 
-_COLUMNS: Final = ("account", "check", "verdict", "found", "mend")
+_COLUMNS: Final = ("account", "check", "verdict", "found", "fix")
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @command(app)
 def doctor(who: Accounts = Depends(accounts), out: OutputOptions = Depends(output_options)) -> int:
-    """Check everything between this machine and the panel, and say what to mend.
+    """Check everything between this machine and the panel, and say how to fix what is wrong.
 
     In order: installation, journal, configuration, proxy, DNS, TCP, TLS, API, clock, credentials, allow-list,
     throttle, latency, and which calls the installation has. Sends at most eight requests for an account, all
     of them reads, and none after a refused login.
 
-    Exit codes: 0 all well, or only warnings; 1 something failed; 6 it is the login or the allow-list.
+    Exit codes: 0 no problems, or only warnings; 1 something failed; 6 the login or the allow-list failed.
 
     \b
-    aioseflow doctor
-    aioseflow doctor --all-profiles
-    aioseflow doctor --output json | jq '.[] | select(.verdict == "failed")'
+    Examples:
+      aioseflow doctor
+      aioseflow doctor --all-profiles
+      aioseflow doctor --output json | jq '.[] | select(.verdict == "failed")'
     """
     from .check import Check, exit_code_of
     from .check_printer import CheckPrinter
 
     made: list[Check] = []
     if out.is_page:
-        screen = CheckPrinter(made)
+        printer = CheckPrinter(made)
         try:
-            asyncio.run(_examine(who, screen.add))
+            asyncio.run(_examine(who, printer.add))
         finally:
-            screen.clear()
-        screen.finish()
+            printer.clear()
+        printer.finish()
     elif out.form is OutputFormat.JSONL and not out.sort:
         stream = out.stream(kind=Check)
 
@@ -63,33 +64,32 @@ def doctor(who: Accounts = Depends(accounts), out: OutputOptions = Depends(outpu
     return exit_code_of(made)
 
 
-async def _examine(who: Accounts, tell: Callable[[Check], None]) -> None:
-    from .examine import examine, machine
+async def _examine(who: Accounts, add: Callable[[Check], None]) -> None:
+    from .examine import examine
+    from .local_checks import installation, journal
 
-    identities, lacking = _identities(who)
-    async with aclosing(machine()) as checks:
-        async for check in checks:
-            tell(check)
-    if lacking is not None:
-        tell(lacking)
+    identities, missing = _identities(who)
+    add(installation())
+    add(await journal())
+    if missing is not None:
+        add(missing)
     for identity in identities:
         async with aclosing(examine(identity)) as checks:
             async for check in checks:
-                tell(check)
+                add(check)
 
 
 def _identities(who: Accounts) -> tuple[Sequence[Identity], Check | None]:
-    """The accounts; or a check that says why there is none. Raises `Refusal` where they are named wrongly."""
+    """Return the accounts, or a check that says why there are none. Raises `Refusal` for wrong names."""
     from ...errors import ConfigurationError
-    from .check import Check, CheckVerdict, told
+    from .check import Checker
 
+    fix = "aioseflow login stores an account; or set SEFLOW_USERNAME and SEFLOW_PASSWORD"
     try:
         return who.identities(), None
     except Refusal as refusal:
         if refusal.exit_code is ExitCode.USAGE and (who.names or who.everyone):
             raise
-        found = str(refusal)
+        return (), Checker().failed("configuration", refusal.found, refusal.fix or fix)
     except ConfigurationError as error:
-        found = str(error)
-    found, mend = told(found, "aioseflow login keeps an account; or set SEFLOW_USERNAME and SEFLOW_PASSWORD")
-    return (), Check(None, "configuration", CheckVerdict.FAILED, found, mend)
+        return (), Checker().failed("configuration", str(error), fix)

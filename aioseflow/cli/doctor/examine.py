@@ -1,4 +1,4 @@
-"""The order of the checks, and which no longer make sense after one that failed."""
+"""The order of the checks of an account, and which make no sense after one that failed."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from contextlib import aclosing
 
 from ...errors import ConfigurationError
 from ..accounts import Identity
-from .check import ORDER, Check, CheckVerdict
+from .check import ORDER, Check, Checker, CheckVerdict
 from .connection_checks import ConnectionChecks
-from .local_checks import installation, journal
 from .panel_checks import PanelChecks
 
 
-async def machine() -> AsyncGenerator[Check, None]:
-    """The checks of this machine."""
-    yield installation()
-    yield await journal()
-
-
 async def examine(identity: Identity) -> AsyncGenerator[Check, None]:
-    """All checks of one account in their order, as they are made; those left out are ``not_checked``."""
+    """Make all checks of one account in their order; those left out are ``not_checked``."""
     try:
         name = identity.label
     except ConfigurationError:
-        # The first check tells it.
+        # The first check reports it.
         name = identity.credentials.username
     left = list(ORDER)
-    failed = None
+    failed = "throttle"
     async with aclosing(_made(ConnectionChecks(identity, name))) as made:
         async for check in made:
             left.remove(check.check)
@@ -35,19 +28,18 @@ async def examine(identity: Identity) -> AsyncGenerator[Check, None]:
                 failed = check.check
             yield check
     for missing in left:
-        yield Check(
-            name, missing, CheckVerdict.NOT_CHECKED, f"mend {(failed or 'throttle').replace('_', ' ')} first"
-        )
+        yield Checker(name).skipped(missing, f'fix "{failed.replace("_", " ")}" first')
 
 
-async def _made(way: ConnectionChecks) -> AsyncGenerator[Check, None]:
-    failed = False
-    async with aclosing(way.checks()) as checks:
+async def _made(connection: ConnectionChecks) -> AsyncGenerator[Check, None]:
+    async with aclosing(connection.checks()) as checks:
         async for check in checks:
-            failed = check.verdict is CheckVerdict.FAILED
             yield check
-    if failed:
+    if check.verdict is CheckVerdict.FAILED:
         return
-    async with PanelChecks.client(way) as seflow, aclosing(PanelChecks(seflow, way).checks()) as checks:
+    async with (
+        PanelChecks.client(connection) as seflow,
+        aclosing(PanelChecks(seflow, connection).checks()) as checks,
+    ):
         async for check in checks:
             yield check

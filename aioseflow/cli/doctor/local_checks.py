@@ -1,4 +1,4 @@
-"""This machine: what is installed, and where runs are kept."""
+"""The checks of this machine: what is installed, and where runs are kept."""
 
 from __future__ import annotations
 
@@ -7,40 +7,41 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...__about__ import __version__
 from ...errors import SeFlowError
+from ...text import quantity
 from .. import journal as kept_journal
 from ..exit_code import Refusal
-from .check import Check, CheckVerdict, told
+from .check import Check, Checker
 
-if TYPE_CHECKING:
-    from ...fleet import Journal
-
-_OF_THE_COMMAND_LINE: Final = {"keyring": "keyring", "pyyaml": "yaml", "rule-engine": "rule_engine"}
+_NEEDED: Final = {"keyring": "keyring", "pyyaml": "yaml", "rule-engine": "rule_engine"}
 _EXTRAS: Final = {"report": "jinja2", "speed": "uvloop"}
+_MAKE: Final = Checker()
 
 
 def installation() -> Check:
-    """Versions, and what of the optional packages is missing."""
-    lacking = [name for name, module in _OF_THE_COMMAND_LINE.items() if find_spec(module) is None]
+    """Check versions, and which optional packages are missing."""
+    missing = [name for name, module in _NEEDED.items() if find_spec(module) is None]
     extras = [extra for extra, module in _EXTRAS.items() if find_spec(module) is None]
     versions = {
         "aioseflow": __version__,
         "python": platform.python_version(),
         "aiohttp": _version("aiohttp"),
+        "system": f"{platform.system()} {platform.release()}",
     }
-    system = f"{platform.system()} {platform.release()}"
-    found = f"aioseflow {__version__}, Python {versions['python']}, aiohttp {versions['aiohttp']}, {system}"
-    details = versions | {"system": system, "missing": lacking, "extras_not_installed": extras}
-    if lacking:
-        found += f"; missing: {', '.join(lacking)}"
-        mend = f"{sys.executable} -m pip install 'aioseflow[cli]'"
-        return Check(None, "installation", CheckVerdict.WARNING, found, mend, details)
+    found = (
+        f"aioseflow {__version__}, Python {versions['python']}, aiohttp {versions['aiohttp']}, "
+        f"{versions['system']}"
+    )
+    details = versions | {"missing": missing, "extras_not_installed": extras}
+    if missing:
+        fix = f"{sys.executable} -m pip install 'aioseflow[cli]'"
+        return _MAKE.warning("installation", f"{found}; missing: {', '.join(missing)}", fix, **details)
     if extras:
-        found += f"; without the extras {' and '.join(extras)}"
-    return Check(None, "installation", CheckVerdict.OK, found, details=details)
+        found += f"; optional extra{'s'[: len(extras) > 1]} not installed: {', '.join(extras)}"
+    return _MAKE.ok("installation", found, **details)
 
 
 def _version(name: str) -> str:
@@ -51,27 +52,21 @@ def _version(name: str) -> str:
 
 
 async def journal() -> Check:
-    """Whether the journal of runs can be written and read; none is made."""
+    """Check whether the journal of runs can be written and read; create none."""
     try:
         kept = kept_journal.journal()
     except Refusal as refusal:
-        found, mend = told(str(refusal), "AIOSEFLOW_JOURNAL names another file")
-        return Check(None, "journal", CheckVerdict.FAILED, found, mend)
+        return _MAKE.failed("journal", str(refusal), "set AIOSEFLOW_JOURNAL to another file")
     path = str(kept.path)
-    details = {"path": path}
-    if not os.access(kept.path if kept.path.exists() else kept.path.parent, os.W_OK):
-        mend = "make it writable for this user, or name another file with AIOSEFLOW_JOURNAL"
-        return Check(None, "journal", CheckVerdict.FAILED, f"{path} cannot be written", mend, details)
-    if not kept.path.exists():
-        return Check(None, "journal", CheckVerdict.OK, f"{path}, made with the first run", details=details)
-    return await _read(kept, path)
-
-
-async def _read(kept: Journal, path: str) -> Check:
+    there = kept.path.exists()
+    if not os.access(kept.path if there else kept.path.parent, os.W_OK):
+        fix = "make it writable for this user, or set AIOSEFLOW_JOURNAL to another file"
+        return _MAKE.failed("journal", f"{path} cannot be written", fix, path=path)
+    if not there:
+        return _MAKE.ok("journal", f"{path}, created with the first run", path=path)
     try:
         runs = len(await kept.runs())
     except SeFlowError as error:
-        mend = "move it away: a new one is made, without the runs of the old one"
-        return Check(None, "journal", CheckVerdict.FAILED, str(error), mend, {"path": path})
-    number = f"{runs} run{'' if runs == 1 else 's'}"
-    return Check(None, "journal", CheckVerdict.OK, f"{path}, {number}", details={"path": path, "runs": runs})
+        fix = "move it away: a new one is created, without the runs of the old one"
+        return _MAKE.failed("journal", str(error), fix, path=path)
+    return _MAKE.ok("journal", f"{path}, {quantity(runs, 'run')}", path=path, runs=runs)

@@ -1,26 +1,26 @@
-"""The way to a panel below TLS: its name, and a connection to each of its addresses."""
+"""The network below the API: a host's addresses, a connection to each, a TLS handshake."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import ipaddress
 import socket
+import ssl
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import attrs
+from yarl import URL
 
-PATIENCE: Final = 10.0  # seconds for each layer
-_TRIED: Final = 4  # addresses of one name
+from ...config import Proxy
 
+TIMEOUT_SECONDS: Final = 10.0
+"""For each layer."""
 
-@attrs.frozen
-class Resolved:
-    """The addresses of a host name, in the resolver's order, and how long it took in seconds."""
-
-    addresses: tuple[str, ...]
-    seconds: float
+_ADDRESSES_TRIED: Final = 4
+_SECONDS_A_DAY: Final = 86_400
 
 
 @attrs.frozen
@@ -33,6 +33,37 @@ class Reached:
     error: OSError | None = None
 
 
+@attrs.frozen
+class Certificate:
+    """The certificate that a server showed.
+
+    Attributes:
+        subject, issuer: the common name, or the organisation where there is none.
+        names: the host names and addresses that it is for.
+        ends: aware UTC.
+        protocol: such as ``TLSv1.3``.
+    """
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    ends: dt.datetime
+    protocol: str
+
+    @property
+    def days_left(self) -> int:
+        """Whole days until it ends; negative where it has."""
+        return int((self.ends - dt.datetime.now(dt.UTC)).total_seconds() // _SECONDS_A_DAY)
+
+
+class ProxyRefused(Exception):
+    """The proxy opened no tunnel; ``status`` is its answer's, or 0 where that was not HTTP."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 def is_address(host: str) -> bool:
     """Whether there is nothing to resolve."""
     try:
@@ -42,45 +73,92 @@ def is_address(host: str) -> bool:
     return True
 
 
-async def resolve(host: str, port: int) -> Resolved:
-    """Ask the system's resolver. Raises `OSError`, `TimeoutError` among them."""
-    began = perf_counter()
-    async with asyncio.timeout(PATIENCE):
+async def resolve(host: str, port: int) -> tuple[str, ...]:
+    """Ask the system's resolver for addresses. Raises `OSError`, `TimeoutError` among them."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = dict.fromkeys(str(where[0]) for *_, where in found)
-    return Resolved(tuple(addresses), perf_counter() - began)
+    return tuple(dict.fromkeys(str(where[0]) for *_, where in found))
 
 
 async def reach(addresses: tuple[str, ...], port: int) -> list[Reached]:
-    """Connect to the first few addresses, all at once; none of them raises."""
-    return list(await asyncio.gather(*(_reach(address, port) for address in addresses[:_TRIED])))
+    """Connect to the first few addresses, all at once; raises nothing."""
+    return list(await asyncio.gather(*(_reach(address, port) for address in addresses[:_ADDRESSES_TRIED])))
 
 
 async def _reach(address: str, port: int) -> Reached:
     began = perf_counter()
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(address, port)
     except OSError as error:
         return Reached(address, error=error)
     seconds = perf_counter() - began
     own = str(writer.get_extra_info("sockname")[0])
-    await close(writer)
+    await _close(writer)
     return Reached(address, seconds, own)
 
 
-async def close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection on which nothing more is expected."""
+async def handshake(url: URL, address: str, proxy: Proxy | None, context: ssl.SSLContext) -> Certificate:
+    """Shake hands with ``url`` at ``address``, which is the proxy's where there is one.
+
+    Raises `ssl.SSLError`, other `OSError`, and `ProxyRefused`.
+    """
+    first, secure = url, dict[str, Any]()
+    if proxy is not None:
+        first = URL(proxy.url)
+        secure = {"ssl": True, "server_hostname": first.host} if first.scheme == "https" else {}
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        reader, writer = await asyncio.open_connection(address, first.port, **secure)
+        try:
+            if proxy is not None:
+                await _open_tunnel(reader, writer, url, proxy)
+            await writer.start_tls(context, server_hostname=url.host)
+            return _certificate(writer.get_extra_info("ssl_object"))
+        finally:
+            await _close(writer)
+
+
+async def _open_tunnel(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, url: URL, proxy: Proxy
+) -> None:
+    place = f"{url.host_subcomponent}:{url.port}"
+    login = "" if proxy.authorization is None else f"Proxy-Authorization: {proxy.authorization}\r\n"
+    writer.write(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login}\r\n".encode())
+    # A frame that waits may be shown with its locals.
+    del login
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        raise ProxyRefused(0) from None
+    words = head.split(maxsplit=2)
+    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    if not 200 <= status < 300:
+        raise ProxyRefused(status)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
-    # What the other end does with a connection that nobody needs any more is its own affair.
+    # Nothing more is expected on this connection, so its errors do not matter.
     with contextlib.suppress(OSError):
         await writer.wait_closed()
 
 
-def why(error: OSError) -> str:
-    """An error of the network in a few words."""
+def _certificate(shaken: Any) -> Certificate:
+    parsed = shaken.getpeercert()
+    ends = dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(parsed["notAfter"]), dt.UTC)
+    names = tuple(str(name) for _, name in parsed.get("subjectAltName", ()))
+    return Certificate(_name(parsed["subject"]), _name(parsed["issuer"]), names, ends, shaken.version() or "")
+
+
+def _name(subject: Any) -> str:
+    parts = {key: value for group in subject for key, value in group}
+    return str(parts.get("commonName") or parts.get("organizationName") or "without a name")
+
+
+def reason(error: OSError) -> str:
+    """Return an error of the network in a few words."""
     if isinstance(error, TimeoutError) and error.errno is None:
-        return f"no answer in {PATIENCE:g} s"
+        return f"no answer in {TIMEOUT_SECONDS:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return (error.strerror or str(error) or type(error).__name__)[:200]

@@ -1,4 +1,4 @@
-"""What a panel itself answers: at most eight reads, none of them after a refusal."""
+"""The checks that a panel answers: at most eight reads, none of them after a refusal."""
 
 from __future__ import annotations
 
@@ -25,36 +25,39 @@ from ...errors import (
 from ...models import Service, ServiceMethod, ServiceStatus
 from ...policy import Timeouts
 from .calls import CallState, has_vms, offered
-from .check import Check, CheckVerdict
+from .check import Check, Checker, span
 from .connection_checks import ConnectionChecks
 from .network import is_address
 
 _TIMEOUTS: Final = Timeouts(connect=10.0, read=20.0)
-_DEADLINE: Final = 30.0
+_DEADLINE_SECONDS: Final = 30.0
 _READS: Final = 3  # of the account's details, for the latency
-_ASKED: Final = 3  # services, for their functions
-_SKEW: Final = 30.0  # seconds
-_SLOW: Final = 3.0  # seconds
+_SERVICES_ASKED: Final = 3  # for their functions
+_SKEW_MAX_SECONDS: Final = 30.0
+_SLOW_SECONDS: Final = 3.0
 _VMS: Final = 1000
-_NAMED: Final = 4  # calls that are missing
-_NEEDED: Final = ("vms.list", "vms.start", "vms.stop", "vms.reboot")
-_LOCKED: Final = "panels lock accounts after a few refusals"
+_CALLS_NAMED: Final = 4
+_NEEDED_BY_A_FLEET: Final = ("vms.list", "vms.start", "vms.stop", "vms.reboot")
 _ADDRESS: Final = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
 @attrs.define(eq=False)
 class PanelChecks:
-    """The checks of one account's panel, over a client that is open; ``way`` is how it was reached."""
+    """The checks of one account's panel, over a client that is open and a connection that was checked."""
 
     seflow: SeFlow
-    way: ConnectionChecks
+    connection: ConnectionChecks
     answered: list[str] = attrs.Factory(list)
     broken: SeFlowError | None = None
+    _make: Checker = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._make = Checker(self.connection.account)
 
     @classmethod
-    def client(cls, way: ConnectionChecks) -> SeFlow:
-        """A client for it, not opened yet."""
-        identity = way.identity
+    def client(cls, connection: ConnectionChecks) -> SeFlow:
+        """Return a client for it, not opened yet."""
+        identity = connection.identity
         return SeFlow(
             identity.credentials.username,
             identity.credentials.password,
@@ -62,30 +65,35 @@ class PanelChecks:
             name=identity.label,
             retry=None,
             timeouts=_TIMEOUTS,
-            deadline=_DEADLINE,
+            deadline=_DEADLINE_SECONDS,
         )
 
     async def checks(self) -> AsyncGenerator[Check, None]:
-        """Each check in turn, until one fails that makes the next senseless."""
-        error, clock = await self._first()
+        """Make each check in turn, until one fails after which the others make no sense."""
+        began = datetime.now(UTC)
+        with self.seflow.capture() as exchanges:
+            error = await self._read(self.seflow.account.details)
+        if error is None:
+            self.answered.append("account.details")
+        took = datetime.now(UTC) - began
+        # Not `headers`, in which a short password is masked wherever it occurs: in a date, too.
+        date = exchanges[0].raw_headers.get("Date", "") if exchanges else ""
         yield self._api(error)
-        yield clock
+        yield self._clock(date, began + took / 2)
         if error is not None and not _is_decisive(error):
             return
-        for check in self._let_in(error):
+        for check in self._login(error):
             yield check
         if isinstance(error, AuthenticationError | AddressNotAllowed):
             return
-        if error is None:
-            error = await self._more()
+        for _ in range(_READS - 1):
+            if error is None:
+                error = self.broken = await self._read(self.seflow.account.details)
         yield self._throttle(error)
         if isinstance(error, Throttled):
             return
         yield self._latency()
         yield await self._calls()
-
-    def _check(self, name: str, verdict: CheckVerdict, found: str, mend: str = "", **details: Any) -> Check:
-        return Check(self.way.account, name, verdict, found, mend, details)
 
     async def _read(self, read: Callable[[], Awaitable[Any]]) -> SeFlowError | None:
         try:
@@ -94,173 +102,123 @@ class PanelChecks:
             return error
         return None
 
-    async def _first(self) -> tuple[SeFlowError | None, Check]:
-        began = datetime.now(UTC)
-        with self.seflow.capture() as exchanges:
-            error = await self._read(self.seflow.account.details)
-        if error is None:
-            self.answered.append("account.details")
-        took = datetime.now(UTC) - began
-        # Not `headers`, in which a short password is masked wherever it stands: in a date, too.
-        said = exchanges[0].raw_headers.get("Date", "") if exchanges else ""
-        return error, self._clock(said, began + took / 2)
-
-    async def _more(self) -> SeFlowError | None:
-        for _ in range(_READS - 1):
-            self.broken = await self._read(self.seflow.account.details)
-            if self.broken is not None:
-                break
-        return self.broken
-
-    def _clock(self, said: str, now: datetime) -> Check:
-        try:
-            there = parsedate_to_datetime(said)
-        except ValueError:
-            return self._check("clock", CheckVerdict.NOT_CHECKED, "the panel does not say its time")
-        # An answer says whole seconds, and no zone where it means UTC.
-        skew = (now - (there if there.tzinfo else there.replace(tzinfo=UTC))).total_seconds() - 0.5
-        if abs(skew) <= _SKEW:
-            return self._check(
-                "clock", CheckVerdict.OK, f"within {max(1, round(abs(skew)))} s of the panel's", skew=skew
-            )
-        word = "ahead of" if skew > 0 else "behind"
-        return self._check(
-            "clock",
-            CheckVerdict.WARNING,
-            f"{_span(abs(skew))} {word} the panel's",
-            "set it (timedatectl set-ntp true): certificates are judged by it, and what is read back after "
-            "a lost answer is dated by it",
-            skew=skew,
-        )
-
     def _api(self, error: SeFlowError | None) -> Check:
         if error is None or _is_decisive(error):
-            return self._check("api", CheckVerdict.OK, "the panel answers as the API does")
-        mend = (
-            "is the base URL the API's (…/api), and the panel up? aioseflow api account.details tries again"
-        )
-        return self._check("api", CheckVerdict.FAILED, str(error), mend, error=type(error).__name__)
+            return self._make.ok("api", "the panel answers as the API does")
+        fix = "check that the base URL is the API's (…/api); aioseflow api account.details tries again"
+        return self._make.failed("api", str(error), fix, error=type(error).__name__)
 
-    def _let_in(self, error: SeFlowError | None) -> list[Check]:
-        who = self.way.identity.credentials.username
+    def _clock(self, date: str, now: datetime) -> Check:
+        try:
+            there = parsedate_to_datetime(date)
+        except ValueError:
+            return self._make.skipped("clock", "the panel does not say its time")
+        # An answer says whole seconds, and no zone where it means UTC.
+        skew = (now - (there if there.tzinfo else there.replace(tzinfo=UTC))).total_seconds() - 0.5
+        if abs(skew) <= _SKEW_MAX_SECONDS:
+            return self._make.ok("clock", f"within {max(1, round(abs(skew)))} s of the panel's", skew=skew)
+        word = "ahead of" if skew > 0 else "behind"
+        fix = "set it (timedatectl set-ntp true): certificates and the time of a lost answer are judged by it"
+        return self._make.warning("clock", f"{span(abs(skew))} {word} the panel's", fix, skew=skew)
+
+    def _login(self, error: SeFlowError | None) -> list[Check]:
+        make, user = self._make, self.connection.identity.credentials.username
+        profile = self.connection.identity.profile
         match error:
             case AuthenticationError():
-                profile = self.way.identity.profile
-                asks = (
-                    f"aioseflow login --profile {profile} asks for the right one"
+                way = (
+                    f"run aioseflow login --profile {profile}"
                     if profile
-                    else "correct SEFLOW_PASSWORD, or aioseflow login"
+                    else "correct SEFLOW_PASSWORD or run aioseflow login"
                 )
-                mend = f"{asks}; try it once and nowhere in parallel: {_LOCKED}"
-                return [
-                    self._check("credentials", CheckVerdict.FAILED, f"{who} or the password is refused", mend)
-                ]
+                fix = f"{way}. Try once only: panels lock accounts after a few failures"
+                return [make.failed("credentials", f"{user} or the password is refused", fix)]
             case AddressNotAllowed():
-                return [
-                    self._check(
-                        "credentials", CheckVerdict.NOT_CHECKED, "the panel looks at the address first"
-                    ),
-                    self._address_refused(error),
-                ]
+                skipped = make.skipped("credentials", "the panel checks the address first")
+                return [skipped, self._address_refused(error)]
             case Throttled():
-                why = "a refusal for now says nothing of them"
-                return [
-                    self._check(name, CheckVerdict.NOT_CHECKED, why) for name in ("credentials", "allow_list")
-                ]
+                why = "the panel throttles before it checks them"
+                return [make.skipped(name, why) for name in ("credentials", "allow_list")]
             case PermissionDenied():
-                credentials = self._check(
-                    "credentials",
-                    CheckVerdict.WARNING,
-                    f"{who} is let in, but may not read the account: {error}",
-                    "allow it to this user in the client area if commands need it",
-                )
+                found = f"signed in as {user}, who may not read the account: {error}"
+                fix = "allow it to this user in the client area if commands need it"
+                login = make.warning("credentials", found, fix)
             case _:
-                credentials = self._check("credentials", CheckVerdict.OK, f"{who} is let in")
-        return [credentials, self._check("allow_list", CheckVerdict.OK, "this machine's address is let in")]
+                login = make.ok("credentials", f"signed in as {user}")
+        return [login, make.ok("allow_list", "this machine's address is allowed")]
 
     def _address_refused(self, error: SeFlowError) -> Check:
-        address = _named(error.excerpt)
-        if address is None and self.way.proxy is not None:
-            found = f"the panel refuses the address of the proxy {self.way.proxy.url}"
-        else:
-            found = "the panel refuses this machine's address"
-            if address is not None:
-                found += f", which it sees as {address}"
-            elif self.way.own is not None:
-                found += f": {self.way.own}, or its router's if it is behind one"
-        return self._check(
-            "allow_list",
-            CheckVerdict.FAILED,
-            found,
-            "add it in the panel's client area, in the security settings, to those that may log in",
-            address=address,
-            own_address=self.way.own,
-        )
+        address = next((word for word in _ADDRESS.findall(error.excerpt) if is_address(word)), None)
+        proxy, own = self.connection.proxy, self.connection.own
+        found = "the panel refuses this machine's address"
+        if address is not None:
+            found += f", which it sees as {address}"
+        elif proxy is not None:
+            found = f"the panel refuses the address of the proxy {proxy.url}"
+        elif own is not None:
+            found += f": {own}, or its router's if it is behind one"
+        fix = "add it to the allowed addresses in the security settings of the client area"
+        return self._make.failed("allow_list", found, fix, address=address, own_address=own)
 
     def _throttle(self, error: SeFlowError | None) -> Check:
         stats = self.seflow.stats()
         details: dict[str, Any] = {"limit": stats.limit, "reads": stats.attempts, "refusals": stats.refusals}
-        if isinstance(error, Throttled):
-            wait = error.retry_after
-            details["retry_after"] = wait
-            # Where even the first was refused, nothing is known of what comes after it.
-            verdict = CheckVerdict.WARNING if self.answered else CheckVerdict.FAILED
-            found = f"the provider refuses for now ({stats.refusals} of {stats.attempts} reads)"
-            when = f"wait {wait:g} s" if wait is not None else "wait a while"
-            mend = f"{when}, then aioseflow doctor again; does something else use this account now?"
-            return self._check("throttle", verdict, found, mend, **details)
-        found = f"no refusal in {stats.attempts} reads; runs begin with {stats.limit} in flight"
-        return self._check("throttle", CheckVerdict.OK, found, **details)
+        if not isinstance(error, Throttled):
+            found = f"no throttling in {stats.attempts} reads; runs begin with {stats.limit} in flight"
+            return self._make.ok("throttle", found, **details)
+        wait = details["retry_after"] = error.retry_after
+        # Where even the first read was throttled, nothing is known of the checks that follow.
+        make = self._make.warning if self.answered else self._make.failed
+        found = f"the panel throttles ({stats.refusals} of {stats.attempts} reads)"
+        when = f"wait {wait:g} s" if wait is not None else "wait a while"
+        fix = f"{when}, then run aioseflow doctor again; check what else uses this account now"
+        return make("throttle", found, fix, **details)
 
     def _latency(self) -> Check:
         measured = self.seflow.stats().latency.get("account.details")
         if measured is None:
-            return self._check("latency", CheckVerdict.NOT_CHECKED, "no read was answered")
-        longest = _span(measured.longest)
-        found = f"{_span(measured.p50)} a read (median of {measured.count}; the longest {longest})"
+            return self._make.skipped("latency", "no read was answered")
         details: dict[str, Any] = {"p50": measured.p50, "longest": measured.longest, "reads": measured.count}
         if self.broken is not None:
-            mend = "the way or the panel is unsteady; calls that change nothing are repeated by themselves"
-            return self._check(
-                "latency", CheckVerdict.WARNING, f"a read was lost: {self.broken}", mend, **details
-            )
-        if measured.p50 <= _SLOW:
-            return self._check("latency", CheckVerdict.OK, found, **details)
-        mend = f"ask the provider why; at this pace {_VMS} VMs one by one take {_span(measured.p50 * _VMS)}"
-        return self._check("latency", CheckVerdict.WARNING, found, mend, **details)
+            fix = "the network or the panel is unsteady; calls that change nothing are repeated anyway"
+            return self._make.warning("latency", f"a read was lost: {self.broken}", fix, **details)
+        found = f"{span(measured.p50)} a read (median of {measured.count}; longest {span(measured.longest)})"
+        if measured.p50 <= _SLOW_SECONDS:
+            return self._make.ok("latency", found, **details)
+        fix = f"ask the provider why; {_VMS} VMs one by one take {span(measured.p50 * _VMS)} at this pace"
+        return self._make.warning("latency", found, fix, **details)
 
     async def _calls(self) -> Check:
         try:
             services = await self.seflow.services.list()
             self.answered.append("services.list")
-            asked, listed = await self._listed(services)
+            asked, listed = await self._functions(services)
         except SeFlowError as error:
-            return self._check("calls", CheckVerdict.NOT_CHECKED, str(error))
+            return self._make.skipped("calls", str(error))
         every = offered(listed, self.answered)
         details: dict[str, Any] = {"service_id": asked.id if asked else None, "calls": every}
         if asked is None:
             why = "the installation does not say (it has no GET /service/@id/methods)"
-            return self._check(
-                "calls", CheckVerdict.NOT_CHECKED, why if services else "there is no service", **details
-            )
+            return self._make.skipped("calls", why if services else "there is no service", **details)
         there = sum(one.state is CallState.THERE for one in every)
         missing = [name for one in every if one.state is CallState.MISSING for name in one.calls]
-        found = f"{there} of {len(every)} are there by the word of service {asked.id}"
+        found = f"service {asked.id} lists {there} of {len(every)}"
         if missing:
-            more = len(missing) - _NAMED
+            more = len(missing) - _CALLS_NAMED
             rest = f" and {more} more (--output json names all)" if more > 0 else ""
-            found += f"; not in its list: {', '.join(missing[:_NAMED])}{rest}"
-        needed = [name for name in _NEEDED if name in missing]
+            found += f"; missing: {', '.join(missing[:_CALLS_NAMED])}{rest}"
+        needed = ", ".join(name for name in _NEEDED_BY_A_FLEET if name in missing)
         if not needed:
-            return self._check("calls", CheckVerdict.OK, found, **details)
-        mend = f"a fleet needs {', '.join(needed)}: ask the provider for them"
-        return self._check("calls", CheckVerdict.WARNING, found, mend, **details)
+            return self._make.ok("calls", found, **details)
+        return self._make.warning(
+            "calls", found, f"a fleet needs {needed}: ask the provider for them", **details
+        )
 
-    async def _listed(self, services: list[Service]) -> tuple[Service | None, list[ServiceMethod] | None]:
-        """A service with VM functions and all that it can do, else another one; None if none says so."""
+    async def _functions(self, services: list[Service]) -> tuple[Service | None, list[ServiceMethod] | None]:
+        """Return a service that lists VM functions, else the first that lists any, with its list."""
         first = None
-        # What has ended can do nothing any more.
-        for service in sorted(services, key=lambda one: one.status != ServiceStatus.ACTIVE)[:_ASKED]:
+        # A service that has ended has no functions.
+        for service in sorted(services, key=lambda one: one.status != ServiceStatus.ACTIVE)[:_SERVICES_ASKED]:
             try:
                 listed = await self.seflow.service_methods(service.id)
             except (ApiError, GatewayError, NotFound, PermissionDenied):
@@ -272,21 +230,8 @@ class PanelChecks:
 
 
 def _is_decisive(error: SeFlowError) -> bool:
-    """Whether it says that the API answers, and of whom it knows something."""
+    """Whether the error shows that the API answered and knows the account."""
     if isinstance(error, PermissionDenied):
         # Without a code it may be a firewall's page.
         return bool(error.codes)
     return isinstance(error, AuthenticationError | AddressNotAllowed | Throttled)
-
-
-def _named(excerpt: str) -> str | None:
-    """The address that an answer names."""
-    return next((word for word in _ADDRESS.findall(excerpt) if is_address(word)), None)
-
-
-def _span(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -14,7 +14,7 @@ from ...safety import Safety
 from ...text import escape
 from .. import collector
 from ..accounts import Accounts, fleet_of
-from ..completion import names
+from ..completion import name_cache
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal import journal
 from ..terminal import columns, confirm, confirm_word, echo, echo_err, require_answerable

@@ -70,7 +70,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
 def require_columns(out: OutputOptions) -> None:
     """Raise `Refusal` for columns that no outcome has: before a run, not after it."""
     from ...fleet import Outcome
-    from ..written.naming import check
+    from ..written.columns import check
 
     check([*out.columns, *([out.sort.removeprefix("-")] if out.sort else [])], (), Outcome)
     if out.form is OutputFormat.JSONL:

@@ -72,7 +72,7 @@ def _variables_are_set() -> bool:
 
 def _usual(profiles: Mapping[str, Profile]) -> Profile:
     if not profiles:
-        raise Refusal(f"no account is named; run aioseflow login, or set {' and '.join(_BOTH)}")
+        raise Refusal("not logged in", fix=f"run aioseflow login, or set {' and '.join(_BOTH)}")
     if DEFAULT not in profiles and len(profiles) > 1:
         raise Refusal(
             f"there are {len(profiles)} profiles and none is called {DEFAULT}; "
