@@ -47,7 +47,7 @@ from .session.limits.limit import FixedLimit, Limit
 from .session.session import Session
 from .session.stats import Stats
 
-# Newer installations only, and not in the provider's document; discovery asks it when `vms` is refused.
+# On newer installations only, and not in the provider's document; discovery calls it when `vms` is refused.
 _METHODS: Final = Call(
     "GET",
     "/service/{id}/methods",
@@ -69,31 +69,31 @@ class SeFlow:
     Args:
         username: e-mail address of the client area.
         password: its password; never shown by any repr, log or exception.
-        base_url: the API's root. No request goes anywhere else, and no redirect is followed.
-        name: how outcomes, reports and logs call this account.
-        limit: how many requests may be in flight: an `AdaptiveLimit` (the default, up to 32), which finds
-            out by itself, a `FixedLimit`, or a number.
-        retry: when failed calls go again; None sends everything once.
-        timeouts: for one exchange, a `Timeouts` or a number of seconds for all of it.
-        deadline: seconds that one call may take with everything in it: gate, waits, repeats.
-        credentials: called after a refused login (and awaited, if need be) for another pair of e-mail
-            address and password to go on with, or None; once, until some are accepted.
-        hooks: called with each `Event`; they must return quickly.
-        proxy: URL of an HTTP proxy, None for none; left out, ``HTTPS_PROXY`` and ``NO_PROXY`` decide.
-        ca_file: the authorities to trust instead of the system's; left out, ``SSL_CERT_FILE`` decides.
-        ssl_context: a context of your own; it must verify.
-        connector: an aiohttp connector to use and never close; it must be made in the same loop. Its own
-            ``keepalive_timeout`` then holds for reboots, too: 1 s keeps them off stale connections.
+        base_url: the API's root. No request goes to another address, and no redirect is followed.
+        name: the account's name in outcomes, reports and logs.
+        limit: how many requests may be in flight: an `AdaptiveLimit` (the default, up to 32), which adapts to
+            the panel, a `FixedLimit`, or a number.
+        retry: when failed calls are sent again; None sends every call once.
+        timeouts: for one request, a `Timeouts` or a number of seconds for the whole request.
+        deadline: seconds that one call may take with all its waits and repeats.
+        credentials: called after a refused login (awaited, if it is a coroutine function) for another pair
+            of e-mail address and password, or None; not called again until a login was accepted.
+        hooks: called with each `Event`; a hook must return quickly.
+        proxy: URL of an HTTP proxy, None for none; by default ``HTTPS_PROXY`` and ``NO_PROXY`` decide.
+        ca_file: the authorities to trust instead of the system's; by default ``SSL_CERT_FILE`` decides.
+        ssl_context: an own TLS context; it must verify certificates.
+        connector: an aiohttp connector, which the client does not close; it must be made in the same loop.
+            Its ``keepalive_timeout`` holds for reboots, too: with 1 s they use no stale connections.
         max_header_bytes: the longest header that an answer may have, in bytes.
         application: name and version of the program, added to the user agent.
         allow_insecure: permit ``http://`` to a host that is not this machine.
-        journal: the file in which this client's fleet writes down its runs, so that one that was killed can
-            go on; made where it is missing. None, the default, writes no file.
-        protected: VMs that the fleet never touches without their being named: an expression, a predicate
+        journal: the file in which this client's fleet records its runs, so that a killed run can be resumed;
+            created where it is missing. None, the default, writes no file.
+        protected: VMs that the fleet touches only where they are named: an expression, a predicate
             ``(service, vm)`` or pairs of ids.
 
     Raises:
-        ConfigurationError: for anything here that cannot work, before anything is sent.
+        ConfigurationError: an argument cannot work. Nothing was sent.
     """
 
     def __init__(
@@ -211,7 +211,7 @@ class SeFlow:
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """A client from ``SEFLOW_USERNAME``, ``SEFLOW_PASSWORD`` and, if set, ``SEFLOW_BASE_URL``.
+        """Return a client from ``SEFLOW_USERNAME``, ``SEFLOW_PASSWORD`` and, if set, ``SEFLOW_BASE_URL``.
 
         ``options`` are the keywords of `SeFlow`. Raises `ConfigurationError` if a variable is missing.
         """
@@ -221,7 +221,7 @@ class SeFlow:
         return cls(credentials.username, credentials.password, **options)
 
     def __repr__(self) -> str:
-        # A traceback with locals may ask a client that could not be made.
+        # A traceback with locals may show a client whose __init__ has failed.
         made = vars(self)
         return f"<SeFlow {made.get('name')!r}: {made.get('_session')!r}>"
 
@@ -232,11 +232,11 @@ class SeFlow:
         deadline: float | Unset | None = UNSET,
         retry: RetryPolicy | Unset | None = UNSET,
     ) -> Self:
-        """A light view of this client: the same connections, gate and circuit, other manners.
+        """Return a view of this client with other options, on the same connections, gate and circuit.
 
-        ``timeout`` bounds one exchange, in seconds, and starts behind the gate; ``deadline`` bounds a call
-        with everything in it; ``retry=None`` sends everything once. What is left out stays as it is. The
-        view works while this client is open, and is neither entered nor closed itself.
+        ``timeout`` bounds one request, in seconds, and starts after the gate; ``deadline`` bounds a call with
+        all its waits and repeats; ``retry=None`` sends every call once. Other options stay as they are. The
+        view works while this client is open, and cannot be entered or closed itself.
         """
         changed: dict[str, Any] = {}
         if not isinstance(timeout, Unset):
@@ -252,10 +252,10 @@ class SeFlow:
         return view
 
     def reset(self, *, password: str | Secret | None = None, username: str | None = None) -> None:
-        """Send again after the credentials were refused, with others or with the same.
+        """Send requests again after a refused login, with other credentials or with the same.
 
-        The next request goes alone, until it is answered. Raises `ConfigurationError` for what HTTP Basic
-        cannot carry.
+        The next request is sent alone until it is answered. Raises `ConfigurationError` for a text that HTTP
+        Basic cannot carry.
         """
         if password is not None and not isinstance(password, Secret):
             password = Secret(password)
@@ -270,7 +270,7 @@ class SeFlow:
         shared.reset(given)
 
     def stats(self) -> Stats:
-        """Counters, the gate, the retry budget, the circuit and the latencies, as they are now."""
+        """Return the current counters, gate, retry budget, circuit and latencies."""
         return self._session.shared.stats()
 
     async def __aenter__(self) -> Self:
@@ -284,9 +284,9 @@ class SeFlow:
         await self.close()
 
     async def close(self) -> None:
-        """Cancel the runs that are not over, wait for their last word, and close the connections.
+        """Cancel the runs that are not over, wait until they have ended, and close the connections.
 
-        Calls in flight end with an error that says so. May be called twice.
+        Calls in flight end with a `SeFlowError`. May be called twice.
         """
         self._refuse_view()
         runs = list(self._runs)
@@ -299,11 +299,11 @@ class SeFlow:
     def _refuse_view(self) -> None:
         if self._client is not None:
             raise ConfigurationError(
-                "what with_options returns lives as long as its client: enter and close the client"
+                "a view of with_options cannot be entered or closed; enter and close its client"
             )
 
     def capture(self) -> AbstractContextManager[list[Exchange]]:
-        """See what the calls of a block did on the wire.
+        """Collect the exchanges of the calls of a block.
 
         ``with seflow.capture() as exchanges:`` collects an `Exchange` for each call of this task, and of
         the tasks that it starts in the block.
@@ -311,9 +311,9 @@ class SeFlow:
         return capture()
 
     async def service_methods(self, service_id: Id) -> list[ServiceMethod]:
-        """What a service can do by its own word: ``GET /service/@id/methods``, on newer installations only.
+        """List the functions of a service: ``GET /service/@id/methods``, on newer installations only.
 
-        Raises `SeFlowError`: `NotFound` where the installation does not say.
+        Raises `SeFlowError`: `NotFound` on an installation without this list.
         """
         return await self._session.request(_METHODS, id=service_id)
 

@@ -1,7 +1,6 @@
-"""The exception tree: everything that leaves this package is a `SeFlowError` (or a cancellation).
+"""The exception tree: every exception of this package is a `SeFlowError` (or a cancellation).
 
-Each error says what happened and what to do, survives pickling, and holds no live request, response or
-secret.
+Each error says what happened and what to do, can be pickled, and holds no live request, response or secret.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ class SeFlowError(Exception):
         call: the coroutine that failed (``"vms.stop"``), None outside a call.
         request: method and path as sent (``"POST /service/9/vms/4/stop"``), None if nothing was prepared.
         status: HTTP status of the last answer, None where there was none.
-        attempts: how many times the request was tried; 0 means that nothing was.
+        attempts: the number of attempts; 0 means that nothing was sent.
         excerpt: the beginning of the answer, bounded, secrets redacted.
-        codes: the panel's own error codes (``("vm_locked",)``), if it gave any.
-        retry_after: seconds that the provider asked to wait, if it did.
-        may_have_acted: whether an attempt of a *changing* call may have reached the server without its
-            answer reaching us. False means: certainly nothing was changed by this call.
-        retry_budget_empty: whether it would have been sent again, had not too many calls failed lately.
+        codes: the panel's error codes (``("vm_locked",)``), if any.
+        retry_after: seconds to wait before the next attempt, if the panel named them.
+        may_have_acted: whether an attempt of a *changing* call may have reached the panel while its answer
+            was lost. False means that this call has certainly changed nothing.
+        retry_budget_empty: whether the call was not sent again only because too many calls had failed.
     """
 
     def __init__(
@@ -78,13 +77,13 @@ class TransportError(SeFlowError):
 
 
 class RequestTimeout(TransportError, TimeoutError):
-    """No connection, or no complete answer, within the time allowed for one exchange."""
+    """No connection, or no complete answer, within the time-outs of one request."""
 
 
 class OutcomeUnknown(SeFlowError):
-    """A change was sent, and whether the server acted is not known; it was not sent again.
+    """A change was sent, its answer was lost, and it was not sent again: the panel may have acted or not.
 
-    ``sent_at`` (aware UTC) is when it was sent last; ``__cause__`` is what went wrong.
+    ``sent_at`` (aware UTC) is the time of the last attempt; ``__cause__`` is its error.
     """
 
     def __init__(self, message: str, *, sent_at: datetime | None = None, **details: Any) -> None:
@@ -93,7 +92,7 @@ class OutcomeUnknown(SeFlowError):
 
 
 class AuthenticationError(SeFlowError):
-    """E-mail or password were refused. Never repeated: panels lock accounts after a few bad logins."""
+    """Wrong e-mail or password. Never sent again, because panels lock accounts after a few bad logins."""
 
 
 class AddressNotAllowed(SeFlowError):
@@ -101,38 +100,38 @@ class AddressNotAllowed(SeFlowError):
 
 
 class PermissionDenied(SeFlowError):
-    """The account may not do this (403)."""
+    """The account has no permission for the call (403)."""
 
 
 class NotFound(SeFlowError):
-    """No such service, VM, invoice …, or no such function on this installation (404)."""
+    """The panel knows no service, VM, invoice … with this id, or has no such function (404)."""
 
 
 class Throttled(SeFlowError):
-    """The provider refused for now, and certainly did not act; ``retry_after`` seconds were asked for."""
+    """The panel refused for ``retry_after`` seconds, and certainly did not act."""
 
 
 class ApiError(SeFlowError):
-    """The panel answered that it did not do it; ``codes`` are its own words."""
+    """The panel answered that it did not act; ``codes`` are its error codes."""
 
 
 class ServerError(SeFlowError):
-    """The panel broke (5xx) or answered a page where JSON was promised."""
+    """The panel failed (5xx), or sent a web page instead of data."""
 
 
 class GatewayError(ServerError):
-    """Something in front of the panel (web server, balancer, firewall, challenge page) answered in its place.
+    """A machine in front of the panel (web server, balancer, firewall, challenge page) answered in its place.
 
-    Raised where a page or text that is not the panel's own JSON refuses a request, as a 403 or 404 does: it
-    says nothing about the service or VM that was asked for.
+    Raised where a page or text that is not the panel's JSON refuses a request (403, 404): it says nothing
+    about the service or VM of the request.
     """
 
 
 class DecodeError(SeFlowError):
-    """The answer does not have the shape that this call promises.
+    """The answer does not have the shape that the call expects.
 
-    ``path`` is where (``$.vms.18867.memory``); ``payload`` the parsed answer with secrets redacted, None
-    where it could not be parsed at all.
+    ``path`` is the place (``$.vms.18867.memory``); ``payload`` is the parsed answer with secrets redacted,
+    None where it could not be parsed.
     """
 
     def __init__(self, message: str, *, path: str = "$", payload: Any = None, **details: Any) -> None:

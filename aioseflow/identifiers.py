@@ -1,4 +1,4 @@
-"""Identifiers: opaque to us, and never more than one segment of a path."""
+"""Identifiers: opaque texts, each of them one segment of a path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from .errors import InvalidArgument
 
 Id: TypeAlias = int | str
-"""An identifier as the panel gives it, sent as one percent-encoded path segment."""
+"""Identifier as the panel gives it, sent as one percent-encoded path segment."""
 
 
 def check_id(value: object, what: str, *, argument: str | None = None) -> str:

@@ -1,8 +1,7 @@
-"""Names of a module that are imported when somebody asks for them (PEP 562).
+"""Names of a module that are imported on first access (PEP 562), and parts of an object that are made then.
 
-Measured in instructions: everything that aioseflow has a name for takes 642 million beside the 1,131 million
-of aiohttp, attrs and cattrs, because attrs generates and compiles each of some 140 classes; `SeFlow` alone,
-named this way, takes less than those three.
+Measured in CPU time: ``import aioseflow`` takes 15 ms this way, and all its names together 290 ms, because
+aiohttp and attrs' generated classes take most of that.
 """
 
 from __future__ import annotations
@@ -18,31 +17,30 @@ T = TypeVar("T")
 def lazily(
     module_name: str, homes: Mapping[str, str], *, modules: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The ``__getattr__`` and ``__dir__`` of a module.
+    """Return the ``__getattr__`` and ``__dir__`` of a module.
 
-    Type checkers must not see them: they would then take every name for one that exists. What they read
-    instead are plain imports under ``TYPE_CHECKING``.
+    Type checkers must not see them, because they would then accept every name. For type checkers the module
+    has plain imports under ``TYPE_CHECKING``.
 
     Args:
         module_name: the ``__name__`` of the module.
-        homes: submodule of its package, such as ``"actions.power"``; to the names that are imported from
-            there, separated by blanks.
-        modules: what else of the package is an attribute without having been imported: its submodules,
-            separated by blanks. Those in ``homes`` are so anyway.
+        homes: maps a submodule of the package, such as ``"actions.power"``, to the names that are imported
+            from it, separated by blanks.
+        modules: other submodules of the package that are attributes, separated by blanks.
     """
     module = sys.modules[module_name]
     package = module.__package__
     home_of = {name: home for home, names in homes.items() for name in names.split()}
     submodules = {home.partition(".")[0] for home in homes}.union(modules.split())
 
-    def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's
+    def __getattr__(name: str) -> Any:  # noqa: N807 - becomes the module's
         if name in home_of:
             found = getattr(import_module(f".{home_of[name]}", package), name)
         elif name in submodules:
             found = import_module(f".{name}", package)
         else:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}", name=name, obj=module)
-        setattr(module, name, found)  # so that the next access does not come here
+        setattr(module, name, found)  # found by the next access without this function
         return found
 
     def __dir__() -> list[str]:  # noqa: N807

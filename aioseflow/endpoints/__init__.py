@@ -1,4 +1,4 @@
-"""The coroutines, chapter by chapter of the provider's document; declarations only."""
+"""The coroutines, by chapter of the provider's document; declarations only."""
 
 from __future__ import annotations
 

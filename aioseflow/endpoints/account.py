@@ -21,7 +21,7 @@ _UPDATE = Call(
 
 
 class AccountFields(TypedDict, total=False):
-    """The fields that `AccountEndpoints.update` takes, as documented; all are text."""
+    """Arguments of `AccountEndpoints.update`, as documented; all are text."""
 
     firstname: str
     lastname: str
@@ -44,18 +44,18 @@ class AccountFields(TypedDict, total=False):
 
 @attrs.frozen(repr=False)
 class AccountEndpoints:
-    """Who the account is. Every coroutine raises `SeFlowError`."""
+    """Registration data of the account. Every coroutine raises `SeFlowError`."""
 
     _session: Session
 
     async def details(self) -> Account:
-        """The account's registration data (``GET /details``)."""
+        """Return the account's registration data (``GET /details``)."""
         return await self._session.request(_DETAILS)
 
     async def update(self, **fields: Unpack[AccountFields]) -> Accepted:
         """Change registration data; only the fields given are sent (``POST /details``).
 
-        With ``email`` it is sent at most once: the address is the login, and a repeat with the old one
+        A change of ``email`` is sent at most once: the address is the login, and a repeat with the old one
         would be a bad login.
         """
         call = attrs.evolve(_UPDATE, safety=ONCE) if "email" in fields else _UPDATE
@@ -68,5 +68,5 @@ def _checked(fields: AccountFields) -> dict[str, str]:
         if name not in known:
             raise TypeError(f"account.update() got an unexpected keyword argument {name!r}")
     if not fields:
-        raise InvalidArgument("account.update needs at least one field to change")
+        raise InvalidArgument("nothing to change: give at least one field")
     return {name: text(value, name, blank=True) for name, value in fields.items()}  # type: ignore[arg-type]  # a TypedDict's values are `object` to items()

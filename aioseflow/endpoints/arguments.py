@@ -1,4 +1,4 @@
-"""Checks of arguments that are not ids of the path: `InvalidArgument` before anything is sent."""
+"""Check arguments that are not ids of the path, and raise `InvalidArgument` before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ V = TypeVar("V")
 
 IpAddress: TypeAlias = str | ipaddress.IPv4Address | ipaddress.IPv6Address
 ResourceChoice: TypeAlias = Mapping[Id, Id | Mapping[Id, int]]
-"""A resource's id to the chosen item's id, or to a quantity, or to quantities by item."""
+"""Maps a resource's id to the id of an item, to a quantity, or to quantities by item."""
 
 
 def at_least_one(call: str, **values: V | None) -> dict[str, V | None]:
-    """The values, unless all of them are None."""
+    """Return the values. Raises `InvalidArgument` if all of them are None."""
     if all(value is None for value in values.values()):
-        raise InvalidArgument(f"{call} needs at least one of: {', '.join(values)}")
+        raise InvalidArgument(f"{call} needs at least one of {', '.join(values)}")
     return values
 
 
 def positive(value: int, what: str) -> int:
-    """A whole number above zero; a NaN, a float, a bool or a negative number is an error."""
+    """Return a whole number above 0. Raises `InvalidArgument` for a NaN, float, bool or other number."""
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         raise InvalidArgument(f"{what} must be a whole number above 0, not {value!r:.40}", argument=what)
     return value
 
 
 def text(value: str, what: str, *, blank: bool = False, argument: str | None = None) -> str:
-    """Text without control characters other than line ends, and not empty unless ``blank``.
+    """Return text without control characters (except line ends), and not empty unless ``blank``.
 
-    ``what`` is the name of the argument; or words for a part of it, with the name as ``argument``.
+    Args:
+        what: the name of the argument, or words for a part of it, for the message.
+        argument: the name of the argument, where ``what`` is not that name.
+
+    Raises:
+        InvalidArgument: for any other value.
     """
     argument = what if argument is None else argument
     if not isinstance(value, str):
@@ -47,10 +52,11 @@ def text(value: str, what: str, *, blank: bool = False, argument: str | None = N
 
 
 def hostnames(names: Mapping[IpAddress, str]) -> dict[str, str]:
-    """A PTR name for each address, both as text."""
+    """Return a host name for each address, both as text. Raises `InvalidArgument`."""
     if not isinstance(names, Mapping) or not names:
         raise InvalidArgument(
-            "services.set_rdns needs at least one address: {'192.0.2.1': 'host.example'}", argument="names"
+            "names must map at least one address to a host name: {'192.0.2.1': 'host.example'}",
+            argument="names",
         )
     checked = {}
     for address, name in names.items():
@@ -63,7 +69,7 @@ def hostnames(names: Mapping[IpAddress, str]) -> dict[str, str]:
 
 
 def resource_choice(resources: ResourceChoice) -> dict[str, str | dict[str, str]]:
-    """Ids checked, quantities whole numbers of zero or more."""
+    """Return resources with checked ids, and quantities as text. Raises `InvalidArgument`."""
     if not isinstance(resources, Mapping) or not resources:
         raise InvalidArgument(
             "resources must map a resource's id to an item or a quantity: {1557: 9953}", argument="resources"
@@ -89,7 +95,7 @@ def resource_choice(resources: ResourceChoice) -> dict[str, str | dict[str, str]
 def _form_key(value: Id, what: str) -> str:
     key = check_id(value, what, argument="resources")
     if "[" in key or "]" in key:
-        # PHP would read another structure out of the form.
+        # PHP would read another structure from the form.
         raise InvalidArgument(
             f"{what} {key[:40]!r} contains a bracket; give the id alone", argument="resources"
         )

@@ -22,18 +22,18 @@ _INVOICE = Call("GET", "/invoice/{id}", name="billing.invoice", key="invoice", r
 
 @attrs.frozen(repr=False)
 class BillingEndpoints:
-    """Money. Every coroutine raises `SeFlowError`."""
+    """Balance and invoices. Every coroutine raises `SeFlowError`."""
 
     _session: Session
 
     async def balance(self) -> Balance:
-        """Total of the unpaid invoices, and the credit (``GET /balance``)."""
+        """Return the total of the unpaid invoices, and the credit (``GET /balance``)."""
         return await self._session.request(_BALANCE)
 
     async def invoices(self) -> list[Invoice]:
-        """All invoices of the account, without their items (``GET /invoice``)."""
+        """List the invoices of the account, without their items (``GET /invoice``)."""
         return await self._session.request(_INVOICES)
 
     async def invoice(self, id: Id) -> Invoice:
-        """One invoice with its items (``GET /invoice/@id``). Raises `NotFound` for an unknown id."""
+        """Return an invoice with its items (``GET /invoice/@id``). Raises `NotFound` for an unknown id."""
         return await self._session.request(_INVOICE, id=id)

@@ -35,13 +35,13 @@ class DomainsEndpoints:
     _session: Session
 
     async def list(self) -> builtins.list[Domain]:
-        """All domains of the account (``GET /domain``)."""
+        """List the domains of the account (``GET /domain``)."""
         return await self._session.request(_LIST)
 
     async def get(self, id: Id) -> Domain:
-        """One domain with its name servers (``GET /domain/@id``)."""
+        """Return a domain with its name servers (``GET /domain/@id``)."""
         return await self._session.request(_GET, id=id)
 
     async def is_available(self, name: str) -> bool:
-        """Whether a name can be registered (``POST /domainorder/status``); an empty answer means no."""
+        """Return whether a name is free (``POST /domainorder/status``); an empty answer means no."""
         return (await self._session.request(_IS_AVAILABLE, name=text(name, "name"))).available

@@ -1,4 +1,4 @@
-"""``seflow.services``: hosting and server services, their upgrades, bandwidth, addresses."""
+"""``seflow.services``: hosting and server services, their upgrades, bandwidth and addresses."""
 
 from __future__ import annotations
 
@@ -89,15 +89,15 @@ class ServicesEndpoints:
     _session: Session
 
     async def list(self) -> builtins.list[Service]:
-        """All services of the account (``GET /service``)."""
+        """List the services of the account (``GET /service``)."""
         return await self._session.request(_LIST)
 
     async def get(self, id: Id) -> Service:
-        """One service; passwords are `Secret` (``GET /service/@id``)."""
+        """Return a service; passwords are `Secret` (``GET /service/@id``)."""
         return await self._session.request(_GET, id=id)
 
     async def upgrade_options(self, id: Id) -> UpgradeOptions:
-        """What the service can be upgraded to (``GET /service/@id/upgrade``)."""
+        """Return the upgrades that the service can have (``GET /service/@id/upgrade``)."""
         return await self._session.request(_UPGRADE_OPTIONS, id=id)
 
     async def estimate_upgrade(
@@ -108,10 +108,10 @@ class ServicesEndpoints:
         package: Id | None = None,
         cycle: str | None = None,
     ) -> UpgradeQuote:
-        """What an upgrade would cost; orders nothing (``POST /service/@id/upgrade`` without ``send``).
+        """Return the price of an upgrade; orders nothing (``POST /service/@id/upgrade`` without ``send``).
 
         ``resources`` maps a resource's id to an item's id (choices), a quantity (sliders) or quantities by
-        item; ``package`` is a package's id, ``cycle`` a billing cycle. At least one is needed.
+        item; ``package`` is a package's id, ``cycle`` a billing cycle. At least one of the three is needed.
         """
         return await self._session.request(_ESTIMATE_UPGRADE, id=id, **_upgrade(resources, package, cycle))
 
@@ -125,26 +125,26 @@ class ServicesEndpoints:
     ) -> Accepted:
         """Order an upgrade: spends money, and is sent at most once (``POST /service/@id/upgrade``, ``send``).
 
-        Arguments as for `estimate_upgrade`. Raises `OutcomeUnknown` when the answer is lost: look at the
-        invoices before ordering again.
+        Arguments are those of `estimate_upgrade`. Raises `OutcomeUnknown` when the answer is lost: check the
+        invoices before you order again.
         """
         chosen = _upgrade(resources, package, cycle)
         return await self._session.request(_REQUEST_UPGRADE, id=id, **chosen, send="true")
 
     async def bandwidth_graphs(self, id: Id) -> builtins.list[BandwidthGraph]:
-        """Daily, weekly and monthly graphs as base64 text (``GET /service/@id/bandwidth-graphs``)."""
+        """Return daily, weekly and monthly graphs (``GET /service/@id/bandwidth-graphs``)."""
         return await self._session.request(_BANDWIDTH_GRAPHS, id=id)
 
     async def bandwidth(self, id: Id) -> Bandwidth:
-        """Bandwidth used, its limit and its billing (``GET /service/@id/bandwidth``)."""
+        """Return the bandwidth used, its limit and its price (``GET /service/@id/bandwidth``)."""
         return await self._session.request(_BANDWIDTH, id=id)
 
     async def ips(self, id: Id) -> builtins.list[ServiceIp]:
-        """The service's addresses (``GET /service/@id/ip``)."""
+        """List the service's addresses (``GET /service/@id/ip``)."""
         return await self._session.request(_IPS, id=id)
 
     async def rdns(self, id: Id) -> builtins.list[RdnsEntry]:
-        """Reverse DNS entries of the service's addresses (``GET /service/@id/rdns``)."""
+        """List the reverse DNS entries of the service's addresses (``GET /service/@id/rdns``)."""
         return await self._session.request(_RDNS, id=id)
 
     async def set_rdns(self, id: Id, names: Mapping[IpAddress, str]) -> Accepted:
@@ -152,11 +152,11 @@ class ServicesEndpoints:
         return await self._session.request(_SET_RDNS, id=id, ipaddress=hostnames(names))
 
     async def templates(self, id: Id) -> builtins.list[Template]:
-        """Operating system templates (``GET /service/@id/templates``)."""
+        """List the operating system templates (``GET /service/@id/templates``)."""
         return await self._session.request(_TEMPLATES, id=id)
 
     async def resources(self, id: Id) -> ServiceResources:
-        """Available and used resources (``GET /service/@id/resources``)."""
+        """Return the available and the used resources (``GET /service/@id/resources``)."""
         return await self._session.request(_RESOURCES, id=id)
 
 

@@ -26,9 +26,9 @@ class SupportEndpoints:
     _session: Session
 
     async def tickets(self) -> list[Ticket]:
-        """All tickets of the account, without their replies (``GET /tickets``)."""
+        """List the tickets of the account, without their replies (``GET /tickets``)."""
         return await self._session.request(_TICKETS)
 
     async def ticket(self, number: Id) -> Ticket:
-        """One ticket with its replies (``GET /tickets/@number``)."""
+        """Return a ticket with its replies (``GET /tickets/@number``)."""
         return await self._session.request(_TICKET, number=number)

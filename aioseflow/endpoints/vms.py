@@ -1,4 +1,4 @@
-"""``seflow.vms``: virtual servers."""
+"""``seflow.vms``: virtual machines."""
 
 from __future__ import annotations
 
@@ -58,24 +58,24 @@ _USAGE: dict[str, Call[str]] = {"cpu": _USAGE_CPU, "net": _USAGE_NET, "disk": _U
 
 @attrs.frozen(repr=False)
 class VmsEndpoints:
-    """Virtual servers. Every coroutine raises `SeFlowError`; an unknown id is `NotFound`.
+    """Virtual machines. Every coroutine raises `SeFlowError`; an unknown id is `NotFound`.
 
-    A change that returns `Accepted` has been taken, not finished: being finished is seen only by reading
-    the VM again, which `Fleet` does.
+    `Accepted` means that the panel accepted a change, not that the change is done. Only reading the VM again
+    shows that; `Fleet` does so.
     """
 
     _session: Session
 
     async def list(self, service_id: Id) -> builtins.list[Vm]:
-        """All VMs of a service (``GET /service/@id/vms``)."""
+        """List the VMs of a service (``GET /service/@id/vms``)."""
         return await self._session.request(_LIST, service_id=service_id)
 
     async def get(self, service_id: Id, vm_id: Id) -> Vm:
-        """One VM (``GET /service/@id/vms/@vmid``)."""
+        """Return a VM (``GET /service/@id/vms/@vmid``)."""
         return await self._session.request(_GET, service_id=service_id, vm_id=vm_id)
 
     async def destroy(self, service_id: Id, vm_id: Id) -> Accepted:
-        """Remove a VM for good (``DELETE /service/@id/vms/@vmid``)."""
+        """Destroy a VM and its disks for good (``DELETE /service/@id/vms/@vmid``)."""
         return await self._session.request(_DESTROY, service_id=service_id, vm_id=vm_id)
 
     async def resize(
@@ -88,13 +88,13 @@ class VmsEndpoints:
         cpu_share: int | None = None,
         note: str | None = None,
     ) -> Accepted:
-        """Change a VM's size; only what is given is sent (``PUT /service/@id/vms/@vmid``).
+        """Change a VM's size; only the arguments given are sent (``PUT /service/@id/vms/@vmid``).
 
         ``memory`` in MB, ``cpu`` in cores, ``cpu_share`` in percent; ``note=""`` clears the note. At least
-        one is needed.
+        one of the four is needed.
         """
         values = at_least_one(
-            "vms.resize",
+            "a resize",
             memory=None if memory is None else str(positive(memory, "memory")),
             cpu=None if cpu is None else str(positive(cpu, "cpu")),
             cpu_share=None if cpu_share is None else str(positive(cpu_share, "cpu_share")),
@@ -119,41 +119,39 @@ class VmsEndpoints:
         return await self._session.request(_REBOOT, service_id=service_id, vm_id=vm_id, iso=image)
 
     async def usage(self, service_id: Id, vm_id: Id, kind: UsageKind) -> UntrustedHtml:
-        """A usage graph as a piece of HTML from the panel: untrusted (``GET …/vms/@vmid/usage/cpu``)."""
+        """Return a usage graph as untrusted HTML of the panel (``GET …/vms/@vmid/usage/cpu``)."""
         if kind not in get_args(UsageKind):
-            raise InvalidArgument(
-                f"the kind of usage is one of cpu, net, disk, not {kind!r:.40}", argument="kind"
-            )
+            raise InvalidArgument(f"kind must be cpu, net or disk, not {kind!r:.40}", argument="kind")
         html = await self._session.request(_USAGE[kind], service_id=service_id, vm_id=vm_id)
         return UntrustedHtml(kind, html)
 
     async def disks(self, service_id: Id, vm_id: Id) -> builtins.list[Disk]:
-        """The VM's disks (``GET …/vms/@vmid/storage``)."""
+        """List the VM's disks (``GET …/vms/@vmid/storage``)."""
         return await self._session.request(_DISKS, service_id=service_id, vm_id=vm_id)
 
     async def resize_disk(self, service_id: Id, vm_id: Id, disk_id: Id, *, size: int) -> Accepted:
-        """Change a disk's size, in GB (``PUT …/vms/@vmid/storage/@diskid``)."""
+        """Change a disk's ``size``, in GB (``PUT …/vms/@vmid/storage/@diskid``)."""
         size = positive(size, "size")
         return await self._session.request(
             _RESIZE_DISK, service_id=service_id, vm_id=vm_id, disk_id=disk_id, size=size
         )
 
     async def interfaces(self, service_id: Id, vm_id: Id) -> builtins.list[Interface]:
-        """The VM's network interfaces (``GET …/vms/@vmid/interfaces``)."""
+        """List the VM's network interfaces (``GET …/vms/@vmid/interfaces``)."""
         return await self._session.request(_INTERFACES, service_id=service_id, vm_id=vm_id)
 
     async def available_ips(self, service_id: Id, vm_id: Id, iface: Id) -> builtins.list[AvailableIp]:
-        """Addresses that an interface could be given (``GET …/vms/@vmid/interfaces/@iface/ips``)."""
+        """List the addresses that an interface can be given (``GET …/vms/@vmid/interfaces/@iface/ips``)."""
         return await self._session.request(_AVAILABLE_IPS, service_id=service_id, vm_id=vm_id, iface=iface)
 
     async def ips(self, service_id: Id, vm_id: Id) -> builtins.list[VmIp]:
-        """The VM's addresses (``GET …/vms/@vmid/ips``)."""
+        """List the VM's addresses (``GET …/vms/@vmid/ips``)."""
         return await self._session.request(_IPS, service_id=service_id, vm_id=vm_id)
 
     async def assign_ip(self, service_id: Id, vm_id: Id, ip_id: Id, *, interface_id: Id) -> Accepted:
-        """Give an interface one more address (``POST …/vms/@vmid/ips``).
+        """Assign one more address to an interface (``POST …/vms/@vmid/ips``).
 
-        Sent at most once: a lost answer is `OutcomeUnknown`, and `ips` shows what became of it.
+        Sent at most once: a lost answer is `OutcomeUnknown`, and `ips` shows whether the address is assigned.
         """
         return await self._session.request(
             _ASSIGN_IP,
@@ -166,14 +164,14 @@ class VmsEndpoints:
     async def remove_ip(
         self, service_id: Id, vm_id: Id, ip_id: Id, *, interface_id: Id | None = None
     ) -> Accepted:
-        """Take an address away (``DELETE …/vms/@vmid/ips/@ipid``)."""
+        """Remove an address (``DELETE …/vms/@vmid/ips/@ipid``)."""
         interface = None if interface_id is None else check_id(interface_id, "interface_id")
         return await self._session.request(
             _REMOVE_IP, service_id=service_id, vm_id=vm_id, ip_id=ip_id, interfaceid=interface
         )
 
     async def rebuild_network(self, service_id: Id, vm_id: Id) -> Accepted:
-        """Write the VM's network configuration anew (``POST …/vms/@vmid/rebuild_network``).
+        """Write the VM's network configuration again (``POST …/vms/@vmid/rebuild_network``).
 
         Sent at most once: a lost answer is `OutcomeUnknown`.
         """

@@ -1,8 +1,8 @@
-"""What the panel answers, as frozen data.
+"""The panel's answers as frozen data.
 
-Attribute names are the panel's own keys, so that its document reads on; each class says which answer it is
-of and whether that was documented, seen on another installation, or inferred. Everything but the identity
-is optional, and what a model has no attribute for is in its `extra`.
+Attribute names are the panel's keys, so that its document applies to them. Each class names its answer and
+says whether the answer was documented, seen on another installation, or inferred. Every field but the
+identity is optional; keys without an attribute are in `Model.extra`.
 """
 
 from .account import Account, AccountStatus

@@ -26,10 +26,10 @@ class Account(Model):
 
     Attributes:
         lastlogin: without zone, the panel's own clock.
-        ip_text: where the last login came from, as the panel spells it; `ip` is the object.
+        ip_text: address of the last login, as the panel spells it; `ip` is the object.
         company: whether a company (and not a person) holds the account.
         credit: money, in the account's currency.
-        privileges: null in the document; whatever the panel gives, as parsed.
+        privileges: null in the document; the panel's value as parsed.
     """
 
     id: str
@@ -57,5 +57,5 @@ class Account(Model):
 
     @functools.cached_property
     def ip(self) -> Address | str | None:
-        """Where the last login came from: an address, or the text where it is none."""
+        """Address of the last login; the text itself where it is no address."""
         return None if self.ip_text is None else address(self.ip_text)

@@ -14,7 +14,7 @@ from .shared import STRICT, Model, OpenEnum
 
 @attrs.frozen
 class Balance(Model):
-    """What is owed and what is paid ahead: *documented*, ``GET /balance``.
+    """Unpaid amount and credit: *documented*, ``GET /balance``.
 
     Attributes:
         acc_balance: total of the unpaid invoices.
@@ -39,10 +39,10 @@ class InvoiceStatus(OpenEnum):
 
 @attrs.frozen
 class InvoiceItem(Model):
-    """One line of an invoice: *documented*, ``GET /invoice/@id``.
+    """Line of an invoice: *documented*, ``GET /invoice/@id``.
 
     Attributes:
-        item_id: id of what is billed (a service, a domain), see `type`.
+        item_id: id of the service or domain that is billed, by `type`.
         amount: price of one; `linetotal` of all `qty`.
     """
 
@@ -66,8 +66,8 @@ class Invoice(Model):
         taxrate: percent.
         rate: exchange rate of `currency`.
         items: empty in a list.
-        client: who is billed; the document leaves its content out, so it is kept as parsed, secrets
-            concealed as in `extra`.
+        client: the customer; the document does not show its keys, so it is kept as parsed, secrets concealed
+            as in `extra`.
     """
 
     id: str

@@ -50,10 +50,10 @@ class Domain(Model):
 
 @attrs.frozen
 class Availability(Model):
-    """Whether a domain can be registered: *documented*, ``POST /domainorder/status``.
+    """Availability of a domain name: *documented*, ``POST /domainorder/status``.
 
     Attributes:
-        status: ``"ok"``, or None: the panel says nothing at all about a name that is taken.
+        status: ``"ok"`` for a free name; None for one that is taken, about which the panel says nothing.
     """
 
     status: str | None = attrs.field(default=None, metadata=STRICT)

@@ -1,4 +1,4 @@
-"""Services and what hangs on them: ``GET /service`` and below."""
+"""Services: ``GET /service`` and below."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import attrs
 
 from ..errors import DecodeError, InvalidArgument
 from ..secret import Secret
-from .shared import STRICT, Address, Model, OpenEnum, address, wire
+from .shared import STRICT, Address, AddressModel, Model, OpenEnum, address, wire
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _BITS_PER_SECOND: Final = {
@@ -42,7 +42,7 @@ class Service(Model):
 
     Attributes:
         total: price per `billingcycle`.
-        username: of the service itself, in the details only, as are `password` and `rootpassword`.
+        username, password, rootpassword: of the service itself, in its details only.
     """
 
     id: str
@@ -65,11 +65,11 @@ class Service(Model):
 
 @attrs.frozen
 class UpgradeItem(Model):
-    """One choice of an upgradable resource: *seen on another installation*, ``GET /service/@id/upgrade``.
+    """Choice of an upgradable resource: *seen on another installation*, ``GET /service/@id/upgrade``.
 
     Attributes:
-        price: more per billing cycle; `setup_price` once.
-        selected: whether the service has it now.
+        price: per billing cycle; `setup_price` is paid once.
+        selected: whether the service has this item now.
     """
 
     id: str
@@ -81,10 +81,10 @@ class UpgradeItem(Model):
 
 @attrs.frozen
 class UpgradeResource(Model):
-    """A resource that can be changed: *seen on another installation*, ``GET /service/@id/upgrade``.
+    """Resource that can be changed: *seen on another installation*, ``GET /service/@id/upgrade``.
 
     Attributes:
-        type: the form's kind of field (``"select"``).
+        type: kind of the form's field (``"select"``).
     """
 
     id: str
@@ -95,7 +95,7 @@ class UpgradeResource(Model):
 
 @attrs.frozen
 class UpgradePackage(Model):
-    """A package to change to: *inferred*, no answer with one was ever published."""
+    """Package that a service can change to: *inferred*, no answer with a package was published."""
 
     id: str
     name: str | None = None
@@ -103,7 +103,7 @@ class UpgradePackage(Model):
 
 @attrs.frozen
 class UpgradeOptions(Model):
-    """What a service can be upgraded to: *seen on another installation*, ``GET /service/@id/upgrade``."""
+    """Upgrades that a service can have: *seen on another installation*, ``GET /service/@id/upgrade``."""
 
     resources: tuple[UpgradeResource, ...] = attrs.field(default=(), metadata=STRICT)
     package: tuple[UpgradePackage, ...] = attrs.field(default=(), metadata=STRICT)
@@ -111,15 +111,15 @@ class UpgradeOptions(Model):
 
 @attrs.frozen
 class UpgradeQuote(Model):
-    """What an upgrade costs, or the order made of it: undocumented, all of it is in `extra`.
+    """Price of an upgrade, ``POST /service/@id/upgrade``: undocumented, all of it is in `extra`.
 
-    *Inferred* is only that it is an object; ``POST /service/@id/upgrade``.
+    *Inferred* is only that the answer is an object.
     """
 
 
 @attrs.frozen
 class BandwidthGraph(Model):
-    """Traffic of one switch port as pictures: *documented*, ``GET /service/@id/bandwidth-graphs``.
+    """Graphs of a switch port's traffic: *documented*, ``GET /service/@id/bandwidth-graphs``.
 
     Attributes:
         daily, weekly, monthly: base64 text as sent; `png` decodes it.
@@ -133,22 +133,22 @@ class BandwidthGraph(Model):
     monthly: str | None = attrs.field(default=None, repr=False)
 
     def png(self, period: Literal["daily", "weekly", "monthly"] = "daily") -> bytes:
-        """The picture as a PNG file's bytes.
+        """Return the graph of a period as the bytes of a PNG file.
 
         Raises:
-            DecodeError: no picture was sent, or what was sent is not a base64 PNG.
-            InvalidArgument: another period.
+            DecodeError: the panel sent no graph, or a text that is not a base64 PNG.
+            InvalidArgument: there is no such period.
         """
         if period not in ("daily", "weekly", "monthly"):
             raise InvalidArgument(
-                f"no such graph: {period!r}; there are daily, weekly and monthly", argument="period"
+                f"period must be daily, weekly or monthly, not {period!r:.40}", argument="period"
             )
         text: str | None = getattr(self, period)
         call, path = "services.bandwidth_graphs", f"$.{period}"
         if not text:
             raise DecodeError(f"the panel sent no {period} graph", call=call, path=path)
         try:
-            # PHP wraps base64 in lines; the alphabet is checked, lest a shortened text pass for a picture.
+            # PHP wraps base64 in lines. The published texts are shortened: their "..." is not base64.
             data = base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError):
             data = b""
@@ -163,7 +163,7 @@ class BandwidthGraph(Model):
 
 @attrs.frozen
 class BandwidthFormatted(Model):
-    """The same figures for people, with units: *documented*, ``GET /service/@id/bandwidth``."""
+    """Figures of `Bandwidth` for people, with units: *documented*, ``GET /service/@id/bandwidth``."""
 
     limit: str | None = None
     used: str | None = None
@@ -177,8 +177,8 @@ class BandwidthUsage(Model):
 
     Attributes:
         from_, to: bounds of the measurement (``from``, ``to``), aware UTC.
-        total, total_in, total_out: the panel does not say the unit.
-        average, max_in, max_out, average_t: rates; bits/s, as `percentile_95` is.
+        total, total_in, total_out: in a unit that the panel does not name.
+        average, max_in, max_out, average_t: bits/s, like `percentile_95`.
         percentile_95: ``95th``, bits/s.
     """
 
@@ -196,15 +196,15 @@ class BandwidthUsage(Model):
 
 @attrs.frozen
 class Bandwidth(Model):
-    """Traffic and what it costs: *documented*, ``GET /service/@id/bandwidth``.
+    """Traffic and its price: *documented*, ``GET /service/@id/bandwidth``.
 
     The panel mixes units: `used` is in bits/s, `limit` in `overage_unit`; `used_bps` and `limit_bps`
     can be compared.
 
     Attributes:
-        model: how it is billed (``"95th"``).
-        over: whether the limit is passed.
-        projected_overage, projected_usage: for people, with their unit.
+        model: billing model (``"95th"``).
+        over: whether the traffic exceeds the limit.
+        projected_overage, projected_usage: texts for people, with their unit.
     """
 
     charge: Decimal | None = attrs.field(default=None, metadata=STRICT)
@@ -225,58 +225,45 @@ class Bandwidth(Model):
 
     @property
     def used_bps(self) -> Decimal | None:
-        """What was used, in bits/s."""
+        """Bandwidth used, in bits/s."""
         return self.used
 
     @property
     def limit_bps(self) -> Decimal | None:
-        """What is included, in bits/s; None where the panel gives no limit or a unit that is not known."""
+        """Bandwidth included, in bits/s; None where the panel gives no limit or an unknown unit."""
         unit = _BITS_PER_SECOND.get((self.overage_unit or "").strip().lower())
         return None if self.limit is None or unit is None else self.limit * unit
 
 
 @attrs.frozen
-class ServiceIp(Model):
-    """An address of a service: *documented*, ``GET /service/@id/ip``.
+class ServiceIp(AddressModel):
+    """Address of a service: *documented*, ``GET /service/@id/ip``.
 
     Attributes:
-        ipaddress_text, mask_text: as the panel spells them; `ipaddress` and `mask` are the objects.
+        mask_text: as the panel spells it; `mask` is the object.
     """
 
-    ipaddress_text: str = attrs.field(alias="ipaddress", metadata=wire("ipaddress", "ip"))
     mask_text: str | None = attrs.field(default=None, alias="mask", metadata=wire("mask"))
     client_description: str | None = None
     status: str | None = None
 
     @functools.cached_property
-    def ipaddress(self) -> Address | str:
-        """The address, or the text where it is none."""
-        return address(self.ipaddress_text)
-
-    @functools.cached_property
     def mask(self) -> Address | str | None:
-        """The network mask as an address, or the text where it is none (``"/24"``)."""
+        """Network mask as an address; the text itself where it is none (``"/24"``)."""
         return None if self.mask_text is None else address(self.mask_text)
 
 
 @attrs.frozen
-class RdnsEntry(Model):
-    """The name that an address resolves to: *documented*, ``GET /service/@id/rdns``.
+class RdnsEntry(AddressModel):
+    """Reverse DNS name of an address: *documented*, ``GET /service/@id/rdns``.
 
     Attributes:
-        ipaddress_text: as the panel spells it; `ipaddress` is the object.
         ptrname: the name of the PTR record (``2.101.10.10.in-addr.arpa``).
-        ptrcontent: the host name it holds.
+        ptrcontent: the host name in the record.
     """
 
-    ipaddress_text: str = attrs.field(alias="ipaddress", metadata=wire("ipaddress", "ip"))
     ptrname: str | None = None
     ptrcontent: str | None = None
-
-    @functools.cached_property
-    def ipaddress(self) -> Address | str:
-        """The address, or the text where it is none."""
-        return address(self.ipaddress_text)
 
 
 @attrs.frozen

@@ -1,8 +1,9 @@
-"""What all answers have in common: unknown keys are kept, unknown words of a state are kept."""
+"""Bases of the models: unknown keys and unknown words of a state are kept."""
 
 from __future__ import annotations
 
 import enum
+import functools
 import ipaddress
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -13,17 +14,17 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class OpenEnum(enum.StrEnum):
-    """A string enum that keeps words it does not know, because each installation has words of its own.
+    """String enum that keeps unknown words, because each installation has words of its own.
 
-    ``ServiceStatus("Frozen")`` is a `ServiceStatus` equal to ``"Frozen"`` whose `is_known` is False; it
-    pickles and compares like any other. Values that are no text are a ``ValueError``.
+    ``ServiceStatus("Frozen")`` is a `ServiceStatus` equal to ``"Frozen"``, whose `is_known` is False; it
+    can be pickled and compared like any other. A value that is no text raises ``ValueError``.
     """
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        # Not entered among the members: the panel could otherwise make the enum grow without end.
+        # Not added to the members, so that the panel cannot make the enum grow without end.
         word = str.__new__(cls, value)
         word._name_ = str(value)
         word._value_ = str(value)
@@ -31,7 +32,7 @@ class OpenEnum(enum.StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this package has a member for the word."""
+        """Whether the word is a member of the enum."""
         return self._value_ in type(self)._value2member_map_
 
 
@@ -39,17 +40,16 @@ class OpenEnum(enum.StrEnum):
 class Model:
     """Base of every answer that is an object.
 
-    Decoding is strict where something would be addressed, paid or reported by a field: ids, the figure that
-    a call is for, money that is ordered by or owed. Such a field is read, or the call raises `DecodeError`.
-    Every other field is optional, and costs nothing but itself: where its value cannot be read, it is None
-    (or empty), the value is in `extra` under the key that the panel sent, and the field is named in `unread`.
+    Decoding is strict for fields by which something is addressed, paid or reported: ids, the figure that a
+    call is for, money that is ordered by or owed. If one of them cannot be read, the call raises
+    `DecodeError`. Every other field is optional: if its value cannot be read, the field is None (or empty),
+    the value is in `extra` under the key that the panel sent, and the name of the field is in `unread`.
 
     Attributes:
-        extra: the keys that the model has no attribute for, and those of `unread`, as parsed from JSON;
-            whatever stands under a secret-looking key, at any depth, is a `Secret`. What is nested deeper
-            than 64 levels is "…".
-        unread: the names of the fields that the panel sent in a form that cannot be read. Such a field is
-            None (or empty), and what was sent is in `extra`.
+        extra: the keys without an attribute, and those of `unread`, as parsed from JSON. Every text and
+            number under a secret-looking key, at any depth, is a `Secret`; objects and lists below 64 levels
+            are "…".
+        unread: the names of the fields whose values could not be read.
     """
 
     extra: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, repr=False, hash=False)
@@ -57,16 +57,31 @@ class Model:
 
 
 @attrs.frozen
-class Accepted(Model):
-    """The panel took a change on: accepted is not finished.
-
-    Answer of every call that changes something; ``{"status": true}`` *seen on another installation*
-    (``POST /service/@id/vms/@vmid/stop``), ``{"info": ["revdnsupdated"]}`` *documented*
-    (``POST /service/@id/rdns``), the others *inferred*.
+class AddressModel(Model):
+    """Base of the answers that are an address: *documented* in ``GET /service/@id/ip``.
 
     Attributes:
-        status: whether the panel says yes; None where it says nothing, or neither yes nor no (``"queued"``).
-        info: its codes for what it did.
+        ipaddress_text: as the panel spells it; `ipaddress` is the object.
+    """
+
+    ipaddress_text: str = attrs.field(alias="ipaddress", metadata={"wire": ("ipaddress", "ip")})
+
+    @functools.cached_property
+    def ipaddress(self) -> Address | str:
+        """Address as an object; the text itself where it is no address."""
+        return address(self.ipaddress_text)
+
+
+@attrs.frozen
+class Accepted(Model):
+    """Answer of every call that changes something: the panel accepted the change, which need not be done yet.
+
+    ``{"status": true}`` *seen on another installation* (``POST /service/@id/vms/@vmid/stop``),
+    ``{"info": ["revdnsupdated"]}`` *documented* (``POST /service/@id/rdns``), the others *inferred*.
+
+    Attributes:
+        status: True for yes; None where the panel says nothing, or neither yes nor no (``"queued"``).
+        info: the panel's codes for its actions.
     """
 
     status: bool | None = None
@@ -86,19 +101,19 @@ def unfrozen(cls: type) -> type:
 
 
 STRICT: Final[dict[str, Any]] = {"strict": True}
-"""Field metadata: a value that cannot be read is an error, though the field is optional."""
+"""Field metadata: a value that cannot be read is an error, although the field is optional."""
 
 
 def wire(*keys: str) -> dict[str, Any]:
-    """Field metadata: the key of the answer, where it is not the attribute's name, then its other spellings.
+    """Return field metadata: the key in the answer and its other spellings, where the key is not the name.
 
-    The first spelling that holds anything counts; the others stay in `Model.extra`.
+    The first spelling with a value counts; the others stay in `Model.extra`.
     """
     return {"wire": keys}
 
 
 def address(text: str) -> Address | str:
-    """The text as an ``ipaddress`` object, or itself where it is none (``"hiddenip"``)."""
+    """Return a text as an ``ipaddress`` object, or the text itself where it is none (``"hiddenip"``)."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:

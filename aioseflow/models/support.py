@@ -21,11 +21,11 @@ class TicketStatus(OpenEnum):
 
 @attrs.frozen
 class TicketReply(Model):
-    """One reply in a ticket: *documented*, ``GET /tickets/@number``.
+    """Reply in a ticket: *documented*, ``GET /tickets/@number``.
 
     Attributes:
         date: without zone.
-        type: who wrote it, ``"Admin"`` or ``"Client"``.
+        type: its author, ``"Admin"`` or ``"Client"``.
     """
 
     id: str
@@ -41,9 +41,9 @@ class Ticket(Model):
     """A support ticket: *documented*, ``GET /tickets`` and ``GET /tickets/@number``.
 
     Attributes:
-        date: when it was opened; without zone.
+        date: when the ticket was opened; without zone.
         client_read: whether the client has read the last reply.
-        replies: oldest first, as the panel sends them; empty in a list, where they are not sent.
+        replies: oldest first, as the panel sends them; empty in a list of tickets.
     """
 
     ticket_number: str

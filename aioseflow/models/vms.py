@@ -11,14 +11,14 @@ from typing import Final
 import attrs
 
 from ..secret import Secret
-from .shared import Address, Model, address, wire
+from .shared import Address, AddressModel, Model, address, wire
 
 
 class PowerState(enum.StrEnum):
-    """What a VM's power is, whatever the installation calls it.
+    """State of a VM's power, the same for all installations.
 
-    ``TRANSITIONAL`` is on its way between two others (or locked by a task); ``UNKNOWN`` a word that says
-    neither, such as ``suspended``, or none at all.
+    ``TRANSITIONAL``: changing between two other states, or locked by a task. ``UNKNOWN``: a word that means
+    none of the others, such as ``suspended``, or no word.
     """
 
     RUNNING = "running"
@@ -28,7 +28,7 @@ class PowerState(enum.StrEnum):
 
     @classmethod
     def read(cls, word: object) -> PowerState:
-        """The state that a word, boolean or number of a panel means; never raises."""
+        """Return the state that a word, boolean or number of a panel means. Never raises."""
         if isinstance(word, str) and word in POWER_WORDS:
             return POWER_WORDS[word]
         if isinstance(word, float) and word.is_integer():
@@ -39,7 +39,7 @@ class PowerState(enum.StrEnum):
         return POWER_WORDS.get(text, cls.UNKNOWN)
 
 
-# By what was seen (online, offline, running, stopped, active, booleans) and what hypervisors say.
+# Words that were seen (online, offline, running, stopped, active, booleans), and words of hypervisors.
 POWER_WORDS: Final[dict[str, PowerState]] = {
     **dict.fromkeys(
         ["running", "online", "active", "started", "on", "up", "powered on", "poweredon", "true", "1"],
@@ -70,7 +70,7 @@ POWER_WORDS: Final[dict[str, PowerState]] = {
 
 @attrs.frozen
 class Quota(Model):
-    """How much of something is used: *seen on another installation*, in ``GET /service/@id/vms``."""
+    """Use of a resource: *seen on another installation*, in ``GET /service/@id/vms``."""
 
     free: Decimal | None = None
     percent: Decimal | None = None
@@ -95,16 +95,16 @@ class Vm(Model):
     Attributes:
         label: its name; ``hostname`` or ``name`` where the installation has no ``label``.
         power: read from ``state``, else ``status``, else ``power``.
-        power_word: what the panel called it; None where it said nothing.
-        locked: whether a task of the panel holds it. A word that is no boolean (``"backup"``) and a number
-            other than 0 and 1 name a lock; they are in `extra` as well.
-        memory: MB. burstmem: MB on top of it, negative where the panel has none.
+        power_word: the panel's word for the power; None where there is none.
+        locked: whether a task of the panel locks the VM. A word that is no boolean (``"backup"``) and a
+            number other than 0 and 1 name a lock; they are in `extra` as well.
+        memory: MB. burstmem: additional MB, negative where the panel has none.
         cpus: cores. cpu_share: percent.
         disk: GB. bandwidth: in the installation's unit.
-        ip_texts: addresses as the panel spells them, or those of ``ipv4`` and ``ipv6`` together; `ip` are
-            the objects. Where it sends objects, these are under ``"ip"`` in `extra` as well.
-        template_label: its name for people; ``template_name`` where the installation has no other.
-        ipv6subnet_texts: likewise, `ipv6subnets` are the objects.
+        ip_texts: addresses as the panel spells them, or those of ``ipv4`` and ``ipv6`` together; `ip` has the
+            objects. Where the panel sends JSON objects, these are under ``"ip"`` in `extra` as well.
+        template_label: name of the template; ``template_name`` where the installation has no other.
+        ipv6subnet_texts: networks as the panel spells them; `ipv6subnets` has the objects.
         uptime: seconds where it is a number, else the panel's words.
     """
 
@@ -135,17 +135,17 @@ class Vm(Model):
 
     @functools.cached_property
     def ip(self) -> tuple[Address | str, ...]:
-        """Its addresses in the panel's order; the text itself where it is no address."""
+        """Addresses in the panel's order; the text itself where it is no address."""
         return tuple(address(text) for text in self.ip_texts)
 
     @property
     def ips(self) -> tuple[Address | str, ...]:
-        """The same as `ip`."""
+        """Alias of `ip`."""
         return self.ip
 
     @functools.cached_property
     def ipv6subnets(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | str, ...]:
-        """Its networks; the text itself where it is none."""
+        """IPv6 networks; the text itself where it is none."""
         return tuple(_network(text) for text in self.ipv6subnet_texts)
 
 
@@ -154,8 +154,8 @@ class UntrustedHtml:
     """HTML from the panel: *documented* as "html code that can be embedded in page",
     ``GET /service/@id/vms/@vmid/usage/cpu`` (``net``, ``disk``).
 
-    Whoever can write to the panel writes this markup: it may hold scripts. Neither ``str()`` nor a template
-    engine gets at it by accident; sanitise `html` or show it in a sandboxed frame.
+    The markup may hold scripts. Neither ``str()`` nor a template engine shows it by accident: sanitise
+    `html`, or show it in a sandboxed frame.
 
     Attributes:
         kind: ``"cpu"``, ``"net"`` or ``"disk"``.
@@ -193,41 +193,29 @@ class Interface(Model):
 
 
 @attrs.frozen
-class VmIp(Model):
-    """An address of a VM: *inferred*, ``GET …/vms/@vmid/ips`` was never published.
+class VmIp(AddressModel):
+    """Address of a VM: *inferred*, ``GET …/vms/@vmid/ips`` was never published.
 
     Attributes:
-        ipaddress_text: as the panel spells it; `ipaddress` is the object.
-        id: what ``DELETE …/ips/@ipid`` takes; None where the panel lists bare addresses.
+        id: the argument of ``DELETE …/ips/@ipid``; None where the panel lists bare addresses.
     """
 
     ipaddress_text: str = attrs.field(alias="ipaddress", metadata=wire("ipaddress", "ip", "address"))
     id: str | None = None
 
-    @functools.cached_property
-    def ipaddress(self) -> Address | str:
-        """The address, or the text where it is none."""
-        return address(self.ipaddress_text)
-
 
 @attrs.frozen
-class AvailableIp(Model):
-    """An address that a VM could be given: *inferred*, ``GET …/interfaces/@iface/ips`` was never published.
+class AvailableIp(AddressModel):
+    """Address that a VM can be given: *inferred*, ``GET …/interfaces/@iface/ips`` was never published.
 
     Attributes:
-        ipaddress_text: as the panel spells it; `ipaddress` is the object.
-        id: what ``POST …/ips`` takes as ``ipid``; None where the panel lists bare addresses.
+        id: the ``ipid`` of ``POST …/ips``; None where the panel lists bare addresses.
     """
 
     ipaddress_text: str = attrs.field(
         alias="ipaddress", metadata=wire("ipaddress", "ip", "address", "descriptor")
     )
     id: str | None = None
-
-    @functools.cached_property
-    def ipaddress(self) -> Address | str:
-        """The address, or the text where it is none."""
-        return address(self.ipaddress_text)
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | str:

@@ -23,7 +23,7 @@ _SORTED_CHARACTERS: Final = 80
 
 @attrs.frozen(kw_only=True)
 class VmRow:
-    """One VM of the table; its texts are escaped.
+    """Row of the table; its texts are escaped.
 
     Attributes:
         status: one of `WORST_FIRST`.

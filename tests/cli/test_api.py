@@ -33,7 +33,7 @@ def test_list_names_every_call_with_what_it_does(run: Run) -> None:
     lines = listed.stdout.splitlines()
     assert listed.exit_code == 0
     assert [line.split()[0] for line in lines] == list(COROUTINES)
-    assert "vms.list                   All VMs of a service (GET /service/@id/vms)." in lines
+    assert "vms.list                   List the VMs of a service (GET /service/@id/vms)." in lines
 
 
 def test_list_on_a_terminal_stays_within_its_width(spawn: Spawn) -> None:

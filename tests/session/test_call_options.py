@@ -148,10 +148,10 @@ class TestViews:
                 assert len(panel.requests) == 4
                 report = await once.fleet.usage()
                 assert report.ok
-                with pytest.raises(ConfigurationError, match="lives as long as its client"):
+                with pytest.raises(ConfigurationError, match="enter and close its client"):
                     async with once:
                         pass
-                with pytest.raises(ConfigurationError, match="lives as long as its client"):
+                with pytest.raises(ConfigurationError, match="enter and close its client"):
                     await once.close()
             with pytest.raises(ConfigurationError, match="closed"):
                 await once.services.list()
