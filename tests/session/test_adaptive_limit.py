@@ -15,7 +15,7 @@ from support.overloaded import Provider, drive, refuse, succeed
 from aioseflow import ConfigurationError
 from aioseflow.session.limits.adaptive import AdaptiveLimit
 from aioseflow.session.limits.limit import FixedLimit
-from aioseflow.session.limits.rate import SLOWEST
+from aioseflow.session.limits.rate import MIN_RATE_PER_SECOND
 
 
 def test_it_starts_at_sixteen_or_at_its_maximum() -> None:
@@ -29,7 +29,7 @@ def test_it_grows_with_every_success_while_it_binds() -> None:
     limit = AdaptiveLimit(512)
     succeed(limit, 16)
     assert limit.value >= 32
-    assert limit.why == "grown: nothing refused"
+    assert limit.why == "nothing was refused"
 
 
 def test_it_does_not_grow_while_it_does_not_bind() -> None:
@@ -164,7 +164,7 @@ def test_what_was_learned_survives_json() -> None:
     state = json.loads(json.dumps(limit.state()))
     again = AdaptiveLimit(512, state=state)
     assert abs(again.value - limit.value) <= 1
-    assert again.why == "remembered"
+    assert again.why == "restored"
     assert again.state() == state
     assert AdaptiveLimit(4, state=state).value == 4
 
@@ -257,4 +257,4 @@ def test_long_runs_of_one_kind_keep_it_in_its_bounds(seed: int, length: int) -> 
             getattr(limit, what)(now + took, sent_at=now, in_flight_then=then, in_flight=then - 1)
             now += took
             assert 1 <= limit.value <= 100
-            assert limit.not_before <= now + 1 / SLOWEST + 1
+            assert limit.not_before <= now + 1 / MIN_RATE_PER_SECOND + 1

@@ -47,7 +47,7 @@ class TestNoise:
             if number % 20 == 19:
                 assert not noise.forgives()
                 size -= 1
-                if noise.explains(size):
+                if noise.explains_fall_to(size):
                     break
         assert 0.04 < noise.share < 0.06
         assert noise.forgives()
@@ -59,7 +59,7 @@ class TestNoise:
             for _ in range(3):
                 noise.sent(size)
             noise.forgives()
-            assert not noise.explains(size)
+            assert not noise.explains_fall_to(size)
         assert noise.share == 0.0
 
     def test_forgiveness_fades_with_its_reason(self) -> None:
@@ -74,4 +74,4 @@ class TestNoise:
             noise.sent(4.0)
         for size in (3.0, 2.0, 1.5, 1.0):
             noise.forgives()
-            assert not noise.explains(size)
+            assert not noise.explains_fall_to(size)

@@ -10,7 +10,7 @@ from support.overloaded import Provider, drive, refuse, succeed
 
 from aioseflow import ConfigurationError
 from aioseflow.session.limits.adaptive import AdaptiveLimit
-from aioseflow.session.limits.rate import SLOWEST
+from aioseflow.session.limits.rate import MIN_RATE_PER_SECOND
 
 
 def test_the_users_own_pace_is_kept() -> None:
@@ -41,7 +41,7 @@ def test_refusals_with_nothing_else_in_flight_are_a_rate() -> None:
         now += 0.1
         limit.sent(now, in_flight=1)
         refuse(limit, now + 0.01, sent_at=now, then=1)
-    assert limit.why == "refusals follow a rate"
+    assert limit.why == "refusals follow the request rate"
     assert limit.not_before > now
     assert limit.state()["per_second"] is not None
 
@@ -62,9 +62,9 @@ def test_while_everything_is_refused_it_asks_ever_more_rarely_but_goes_on_asking
         following = max(now + 0.01, limit.not_before)
         gaps.append(following - now)
         now = following
-    assert gaps[-1] == pytest.approx(1 / SLOWEST, rel=0.05)
+    assert gaps[-1] == pytest.approx(1 / MIN_RATE_PER_SECOND, rel=0.05)
     succeed(limit, 40, start=now)
-    assert limit.not_before <= now + 1 / SLOWEST + 1
+    assert limit.not_before <= now + 1 / MIN_RATE_PER_SECOND + 1
     assert limit.state()["per_second"] is None
 
 

@@ -1,7 +1,11 @@
-"""The guard against a provider that never refuses and queues silently: is latency work, or a queue?
+"""The guard against a panel that refuses nothing and queues instead: is a long answer time work or waiting?
 
-A queue's latency grows with the number in flight when the request was sent; work does not. So when latency is
-high, the limit is lowered for a while: what falls in proportion was a queue.
+The time in a queue grows in proportion to the number in flight when the request was sent; work does not. So
+when answers take much longer than the work alone once took, the limit is lowered for one window of answers:
+an answer time that falls with it was a queue. Where a queue was found, the limit is capped, and a window at a
+higher limit shows from time to time whether the cap still holds.
+
+Answer times are compared by their logarithms, that is by ratios: they spread over orders of magnitude.
 """
 
 from __future__ import annotations
@@ -12,158 +16,175 @@ from typing import Any, Final
 
 import attrs
 
-_FEW: Final = 6  # so many in flight tell what the work takes
-_FEWEST: Final = 16  # answers of a window ...
-_MOST: Final = 64
-_SMOOTH: Final = 0.1
-_NEAR: Final = math.log(1.15)
-_DRAINED: Final = math.log(1.43)
-_GROWTH: Final = math.log(2.2)
-_DOUBT: Final = math.log(2.5)
-_RAISE: Final = math.log(1.5)
-_WINDOWS_BETWEEN_PROBES: Final = 4
+_ANSWER_MIN_SECONDS: Final = 1e-6
+_ANSWER_MAX_SECONDS: Final = 1e6
+_RECENT_EWMA_WEIGHT: Final = 0.1  # of one answer: about the last ten
+_BASE_ANSWERS: Final = 6  # to requests with at most _BASE_IN_FLIGHT_MAX in flight: what the work alone takes
+_BASE_IN_FLIGHT_MAX: Final = 6  # so few wait for each other on no panel that is worth a client
+# A window is as many answers as the limit has slots, so that each slot contributes one, within these bounds.
+_WINDOW_MIN_ANSWERS: Final = 16
+_WINDOW_MAX_ANSWERS: Final = 64
+# Ratios of an answer time to the base, as logarithms. Answer times vary by about half, hence the wide bands.
+_FREE_RATIO: Final = math.log(1.15)  # up to here nothing queues, and the cap is lifted
+_DRAINED_RATIO: Final = math.log(1.43)  # up to here a lowered limit has emptied the queue
+_GROWTH_RATIO: Final = math.log(2.2)  # up to here the limit may grow: just below the trigger
+_TRIGGER_RATIO: Final = math.log(2.5)  # from here on a lower limit is tried
+_BASE_RAISE_MAX: Final = math.log(1.5)  # of the base, by one trial that found work and no queue
+_LOWERED_MIN_FACTOR: Final = 0.5  # of the limit, in one trial
+_LOWERED_MARGIN_FACTOR: Final = 1.3  # over the limit at which the base would be met: nothing runs empty
+_RAISED_FACTOR: Final = 1.3  # of the limit, in a trial, and one slot more: 1 has to become 2
+_CAP_LIFT_FACTOR: Final = 1.5
+_WINDOWS_BETWEEN_RAISES: Final = 4  # a trial that only queues slows one window of five
+_AT_CAP_SHARE: Final = 0.9  # below it the limit grows by itself, and refusals show how far
 
 
-class _ProbeDirection(enum.Enum):
-    DOWN = "down"
-    UP = "up"
+class _TrialDirection(enum.Enum):
+    LOWER = "lower"
+    HIGHER = "higher"
 
 
 @attrs.frozen
-class _LimitProbe:
-    way: _ProbeDirection
+class _LimitTrial:
+    """One window at another limit, and what was measured before it."""
+
+    direction: _TrialDirection
     mean: float  # logarithm of seconds
     in_flight: float
-    size: float
+    limit: float
 
 
 class QueueDetector:
-    """What latency says of the limit: whether it may grow, how far, and when it should be tried lower."""
+    """Decides by answer times whether the limit may grow, how far, and when another one is tried."""
 
     __slots__ = (
-        "_base", "_count", "_few", "_few_sum", "_in_flight", "_probe", "_recent", "_start", "_sum",
-        "_windows", "cap", "why",
+        "_answers", "_base", "_base_answers", "_base_sum", "_in_flight_sum", "_log_sum", "_recent", "_trial",
+        "_window_began", "_windows", "cap", "why",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.cap = math.inf  # the limit does not grow above this by itself
-        self.why = ""
-        self._base: float | None = None  # logarithm of what the work alone takes
-        self._few = 0
-        self._few_sum = 0.0
+        self.cap = math.inf  # the limit does not grow above it without a trial
+        self.why = ""  # the reason for the last limit that `answered` returned
+        self._base: float | None = None  # logarithm of the seconds that the work alone takes
+        self._base_answers = 0
+        self._base_sum = 0.0
         self._recent: float | None = None
-        # The window: answers to requests sent since its start.
-        self._start = -math.inf
-        self._sum = 0.0
-        self._in_flight = 0
-        self._count = 0
+        # The window: answers to requests that were sent since it began.
+        self._window_began = -math.inf
+        self._log_sum = 0.0
+        self._in_flight_sum = 0
+        self._answers = 0
         self._windows = 0
-        self._probe: _LimitProbe | None = None
+        self._trial: _LimitTrial | None = None
 
     @property
-    def recent(self) -> float:
-        """What an answer took lately, in seconds; 0 before the first."""
+    def recent_seconds(self) -> float:
+        """The answer time of late; 0 before the first answer."""
         return 0.0 if self._recent is None else math.exp(self._recent)
 
     @property
     def lets_grow(self) -> bool:
-        """Whether the limit may grow by itself now."""
-        if self._probe is not None:
+        """Whether the limit may grow by itself: no trial runs, and answers are not slow."""
+        if self._trial is not None:
             return False
-        return self._base is None or self._recent is None or self._recent <= self._base + _GROWTH
+        return self._base is None or self._recent is None or self._recent <= self._base + _GROWTH_RATIO
 
     def state(self) -> dict[str, Any]:
-        """What was learned, fit for JSON."""
+        """Return what was learned, fit for JSON."""
         return {
             "base": None if self._base is None else math.exp(self._base),
             "cap": None if math.isinf(self.cap) else max(1.0, self.cap),
         }
 
-    def restore(self, base: float | None, cap: float | None) -> None:
-        """Start from what was learned."""
-        self._base = None if base is None else math.log(base)
+    def restore(self, base_seconds: float | None, cap: float | None) -> None:
+        """Start from a state that was learned before."""
+        self._base = None if base_seconds is None else math.log(base_seconds)
         self.cap = math.inf if cap is None else cap
 
-    def answered(self, now: float, sent_at: float, in_flight_then: int, size: float) -> float | None:
-        """Count an answer; the new size, if there is reason for one."""
+    def answered(self, now: float, sent_at: float, in_flight_then: int, limit: float) -> float | None:
+        """Count an answer. Return the limit that follows from it, or None to leave it as it is."""
         seconds = now - sent_at
-        took = math.log(seconds if 1e-6 < seconds < 1e6 else min(1e6, max(seconds, 1e-6)))
-        self._recent = took if self._recent is None else self._recent + _SMOOTH * (took - self._recent)
+        if not _ANSWER_MIN_SECONDS < seconds < _ANSWER_MAX_SECONDS:
+            seconds = min(_ANSWER_MAX_SECONDS, max(seconds, _ANSWER_MIN_SECONDS))
+        took = math.log(seconds)
+        self._recent = (
+            took if self._recent is None else self._recent + _RECENT_EWMA_WEIGHT * (took - self._recent)
+        )
         if self._base is None:
-            if in_flight_then <= _FEW:
-                self._few += 1
-                self._few_sum += took
-                if self._few == _FEW:
-                    self._base = self._few_sum / _FEW
-                    self._restart(now)
+            if in_flight_then <= _BASE_IN_FLIGHT_MAX:
+                self._base_answers += 1
+                self._base_sum += took
+                if self._base_answers == _BASE_ANSWERS:
+                    self._base = self._base_sum / _BASE_ANSWERS
+                    self._begin_window(now)
             return None
-        if sent_at < self._start:
+        if sent_at < self._window_began:
             return None
-        self._sum += took
-        self._in_flight += in_flight_then
-        self._count = count = self._count + 1
-        # So many as the limit, but at least and at most; written so that no call of every call pays for it.
-        if count < _FEWEST or (count < _MOST and count < size):
+        self._log_sum += took
+        self._in_flight_sum += in_flight_then
+        self._answers = answers = self._answers + 1
+        # Every call passes here, hence no min() and max().
+        if answers < _WINDOW_MIN_ANSWERS or (answers < _WINDOW_MAX_ANSWERS and answers < limit):
             return None
-        mean, in_flight = self._sum / self._count, self._in_flight / self._count
-        self._restart(now)
-        return self._judged(self._base, mean, in_flight, size)
+        mean, in_flight = self._log_sum / answers, self._in_flight_sum / answers
+        self._begin_window(now)
+        return self._judge_window(self._base, mean, in_flight, limit)
 
     def disturbed(self) -> None:
-        """A refusal moved the limit: a probe under way proves nothing any more."""
-        self._probe = None
+        """End a trial without a result, because a refusal moved the limit."""
+        self._trial = None
 
-    def timed_out(self, size: float) -> None:
-        """A time-out cut the limit to this size; do not grow above it unless latency says that it is free."""
-        self.cap = size
-        self._probe = None
+    def timed_out(self, limit: float) -> None:
+        """Cap the limit where a time-out has cut it, until answer times show that more is free."""
+        self.cap = limit
+        self._trial = None
 
-    def _restart(self, now: float) -> None:
-        self._start, self._sum, self._in_flight, self._count = now, 0.0, 0, 0
+    def _begin_window(self, now: float) -> None:
+        self._window_began, self._log_sum, self._in_flight_sum, self._answers = now, 0.0, 0, 0
 
-    def _judged(self, base: float, mean: float, in_flight: float, size: float) -> float | None:
-        probe, self._probe = self._probe, None
-        if probe is not None:
-            # Half of the way between "in proportion to the number in flight" and "not at all".
-            below = math.exp(mean - probe.mean) <= (1 + in_flight / max(1.0, probe.in_flight)) / 2
-            if probe.way is _ProbeDirection.UP:
-                return self._after_up(probe, size, free=below)
-            return self._after_down(probe, base, mean, in_flight, size, queued=below)
-        if mean > base + _DOUBT:
-            return self._down(base, mean, in_flight, size, "latency looks like a queue: trying less")
+    def _judge_window(self, base: float, mean: float, in_flight: float, limit: float) -> float | None:
+        trial, self._trial = self._trial, None
+        if trial is not None:
+            # Half way between "in proportion to the number in flight" (a queue) and "not at all" (work).
+            threshold = (1 + in_flight / max(1.0, trial.in_flight)) / 2
+            below = math.exp(mean - trial.mean) <= threshold
+            if trial.direction is _TrialDirection.HIGHER:
+                return self._after_higher(trial, limit, is_free=below)
+            return self._after_lower(trial, base, mean, in_flight, limit, is_queue=below)
+        if mean > base + _TRIGGER_RATIO:
+            return self._try_lower(base, mean, in_flight, limit, "answers got slow: a lower limit is tried")
         if math.isinf(self.cap):
             return None
-        if mean < base + _NEAR:
-            self.cap = 1.5 * max(self.cap, size) + 1
+        if mean < base + _FREE_RATIO:
+            self.cap = _CAP_LIFT_FACTOR * max(self.cap, limit) + 1
         self._windows += 1
-        if self._windows < _WINDOWS_BETWEEN_PROBES or size < 0.9 * self.cap:
-            return None  # below the cap it grows by itself, and refusals say how far
-        self._windows = 0
-        self._probe = _LimitProbe(_ProbeDirection.UP, mean, in_flight, size)
-        self.why = "trying more"
-        return 1.3 * size + 1
-
-    def _after_up(self, probe: _LimitProbe, size: float, *, free: bool) -> float | None:
-        if free:
-            self.cap = max(self.cap, size)
+        if self._windows < _WINDOWS_BETWEEN_RAISES or limit < _AT_CAP_SHARE * self.cap:
             return None
-        self.why = "more only queued"
-        return min(size, probe.size)
+        self._windows = 0
+        self._trial = _LimitTrial(_TrialDirection.HIGHER, mean, in_flight, limit)
+        self.why = "a higher limit is tried"
+        return _RAISED_FACTOR * limit + 1
 
-    def _after_down(
-        self, probe: _LimitProbe, base: float, mean: float, in_flight: float, size: float, *, queued: bool
+    def _after_higher(self, trial: _LimitTrial, limit: float, *, is_free: bool) -> float | None:
+        if is_free:
+            self.cap = max(self.cap, limit)
+            return None
+        self.why = "the higher limit only made a queue"
+        return min(limit, trial.limit)
+
+    def _after_lower(
+        self, trial: _LimitTrial, base: float, mean: float, in_flight: float, limit: float, *, is_queue: bool
     ) -> float | None:
-        if not queued:
+        if not is_queue:
             self.cap = math.inf
-            self._base = base + min(_RAISE, max(0.0, mean - base))
-            self.why = "latency is work, not a queue"
-            return max(size, probe.size)
-        if mean > base + _DRAINED and size > 1:
-            return self._down(base, mean, in_flight, size, "the queue is not yet drained")
-        self.cap = size
+            self._base = base + min(_BASE_RAISE_MAX, max(0.0, mean - base))
+            self.why = "slow answers are work, not a queue"
+            return max(limit, trial.limit)
+        if mean > base + _DRAINED_RATIO and limit > 1:
+            return self._try_lower(base, mean, in_flight, limit, "the queue is not yet empty")
+        self.cap = limit
         return None
 
-    def _down(self, base: float, mean: float, in_flight: float, size: float, why: str) -> float:
-        self._probe = _LimitProbe(_ProbeDirection.DOWN, mean, in_flight, size)
+    def _try_lower(self, base: float, mean: float, in_flight: float, limit: float, why: str) -> float:
+        self._trial = _LimitTrial(_TrialDirection.LOWER, mean, in_flight, limit)
         self.why = why
-        return size * max(0.5, 1.3 * math.exp(base - mean))
+        return limit * max(_LOWERED_MIN_FACTOR, _LOWERED_MARGIN_FACTOR * math.exp(base - mean))

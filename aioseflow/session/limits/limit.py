@@ -8,11 +8,15 @@ import attrs
 
 from ...policy import MAX_IN_FLIGHT, check_whole
 
-_LONGEST_TOLD: Final = 86_400.0
+RETRY_AFTER_MAX_SECONDS: Final = 86_400.0  # a panel that asks for more than a day has a wrong clock
 
 
 class Limit(Protocol):
-    """What a gate asks of its limit, and tells it."""
+    """Limit on the requests of one account. The gate reads it before each request and reports each result.
+
+    Times are seconds of the loop's clock. ``in_flight`` counts the requests in flight after the event;
+    ``in_flight_then`` is the count that `sent` was given for the same request.
+    """
 
     @property
     def value(self) -> int:
@@ -21,15 +25,15 @@ class Limit(Protocol):
 
     @property
     def not_before(self) -> float:
-        """Nobody sends earlier."""
+        """The earliest time of the next request."""
         ...
 
     def sent(self, now: float, *, in_flight: int) -> None:
-        """A request goes out."""
+        """Count a request that is about to be sent; ``in_flight`` includes it."""
         ...
 
     def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """It was let in and answered, whatever the answer says."""
+        """Count a request that the panel accepted and answered, whatever the answer says."""
         ...
 
     def refused(
@@ -41,29 +45,33 @@ class Limit(Protocol):
         in_flight: int,
         retry_after: float | None = None,
     ) -> None:
-        """It was turned away: too many at once, or too many a second."""
+        """Count a request that the panel refused: too many at once, or too many a second.
+
+        ``retry_after`` is the wait in seconds that the panel asked for, if it did.
+        """
         ...
 
     def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """No answer came in time."""
+        """Count a request that got no answer in time."""
         ...
 
 
 def requested_wait(retry_after: float | None) -> float:
+    """Return the wait that a panel asked for in seconds, at most a day; 0 for None, a negative one or NaN."""
     if retry_after is None or not retry_after > 0:
         return 0.0
-    return min(float(retry_after), _LONGEST_TOLD)
+    return min(float(retry_after), RETRY_AFTER_MAX_SECONDS)
 
 
 @attrs.frozen
 class FixedLimit:
-    """Always the same number of requests in flight; it learns nothing, but obeys the waits that it is told.
+    """Constant number of requests in flight. It learns nothing, but keeps the waits that the panel asks for.
 
     Raises `ConfigurationError` unless ``value`` is a whole number of at least 1.
     """
 
     value: int = attrs.field(default=MAX_IN_FLIGHT)
-    _held: list[float] = attrs.field(factory=lambda: [0.0], init=False, eq=False, repr=False)
+    _wait_until: list[float] = attrs.field(factory=lambda: [0.0], init=False, eq=False, repr=False)
 
     @value.validator
     def _check(self, attribute: attrs.Attribute[int], value: int) -> None:
@@ -71,19 +79,19 @@ class FixedLimit:
 
     @property
     def not_before(self) -> float:
-        """Nobody sends earlier."""
-        return self._held[0]
+        """The earliest time of the next request."""
+        return self._wait_until[0]
 
     @property
     def why(self) -> str:
-        """It never moves."""
+        """The reason for the last change: none, the limit is fixed."""
         return "fixed"
 
     def sent(self, now: float, *, in_flight: int) -> None:
-        """Nothing is learned."""
+        """Ignore the event: nothing is learned."""
 
     def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """Nothing is learned."""
+        """Ignore the event: nothing is learned."""
 
     def refused(
         self,
@@ -94,12 +102,12 @@ class FixedLimit:
         in_flight: int,
         retry_after: float | None = None,
     ) -> None:
-        """Hold everybody back for ``retry_after`` seconds."""
-        self._held[0] = max(self._held[0], now + requested_wait(retry_after))
+        """Send nothing for ``retry_after`` seconds."""
+        self._wait_until[0] = max(self._wait_until[0], now + requested_wait(retry_after))
 
     def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        """Nothing is learned."""
+        """Ignore the event: nothing is learned."""
 
     def state(self) -> dict[str, Any]:
-        """Nothing was learned."""
+        """Return what was learned: nothing."""
         return {}

@@ -1,10 +1,6 @@
-"""A provider that counts requests per second: find its pace, keep it, and give it up again.
+"""The rate controller, for a panel that counts requests per second: finds, keeps and gives up a rate.
 
-Refusals tell a rate from a capacity: with nothing else in flight there is no capacity to run out of, and a
-level of concurrency that was accepted all the time is within the capacity. Between two refusals a token
-bucket was empty at both ends, so what was accepted in between, divided by the time, *is* the rate; no probing
-finds it as exactly. A pace taken up on weaker evidence is on trial: if less gets through than before, it is
-given up. It is given up, too, when something else holds the requests back, or when only a crowd is refused.
+The package's docstring explains how it works. Times are seconds of the caller's clock.
 """
 
 from __future__ import annotations
@@ -14,29 +10,86 @@ from typing import Final
 
 import attrs
 
-SLOWEST: Final = 1 / 2  # requests a second while everything is refused: an outage ends unannounced
-FASTEST: Final = 10_000.0
-_CERTAIN: Final = 2.5  # suspicion at which a rate is taken for a fact
-_LEVELS: Final = 4
-_FIRST_STEP: Final = 0.01
-_OPENING_STEP: Final = 0.05
-_GUESS_STEP: Final = 0.4
-_UNCONFIRMED_STEP: Final = 0.25  # one refusal too many tells a rate from an outage that is over
-_FAR_BELOW: Final = 0.75  # of a pace that was kept: what is refused there is not refused for its sake
-_STRANGE: Final = 3
-_HOPELESS: Final = 0.15  # refused while a pace is kept: it is not what the provider counts
-_TRUST: Final = 48  # requests before that is said
-_SHARE_OF_ONE: Final = 1 / 24
-_LONGEST_STEP: Final = 0.20
-_OUTAGE: Final = 6  # refusals with no success between
-_SMOOTH: Final = 0.05
-_CROWDED: Final = 0.8  # deviations
-_TRIAL: Final = 64  # answers
+MIN_RATE_PER_SECOND: Final = 1 / 2  # while everything is refused: an outage ends without notice
+MAX_RATE_PER_SECOND: Final = 10_000.0  # a rate that does not limit any more
+
+# Detection while no rate is known.
+_LONE_REFUSALS_MIN: Final = (
+    2.5  # refusals with nothing else in flight, less the leak: a capacity cannot explain them
+)
+_LONE_REFUSALS_DECAY: Final = 0.93  # per answer: a time constant of 14 answers
+_LONE_REFUSALS_MAX: Final = 40.0  # the threshold after repeated mistakes
+_LONE_REFUSALS_MISTAKE_FACTOR: Final = 2
+_WEAK_SIGNS_MIN: Final = (
+    3  # a wait that was asked for, or a refusal at a number in flight that was always accepted
+)
+_WEAK_SIGNS_MAX: Final = 200
+_WEAK_SIGNS_MISTAKE_FACTOR: Final = 4
+_LEVELS_MAX_REQUESTS: Final = 4  # up to so many in flight, acceptance is recorded for each number
+_LEVEL_DECAY: Final = 0.98  # per event: a time constant of 50 events
+_LEVEL_MIN_ACCEPTED: Final = 20
+_LEVEL_ACCEPTED_PER_REFUSAL: Final = 6
+_MARK_SPACING_REQUESTS: Final = 32  # between the two counting points while no rate is known
+_FIRST_SPAN_SECONDS: Final = 1.0  # assumed where there is no earlier refusal to count from
+
+# The trial of a rate that was taken up on weak signs: it must not lower the throughput.
+_TRIAL_ANSWERS: Final = 64
+_TRIAL_THROUGHPUT_SHARE: Final = 0.9  # of the throughput before
+
+# The pace: when the next request goes.
+_TIMER_SLACK_SECONDS: Final = 0.02  # a timer is late by a millisecond or more; that is made up for
+_LATE_SHARE: Final = 0.5  # of a gap: a later request was not held back by the rate
+
+# The upward probe: after a window of answers without a refusal the rate rises by a step.
+_WINDOW_ANSWERS: Final = 12.0
+_STEP_AFTER_REFUSAL: Final = 0.01  # of the rate; doubles from window to window
+_STEP_MAX: Final = 0.20
+_UNCONFIRMED_WINDOW_ANSWERS: Final = 6.0  # while no refusal has confirmed the rate
+_UNCONFIRMED_STEP: Final = 0.25  # a refusal too many shows whether it was a rate, or an outage that is over
+_WAITED_WINDOW_ANSWERS: Final = (
+    4.0  # the first estimate over waits is far too low, and few answers come at it
+)
+_WAITED_STEP: Final = 0.4
+_STEP_AFTER_WAITED: Final = 0.05
+_FIRST_STEP: Final = 0.05
+_COSTLY_STEP_MAX: Final = 0.02  # near the refused rate, where a refusal costs a wait
+_CEILING_BAND: Final = (
+    0.9,
+    1.2,
+)  # shares of the rate that was last refused: near it, a probe risks a refusal
+_CEILING_TRUST_MAX: Final = 32.0  # a ceiling that was confirmed again and again is probed ever more rarely
+_REFUSAL_COSTS_PER_WINDOW: Final = 2  # a window is twice as many answers as the wait of a refusal costs
+
+# The correction at a refusal: both ends of the span since the last one were an empty token bucket.
+_SPAN_MIN_SECONDS: Final = 1e-3
+_SPAN_MIN_SHARE: Final = 0.1  # of the span that is left when the waits are taken off
+_SAMPLE_MIN_ACCEPTED: Final = 8  # fewer are no measurement
+_NO_SAMPLE_MAX_ACCEPTED: Final = 2  # hardly anything was accepted: lower the rate without a measurement
+_NO_SAMPLE_FACTOR: Final = 0.9
+_REFUSALS_IN_ROW_FACTOR: Final = 0.7  # from the third refusal in a row
+_MEASURED_FACTORS: Final = (0.5, 1.2)  # bounds of a measured rate, as shares of the rate before
+_WAITED_MIN_FACTOR: Final = 0.97  # of the rate, where a part of the span was a wait
+_FULL_BUCKET_CUT: Final = 0.03  # after a wait that filled the bucket, the sample says little of the rate
+_FULL_BUCKET_CUT_MIN_SHARE: Final = 0.2
+_FULL_BUCKET_REQUESTS: Final = 20  # from a wait of so many requests on, the whole cut
+
+# The rate is given up when refusals do not follow it.
+_SHARE_EWMA_WEIGHT: Final = 1 / 24  # of one request
+_REFUSED_SHARE_MAX: Final = 0.15
+_REFUSED_SHARE_MIN_REQUESTS: Final = 48  # a share of fewer is no share
+_FAR_BELOW_SHARE: Final = 0.75  # of a rate that was kept
+_FAR_BELOW_REFUSALS: Final = 3
+_OUTAGE_REFUSALS: Final = 6  # in a row: nothing was accepted, which says nothing about a rate
+_IN_FLIGHT_EWMA_WEIGHT: Final = 0.05  # of one answer
+_CROWDING_EWMA_WEIGHT: Final = 0.125  # of one refusal
+_CROWDING_DEVIATIONS_MAX: Final = 3.0
+_CROWDING_DEVIATIONS: Final = 0.8  # standard deviations above the mean in flight
+_CROWDING_MIN_REFUSALS: Final = 12
 
 
 @attrs.define
 class _CountingPoint:
-    """A refusal to count from; `count` is what had been accepted, or was in flight and not refused later."""
+    """A refusal to count from: ``count`` requests were accepted, or in flight and not refused later."""
 
     sent_at: float
     seen_at: float
@@ -44,215 +97,243 @@ class _CountingPoint:
 
 
 class RateController:
-    """Requests a second, unknown (``rate is None``) until refusals can only be a rate's."""
+    """Requests per second. `learned` is None until refusals can only come from a rate."""
 
     __slots__ = (
-        "_accepted", "_before", "_best", "_ceiling", "_certain", "_crowd", "_crowds", "_faith", "_kept",
-        "_levels", "_marks", "_needed", "_next", "_proof", "_quiet", "_refused_at", "_refused_share",
-        "_row", "_step", "_strange", "_suspicion", "_trial", "_unbound", "_usual", "_wait", "_waited",
-        "most", "rate",
+        "_accepted", "_best", "_ceiling", "_ceiling_trust", "_crowding", "_crowding_refusals", "_far_below",
+        "_last_wait", "_late_sends", "_levels", "_lone_refusals", "_lone_refusals_needed", "_marks",
+        "_mean_in_flight", "_next_at", "_paced_requests", "_quiet_answers", "_refusals_in_row",
+        "_refused_at", "_refused_share", "_step", "_throughput_before", "_trial", "_waited", "_weak_signs",
+        "_weak_signs_needed", "learned", "maximum",
     )  # fmt: skip
 
-    def __init__(self, most: float | None = None, rate: float | None = None) -> None:
-        self.most = most
-        self.rate = rate
-        self._next = 0.0
+    def __init__(self, maximum: float | None = None, learned: float | None = None) -> None:
+        self.maximum = maximum  # the user's
+        self.learned = learned
+        self._next_at = 0.0
         self._accepted = 0
-        # What speaks for a rate while none is known: refusals with nothing else in flight, and weaker proofs,
-        # among them refusals at a small number in flight that was accepted all the time.
-        self._suspicion = 0.0
-        self._proof = 0
-        self._needed = 3
-        self._levels = [[0.0, 0.0] for _ in range(_LEVELS + 1)]
+        self._lone_refusals = 0.0
+        self._lone_refusals_needed = _LONE_REFUSALS_MIN
+        self._weak_signs = 0
+        self._weak_signs_needed = _WEAK_SIGNS_MIN
+        self._levels = [[0.0, 0.0] for _ in range(_LEVELS_MAX_REQUESTS + 1)]  # accepted and refused
         self._marks: tuple[_CountingPoint, _CountingPoint] | None = None  # older and newer
         self._waited = 0.0  # seconds asked for since the newer mark
-        self._wait = 0.0
-        self._row = 0  # refusals with no success between
+        self._last_wait = 0.0
+        self._refusals_in_row = 0
         self._refused_at = -math.inf
-        self._ceiling, self._faith = math.inf, 1.0  # the pace that was last refused, and how often near there
-        self._before = 0.0  # what got through a second before there was a pace
-        self._trial: tuple[float, int] | None = None
-        self._certain = _CERTAIN
-        self._kept = 0  # requests since the pace was taken up
-        self._refused_share = 0.0  # of them, lately
-        self._best = 0.0  # the highest pace that was kept for a window without a refusal
-        self._strange = 0  # refusals far below it
-        self._step = _FIRST_STEP
-        self._quiet = 0  # answers since a refusal or since the pace changed
-        # How many are in flight as a rule, and by how many deviations it was more when something was refused.
-        self._usual = 1.0
-        self._crowd = 0.0
-        self._crowds = 0
-        self._unbound = 0  # requests among them that went later than the pace allowed
+        self._ceiling, self._ceiling_trust = math.inf, 1.0
+        self._throughput_before = 0.0
+        self._trial: tuple[float, int] | None = None  # its start, and the answers since
+        self._paced_requests = 0
+        self._refused_share = 0.0
+        self._best = 0.0  # the highest rate that was kept for a window
+        self._far_below = 0
+        self._step = _STEP_AFTER_REFUSAL
+        self._quiet_answers = 0
+        self._late_sends = 0
+        self._mean_in_flight = 1.0
+        self._crowding = 0.0
+        self._crowding_refusals = 0
 
     @property
     def per_second(self) -> float | None:
-        """What is kept to: the provider's pace, the user's, or none."""
-        if self.rate is None or self.most is None:
-            return self.rate or self.most
-        return min(self.rate, self.most)
+        """The rate that is kept: the lower one of the panel's and the user's, None without one."""
+        if self.learned is None or self.maximum is None:
+            return self.learned or self.maximum
+        return min(self.learned, self.maximum)
 
     @property
-    def following(self) -> float:
-        """When the next may go."""
-        return 0.0 if self.rate is None and self.most is None else self._next
+    def next_at(self) -> float:
+        """The earliest time of the next request."""
+        return 0.0 if self.learned is None and self.maximum is None else self._next_at
 
     def sent(self, now: float) -> None:
-        """Count one."""
-        pace = self.per_second
-        if pace is None:
+        """Count a request that is about to be sent."""
+        rate = self.per_second
+        if rate is None:
             return
-        self._kept += 1
-        self._refused_share *= 1 - _SHARE_OF_ONE
-        gap = 1 / pace
-        late = now - self._next
-        if late > 0.5 * max(gap, 0.02):
-            self._unbound += 1
-        # A timer is late by a millisecond or more: that is made up for, but a pause saves up no burst.
-        made_up = late <= max(gap, 0.02)
-        self._next = max(self._next + gap, now + 0.5 * gap) if made_up else now + gap
+        self._paced_requests += 1
+        self._refused_share *= 1 - _SHARE_EWMA_WEIGHT
+        gap = 1 / rate
+        late = now - self._next_at
+        tolerance = max(gap, _TIMER_SLACK_SECONDS)
+        if late > _LATE_SHARE * tolerance:
+            self._late_sends += 1
+        # A late timer is made up for; a pause saves up no burst.
+        if late <= tolerance:
+            self._next_at = max(self._next_at + gap, now + 0.5 * gap)
+        else:
+            self._next_at = now + gap
 
     def succeeded(self, now: float, sent_at: float, in_flight_then: int, binds: bool) -> bool:
-        """Count an answer; True if the pace has just been given up."""
+        """Count an answer. Return True if the rate has just been given up."""
         self._accepted += 1
-        if self.rate is None:
-            self._suspicion *= 0.93
-            if in_flight_then <= _LEVELS:
+        if self.learned is None:
+            self._lone_refusals *= _LONE_REFUSALS_DECAY
+            if in_flight_then <= _LEVELS_MAX_REQUESTS:
                 level = self._levels[in_flight_then]
-                level[0] = 0.98 * level[0] + 1
-                level[1] *= 0.98
+                level[0] = _LEVEL_DECAY * level[0] + 1
+                level[1] *= _LEVEL_DECAY
             return False
-        if self._row >= _OUTAGE:
-            # Nothing at all was let in for a while, and now it is: that was no rate, and taught none.
+        if self._refusals_in_row >= _OUTAGE_REFUSALS:
             return self._give_up()
-        self._usual += _SMOOTH * (in_flight_then - self._usual)
-        self._row = 0
+        self._mean_in_flight += _IN_FLIGHT_EWMA_WEIGHT * (in_flight_then - self._mean_in_flight)
+        self._refusals_in_row = 0
         if self._trial is not None and sent_at >= self._trial[0]:
-            since, count = self._trial
-            self._trial = (since, count + 1)
-        if self._trial is not None and self._trial[1] >= _TRIAL:
-            since, count = self._trial
+            began, answers = self._trial
+            self._trial = (began, answers + 1)
+        if self._trial is not None and self._trial[1] >= _TRIAL_ANSWERS:
+            began, answers = self._trial
             self._trial = None
-            if count / max(sent_at - since, 1e-3) < 0.9 * self._before:
-                return self._doubt()
-        self._quiet += 1
-        near = self._is_near(self.rate)
-        # What one refusal costs decides how soon to dare the next; a ceiling that held is believed longer.
-        costly = self._wait * self.rate
-        window = max(12.0, 2 * costly * self._faith) if near else 12.0
-        # A first guess that was made over waits is far too low, and few answers come in at that pace.
-        guessed = self._wait > 0 and math.isinf(self._ceiling)
-        if guessed:
-            window, self._step = 4.0, _GUESS_STEP
+            throughput = answers / max(sent_at - began, _SPAN_MIN_SECONDS)
+            if throughput < _TRIAL_THROUGHPUT_SHARE * self._throughput_before:
+                return self._give_up_as_mistake()
+        return self._probe(self.learned, binds)
+
+    def _probe(self, rate: float, binds: bool) -> bool:
+        """Raise the rate after a window without a refusal. Return True if the rate has just been given up."""
+        self._quiet_answers += 1
+        near = self._is_near_ceiling(rate)
+        cost = self._last_wait * rate  # of a refusal, in requests
+        window = (
+            max(_WINDOW_ANSWERS, _REFUSAL_COSTS_PER_WINDOW * cost * self._ceiling_trust)
+            if near
+            else _WINDOW_ANSWERS
+        )
+        waited = self._last_wait > 0 and math.isinf(self._ceiling)
+        if waited:
+            window, self._step = _WAITED_WINDOW_ANSWERS, _WAITED_STEP
         elif math.isinf(self._ceiling):
-            window, self._step = 6.0, _UNCONFIRMED_STEP
-        if self._quiet < window:
+            window, self._step = _UNCONFIRMED_WINDOW_ANSWERS, _UNCONFIRMED_STEP
+        if self._quiet_answers < window:
             return False
-        self._best = max(self._best, self.rate)
-        unbound, self._unbound = self._unbound, 0
-        quiet, self._quiet = self._quiet, 0
-        if 2 * unbound > quiet:
-            # Slower than the pace: by its own capacity, and then the pace is not needed, or for want of work.
+        self._best = max(self._best, rate)
+        late_sends, self._late_sends = self._late_sends, 0
+        answers, self._quiet_answers = self._quiet_answers, 0
+        if 2 * late_sends > answers:
+            # Requests come more slowly than the rate: because of the panel's capacity, which needs no rate,
+            # or because there are no more.
             return binds and self._give_up()
-        if near and costly > 1:
-            self._step = min(0.02, self._step)
-        self.rate *= 1 + self._step
-        self._step = _OPENING_STEP if guessed else min(_LONGEST_STEP, 2 * self._step)
-        return self.rate >= FASTEST and self._give_up()
+        if near and cost > 1:
+            self._step = min(_COSTLY_STEP_MAX, self._step)
+        self.learned = rate * (1 + self._step)
+        self._step = _STEP_AFTER_WAITED if waited else min(_STEP_MAX, 2 * self._step)
+        return self.learned >= MAX_RATE_PER_SECOND and self._give_up()
 
     def refused(
-        self, now: float, sent_at: float, in_flight_then: int, in_flight: int, size: float, wait: float
+        self, now: float, sent_at: float, in_flight_then: int, in_flight: int, limit: float, wait: float
     ) -> bool:
-        """Count a refusal; True if it is the rate's, so that concurrency need not answer for it."""
+        """Count a refusal. Return True if it follows the rate, so that the limit in flight stays."""
         self._uncount(sent_at)
-        if self.rate is None:
-            if not self._is_rate(now, sent_at, in_flight_then, size, wait):
-                self._mark(now, sent_at, in_flight, least=32)
+        if self.learned is None:
+            if not self._is_rate(now, sent_at, in_flight_then, limit, wait):
+                self._mark(now, sent_at, in_flight, spacing=_MARK_SPACING_REQUESTS)
                 return False
             self._begin(now, sent_at, in_flight, wait)
             return True
         if sent_at < self._refused_at:
-            return True  # one of those that were under way when the last refusal came
-        self._refused_share += _SHARE_OF_ONE
-        # After a wait a crowd is nothing unusual.
-        if wait <= 0 and (self._is_crowd(in_flight_then) or self._is_strange(self.rate)):
-            self._doubt()
+            return True  # of the same burst as the last refusal
+        self._refused_share += _SHARE_EWMA_WEIGHT
+        # After a wait many requests at once are normal.
+        if wait <= 0 and (self._is_crowd(in_flight_then) or self._is_unrelated(self.learned)):
+            self._give_up_as_mistake()
             return False
-        self._cut(self.rate, now, sent_at, in_flight, wait)
+        self._correct(self.learned, now, sent_at, in_flight, wait)
         return True
 
-    def _cut(self, rate: float, now: float, sent_at: float, in_flight: int, wait: float) -> None:
+    def _correct(self, rate: float, now: float, sent_at: float, in_flight: int, wait: float) -> None:
+        """Set the rate to what was accepted since the last refusal, divided by the time."""
         self._refused_at = now
-        self._row += 1
-        self._step = _FIRST_STEP
-        self._quiet = self._unbound = 0
-        self._wait = wait
+        self._refusals_in_row += 1
+        self._step = _STEP_AFTER_REFUSAL
+        self._quiet_answers = self._late_sends = 0
+        self._last_wait = wait
         mark = (
-            self._marks[1] if self._marks is not None else _CountingPoint(sent_at - 1.0, now, self._accepted)
+            self._marks[1]
+            if self._marks is not None
+            else _CountingPoint(sent_at - _FIRST_SPAN_SECONDS, now, self._accepted)
         )
         accepted = self._accepted + in_flight - mark.count
-        span = max(1e-3, sent_at - mark.sent_at)
-        self._faith = min(32.0, 2 * self._faith) if self._is_near(rate) else 1.0
-        # Nothing was sent in the waits, but tokens came in: the truth is between the two.
-        low, high = accepted / span, accepted / max(span - self._waited, 0.1 * span)
-        if self._row >= 3:
-            self.rate = max(SLOWEST, 0.7 * rate)
-        elif wait * rate > 1 and self._row == 1 and accepted > 2:
-            # A wait that is longer than the gap fills the bucket: what came through says little of the rate.
+        span = max(_SPAN_MIN_SECONDS, sent_at - mark.sent_at)
+        self._ceiling_trust = (
+            min(_CEILING_TRUST_MAX, 2 * self._ceiling_trust) if self._is_near_ceiling(rate) else 1.0
+        )
+        # Nothing was sent during the waits, but the bucket was filled: the truth is between the two.
+        low, high = accepted / span, accepted / max(span - self._waited, _SPAN_MIN_SHARE * span)
+        least, most = _MEASURED_FACTORS
+        if self._refusals_in_row >= 3:
+            self.learned = max(MIN_RATE_PER_SECOND, _REFUSALS_IN_ROW_FACTOR * rate)
+        elif wait * rate > 1 and self._refusals_in_row == 1 and accepted > _NO_SAMPLE_MAX_ACCEPTED:
             self._ceiling = rate
-            cut = 0.03 * min(1.0, max(0.2, wait * rate / 20))
-            self.rate = max(SLOWEST, 0.5 * rate, min((1 - cut) * rate, high))
-        elif accepted >= 8:
+            cut = _FULL_BUCKET_CUT * min(
+                1.0, max(_FULL_BUCKET_CUT_MIN_SHARE, wait * rate / _FULL_BUCKET_REQUESTS)
+            )
+            self.learned = max(MIN_RATE_PER_SECOND, least * rate, min((1 - cut) * rate, high))
+        elif accepted >= _SAMPLE_MIN_ACCEPTED:
             self._ceiling = rate
-            true = low if self._waited <= 0 else min(high, max(low, 0.97 * rate))
-            self.rate = max(SLOWEST, min(1.2 * rate, max(0.5 * rate, true)))
+            measured = low if self._waited <= 0 else min(high, max(low, _WAITED_MIN_FACTOR * rate))
+            self.learned = max(MIN_RATE_PER_SECOND, min(most * rate, max(least * rate, measured)))
         else:
-            if accepted <= 2:
-                self.rate = max(SLOWEST, 0.9 * rate)
+            if accepted <= _NO_SAMPLE_MAX_ACCEPTED:
+                self.learned = max(MIN_RATE_PER_SECOND, _NO_SAMPLE_FACTOR * rate)
             self._waited += wait
             return
         self._mark(now, sent_at, in_flight)
         self._waited = wait
 
-    def _is_near(self, rate: float) -> bool:
-        return 0.9 * self._ceiling < rate < 1.2 * self._ceiling
+    def _is_near_ceiling(self, rate: float) -> bool:
+        low, high = _CEILING_BAND
+        return low * self._ceiling < rate < high * self._ceiling
 
-    def _is_strange(self, rate: float) -> bool:
-        """Whether refusals go on far below a pace that was kept: then they have another reason."""
-        if self._row == 0:
-            self._strange = self._strange + 1 if rate < _FAR_BELOW * self._best else 0
-        hopeless = self._kept >= _TRUST and self._refused_share > _HOPELESS and self._row < _OUTAGE
-        return hopeless or self._strange >= _STRANGE
+    def _is_unrelated(self, rate: float) -> bool:
+        """Return True if refusals go on far below a rate that was kept: they have another reason."""
+        if self._refusals_in_row == 0:
+            self._far_below = self._far_below + 1 if rate < _FAR_BELOW_SHARE * self._best else 0
+        hopeless = (
+            self._paced_requests >= _REFUSED_SHARE_MIN_REQUESTS
+            and self._refused_share > _REFUSED_SHARE_MAX
+            and self._refusals_in_row < _OUTAGE_REFUSALS
+        )
+        return hopeless or self._far_below >= _FAR_BELOW_REFUSALS
 
     def _is_crowd(self, in_flight_then: int) -> bool:
-        off = (in_flight_then - self._usual) / math.sqrt(max(1.0, self._usual))
-        self._crowd += 0.125 * (min(3.0, off) - self._crowd)
-        self._crowds += 1
-        return self._crowds >= 12 and self._crowd > _CROWDED
+        off = (in_flight_then - self._mean_in_flight) / math.sqrt(max(1.0, self._mean_in_flight))
+        self._crowding += _CROWDING_EWMA_WEIGHT * (min(_CROWDING_DEVIATIONS_MAX, off) - self._crowding)
+        self._crowding_refusals += 1
+        return self._crowding_refusals >= _CROWDING_MIN_REFUSALS and self._crowding > _CROWDING_DEVIATIONS
 
-    def _is_rate(self, now: float, sent_at: float, in_flight_then: int, size: float, wait: float) -> bool:
+    def _is_rate(self, now: float, sent_at: float, in_flight_then: int, limit: float, wait: float) -> bool:
+        """Count what a refusal shows. Return True if there is evidence enough for a rate."""
         if in_flight_then <= 1:
-            self._suspicion += 1.0
+            self._lone_refusals += 1.0
         if wait > 0:
             if sent_at >= self._refused_at:
-                self._proof += 1
+                self._weak_signs += 1
                 self._refused_at = now
-        elif in_flight_then <= _LEVELS:
+        elif in_flight_then <= _LEVELS_MAX_REQUESTS:
             accepted, refused = self._levels[in_flight_then]
-            if size < _LEVELS + 1 and accepted >= 20 and accepted >= 6 * (refused + 1):
-                self._proof += 1
-            self._levels[in_flight_then] = [0.98 * accepted, 0.98 * refused + 1]
-        return self._suspicion >= self._certain or self._proof >= self._needed
+            if (
+                limit < _LEVELS_MAX_REQUESTS + 1
+                and accepted >= _LEVEL_MIN_ACCEPTED
+                and accepted >= _LEVEL_ACCEPTED_PER_REFUSAL * (refused + 1)
+            ):
+                self._weak_signs += 1
+            self._levels[in_flight_then] = [_LEVEL_DECAY * accepted, _LEVEL_DECAY * refused + 1]
+        return (
+            self._lone_refusals >= self._lone_refusals_needed or self._weak_signs >= self._weak_signs_needed
+        )
 
-    def _mark(self, now: float, sent_at: float, in_flight: int, *, least: int = 0) -> None:
+    def _mark(self, now: float, sent_at: float, in_flight: int, *, spacing: int = 0) -> None:
         here = _CountingPoint(sent_at, now, self._accepted + in_flight)
         if self._marks is None:
             self._marks = (here, here)
-        elif here.count - self._marks[1].count >= least:
+        elif here.count - self._marks[1].count >= spacing:
             self._marks = (self._marks[1], here)
         self._waited = 0.0
 
     def _uncount(self, sent_at: float) -> None:
+        """Take a refused request off the marks that counted it as in flight."""
         if self._marks is None:
             return
         older, newer = self._marks
@@ -262,34 +343,44 @@ class RateController:
             older.count -= 1
 
     def _begin(self, now: float, sent_at: float, in_flight: int, wait: float) -> None:
-        mark = self._marks[0] if self._marks is not None else _CountingPoint(now - 1.0, now, self._accepted)
+        """Take up a rate, with the throughput since the older mark as its first estimate."""
+        mark = (
+            self._marks[0]
+            if self._marks is not None
+            else _CountingPoint(now - _FIRST_SPAN_SECONDS, now, self._accepted)
+        )
         accepted = max(1, self._accepted + in_flight - mark.count)
-        self.rate = self._before = min(FASTEST, max(SLOWEST, accepted / max(now - mark.sent_at, 1e-3)))
-        self._next = now + 1 / self.rate
-        self._quiet = self._unbound = self._row = 0
-        self._step = _OPENING_STEP
-        self._ceiling, self._faith = math.inf, 1.0
-        self._crowd, self._crowds = 0.0, 0
-        self._usual = float(max(1, in_flight))
-        self._best, self._strange = 0.0, 0
-        self._kept, self._refused_share = 0, 0.0
-        self._trial = None if self._suspicion >= self._certain else (now + wait, 0)
-        self._proof = 0
+        throughput = accepted / max(now - mark.sent_at, _SPAN_MIN_SECONDS)
+        rate = min(MAX_RATE_PER_SECOND, max(MIN_RATE_PER_SECOND, throughput))
+        self.learned = self._throughput_before = rate
+        self._next_at = now + 1 / rate
+        self._quiet_answers = self._late_sends = self._refusals_in_row = 0
+        self._step = _FIRST_STEP
+        self._ceiling, self._ceiling_trust = math.inf, 1.0
+        self._crowding, self._crowding_refusals = 0.0, 0
+        self._mean_in_flight = float(max(1, in_flight))
+        self._best, self._far_below = 0.0, 0
+        self._paced_requests, self._refused_share = 0, 0.0
+        is_certain = self._lone_refusals >= self._lone_refusals_needed
+        self._trial = None if is_certain else (now + wait, 0)
+        self._weak_signs = 0
         self._refused_at = now
-        self._wait = wait
+        self._last_wait = wait
         self._mark(now, sent_at, in_flight)
         self._waited = wait
 
-    def _doubt(self) -> bool:
-        """Give the pace up as a mistake, which takes more to be made again."""
-        self._needed = min(200, 4 * self._needed)
-        self._certain = min(40.0, 2 * self._certain)
+    def _give_up_as_mistake(self) -> bool:
+        """Give the rate up, and ask for more evidence the next time."""
+        self._weak_signs_needed = min(_WEAK_SIGNS_MAX, _WEAK_SIGNS_MISTAKE_FACTOR * self._weak_signs_needed)
+        self._lone_refusals_needed = min(
+            _LONE_REFUSALS_MAX, _LONE_REFUSALS_MISTAKE_FACTOR * self._lone_refusals_needed
+        )
         return self._give_up()
 
     def _give_up(self) -> bool:
-        self.rate = None
-        self._suspicion = 0.0
-        self._proof = 0
+        self.learned = None
+        self._lone_refusals = 0.0
+        self._weak_signs = 0
         self._trial = None
         self._marks = None
         return True
