@@ -75,7 +75,7 @@ def milliseconds(rows: dict[str, list[str]], times: int) -> dict[str, float]:
 
 
 def _remember() -> None:
-    from aioseflow.cli.completion.names import Named, remember
+    from aioseflow.cli.completion.name_cache import Named, remember
 
     remember(
         "benchmark",

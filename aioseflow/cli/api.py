@@ -13,10 +13,10 @@ from .accounts import Accounts, accounts
 from .command import Depends, command
 from .completion.candidates import complete_call
 from .exit_code import ExitCode, Refusal
-from .nouns.facts import by_whom
+from .nouns.change_facts import by_whom
 from .table import print_lines
 from .terminal import columns, confirm, echo, is_terminal, require_answerable
-from .usage import did_you_mean
+from .usage_errors import did_you_mean
 
 if TYPE_CHECKING:
     from .coroutines import Coroutine

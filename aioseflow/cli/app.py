@@ -17,7 +17,7 @@ from .menu import MENU
 from .streams import give_up_streams
 from .terminal import echo, echo_err, echo_error, prepare_streams
 from .trace import print_debug, scrubbed, take_switch
-from .usage import explain_usage, is_usage
+from .usage_errors import explain_usage, is_usage
 
 _OF_TYPER: Final = ("install_completion", "show_completion")
 _ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in entries.items()}

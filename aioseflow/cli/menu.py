@@ -15,7 +15,7 @@ class Entry(NamedTuple):
 MENU: Final[dict[str, dict[str, Entry]]] = {
     "Many VMs at once": {
         "fleet": Entry("fleet:app", "Plan, start, stop, reboot, resize, measure; and go on with it."),
-        "inventory": Entry("inventory.command:app", "All VMs as an inventory for Ansible."),
+        "inventory": Entry("inventory.inventory_command:app", "All VMs as an inventory for Ansible."),
     },
     "One thing at a time": {
         "vm": Entry("nouns:vm", "Virtual servers: list, show, start, stop, reboot, resize, …"),
@@ -38,7 +38,9 @@ MENU: Final[dict[str, dict[str, Entry]]] = {
     "For scripts": {
         "api": Entry("api:app", "Make any call of the API and print its answer."),
         "schema": Entry("schema:app", "The JSON Schema of what --output json prints."),
-        "completion": Entry("completion.command:app", "The completion script for bash, zsh or fish."),
+        "completion": Entry(
+            "completion.completion_command:app", "Completion scripts for bash, zsh and fish."
+        ),
     },
     "To try it": {
         "demo": Entry("demo:app", "See it work: a fleet acted on through faults."),

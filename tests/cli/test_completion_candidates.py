@@ -21,7 +21,7 @@ from aioseflow.cli.completion.candidates import (
     complete_service,
     complete_vm,
 )
-from aioseflow.cli.completion.names import Named, remember
+from aioseflow.cli.completion.name_cache import Named, remember
 from aioseflow.cli.completion.shells import SCRIPTS, complete
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.profiles import profile_store

@@ -16,7 +16,7 @@ import pytest
 from cli.terminals import Terminal
 from cli.tried import PROGRAM, asking
 
-from aioseflow.cli.completion.names import Named, remember
+from aioseflow.cli.completion.name_cache import Named, remember
 from aioseflow.cli.completion.shells import SCRIPTS, answer, complete, split
 from aioseflow.cli.menu import MENU
 

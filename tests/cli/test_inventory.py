@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow.cli.accounts import Accounts, Identity
-from aioseflow.cli.inventory.document import Inventory, Member
-from aioseflow.cli.inventory.names import distinct, group_part, host_part, is_host_name
+from aioseflow.cli.inventory.ansible_document import Inventory, Member
+from aioseflow.cli.inventory.ansible_names import distinct, group_part, host_part, is_host_name
 from aioseflow.config import Credentials
 from aioseflow.models import PowerState, Service, Vm
 from aioseflow.sandbox import Fault, Sandbox

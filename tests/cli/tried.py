@@ -16,7 +16,7 @@ import typer
 
 from aioseflow.cli import app as outermost
 from aioseflow.cli.completion.candidates import complete_service, complete_vm
-from aioseflow.cli.completion.command import Shell
+from aioseflow.cli.completion.completion_command import Shell
 from aioseflow.cli.completion.shells import answer
 from aioseflow.cli.menu import Entry
 

@@ -34,9 +34,9 @@ class Loose(str):
 
 def complete_service(ctx: typer.Context, incomplete: str) -> Candidates:
     """Ids of services, by id or by name."""
-    from . import names
+    from . import name_cache
 
-    found = names.find_services(incomplete, accounts=_accounts_of(ctx), limit=_MOST)
+    found = name_cache.find_services(incomplete, accounts=_accounts_of(ctx), limit=_MOST)
     ids = _loose([one.service_id for one in found.names], loose=found.loose)
     return list(zip(ids, (one.service_name for one in found.names), strict=True))
 
@@ -46,13 +46,13 @@ def complete_vm(ctx: typer.Context, incomplete: str) -> Candidates:
 
     Where there are more VMs than anybody reads, services first, as ``SERVICE/``.
     """
-    from . import names
+    from . import name_cache
 
     services, accounts = _services_of(ctx), _accounts_of(ctx)
     alone = bool(services) or bool(ctx.params.get("where"))
-    found = names.find(incomplete, pairs=not alone, services=services, accounts=accounts, limit=_MOST)
+    found = name_cache.find(incomplete, pairs=not alone, services=services, accounts=accounts, limit=_MOST)
     if not alone and not found.loose and len(found.names) == _MOST and "/" not in incomplete:
-        of_services = names.find_services(incomplete, accounts=accounts, limit=_MOST).names
+        of_services = name_cache.find_services(incomplete, accounts=accounts, limit=_MOST).names
         if len(of_services) > 1:
             return [
                 (f"{one.service_id}/", f"{one.vms} VMs, {one.service_name}".removesuffix(", "))

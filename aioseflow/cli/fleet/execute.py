@@ -149,12 +149,12 @@ async def _plan(
 
 def _remember(plan: Plan) -> None:
     """Keep the names of whole services for completion."""
-    listed: dict[str, list[names.Named]] = {}
+    listed: dict[str, list[name_cache.Named]] = {}
     for vm in plan.vms:
-        named = names.Named(vm.service_id, vm.service_name, vm.vm_id, vm.vm_label)
+        named = name_cache.Named(vm.service_id, vm.service_name, vm.vm_id, vm.vm_label)
         listed.setdefault(vm.account, []).append(named)
     for account, of_account in listed.items():
-        names.remember(account, of_account)
+        name_cache.remember(account, of_account)
 
 
 def require_something(plan: Plan) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from .table import NOUNS
+from .noun_table import NOUNS
 
 __all__ = ["NOUNS"]
 
@@ -15,6 +15,6 @@ __all__ = ["NOUNS"]
 def __getattr__(name: str) -> typer.Typer:
     if name not in NOUNS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .declaring import group
+    from .noun_commands import group
 
     return group(NOUNS[name])

@@ -10,7 +10,7 @@ from ...text import escape
 from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
 from ..table import Sheet
-from ..usage import did_you_mean
+from ..usage_errors import did_you_mean
 from ..written import OutputFormat, OutputOptions, output_options
 
 app = typer.Typer(rich_markup_mode=None)

@@ -16,7 +16,7 @@ from ..doctor.check import Check
 from ..fleet.print_diff import DifferenceDocument
 from ..fleet.print_runs import RunDocument
 from ..nouns import NOUNS
-from ..nouns.saving import SavedGraphDocument, UsageSizeDocument
+from ..nouns.save_commands import SavedGraphDocument, UsageSizeDocument
 from ..profiles.profiles_command import ListedProfile
 from .json_schema import Schema, name_of, schema_of
 

@@ -56,7 +56,7 @@ class OutputOptions:
         Raises:
             Refusal: the items have no column of a name that was asked for.
         """
-        from .listing import write
+        from .print_list import write
 
         write(self, list(items), columns, kind)
 
@@ -66,7 +66,7 @@ class OutputOptions:
         Raises:
             Refusal: it has no column of a name that was asked for, or a sorting was.
         """
-        from .single import write
+        from .print_object import write
 
         write(self, item)
 

@@ -9,7 +9,7 @@ import attrs
 from ..exit_code import Refusal
 from ..jsonable import line
 from ..terminal import echo
-from .naming import check, chosen, row_of
+from .columns import check, chosen, row_of
 
 if TYPE_CHECKING:
     from . import OutputOptions

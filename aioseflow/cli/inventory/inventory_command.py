@@ -16,7 +16,7 @@ from ..terminal import echo, echo_err
 if TYPE_CHECKING:
     from ...client import SeFlow
     from ...errors import SeFlowError
-    from .document import Member
+    from .ansible_document import Member
 
 _SENTENCE = 300
 
@@ -67,7 +67,7 @@ def inventory(
 
 async def _inventory(who: Accounts, host: str | None, where: str | None, *, partial: bool) -> int:
     from ..jsonable import dumps
-    from .document import Inventory
+    from .ansible_document import Inventory
 
     async with who.clients() as clients, asyncio.TaskGroup() as group:
         tasks = [group.create_task(_members(seflow, where)) for seflow in clients]
@@ -94,7 +94,7 @@ async def _members(seflow: SeFlow, where: str | None) -> tuple[list[Member], lis
     """The VMs of one account, and the errors of what could not be listed."""
     from ...errors import AddressNotAllowed, AuthenticationError, InvalidArgument, SeFlowError
     from ...fleet import ALL
-    from .document import Member
+    from .ansible_document import Member
 
     members: list[Member] = []
     lost: list[SeFlowError] = []

@@ -15,8 +15,8 @@ from ..jsonable import dumps, line
 from ..table import Column, Table
 from ..terminal import echo, echo_err
 from .cell import cell
-from .naming import Row, check, chosen, ordered, reach, row_of
-from .texts import as_csv, as_yaml
+from .columns import Row, check, chosen, ordered, reach, row_of
+from .formats import as_csv, as_yaml
 
 if TYPE_CHECKING:
     from . import OutputOptions

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...client import SeFlow
     from ...models import Vm
     from ..accounts import Identity
-    from .asked import Invocation
+    from .invocation import Invocation
 
 _SENTENCE: Final = 200
 _PANEL: Final = 80

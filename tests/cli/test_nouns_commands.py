@@ -14,7 +14,7 @@ from cli.terminals import Result
 from aioseflow.cli import nouns
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS
-from aioseflow.cli.nouns.table import Noun, Verb
+from aioseflow.cli.nouns.noun_table import Noun, Verb
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.endpoints import CALLS

@@ -10,7 +10,7 @@ import attrs
 
 from ...fleet.model.target import service_name
 from ...models import Service, Vm
-from .names import distinct, group_part, host_part, is_host_name
+from .ansible_names import distinct, group_part, host_part, is_host_name
 
 Group: TypeAlias = tuple[str, ...]
 

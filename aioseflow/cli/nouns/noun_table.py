@@ -180,7 +180,7 @@ _ALL: Final = (
                 ("switch", "port", "name"),
                 ("graphs 33301", "graphs 33301 --save graphs/"),
                 more="With --save the files that were written are listed instead.",
-                place="saving:graphs",
+                place="save_commands:graphs",
             ),
             Verb(
                 "templates",
@@ -212,7 +212,7 @@ _ALL: Final = (
                     "list --where 'power == \"stopped\" and memory >= 4096'",
                     "list --sort=-memory --columns id,label,memory -o csv",
                 ),
-                place="listing:vms",
+                place="list_commands:vms",
                 reads_first=("services.list",),
             ),
             Verb(
@@ -268,7 +268,7 @@ _ALL: Final = (
                 ("kind", "characters"),
                 ("usage 33301/4001", "usage 33301/4001 cpu --save cpu.html"),
                 more="The panel sends HTML, which is untrusted: it never goes to a terminal.",
-                place="saving:usage",
+                place="save_commands:usage",
             ),
             Verb(
                 "interfaces",
@@ -296,7 +296,7 @@ _ALL: Final = (
                 "services.ips",
                 "List the addresses of a service, or of one VM.",
                 examples=("list 33301", "list 33301/4001"),
-                place="listing:ips",
+                place="list_commands:ips",
                 also=("vms.ips",),
             ),
             Verb(

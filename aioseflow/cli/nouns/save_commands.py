@@ -18,7 +18,7 @@ from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import ExitCode, Refusal
 from ..terminal import echo_err, echo_error
 from ..written import OutputOptions, output_options
-from .words import split
+from .parameters import split
 
 if TYPE_CHECKING:
     from ...client import SeFlow

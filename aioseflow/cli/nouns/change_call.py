@@ -11,8 +11,8 @@ from ...text import escape
 from ..exit_code import ExitCode, Refusal, of_error
 from ..terminal import confirm, confirm_word, echo_err, require_answerable
 from ..written import OutputFormat
-from .asked import Invocation
-from .facts import by_whom, facts
+from .change_facts import by_whom, facts
+from .invocation import Invocation
 
 _LONGEST_ID: Final = 60
 

@@ -10,12 +10,12 @@ import typer
 from ..accounts import Accounts, accounts
 from ..command import Depends
 from ..completion.candidates import complete_service, complete_vm
-from ..completion.names import Named, remember
+from ..completion.name_cache import Named, remember
 from ..exit_code import ExitCode, Refusal
 from ..written import OutputOptions, output_options
-from .reading import every_account, fields
-from .table import NOUNS
-from .words import split
+from .noun_table import NOUNS
+from .parameters import split
+from .read_call import every_account, fields
 
 if TYPE_CHECKING:
     from ...client import SeFlow

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from cli.terminals import Result
 
-from aioseflow.cli.nouns import saving
+from aioseflow.cli.nouns import save_commands
 from aioseflow.models import BandwidthGraph
 from aioseflow.sandbox import Fault, Sandbox
 
@@ -59,7 +59,7 @@ def test_a_panel_cannot_choose_where_a_file_is_written(
             ("x" * 5000, None),
         ]
     ]
-    stems = [saving._stem(number, graph) for number, graph in enumerate(graphs, 1)]
+    stems = [save_commands._stem(number, graph) for number, graph in enumerate(graphs, 1)]
     assert stems == ["01-_etc-_cron", "02-_etc-_cron", "03-a_b-_2J", f"04-{'x' * 40}"]
 
 

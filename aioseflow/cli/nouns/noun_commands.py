@@ -18,10 +18,10 @@ from ..accounts import accounts
 from ..command import Depends, Sectioned, expand_options
 from ..exit_code import ExitCode, Refusal
 from ..terminal import echo_err
-from . import words
-from .asked import Invocation
+from . import parameters
 from .forms import output_options, single
-from .table import Noun, Verb
+from .invocation import Invocation
+from .noun_table import Noun, Verb
 
 if TYPE_CHECKING:
     from ..coroutines import Coroutine
@@ -144,32 +144,32 @@ def _made(noun: Noun, verb: Verb) -> Any:
     def made(**values: Any) -> int:
         asked = _asked(noun, verb, coroutine, values)
         if coroutine.changes:
-            from .changing import change
+            from .change_call import change
 
             return change(asked, yes=values["yes"])
-        from .reading import read
+        from .read_call import read
 
         return read(asked)
 
-    parameters = [*words.arguments(coroutine), *words.options(coroutine)]
+    taken = [*parameters.arguments(coroutine), *parameters.options(coroutine)]
     if coroutine.changes:
-        parameters.append(
-            words.parameter("yes", bool, typer.Option(False, "--yes", "-y", help="Do not ask."))
+        taken.append(
+            parameters.parameter("yes", bool, typer.Option(False, "--yes", "-y", help="Do not ask."))
         )
-    parameters += [
-        words.parameter("who", Any, Depends(accounts, "Account")),
-        words.parameter("out", Any, Depends(output_options if coroutine.many else single, "Output")),
+    taken += [
+        parameters.parameter("who", Any, Depends(accounts, "Account")),
+        parameters.parameter("out", Any, Depends(output_options if coroutine.many else single, "Output")),
     ]
-    made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
-    made.__annotations__ = {one.name: one.annotation for one in parameters}
+    made.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]  # read by inspect
+    made.__annotations__ = {one.name: one.annotation for one in taken}
     return made
 
 
 def _asked(noun: Noun, verb: Verb, coroutine: Coroutine, values: dict[str, Any]) -> Invocation:
     title = f"{noun.name} {verb.name}"
     try:
-        needed = words.values(coroutine, values)
-        chosen = words.chosen(coroutine, values)
+        needed = parameters.values(coroutine, values)
+        chosen = parameters.chosen(coroutine, values)
         return Invocation(title, verb, coroutine, needed, chosen, values["who"], values["out"])
     except Refusal as error:
         raise Refusal(f"{error}; see aioseflow {title} --help") from None

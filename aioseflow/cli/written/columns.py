@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from ...plain import field_names, plain
 from ...text import escape
 from ..exit_code import Refusal
-from ..usage import did_you_mean
+from ..usage_errors import did_you_mean
 
 Row: TypeAlias = Mapping[str, Any]
 

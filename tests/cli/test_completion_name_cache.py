@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aioseflow.cli.completion import names
-from aioseflow.cli.completion.names import Found, Named, find, find_services, remember
+from aioseflow.cli.completion import name_cache
+from aioseflow.cli.completion.name_cache import Found, Named, find, find_services, remember
 
 
 @pytest.fixture(autouse=True)
@@ -109,14 +109,14 @@ def test_a_list_of_everything_forgets_the_services_that_are_not_in_it() -> None:
 
 
 def test_the_services_listed_longest_ago_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_MOST", 5)
+    monkeypatch.setattr(name_cache, "_MOST", 5)
     for service in "312":
         remember("me", [Named(service, "", f"{service}{vm}") for vm in range(2)])
     assert _ids(find("")) == ["1/10", "1/11", "2/20", "2/21"]
 
 
 def test_a_service_larger_than_the_cache_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_MOST", 5)
+    monkeypatch.setattr(name_cache, "_MOST", 5)
     remember("me", _fleet(1, 6))
     assert find("") == Found()
 

@@ -14,8 +14,8 @@ from cli.terminals import Result, Terminal, visible
 
 from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.nouns import NOUNS, changing
-from aioseflow.cli.nouns.asked import Invocation
+from aioseflow.cli.nouns import NOUNS, change_call
+from aioseflow.cli.nouns.invocation import Invocation
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.cli.written import OutputOptions
@@ -320,7 +320,7 @@ async def test_an_interrupted_change_says_that_it_may_have_been_done_and_where_t
     verb = next(verb for verb in NOUNS["vm"].verbs if verb.name == "reboot")
     coroutine = COROUTINES[verb.call]
     asked = Invocation("vm reboot", verb, coroutine, ["33301", "4001"], {}, Accounts(), OutputOptions())
-    sending = asyncio.ensure_future(changing._send(asked))
+    sending = asyncio.ensure_future(change_call._send(asked))
     async with asyncio.timeout(20):
         while not any(request.fault for request in panel.requests):  # noqa: ASYNC110 - in a thread
             await asyncio.sleep(0.01)

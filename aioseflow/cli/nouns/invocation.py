@@ -10,8 +10,8 @@ import attrs
 from ...text import escape
 from ..accounts import Accounts
 from ..written import OutputOptions
-from .table import Verb
-from .words import is_of_a_vm
+from .noun_table import Verb
+from .parameters import is_of_a_vm
 
 if TYPE_CHECKING:
     from ..coroutines import Coroutine

@@ -12,8 +12,8 @@ from ..jsonable import dumps, line
 from ..table import Column, Sheet, Table
 from ..terminal import echo
 from .cell import cell, is_nothing
-from .naming import check, chosen, row_of
-from .texts import as_csv, as_yaml
+from .columns import check, chosen, row_of
+from .formats import as_csv, as_yaml
 
 if TYPE_CHECKING:
     from . import OutputOptions

@@ -10,11 +10,11 @@ from ...errors import SeFlowError
 from ...plain import fields_of
 from ...text import escape
 from ..accounts import Accounts
-from ..completion.names import Named, remember
+from ..completion.name_cache import Named, remember
 from ..exit_code import ExitCode, of_error
 from ..terminal import echo_error
 from ..written import OutputOptions
-from .asked import Invocation
+from .invocation import Invocation
 
 if TYPE_CHECKING:
     from ...client import SeFlow
