@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...errors import ConfigurationError
 from ...policy import MAX_IN_FLIGHT, check_whole
-from .latency import QueueDetector
+from .latency import ANSWER_MAX_SECONDS, ANSWER_MIN_SECONDS, QueueDetector
 from .limit import requested_wait
 from .noise import NoiseFilter
 from .rate import MAX_RATE_PER_SECOND, MIN_RATE_PER_SECOND, RateController
@@ -22,30 +22,24 @@ from .rate import MAX_RATE_PER_SECOND, MIN_RATE_PER_SECOND, RateController
 _INITIAL_LIMIT_REQUESTS: Final = 16.0
 
 # The gain: how many slots the limit grows for each answer while it binds.
-_STARTUP_GAIN_SLOTS: Final = (
-    1.25  # until the first refusal: the limit times 2.25 each round trip (slow start)
-)
-_STEADY_GAIN_SLOTS: Final = (
-    0.013  # a refusal costs a slot, so in equilibrium 1.3 % of the requests are refused
-)
+_STARTUP_GAIN_SLOTS: Final = 1.25  # until the first refusal: times 2.25 per round trip (slow start)
+_STEADY_GAIN_SLOTS: Final = 0.013  # the set point: a refusal costs a slot, so 1.3 % are refused
 _RAMP_GAIN_MAX_SLOTS: Final = 0.25  # after the first refusal: the limit times 1.25 each round trip at most
 _RECOVERY_GAIN_MAX_SLOTS: Final = 1.0  # below the proven limit: doubles each round trip
 _GAIN_CUT_FACTOR: Final = 0.06  # at the first refusal of an episode: from the ramp to about the steady gain
-_GAIN_RAISE_FACTOR: Final = 2.0
+_GAIN_RAISE_FACTOR: Final = 2.0  # the gain doubles
 _GAIN_RAISE_SLOTS: Final = 1.1  # growth without a refusal that raises the gain; in equilibrium it is 1.0
-_GAIN_RAISE_DEAD_TIMES: Final = (
-    3.3  # between two raises, so that the refusals due to the last one have come in
-)
+_GAIN_RAISE_DEAD_TIMES: Final = 3.3  # between two raises: the refusals due to the last one have come in
 _DEAD_TIME_EWMA_WEIGHT: Final = 0.25  # of one refusal
 
 # The proven limit: the highest that was reached since a steep rise last ended in a refusal.
 _RECOVERY_SHARE: Final = 0.75  # of the proven limit: below it the gain may reach its recovery maximum
 _COLLAPSE_SHARE: Final = 0.3  # of the proven limit: after so deep a fall the capacity is back soon, as a rule
-_COLLAPSE_GAIN_RAISE_FACTOR: Final = 4.0
+_COLLAPSE_GAIN_RAISE_FACTOR: Final = 4.0  # instead of doubling
 _COLLAPSE_MIN_REQUESTS: Final = 6.0  # a smaller limit may follow a request rate, and would be refused again
 
 # The decrease. An episode is one overload: refusals of requests that were sent before the first cut showed.
-_REFUSAL_COST_SLOTS: Final = 1.0
+_REFUSAL_COST_SLOTS: Final = 1.0  # the refused request found no place, so one fewer fits
 _EPISODE_FLOOR_SHARE: Final = 0.6  # of the limit at the episode's start
 _SHARE_EWMA_WEIGHT: Final = 1 / 24  # of one request, in the shares that are refused or time out
 _MASS_REFUSAL_SHARE: Final = 0.4  # refused: the capacity has dropped, and slots are too slow a step
@@ -54,7 +48,7 @@ _TIMEOUT_FACTOR: Final = 0.5  # of the limit, once for all requests under way at
 _LONE_TIMEOUT_SHARE: Final = 2.5 / 24  # timed out: below it the work or the network was slow, not the panel
 
 # An outage: nothing is accepted at any limit, which says nothing about the load.
-_OUTAGE_REFUSED_SHARE: Final = 0.6
+_OUTAGE_REFUSED_SHARE: Final = 0.6  # of the requests
 _OUTAGE_LIMIT_SHARE: Final = 0.15  # of the peak in flight before
 _OUTAGE_END_MIN_ANSWERS: Final = 4.0  # in a row
 _OUTAGE_END_ROUNDS: Final = 2  # round trips of answers in a row
@@ -62,6 +56,9 @@ _OUTAGE_RETURN_SHARE: Final = 0.5  # of the peak before, when it ends
 _PEAK_TIME_CONSTANT_ANSWERS: Final = 1024  # the peak of long ago is no measure of a fall
 
 _REFILL_MAX_SECONDS: Final = 10.0  # after a wait, over which the slots are filled again
+
+_MAX_PER_SECOND_MIN: Final = 0.001  # of the user's rate: a request in 17 minutes
+_STATE_LIMIT_MAX_REQUESTS: Final = 1e9  # in a restored state; a greater number is a mistake
 
 
 class AdaptiveLimit:
@@ -93,7 +90,9 @@ class AdaptiveLimit:
     ) -> None:
         check_whole("the limit", maximum)
         if max_per_second is not None:
-            max_per_second = _number("max_per_second", max_per_second, 0.001, MAX_RATE_PER_SECOND)
+            max_per_second = _number(
+                "max_per_second", max_per_second, _MAX_PER_SECOND_MIN, MAX_RATE_PER_SECOND
+            )
         self.maximum = maximum
         self.not_before = 0.0
         self.why = "start"
@@ -132,7 +131,7 @@ class AdaptiveLimit:
         """Start from the `state` of another limit. Raises `ConfigurationError` if it makes no sense."""
         if state.get("version") != 1:
             raise ConfigurationError("the limit's state was not written by this version")
-        limit = _number("the state's limit", state.get("limit"), 1, 1e9)
+        limit = _number("the state's limit", state.get("limit"), 1, _STATE_LIMIT_MAX_REQUESTS)
         self._limit = self._proven = self._episode_limit = min(limit, float(self.maximum))
         if state.get("steady"):
             self._gain, self._gain_max = _STEADY_GAIN_SLOTS, _RAMP_GAIN_MAX_SLOTS
@@ -142,8 +141,10 @@ class AdaptiveLimit:
             )
         base, cap = state.get("base"), state.get("cap")
         self._latency.restore(
-            None if base is None else _number("the state's base", base, 1e-6, 1e6),
-            None if cap is None else _number("the state's cap", cap, 1, 1e9),
+            None
+            if base is None
+            else _number("the state's base", base, ANSWER_MIN_SECONDS, ANSWER_MAX_SECONDS),
+            None if cap is None else _number("the state's cap", cap, 1, _STATE_LIMIT_MAX_REQUESTS),
         )
         self.why = "restored"
         self.value = int(self._limit)

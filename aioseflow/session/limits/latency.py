@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import attrs
 
-_ANSWER_MIN_SECONDS: Final = 1e-6
-_ANSWER_MAX_SECONDS: Final = 1e6
+ANSWER_MIN_SECONDS: Final = 1e-6  # bounds of what is believed, for the logarithm
+ANSWER_MAX_SECONDS: Final = 1e6
 _RECENT_EWMA_WEIGHT: Final = 0.1  # of one answer: about the last ten
 _BASE_ANSWERS: Final = 6  # to requests with at most _BASE_IN_FLIGHT_MAX in flight: what the work alone takes
 _BASE_IN_FLIGHT_MAX: Final = 6  # so few wait for each other on no panel that is worth a client
 # A window is as many answers as the limit has slots, so that each slot contributes one, within these bounds.
-_WINDOW_MIN_ANSWERS: Final = 16
-_WINDOW_MAX_ANSWERS: Final = 64
+_WINDOW_MIN_ANSWERS: Final = 16  # fewer are no mean
+_WINDOW_MAX_ANSWERS: Final = 64  # more only delay the decision
 # Ratios of an answer time to the base, as logarithms. Answer times vary by about half, hence the wide bands.
 _FREE_RATIO: Final = math.log(1.15)  # up to here nothing queues, and the cap is lifted
 _DRAINED_RATIO: Final = math.log(1.43)  # up to here a lowered limit has emptied the queue
@@ -33,7 +33,7 @@ _BASE_RAISE_MAX: Final = math.log(1.5)  # of the base, by one trial that found w
 _LOWERED_MIN_FACTOR: Final = 0.5  # of the limit, in one trial
 _LOWERED_MARGIN_FACTOR: Final = 1.3  # over the limit at which the base would be met: nothing runs empty
 _RAISED_FACTOR: Final = 1.3  # of the limit, in a trial, and one slot more: 1 has to become 2
-_CAP_LIFT_FACTOR: Final = 1.5
+_CAP_LIFT_FACTOR: Final = 1.5  # of the cap or the limit, and one slot more
 _WINDOWS_BETWEEN_RAISES: Final = 4  # a trial that only queues slows one window of five
 _AT_CAP_SHARE: Final = 0.9  # below it the limit grows by itself, and refusals show how far
 
@@ -103,8 +103,8 @@ class QueueDetector:
     def answered(self, now: float, sent_at: float, in_flight_then: int, limit: float) -> float | None:
         """Count an answer. Return the limit that follows from it, or None to leave it as it is."""
         seconds = now - sent_at
-        if not _ANSWER_MIN_SECONDS < seconds < _ANSWER_MAX_SECONDS:
-            seconds = min(_ANSWER_MAX_SECONDS, max(seconds, _ANSWER_MIN_SECONDS))
+        if not ANSWER_MIN_SECONDS < seconds < ANSWER_MAX_SECONDS:
+            seconds = min(ANSWER_MAX_SECONDS, max(seconds, ANSWER_MIN_SECONDS))
         took = math.log(seconds)
         self._recent = (
             took if self._recent is None else self._recent + _RECENT_EWMA_WEIGHT * (took - self._recent)

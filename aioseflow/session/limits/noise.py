@@ -12,9 +12,7 @@ from typing import Final
 
 import attrs
 
-_NOISE_SHARE_MAX: Final = (
-    0.12  # refused during the fall; a capacity that is exceeded by half refuses far more
-)
+_NOISE_SHARE_MAX: Final = 0.12  # refused during the fall; a capacity exceeded by half refuses far more
 _FALL_REFUSALS_MIN: Final = 4  # fewer are no sample
 _FALL_START_MIN_REQUESTS: Final = 6.0  # a smaller limit falls by half for one or two refusals
 _FALL_END_SHARE: Final = 0.5  # of the limit from which it fell

@@ -14,77 +14,66 @@ MIN_RATE_PER_SECOND: Final = 1 / 2  # while everything is refused: an outage end
 MAX_RATE_PER_SECOND: Final = 10_000.0  # a rate that does not limit any more
 
 # Detection while no rate is known.
-_LONE_REFUSALS_MIN: Final = (
-    2.5  # refusals with nothing else in flight, less the leak: a capacity cannot explain them
-)
+_LONE_REFUSALS_MIN: Final = 2.5  # refusals with nothing else in flight, less the leak: no capacity does that
 _LONE_REFUSALS_DECAY: Final = 0.93  # per answer: a time constant of 14 answers
 _LONE_REFUSALS_MAX: Final = 40.0  # the threshold after repeated mistakes
-_LONE_REFUSALS_MISTAKE_FACTOR: Final = 2
-_WEAK_SIGNS_MIN: Final = (
-    3  # a wait that was asked for, or a refusal at a number in flight that was always accepted
-)
-_WEAK_SIGNS_MAX: Final = 200
-_WEAK_SIGNS_MISTAKE_FACTOR: Final = 4
+_LONE_REFUSALS_MISTAKE_FACTOR: Final = 2  # of the threshold, after each mistake
+# Weak signs: a wait that was asked for, or a refusal at a number in flight that was always accepted.
+_WEAK_SIGNS_MIN: Final = 3
+_WEAK_SIGNS_MAX: Final = 200  # the threshold after repeated mistakes
+_WEAK_SIGNS_MISTAKE_FACTOR: Final = 4  # they mislead more often than lone refusals do
 _LEVELS_MAX_REQUESTS: Final = 4  # up to so many in flight, acceptance is recorded for each number
 _LEVEL_DECAY: Final = 0.98  # per event: a time constant of 50 events
-_LEVEL_MIN_ACCEPTED: Final = 20
-_LEVEL_ACCEPTED_PER_REFUSAL: Final = 6
+_LEVEL_MIN_ACCEPTED: Final = 20  # before a number in flight counts as always accepted,
+_LEVEL_ACCEPTED_PER_REFUSAL: Final = 6  # with so many for each refusal
 _MARK_SPACING_REQUESTS: Final = 32  # between the two counting points while no rate is known
 _FIRST_SPAN_SECONDS: Final = 1.0  # assumed where there is no earlier refusal to count from
 
 # The trial of a rate that was taken up on weak signs: it must not lower the throughput.
-_TRIAL_ANSWERS: Final = 64
+_TRIAL_ANSWERS: Final = 64  # enough to measure a throughput
 _TRIAL_THROUGHPUT_SHARE: Final = 0.9  # of the throughput before
 
 # The pace: when the next request goes.
 _TIMER_SLACK_SECONDS: Final = 0.02  # a timer is late by a millisecond or more; that is made up for
 _LATE_SHARE: Final = 0.5  # of a gap: a later request was not held back by the rate
+_CATCH_UP_SHARE: Final = 0.5  # of a gap, at least, between requests that make up for a late timer
 
 # The upward probe: after a window of answers without a refusal the rate rises by a step.
-_WINDOW_ANSWERS: Final = 12.0
+_WINDOW_ANSWERS: Final = 12.0  # one refusal in so many answers, at worst, for the sake of knowing
 _STEP_AFTER_REFUSAL: Final = 0.01  # of the rate; doubles from window to window
-_STEP_MAX: Final = 0.20
+_STEP_MAX: Final = 0.20  # of the rate
 _UNCONFIRMED_WINDOW_ANSWERS: Final = 6.0  # while no refusal has confirmed the rate
 _UNCONFIRMED_STEP: Final = 0.25  # a refusal too many shows whether it was a rate, or an outage that is over
-_WAITED_WINDOW_ANSWERS: Final = (
-    4.0  # the first estimate over waits is far too low, and few answers come at it
-)
+# The first estimate over waits is far too low, and few answers come at that rate.
+_WAITED_WINDOW_ANSWERS: Final = 4.0
 _WAITED_STEP: Final = 0.4
-_STEP_AFTER_WAITED: Final = 0.05
-_FIRST_STEP: Final = 0.05
-_COSTLY_STEP_MAX: Final = 0.02  # near the refused rate, where a refusal costs a wait
-_CEILING_BAND: Final = (
-    0.9,
-    1.2,
-)  # shares of the rate that was last refused: near it, a probe risks a refusal
+_CAUTIOUS_STEP: Final = 0.05  # the next one, after a wait or at the start
+# Near the rate that was last refused a probe risks a refusal.
+_CEILING_BAND_MIN_SHARE: Final = 0.9
+_CEILING_BAND_MAX_SHARE: Final = 1.2
 _CEILING_TRUST_MAX: Final = 32.0  # a ceiling that was confirmed again and again is probed ever more rarely
 _REFUSAL_COSTS_PER_WINDOW: Final = 2  # a window is twice as many answers as the wait of a refusal costs
 
 # The correction at a refusal: both ends of the span since the last one were an empty token bucket.
-_SPAN_MIN_SECONDS: Final = 1e-3
+_SPAN_MIN_SECONDS: Final = 1e-3  # the resolution of a clock
 _SPAN_MIN_SHARE: Final = 0.1  # of the span that is left when the waits are taken off
 _SAMPLE_MIN_ACCEPTED: Final = 8  # fewer are no measurement
 _NO_SAMPLE_MAX_ACCEPTED: Final = 2  # hardly anything was accepted: lower the rate without a measurement
-_NO_SAMPLE_FACTOR: Final = 0.9
-_REFUSALS_IN_ROW_FACTOR: Final = 0.7  # from the third refusal in a row
+_NO_SAMPLE_FACTOR: Final = 0.9  # of the rate
 _MEASURED_FACTORS: Final = (0.5, 1.2)  # bounds of a measured rate, as shares of the rate before
 _WAITED_MIN_FACTOR: Final = 0.97  # of the rate, where a part of the span was a wait
-_FULL_BUCKET_CUT: Final = 0.03  # after a wait that filled the bucket, the sample says little of the rate
-_FULL_BUCKET_CUT_MIN_SHARE: Final = 0.2
-_FULL_BUCKET_REQUESTS: Final = 20  # from a wait of so many requests on, the whole cut
+# After a wait that filled the bucket the sample says little about the rate: a small cut, in proportion to it.
+_FULL_BUCKET_CUT: Final = 0.03  # of the rate
+_FULL_BUCKET_REQUESTS: Final = 20  # that the wait is worth, for the whole cut
+_FULL_BUCKET_CUT_MIN_SHARE: Final = 0.2  # of the cut
 
 # The rate is given up when refusals do not follow it.
 _SHARE_EWMA_WEIGHT: Final = 1 / 24  # of one request
-_REFUSED_SHARE_MAX: Final = 0.15
+_REFUSED_SHARE_MAX: Final = 0.15  # of the paced requests; a rate that is known refuses a few per cent
 _REFUSED_SHARE_MIN_REQUESTS: Final = 48  # a share of fewer is no share
 _FAR_BELOW_SHARE: Final = 0.75  # of a rate that was kept
-_FAR_BELOW_REFUSALS: Final = 3
+_FAR_BELOW_REFUSALS: Final = 3  # one or two may be a burst of another client
 _OUTAGE_REFUSALS: Final = 6  # in a row: nothing was accepted, which says nothing about a rate
-_IN_FLIGHT_EWMA_WEIGHT: Final = 0.05  # of one answer
-_CROWDING_EWMA_WEIGHT: Final = 0.125  # of one refusal
-_CROWDING_DEVIATIONS_MAX: Final = 3.0
-_CROWDING_DEVIATIONS: Final = 0.8  # standard deviations above the mean in flight
-_CROWDING_MIN_REFUSALS: Final = 12
 
 
 @attrs.define
@@ -100,11 +89,11 @@ class RateController:
     """Requests per second. `learned` is None until refusals can only come from a rate."""
 
     __slots__ = (
-        "_accepted", "_best", "_ceiling", "_ceiling_trust", "_crowding", "_crowding_refusals", "_far_below",
-        "_last_wait", "_late_sends", "_levels", "_lone_refusals", "_lone_refusals_needed", "_marks",
-        "_mean_in_flight", "_next_at", "_paced_requests", "_quiet_answers", "_refusals_in_row",
-        "_refused_at", "_refused_share", "_step", "_throughput_before", "_trial", "_waited", "_weak_signs",
-        "_weak_signs_needed", "learned", "maximum",
+        "_accepted", "_best", "_ceiling", "_ceiling_trust", "_far_below", "_last_wait", "_late_sends",
+        "_levels", "_lone_refusals", "_lone_refusals_needed", "_marks", "_next_at", "_paced_requests",
+        "_quiet_answers", "_refusals_in_row", "_refused_at", "_refused_share", "_step",
+        "_throughput_before", "_trial", "_waited", "_weak_signs", "_weak_signs_needed", "learned",
+        "maximum",
     )  # fmt: skip
 
     def __init__(self, maximum: float | None = None, learned: float | None = None) -> None:
@@ -132,9 +121,6 @@ class RateController:
         self._step = _STEP_AFTER_REFUSAL
         self._quiet_answers = 0
         self._late_sends = 0
-        self._mean_in_flight = 1.0
-        self._crowding = 0.0
-        self._crowding_refusals = 0
 
     @property
     def per_second(self) -> float | None:
@@ -162,7 +148,7 @@ class RateController:
             self._late_sends += 1
         # A late timer is made up for; a pause saves up no burst.
         if late <= tolerance:
-            self._next_at = max(self._next_at + gap, now + 0.5 * gap)
+            self._next_at = max(self._next_at + gap, now + _CATCH_UP_SHARE * gap)
         else:
             self._next_at = now + gap
 
@@ -178,7 +164,6 @@ class RateController:
             return False
         if self._refusals_in_row >= _OUTAGE_REFUSALS:
             return self._give_up()
-        self._mean_in_flight += _IN_FLIGHT_EWMA_WEIGHT * (in_flight_then - self._mean_in_flight)
         self._refusals_in_row = 0
         if self._trial is not None and sent_at >= self._trial[0]:
             began, answers = self._trial
@@ -194,13 +179,10 @@ class RateController:
     def _probe(self, rate: float, binds: bool) -> bool:
         """Raise the rate after a window without a refusal. Return True if the rate has just been given up."""
         self._quiet_answers += 1
-        near = self._is_near_ceiling(rate)
-        cost = self._last_wait * rate  # of a refusal, in requests
-        window = (
-            max(_WINDOW_ANSWERS, _REFUSAL_COSTS_PER_WINDOW * cost * self._ceiling_trust)
-            if near
-            else _WINDOW_ANSWERS
-        )
+        window = _WINDOW_ANSWERS
+        if self._is_near_ceiling(rate):
+            refusal_cost = self._last_wait * rate  # in requests
+            window = max(window, _REFUSAL_COSTS_PER_WINDOW * refusal_cost * self._ceiling_trust)
         waited = self._last_wait > 0 and math.isinf(self._ceiling)
         if waited:
             window, self._step = _WAITED_WINDOW_ANSWERS, _WAITED_STEP
@@ -211,14 +193,12 @@ class RateController:
         self._best = max(self._best, rate)
         late_sends, self._late_sends = self._late_sends, 0
         answers, self._quiet_answers = self._quiet_answers, 0
-        if 2 * late_sends > answers:
+        if late_sends > answers / 2:
             # Requests come more slowly than the rate: because of the panel's capacity, which needs no rate,
             # or because there are no more.
             return binds and self._give_up()
-        if near and cost > 1:
-            self._step = min(_COSTLY_STEP_MAX, self._step)
         self.learned = rate * (1 + self._step)
-        self._step = _STEP_AFTER_WAITED if waited else min(_STEP_MAX, 2 * self._step)
+        self._step = _CAUTIOUS_STEP if waited else min(_STEP_MAX, 2 * self._step)
         return self.learned >= MAX_RATE_PER_SECOND and self._give_up()
 
     def refused(
@@ -235,8 +215,7 @@ class RateController:
         if sent_at < self._refused_at:
             return True  # of the same burst as the last refusal
         self._refused_share += _SHARE_EWMA_WEIGHT
-        # After a wait many requests at once are normal.
-        if wait <= 0 and (self._is_crowd(in_flight_then) or self._is_unrelated(self.learned)):
+        if wait <= 0 and self._is_unrelated(self.learned):
             self._give_up_as_mistake()
             return False
         self._correct(self.learned, now, sent_at, in_flight, wait)
@@ -262,9 +241,7 @@ class RateController:
         # Nothing was sent during the waits, but the bucket was filled: the truth is between the two.
         low, high = accepted / span, accepted / max(span - self._waited, _SPAN_MIN_SHARE * span)
         least, most = _MEASURED_FACTORS
-        if self._refusals_in_row >= 3:
-            self.learned = max(MIN_RATE_PER_SECOND, _REFUSALS_IN_ROW_FACTOR * rate)
-        elif wait * rate > 1 and self._refusals_in_row == 1 and accepted > _NO_SAMPLE_MAX_ACCEPTED:
+        if wait * rate > 1 and self._refusals_in_row == 1 and accepted > _NO_SAMPLE_MAX_ACCEPTED:
             self._ceiling = rate
             cut = _FULL_BUCKET_CUT * min(
                 1.0, max(_FULL_BUCKET_CUT_MIN_SHARE, wait * rate / _FULL_BUCKET_REQUESTS)
@@ -283,8 +260,7 @@ class RateController:
         self._waited = wait
 
     def _is_near_ceiling(self, rate: float) -> bool:
-        low, high = _CEILING_BAND
-        return low * self._ceiling < rate < high * self._ceiling
+        return _CEILING_BAND_MIN_SHARE * self._ceiling < rate < _CEILING_BAND_MAX_SHARE * self._ceiling
 
     def _is_unrelated(self, rate: float) -> bool:
         """Return True if refusals go on far below a rate that was kept: they have another reason."""
@@ -296,12 +272,6 @@ class RateController:
             and self._refusals_in_row < _OUTAGE_REFUSALS
         )
         return hopeless or self._far_below >= _FAR_BELOW_REFUSALS
-
-    def _is_crowd(self, in_flight_then: int) -> bool:
-        off = (in_flight_then - self._mean_in_flight) / math.sqrt(max(1.0, self._mean_in_flight))
-        self._crowding += _CROWDING_EWMA_WEIGHT * (min(_CROWDING_DEVIATIONS_MAX, off) - self._crowding)
-        self._crowding_refusals += 1
-        return self._crowding_refusals >= _CROWDING_MIN_REFUSALS and self._crowding > _CROWDING_DEVIATIONS
 
     def _is_rate(self, now: float, sent_at: float, in_flight_then: int, limit: float, wait: float) -> bool:
         """Count what a refusal shows. Return True if there is evidence enough for a rate."""
@@ -355,10 +325,8 @@ class RateController:
         self.learned = self._throughput_before = rate
         self._next_at = now + 1 / rate
         self._quiet_answers = self._late_sends = self._refusals_in_row = 0
-        self._step = _FIRST_STEP
+        self._step = _CAUTIOUS_STEP
         self._ceiling, self._ceiling_trust = math.inf, 1.0
-        self._crowding, self._crowding_refusals = 0.0, 0
-        self._mean_in_flight = float(max(1, in_flight))
         self._best, self._far_below = 0.0, 0
         self._paced_requests, self._refused_share = 0, 0.0
         is_certain = self._lone_refusals >= self._lone_refusals_needed
