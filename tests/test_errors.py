@@ -1,4 +1,4 @@
-"""One tree, every error picklable and complete."""
+"""The tree of errors: every error can be pickled and is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not needed to name a thing is not imported, and nobody can tell."""
+"""Names are imported on first access, and a fleet when it is first used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_LOADED_BY_USE = {"__main__", "cli", "pages", "sandbox"}
 
 
 def python(program: str) -> str:
-    """What the program prints in a fresh interpreter."""
+    """Run a program in a fresh interpreter and return its output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,

@@ -27,7 +27,7 @@ every_call = pytest.mark.parametrize("call", CALLS, ids=NAMES)
 
 
 def answer(call: Call[Any], status: int, headers: dict[str, str], body: bytes) -> Any:
-    """What the session makes of it: the answer, or the error that it raises."""
+    """Return the session's answer, or the error that it raises."""
     identity = None if call.identity is None else hostile.IDENTITY
     try:
         payload = judge(call, status, headers, body)
@@ -49,7 +49,7 @@ def size(value: Any, depth: int = 0) -> int:
 
 
 def check_error(error: SeFlowError, *, has_plain_secret: bool = False) -> None:
-    """It is bounded, survives a pickle and shows no secret."""
+    """Check that an error is bounded, can be pickled and shows no secret."""
     assert len(str(error)) < 4096
     assert len(error.excerpt) <= 300
     assert not any(control in error.message + error.excerpt for control in "\0\r\x1b\x7f")
@@ -72,7 +72,7 @@ def check_error(error: SeFlowError, *, has_plain_secret: bool = False) -> None:
 
 
 def check_model(found: Any, *, has_plain_secret: bool = False) -> None:
-    """It can be shown, compared, hashed and pickled, and shows no secret."""
+    """Check that a model can be shown, compared, hashed and pickled, and shows no secret."""
     shown = f"{found!r}{found}"
     assert has_plain_secret or hostile.PLANTED not in shown
     assert pickle.loads(pickle.dumps(found)) == found
@@ -89,7 +89,7 @@ def check_model(found: Any, *, has_plain_secret: bool = False) -> None:
 
 
 def check(call: Call[Any], found: Any, *, has_plain_secret: bool = False) -> None:
-    """It is what the call promises, or an error."""
+    """Check that an answer is the model of the call, or a good error."""
     if isinstance(found, SeFlowError):
         check_error(found, has_plain_secret=has_plain_secret or call.markup)
         return

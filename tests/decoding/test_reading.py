@@ -23,7 +23,7 @@ def vm(number: int) -> dict[str, Any]:
 
 
 async def read(payload: Any, *, key: tuple[str, ...] = ("vms",)) -> tuple[Any, int]:
-    """What comes of it, and how often others had a turn."""
+    """Return the result, and how often other tasks had a turn."""
     reading = asyncio.create_task(decode_slowly(list[Vm], payload, key=key, call="vms.list"))
     turns = 0
     while not reading.done():

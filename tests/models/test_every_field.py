@@ -104,7 +104,7 @@ OTHERWISE: Final[dict[tuple[str, str], set[str]]] = {
     ("BandwidthUsage", "from_"): NOTHING | WHOLE | {"fraction text", "fraction"},
     ("BandwidthUsage", "to"): NOTHING | WHOLE | {"fraction text", "fraction"},
 }
-# The fields that may fail an answer: what is addressed, asked for, ordered or owed.
+# The fields that may fail an answer: ids, the figure of the call, money that is ordered by or owed.
 STRICT: Final = {
     "UpgradeItem": "price setup_price selected",
     "UpgradeResource": "items",
@@ -239,16 +239,16 @@ def test_what_cannot_be_read_costs_its_own_field_and_stays_visible(cls: type[Mod
 
 
 def check(field: Any, name: str, shape: Any, readable: bool, like: Any, found: Any, where: str) -> None:
-    """One field of a model is as the shape says, the others as those of a good one."""
+    """Check that one field of a model has the value of the shape, and the others those of a good row."""
     key, value = key_of(field), getattr(found, field.name)
     assert type(found) is type(like), where
     assert found.unread == (() if readable else (field.alias,)), where
     default = field.default.factory() if isinstance(field.default, attrs.Factory) else field.default  # type: ignore[arg-type]
     if readable:
         kept = {key} if key in found.extra else set()
-        is_told = (type(found).__name__, field.name) == ("Vm", "locked") and name in LOCKS
+        is_partly_read = (type(found).__name__, field.name) == ("Vm", "locked") and name in LOCKS
         is_more = (type(found).__name__, field.alias) == ("Vm", "ip") and isinstance(shape, dict) and shape
-        assert bool(kept) is bool(is_told or is_more), where
+        assert bool(kept) is bool(is_partly_read or is_more), where
         if name not in NOTHING and name not in ("list of null", "list of an empty text"):
             assert value is not None, where
             assert value != (), where
@@ -323,7 +323,7 @@ def test_nothing_in_an_optional_field_costs_another_vm(fields: dict[str, Any], i
     for alias in odd.unread:
         field = next(field for field in attrs.fields(Vm) if field.alias == alias)
         assert getattr(odd, field.name) == field.default
-    # Whatever was sent is read, or it is kept.
+    # Every value that was sent is read or kept.
     sent = {key for key, value in fields.items() if value or value == 0}
     keys = {key for field in attrs.fields(Vm) for key in field.metadata.get("wire", (field.name,))}
     assert sent - keys - {"ipv4", "ipv6", "template_name", "state", "status"} <= set(odd.extra)

@@ -1,4 +1,4 @@
-"""What all models have in common: open enums, accepted changes, completeness."""
+"""All models: open enums, accepted changes, completeness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tickets: the document's examples, and replies that stand beside their ticket."""
+"""Tickets: the document's examples, and replies next to their ticket."""
 
 # ruff: noqa: DTZ001 - the panel's times have no zone
 

@@ -59,7 +59,7 @@ def _fetched(directory: Path) -> bytes:
 
 
 def violations(browser: Browser, script: str) -> list[str]:
-    """What axe-core finds wrong in the page that is open, a line for each rule."""
+    """Return the faults that axe-core finds in the open page, a line for each rule."""
     browser.run(script)
     found: Any = browser.driver.execute_async_script(_RUN)
     return [str(line) for line in found]

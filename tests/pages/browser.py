@@ -1,4 +1,4 @@
-"""A real Chromium whose every request, to whatever host, ends at a listener of the tests."""
+"""A real Chromium whose every request, to any host, ends at a listener of the tests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FLAGS: Final = (
     "--hide-scrollbars",
     "--lang=en",
 )
-# What Chromium asks for by itself whatever its flags say: its updates, its clock, its search engine.
+# Requests that Chromium makes in spite of its flags: for updates, its clock, its search engine.
 _ITS_OWN: Final = frozenset(
     {
         "accounts.google.com",
@@ -52,7 +52,7 @@ _LEAVING: Final = "http://leaves.test/"
 
 @attrs.define(eq=False)
 class Browser:
-    """One Chromium; ``wire`` counts what it asks the network for, ``downloads`` is where it saves files."""
+    """A Chromium; ``wire`` counts its requests, ``downloads`` is the folder for its files."""
 
     driver: Chrome
     wire: Wire
@@ -86,7 +86,7 @@ class Browser:
         return self.driver.find_elements("css selector", selector)
 
     def left(self, scratch: Path) -> tuple[str, ...]:
-        """What the page asked the network for since it was opened.
+        """Return the requests of the page since it was opened.
 
         A request that is made here, after all that the page may have made, is waited for, so that the
         answer does not depend on how quick the browser is.
@@ -131,7 +131,7 @@ class Browser:
         self.command("Emulation.setEmulatedMedia", media=media, features=features)
 
     def complaints(self) -> list[str]:
-        """What the page wrote on the console as a warning or an error since the last time."""
+        """Return the warnings and errors on the console since the last call."""
         entries = self.driver.execute("getLog", {"type": "browser"})["value"]
         return [str(entry["message"]) for entry in entries]
 
@@ -169,7 +169,7 @@ def browser(directory: Path, net_log: Path | None = None) -> Iterator[Browser]:
             f"--user-data-dir={directory / 'profile'}",
         ):
             options.add_argument(flag)
-        # No name is asked of a real server: the first two are looked up, on this machine.
+        # No name server is used: the first two names are looked up on this machine.
         names = ", ".join(f"MAP {name}.test {name}.localhost:{listener.port}" for name in ("evil", "seen"))
         options.add_argument(f"--host-resolver-rules={names}, MAP * 127.0.0.1:{listener.port}")
         if net_log is None:

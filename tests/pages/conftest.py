@@ -1,4 +1,4 @@
-"""One Chromium for all tests of a worker.
+"""Chromium, shared by all tests of a worker.
 
 ``AIOSEFLOW_BROWSER=all`` in the environment makes a longer run of it: each attack has a page of its own and
 is seen to succeed where nothing protects, and axe-core reads each report at each width in both schemes of

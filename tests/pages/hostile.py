@@ -18,7 +18,7 @@ HARMLESS: Final = (
     '<p class="calm" style="color: rgb(1, 2, 3)">load <b>0.42</b></p>'
     f'<img class="calm" width="40" height="10" alt="a graph" src="{PIXEL}">'
 )
-"""What graphs are made of: text, inline style, a picture that is part of it."""
+"""Harmless parts of a graph: text, inline style, an embedded picture."""
 
 _SCRIPT: Final = (
     "document.documentElement.dataset.owned=1;parent.postMessage('owned','*');"
@@ -30,10 +30,10 @@ _COVER: Final = "position:fixed;inset:0;z-index:2147483647;background:red"
 
 @attrs.frozen
 class Attack:
-    """One attempt.
+    """Attack by a fragment of HTML.
 
     Attributes:
-        deed: what its victim does with the element that has the id ``lure``.
+        deed: the victim's action on the element with the id ``lure``.
         alone: how it must come into a page without protection to succeed there: while that is parsed, parsed
             a second time from what the first time made of it, or inserted into the page when it is there.
     """
@@ -249,7 +249,7 @@ def outside(browser: Browser) -> str:
 
 
 def harms(browser: Browser, scratch: Path, before: str | None = None) -> set[str]:
-    """What has been achieved by now, in plain words; empty if nothing.
+    """Return the effects of attacks so far, in words; empty if there are none.
 
     Args:
         before: what `outside` should give, if that is to be compared.

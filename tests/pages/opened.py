@@ -78,7 +78,7 @@ class Page:
 
     @property
     def matching(self) -> str:
-        """What the live region says."""
+        """Text of the live region."""
         return self.browser.find("#matches").text
 
     def column(self, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a panel writes into a report can do nothing, in a real browser."""
+"""Markup of a panel in a report has no effect in a real browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VMS: Final = 1 if EVERYTHING else 7
 
 
 def _pages() -> list[list[Three]]:
-    """What the three graphs of each VM of each page try: alone the same in all, else a thing each."""
+    """Return the attacks in the three graphs of each VM of each page: one in all three, or three."""
     whole = ATTACKS + ATTACKS[: -len(ATTACKS) % 3]
     threes = zip(whole[::3], whole[1::3], whole[2::3], strict=True)
     vms = [(attack, attack, attack) for attack in ATTACKS] if EVERYTHING else list(threes)

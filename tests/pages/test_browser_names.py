@@ -34,5 +34,5 @@ def test_no_fragment_has_a_name_looked_up(tmp_path: Path) -> None:
         own.open("http://bare.test/")
         own.left(tmp_path)
     written = log.read_text(encoding="utf-8")
-    assert '"http://seen.localhost' in written, "the log tells of names that are looked up"
+    assert '"http://seen.localhost' in written, "the log has the names that are looked up"
     assert '"http://evil.localhost' not in written

@@ -12,7 +12,7 @@ from aioseflow.pages import PageReadings, gather
 from aioseflow.sandbox import Sandbox
 
 
-class Stand:
+class StubAccount:
     """An account whose service 8 has no bandwidth and whose service 7 cannot be listed."""
 
     def __init__(self, name: str = "main") -> None:
@@ -37,7 +37,7 @@ class Stand:
 
 async def test_each_service_of_the_report_is_read_once() -> None:
     report = a_report(an_outcome(1), an_outcome(2), an_outcome(1, service_id="8"))
-    facts = await gather([Stand()], report)
+    facts = await gather([StubAccount()], report)
     assert list(facts.bandwidth) == [("main", "9"), ("main", "8")]
     assert facts.bandwidth["main", "9"] == Bandwidth(used=Decimal(5))
     assert facts.power["main", "9"] == {"1": PowerState.STOPPED}
@@ -45,23 +45,23 @@ async def test_each_service_of_the_report_is_read_once() -> None:
 
 async def test_what_cannot_be_read_is_a_sentence() -> None:
     report = a_report(*(an_outcome(1, service_id=service) for service in ("9", "8", "7")))
-    facts = await gather([Stand()], report)
+    facts = await gather([StubAccount()], report)
     assert facts.bandwidth["main", "8"] == "could not be read: no such function \\x1b[2J"
     assert facts.power["main", "7"] == "could not be read: no answer"
     assert facts.power["main", "8"] == {"1": PowerState.STOPPED}
 
 
 async def test_an_account_that_is_not_open_is_said() -> None:
-    facts = await gather([Stand("other")], a_report(an_outcome(1)))
+    facts = await gather([StubAccount("other")], a_report(an_outcome(1)))
     assert facts.bandwidth["main", "9"] == "could not be read: no account main is open"
 
 
 async def test_two_thousand_services_are_not_asked_at_once() -> None:
-    stand = Stand()
+    stub = StubAccount()
     report = a_report(*(an_outcome(1, service_id=str(10 + number)) for number in range(2000)))
-    facts = await gather([stand], report)
+    facts = await gather([stub], report)
     assert len(facts.bandwidth) == 2000
-    assert 2 <= stand.most <= 32
+    assert 2 <= stub.most <= 32
 
 
 async def test_a_vm_that_is_on_another_page_of_the_list_is_not_gone() -> None:
@@ -80,7 +80,7 @@ async def test_a_vm_that_is_on_another_page_of_the_list_is_not_gone() -> None:
 
 
 async def test_an_empty_report_asks_nothing() -> None:
-    assert await gather([Stand()], a_report()) == PageReadings()
+    assert await gather([StubAccount()], a_report()) == PageReadings()
 
 
 async def test_a_client_of_a_panel_is_an_account() -> None:

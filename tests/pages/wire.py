@@ -42,7 +42,7 @@ class Wire:
 
     @property
     def connections(self) -> int:
-        """How many there were so far, whatever came of them."""
+        """Number of connections so far."""
         with self._changed:
             return self._accepted
 
@@ -100,7 +100,7 @@ class Wire:
             if head:
                 line = _first_line(head.decode("latin-1"))
                 self._note(number, line)
-                # A tunnel is refused: who asked for it is known, and nobody here speaks TLS.
+                # A tunnel is refused: its request is recorded, and this listener has no TLS.
                 connection.sendall(_REFUSED if line.startswith("CONNECT") else self._answer_to(line))
 
     def _answer_to(self, line: str) -> bytes:

@@ -21,7 +21,7 @@ from aioseflow.sandbox import Sandbox
 
 @attrs.frozen
 class Answer:
-    """What came back."""
+    """Answer of the panel."""
 
     status: int
     headers: dict[str, str]
@@ -34,7 +34,7 @@ class Answer:
 
 
 class RawConnection:
-    """One connection, for requests one after the other."""
+    """Connection for requests one after the other."""
 
     def __init__(self, panel: Sandbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.panel = panel
@@ -103,7 +103,7 @@ class Caller:
         self.panel = panel
 
     async def line(self) -> RawConnection:
-        """A connection of its own, to be closed by whoever asked for it."""
+        """Return a new connection, which the caller closes."""
         return await RawConnection.open(self.panel)
 
     async def __call__(
@@ -156,17 +156,17 @@ Story = Callable[[Sandbox, Caller], Awaitable[None]]
 
 @pytest.fixture
 def virtually() -> Callable[..., Sandbox]:
-    """Runs a story with a panel on a virtual clock; the keywords are the panel's."""
+    """Run a story with a panel on a virtual clock; the keywords are the panel's."""
 
     def run(story: Story, **settings: Any) -> Sandbox:
         panel = Sandbox(listen=False, **settings)
 
-        async def told() -> None:
+        async def run_story() -> None:
             async with panel:
                 await story(panel, Caller(panel))
 
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(told())
+            runner.run(run_story())
         return panel
 
     return run

@@ -192,7 +192,7 @@ async def test_one_that_leaves_the_queue_does_not_keep_its_place() -> None:
     assert (admission.serving, admission.waiting) == (1, 2)
     waiting[0].cancel()
     admission.leave()
-    # The second was given the worker; cancelled before it could tell, it must give it back.
+    # The second got the worker and was cancelled before it could use it: it must give the worker back.
     waiting[1].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert (admission.serving, admission.waiting) == (0, 0)

@@ -124,7 +124,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 
 def test_a_run_with_faults_is_the_same_every_time(virtually: Callable[..., Sandbox]) -> None:
-    def told(seed: int) -> list[tuple[object, ...]]:
+    def decided(seed: int) -> list[tuple[object, ...]]:
         async def story(panel: Sandbox, call: Any) -> None:
             for vm in panel.services["33301"].vms:
                 await call.raw("POST", f"/service/33301/vms/{vm}/reboot", headers={"Connection": "close"})
@@ -140,5 +140,5 @@ def test_a_run_with_faults_is_the_same_every_time(virtually: Callable[..., Sandb
         )
         return [(seen.path, round(seen.time, 9), seen.status, seen.fault) for seen in panel.requests]
 
-    assert told(1) == told(1)
-    assert told(1) != told(2)
+    assert decided(1) == decided(1)
+    assert decided(1) != decided(2)

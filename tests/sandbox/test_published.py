@@ -1,4 +1,4 @@
-"""What was published is answered in exactly that shape: the same keys, text where it was text."""
+"""Published answers are given in exactly their shape: the same keys, text where it was text."""
 
 from __future__ import annotations
 
