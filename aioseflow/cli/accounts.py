@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from ..fleet import Fleet, Journal
     from .profiles.profile import Profile
 
-_LONGEST_PATH = 300
-
 
 @attrs.frozen
 class Identity:
-    """One account: who logs in where."""
+    """The user and panel of one account."""
 
     credentials: Credentials
     base_url: str | None = None
@@ -32,7 +30,7 @@ class Identity:
 
     @property
     def label(self) -> str:
-        """How runs call the account; see `profiles.profile.label_of`. Raises `ConfigurationError`."""
+        """The account's name in runs; see `profiles.profile.label_of`. Raises `ConfigurationError`."""
         from .profiles.profile import label_of
 
         return label_of(self.credentials.username, self.base_url)
@@ -40,39 +38,32 @@ class Identity:
 
 @attrs.frozen
 class Accounts:
-    """The accounts that a command is for: profiles that were named, or the usual one.
-
-    In this order: the names (or everyone), ``SEFLOW_PROFILE``, ``SEFLOW_USERNAME`` and ``SEFLOW_PASSWORD``,
-    the profile ``default``, the only profile there is.
-    """
+    """The accounts that a command is for: profiles that were named, or those of `profile_choice.chosen`."""
 
     names: tuple[str, ...] = ()
     everyone: bool = False
 
     def labels(self) -> tuple[str, ...]:
-        """How runs call them; no password is read. Raises `ConfigurationError` and `Refusal`."""
+        """Return their names in runs; reads no password. Raises `ConfigurationError` and `Refusal`."""
         profiles = self._profiles()
         return tuple(one.label for one in profiles) if profiles else (_of_environment().label,)
 
     def identities(self) -> tuple[Identity, ...]:
-        """All of them, with their passwords. Raises `ConfigurationError` and `Refusal`."""
+        """Return all of them with their passwords. Raises `ConfigurationError` and `Refusal`."""
         profiles = self._profiles()
         return tuple(_of_profile(one) for one in profiles) if profiles else (_of_environment(),)
 
     def one(self) -> Identity:
-        """The only one. Raises `ConfigurationError`, and `Refusal` where there are several."""
+        """Return the only one. Raises `ConfigurationError`, and `Refusal` where there are several."""
         self.check_one()
         return self.identities()[0]
 
     def check_one(self) -> None:
-        """Raise `Refusal` where there are several; no password is read."""
-        profiles = self._profiles()
-        if len(profiles) > 1:
-            # Before any keyring is asked.
-            names = escape(", ".join(one.name for one in profiles), _LONGEST_PATH)
-            raise Refusal(
-                f"this is for one account, and these are {len(profiles)}: {names}; name one with --profile"
-            )
+        """Raise `Refusal` where there are several; reads no password."""
+        names = [one.name for one in self._profiles()]
+        if len(names) > 1:
+            what = f"this is for one account, and these are {len(names)}: {escape(', '.join(names), 300)}"
+            raise Refusal(what, fix="name one with --profile")
 
     def _profiles(self) -> tuple[Profile, ...]:
         from .profiles.profile_choice import chosen
@@ -80,24 +71,24 @@ class Accounts:
         return chosen(self.names, everyone=self.everyone)
 
     def client(self, kept: Journal | None = None) -> SeFlow:
-        """The client of the only one, not opened yet. Raises `ConfigurationError` and `Refusal`."""
+        """Return the client of the only one, not opened. Raises `ConfigurationError` and `Refusal`."""
         return _client(self.one(), kept)
 
     @asynccontextmanager
     async def clients(self, kept: Journal | None = None) -> AsyncIterator[Sequence[SeFlow]]:
-        """Open clients, one of each account; closed when the block ends."""
+        """Open a client for each account; close them when the block ends."""
         async with AsyncExitStack() as stack:
             yield [await stack.enter_async_context(_client(each, kept)) for each in self.identities()]
 
     @asynccontextmanager
     async def fleet(self, kept: Journal) -> AsyncIterator[Fleet]:
-        """One fleet of all accounts, open while the block lasts."""
+        """Make one fleet of all accounts, open while the block lasts."""
         async with self.clients(kept) as clients:
             yield fleet_of(clients, kept)
 
 
 def fleet_of(clients: Sequence[SeFlow], kept: Journal) -> Fleet:
-    """One fleet of open clients."""
+    """Return one fleet of open clients."""
     from ..fleet import Fleet
 
     return clients[0].fleet if len(clients) == 1 else Fleet(clients, journal=kept)
@@ -139,9 +130,9 @@ def accounts(
             autocompletion=complete_profile,
         ),
     ] = None,
-    all_profiles: Annotated[bool, typer.Option("--all-profiles", help="Every account there is.")] = False,
+    all_profiles: Annotated[bool, typer.Option("--all-profiles", help="All stored accounts.")] = False,
 ) -> Accounts:
-    """The accounts that the options name. Raises `Refusal`."""
+    """Return the accounts that the options name. Raises `Refusal`."""
     from .profiles.profile_choice import named
 
     return Accounts(named(profile or (), "--profile"), all_profiles)

@@ -9,7 +9,7 @@ import pytest
 
 from aioseflow.cli.accounts import Accounts, Identity, accounts
 from aioseflow.cli.exit_code import ExitCode, Refusal
-from aioseflow.cli.journal import journal
+from aioseflow.cli.journal_file import journal
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile, is_name
 from aioseflow.config import DEFAULT_BASE_URL, Credentials
@@ -120,7 +120,7 @@ def test_a_panel_in_the_environment_is_not_silently_another_one(monkeypatch: pyt
     assert Accounts().one().base_url == URL
     monkeypatch.setenv("SEFLOW_BASE_URL", "https://other.example/api")
     said = _refusal(Accounts().labels)
-    assert "SEFLOW_BASE_URL is https://other.example/api, and profile default is at" in said
+    assert "SEFLOW_BASE_URL is https://other.example/api, and profile default is of" in said
 
 
 @pytest.mark.parametrize("there", ["SEFLOW_USERNAME", "SEFLOW_PASSWORD"])

@@ -16,9 +16,9 @@ from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS, change_call
 from aioseflow.cli.nouns.invocation import Invocation
+from aioseflow.cli.output import OutputOptions
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
-from aioseflow.cli.written import OutputOptions
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
 

@@ -14,7 +14,7 @@ import typer
 
 from ...errors import SeFlowError
 from ..exit_code import Refusal
-from ..journal import journal_path
+from ..journal_file import journal_path
 
 Candidates: TypeAlias = list[tuple[str, str]]
 

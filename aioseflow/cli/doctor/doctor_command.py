@@ -12,7 +12,7 @@ import typer
 from ..accounts import Accounts, accounts
 from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
-from ..written import OutputFormat, OutputOptions, output_options
+from ..output import OutputFormat, OutputOptions, output_options
 
 if TYPE_CHECKING:
     from ..accounts import Identity

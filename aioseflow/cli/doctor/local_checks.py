@@ -12,7 +12,7 @@ from typing import Final
 from ...__about__ import __version__
 from ...errors import SeFlowError
 from ...text import quantity
-from .. import journal as kept_journal
+from .. import journal_file as kept_journal
 from ..exit_code import Refusal
 from .check import Check, Checker
 

@@ -10,7 +10,7 @@ import typer
 from ..accounts import Accounts, accounts
 from ..command import Depends, command
 from ..exit_code import Refusal
-from ..written import OutputOptions, output_options
+from ..output import OutputOptions, output_options
 from .execute import Confirm, change, confirm_options
 from .group import Wait, app
 from .messages import in_our_words

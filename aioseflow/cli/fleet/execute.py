@@ -16,9 +16,9 @@ from .. import collector
 from ..accounts import Accounts, fleet_of
 from ..completion import name_cache
 from ..exit_code import ExitCode, Refusal, of_report
-from ..journal import journal
+from ..journal_file import journal
+from ..output import OutputFormat, OutputOptions
 from ..terminal import columns, confirm, confirm_word, echo, echo_err, require_answerable
-from ..written import OutputFormat, OutputOptions
 from .messages import in_our_words
 from .print_report import command_name, print_report, require_columns, streamed
 

@@ -14,9 +14,9 @@ from ...text import escape
 from ..accounts import Accounts, accounts
 from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
-from ..journal import journal
+from ..journal_file import journal
+from ..output import OutputOptions, output_options
 from ..terminal import require_answerable
-from ..written import OutputOptions, output_options
 from .change_commands import ResizeOptions, sizes
 from .execute import Confirm, change, confirm_options, follow, print_plan
 from .group import Wait, app

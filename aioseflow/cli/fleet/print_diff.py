@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ...fleet import Status
 from ...fleet.report.report_json import TargetDocument
+from ..output import OutputOptions
 from ..table import print_lines
-from ..written import OutputOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

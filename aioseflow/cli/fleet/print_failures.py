@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ...text import escape, wrap
+from ..output import OutputOptions
 from ..terminal import columns, echo_err
-from ..written import OutputOptions
 from .print_report import OUTCOME_COLUMNS, outcome_row, print_page
 
 if TYPE_CHECKING:

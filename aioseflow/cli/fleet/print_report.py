@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...text import escape
 from ..accounts import Accounts
+from ..output import OutputFormat, OutputOptions
 from ..terminal import columns, echo, is_terminal
-from ..written import OutputFormat, OutputOptions
 
 if TYPE_CHECKING:
     import queue
@@ -70,7 +70,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
 def require_columns(out: OutputOptions) -> None:
     """Raise `Refusal` for columns that no outcome has: before a run, not after it."""
     from ...fleet import Outcome
-    from ..written.columns import check
+    from ..output.columns import check
 
     check([*out.columns, *([out.sort.removeprefix("-")] if out.sort else [])], (), Outcome)
     if out.form is OutputFormat.JSONL:

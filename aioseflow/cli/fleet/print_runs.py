@@ -13,10 +13,10 @@ import attrs
 from ...fleet import Journal, RunInfo, Status
 from ...text import cells, escape, wrap
 from ..exit_code import ExitCode
-from ..journal import journal
+from ..journal_file import journal
+from ..output import OutputOptions
 from ..table import Column, Table, print_lines
 from ..terminal import columns, echo_err, is_terminal
-from ..written import OutputOptions
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
 _LONGEST_ID = 200

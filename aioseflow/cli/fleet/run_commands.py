@@ -13,9 +13,9 @@ from ..accounts import Accounts, accounts
 from ..command import Depends, command
 from ..completion.candidates import complete_run
 from ..exit_code import ExitCode, Refusal, of_report
-from ..journal import journal
+from ..journal_file import journal
+from ..output import OutputFormat, OutputOptions, output_options
 from ..terminal import columns, echo_err
-from ..written import OutputFormat, OutputOptions, output_options
 from .execute import Confirm, act, change, confirm_options, run_async
 from .group import RunId, Wait, app
 from .html import HtmlPage

@@ -9,8 +9,8 @@ import typer
 
 from ..accounts import Accounts, accounts
 from ..command import Depends, command
-from ..journal import journal
-from ..written import OutputOptions, output_options
+from ..journal_file import journal
+from ..output import OutputOptions, output_options
 from .execute import act
 from .group import app
 from .html import HtmlPage

@@ -9,8 +9,8 @@ from ...errors import SeFlowError
 from ...models import Accepted
 from ...text import escape
 from ..exit_code import ExitCode, Refusal, of_error
+from ..output import OutputFormat
 from ..terminal import confirm, confirm_word, echo_err, require_answerable
-from ..written import OutputFormat
 from .change_facts import by_whom, facts
 from .invocation import Invocation
 

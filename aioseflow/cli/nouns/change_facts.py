@@ -133,7 +133,7 @@ async def _of_an_upgrade(asked: Invocation, seflow: SeFlow) -> list[str]:
 
 def _quoted(value: Any, indent: str = "  ") -> Iterator[str]:
     """Every figure of a quote, whose shape is not documented."""
-    from ..written.cell import cell
+    from ..output.cell import cell
 
     for name, part in value.items():
         if isinstance(part, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ..written import OutputOptions, output_options
+from ..output import OutputOptions, output_options
 
 __all__ = ["output_options", "single"]
 

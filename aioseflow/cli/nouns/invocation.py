@@ -9,7 +9,7 @@ import attrs
 
 from ...text import escape
 from ..accounts import Accounts
-from ..written import OutputOptions
+from ..output import OutputOptions
 from .noun_table import Verb
 from .parameters import is_of_a_vm
 

@@ -12,7 +12,7 @@ from ..command import Depends
 from ..completion.candidates import complete_service, complete_vm
 from ..completion.name_cache import Named, remember
 from ..exit_code import ExitCode, Refusal
-from ..written import OutputOptions, output_options
+from ..output import OutputOptions, output_options
 from .noun_table import NOUNS
 from .parameters import split
 from .read_call import every_account, fields

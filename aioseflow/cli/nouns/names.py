@@ -10,7 +10,7 @@ import typer
 from ..accounts import Accounts, accounts
 from ..command import Depends
 from ..exit_code import ExitCode
-from ..written import OutputOptions
+from ..output import OutputOptions
 from .forms import single
 
 

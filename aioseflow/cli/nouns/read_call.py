@@ -12,8 +12,8 @@ from ...text import escape
 from ..accounts import Accounts
 from ..completion.name_cache import Named, remember
 from ..exit_code import ExitCode, of_error
+from ..output import OutputOptions
 from ..terminal import echo_error
-from ..written import OutputOptions
 from .invocation import Invocation
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from ..accounts import Accounts, accounts
 from ..command import Depends
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import ExitCode, Refusal
+from ..output import OutputOptions, output_options
 from ..terminal import echo_err, echo_error
-from ..written import OutputOptions, output_options
 from .parameters import split
 
 if TYPE_CHECKING:

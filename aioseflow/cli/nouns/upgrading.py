@@ -12,7 +12,7 @@ from ..accounts import Accounts, accounts
 from ..command import Depends
 from ..completion.candidates import complete_service
 from ..exit_code import ExitCode
-from ..written import OutputFormat, OutputOptions, output_options
+from ..output import OutputFormat, OutputOptions, output_options
 
 if TYPE_CHECKING:
     from ...models import UpgradeOptions

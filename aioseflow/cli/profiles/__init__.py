@@ -1,1 +1,1 @@
-"""Accounts that have a name here: login, logout, profiles, and which of them a command uses."""
+"""Stored accounts: login, logout, profiles, and which account a command uses."""

@@ -1,4 +1,4 @@
-"""`aioseflow logout`: the password is removed, then the profile."""
+"""`aioseflow logout`: remove a password, then its profile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..exit_code import ExitCode, Refusal
 from ..terminal import echo_err
 from . import passwords, profile_choice, profile_store
 from .profile import Profile
-from .prompts import tell
+from .prompts import message
 from .system_keyring import KeyringUnusable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -21,8 +21,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @command(app)
 def logout(
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="The profile; the one that commands use if left out."),
+        str | None, typer.Argument(metavar="NAME", help="The profile; by default the one that commands use.")
     ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every profile.")] = False,
     leave_password: Annotated[
@@ -32,33 +31,30 @@ def logout(
     """Forget a profile and its password; its runs stay in the journal.
 
     \b
-    aioseflow logout
-    aioseflow logout customer
-    aioseflow logout --all
+    Examples:
+      aioseflow logout
+      aioseflow logout customer
+      aioseflow logout --all
     """
-    leaving = _leaving(name, everyone=everyone)
-    if not leaving:
-        echo_err("There are no profiles.")
-    left = [profile for profile in leaving if not _forget(profile, leave_password=leave_password)]
-    if left:
-        names = ", ".join(profile.name for profile in left)
-        raise Refusal(
-            f"kept: {names}; unlock the keyring and log out again, or add --leave-password", ExitCode.ERROR
-        )
-    return ExitCode.OK
-
-
-def _leaving(name: str | None, *, everyone: bool) -> list[Profile]:
     profiles = profile_store.stored()
     if everyone and name is not None:
         raise Refusal(f"--all means all, and {escape(name)} is one; give one of the two")
+    if not profiles and (everyone or name is None):
+        echo_err("There are no profiles.")
+        return ExitCode.OK
     if everyone:
-        return list(profiles.values())
-    if name is None:
-        return [profile_choice.stored_default()] if profiles else []
-    if name not in profiles:
+        leaving = list(profiles.values())
+    elif name is None:
+        leaving = [profile_choice.stored_default()]
+    elif name in profiles:
+        leaving = [profiles[name]]
+    else:
         raise profile_choice.unknown(name, profiles)
-    return [profiles[name]]
+    left = [profile.name for profile in leaving if not _forget(profile, leave_password=leave_password)]
+    if left:
+        fix = "unlock the keyring and log out again, or add --leave-password"
+        raise Refusal(f"kept: {', '.join(left)}", ExitCode.ERROR, fix=fix)
+    return ExitCode.OK
 
 
 def _forget(profile: Profile, *, leave_password: bool) -> bool:
@@ -67,11 +63,11 @@ def _forget(profile: Profile, *, leave_password: bool) -> bool:
     try:
         passwords.forget(profile)
     except KeyringUnusable as unusable:
-        reason = escape(str(unusable), 200)
-        tell(f"The password of profile {profile.name} cannot be removed from the keyring: {reason}.")
+        reason = escape(str(unusable))
+        message(f"The password of profile {profile.name} cannot be removed from the keyring: {reason}.")
         if not leave_password:
             return False
         done = f"its password is still in the keyring, as {escape(profile.entry, 300)} of aioseflow"
     profile_store.drop(profile)
-    tell(f"Profile {profile.name} ({escape(profile.username, 80)}) is forgotten; {done}.")
+    message(f"Forgot profile {profile.name} ({escape(profile.username)}); {done}.")
     return True

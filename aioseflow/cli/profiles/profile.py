@@ -26,7 +26,7 @@ class Place(enum.StrEnum):
 
 @attrs.frozen
 class Profile:
-    """One account; ``entry`` is what its password is stored under, another one after every login."""
+    """One account; its password is stored under ``entry``, which every login makes anew."""
 
     name: str
     username: str
@@ -36,18 +36,18 @@ class Profile:
 
     @property
     def label(self) -> str:
-        """How runs call the account. Raises `Refusal` where the panel's URL cannot be right."""
+        """The account's name in runs. Raises `Refusal` where the panel's URL is invalid."""
         try:
             return label_of(self.username, self.base_url)
         except ConfigurationError as error:
-            raise Refusal(f"profile {self.name}: {error}; or log in again") from None
+            raise Refusal(f"profile {self.name}: {error}", fix="or log in again") from None
 
 
 def label_of(username: str, base_url: str | None) -> str:
-    """How runs call an account: by its user, and its panel where that is another than SeFlow's.
+    """Return an account's name in runs: its user, and its panel where that is not SeFlow's.
 
-    One journal has the runs of every account that was ever named: with names of their own, none is taken
-    for a run of another one. Raises `ConfigurationError`.
+    One journal holds the runs of all accounts, so each account needs a name of its own there. Raises
+    `ConfigurationError`.
     """
     from ...config import DEFAULT_BASE_URL, check_base_url
 
@@ -61,15 +61,15 @@ def label_of(username: str, base_url: str | None) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a profile can be called so."""
+    """Whether a text is a valid name of a profile."""
     return _NAME.fullmatch(text) is not None
 
 
 def check_name(text: str) -> str:
-    """The name itself. Raises `Refusal`."""
+    """Return a valid name. Raises `Refusal`."""
     if not is_name(text):
         raise Refusal(
-            f"a profile cannot be called {escape(text) or 'nothing'}: "
-            "its name has 1 to 64 letters, digits, dots, @, _ or -, and does not begin with -"
+            f"a profile cannot be called {escape(text) or 'nothing'}",
+            fix="a name has 1 to 64 letters, digits, dots, @, _ or -, and does not begin with -",
         )
     return text

@@ -1,4 +1,4 @@
-"""Which accounts a command is for: what was named, then the variables, then what is stored."""
+"""Which profiles a command uses: the named ones, else the variables, else what is stored."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from .profile import DEFAULT, Profile
 VARIABLE: Final = "SEFLOW_PROFILE"
 
 _BOTH: Final = ("SEFLOW_USERNAME", "SEFLOW_PASSWORD")
-_LISTED: Final = 8
+_NAMES_LISTED: Final = 8
 
 
 def named(texts: Iterable[str], where: str) -> tuple[str, ...]:
-    """The names in ``a,b`` and the like, each once. Raises `Refusal` for a text without a name."""
+    """Return the names in texts like ``a,b``, each once. Raises `Refusal` for a text without a name."""
     found: dict[str, None] = {}
     for text in texts:
         names = [name.strip() for name in text.split(",") if name.strip()]
         if not names:
-            # An empty variable of a script must not become another account than was meant.
-            raise Refusal(f"{where} names no profile; give a name, or leave it out")
+            # An empty variable of a script must not select another account than was meant.
+            raise Refusal(f"{where} names no profile", fix="give a name, or leave it out")
         found |= dict.fromkeys(names)
     return tuple(found)
 
 
 def chosen(names: Sequence[str], *, everyone: bool) -> tuple[Profile, ...]:
-    """The profiles that a command uses; none where the variables name its account.
+    """Return the profiles that a command uses, none where the variables name its account.
 
-    In this order: ``names`` or everyone, ``SEFLOW_PROFILE``, ``SEFLOW_USERNAME`` and ``SEFLOW_PASSWORD``,
-    the profile ``default``, the only profile. No password is read. Raises `Refusal`.
+    The first of these that is there: ``names`` or everyone, ``SEFLOW_PROFILE``, ``SEFLOW_USERNAME`` with
+    ``SEFLOW_PASSWORD``, the profile ``default``, the only profile. Reads no password. Raises `Refusal`.
     """
     if names and everyone:
         raise Refusal("--profile names some and --all-profiles means all; give one of the two")
     if everyone:
         profiles = profile_store.stored()
         if not profiles:
-            raise Refusal("there is no profile; run aioseflow login")
+            raise Refusal("there is no profile", fix="run aioseflow login")
         return _different(profiles.values())
     names = names or _named_by_variable()
     if names:
@@ -65,7 +65,8 @@ def _variables_are_set() -> bool:
     if len(there) == 1:
         [missing] = set(_BOTH) - set(there)
         raise Refusal(
-            f"{there[0]} is set and {missing} is not; set both, or none to use a profile, or name a --profile"
+            f"{there[0]} is set and {missing} is not",
+            fix="set both, or none to use a profile, or name a --profile",
         )
     return bool(there)
 
@@ -75,19 +76,19 @@ def _usual(profiles: Mapping[str, Profile]) -> Profile:
         raise Refusal("not logged in", fix=f"run aioseflow login, or set {' and '.join(_BOTH)}")
     if DEFAULT not in profiles and len(profiles) > 1:
         raise Refusal(
-            f"there are {len(profiles)} profiles and none is called {DEFAULT}; "
-            f"name one with --profile or {VARIABLE}: {_list(profiles)}"
+            f"there are {len(profiles)} profiles and none is called {DEFAULT}",
+            fix=f"name one with --profile or {VARIABLE}: {_list(profiles)}",
         )
     return profiles.get(DEFAULT) or next(iter(profiles.values()))
 
 
 def _check_panel(profile: Profile) -> None:
-    """Half an account in the environment: acting on another panel than it names would be a surprise."""
+    """Raise `Refusal` where ``SEFLOW_BASE_URL`` names another panel than the profile."""
     url = os.environ.get("SEFLOW_BASE_URL")
     if url and url.strip().rstrip("/") != profile.base_url.rstrip("/"):
         raise Refusal(
-            f"SEFLOW_BASE_URL is {escape(url, 200)}, and profile {profile.name} is at "
-            f"{escape(profile.base_url, 200)}; unset it, or say --profile {profile.name}"
+            f"SEFLOW_BASE_URL is {escape(url)}, and profile {profile.name} is of {escape(profile.base_url)}",
+            fix=f"unset it, or use --profile {profile.name}",
         )
 
 
@@ -99,20 +100,20 @@ def _found(names: Sequence[str], profiles: Mapping[str, Profile]) -> list[Profil
 
 
 def unknown(name: str, profiles: Mapping[str, Profile]) -> Refusal:
-    """The error for a name that no profile has."""
+    """Return the error for a name that no profile has."""
     near = difflib.get_close_matches(name, profiles, n=2)
     if near:
-        hint = f"did you mean {' or '.join(near)}?"
+        fix = f"did you mean {' or '.join(near)}?"
     elif profiles:
-        hint = f"there is {_list(profiles)}"
+        fix = f"there is {_list(profiles)}"
     else:
-        hint = f"there is none; run aioseflow login --profile {escape(name)}"
-    return Refusal(f"there is no profile {escape(name)}; {hint}")
+        fix = f"run aioseflow login --profile {escape(name)}"
+    return Refusal(f"there is no profile {escape(name)}", fix=fix)
 
 
 def _list(names: Iterable[str]) -> str:
-    first = list(islice(names, _LISTED + 1))
-    return ", ".join([*first[:_LISTED], "…"] if len(first) > _LISTED else first)
+    first = list(islice(names, _NAMES_LISTED + 1))
+    return ", ".join([*first[:_NAMES_LISTED], "…"] if len(first) > _NAMES_LISTED else first)
 
 
 def _different(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
@@ -120,15 +121,13 @@ def _different(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
     for profile in profiles:
         other = by_label.setdefault(profile.label, profile)
         if other is not profile:
-            raise Refusal(
-                f"profiles {other.name} and {profile.name} are the same account, "
-                f"{escape(profile.label, 200)}; name one of them"
-            )
+            both = f"profiles {other.name} and {profile.name}"
+            raise Refusal(f"{both} are the same account, {escape(profile.label)}", fix="name one of them")
     return tuple(by_label.values())
 
 
 def used_by_default() -> tuple[str, ...]:
-    """The names of the profiles that a command without ``--profile`` uses; none where that fails."""
+    """Return the names of the profiles that a command without ``--profile`` uses, none where it fails."""
     try:
         return tuple(profile.name for profile in chosen((), everyone=False))
     except Refusal:
@@ -136,12 +135,9 @@ def used_by_default() -> tuple[str, ...]:
 
 
 def stored_default() -> Profile:
-    """The profile of ``SEFLOW_PROFILE``, ``default`` or the only one, whatever else is in the environment.
-
-    Raises `Refusal`.
-    """
+    """Return the profile of ``SEFLOW_PROFILE``, else ``default``, else the only one. Raises `Refusal`."""
     profiles = profile_store.stored()
     found = _found(_named_by_variable(), profiles) or [_usual(profiles)]
     if len(found) > 1:
-        raise Refusal(f"{VARIABLE} names {_list(one.name for one in found)}; name one")
+        raise Refusal(f"{VARIABLE} names {_list(one.name for one in found)}", fix="name one")
     return found[0]

@@ -1,4 +1,4 @@
-"""`aioseflow profiles`: the accounts that have a name here."""
+"""`aioseflow profiles`: list the accounts that are stored here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..exit_code import ExitCode
 from ..terminal import echo_err
 from ..written import OutputFormat, OutputOptions, output_options
 from . import profile_choice, profile_store
-from .prompts import tell
+from .prompts import message
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -23,7 +23,7 @@ _COLUMNS: Final = ("name", "username", "base_url", "stored_in", "used")
 
 @attrs.frozen
 class ListedProfile:
-    """A profile, as it is written: its names are stable.
+    """A profile as it is printed; these names are stable.
 
     Attributes:
         name: what ``--profile`` takes.
@@ -41,23 +41,24 @@ class ListedProfile:
 
 
 @command(app)
-def profiles(how: OutputOptions = Depends(output_options)) -> int:
-    """List the profiles; no password is read.
+def profiles(out: OutputOptions = Depends(output_options)) -> int:
+    """List the profiles; reads no password.
 
     \b
-    aioseflow profiles
-    aioseflow profiles --output json
+    Examples:
+      aioseflow profiles
+      aioseflow profiles --output json
     """
     used = profile_choice.used_by_default()
     rows = [
         ListedProfile(one.name, one.username, one.base_url, one.stored_in.value, one.name in used)
         for one in profile_store.stored().values()
     ]
-    if rows or how.form is not OutputFormat.TABLE:
-        how.listing(rows, columns=_COLUMNS, kind=ListedProfile)
+    if rows or out.form is not OutputFormat.TABLE:
+        out.listing(rows, columns=_COLUMNS, kind=ListedProfile)
     else:
-        echo_err("There are no profiles; aioseflow login makes one.")
-    if not os.environ.get(profile_choice.VARIABLE) and os.environ.get("SEFLOW_USERNAME"):
-        name = escape(os.environ["SEFLOW_USERNAME"], 80)
-        tell(f"Commands without --profile use {name}, whom SEFLOW_USERNAME names.")
+        echo_err("There are no profiles; aioseflow login stores one.")
+    user = os.environ.get("SEFLOW_USERNAME")
+    if user and not os.environ.get(profile_choice.VARIABLE):
+        message(f"Commands without --profile use {escape(user)}, from SEFLOW_USERNAME.")
     return ExitCode.OK

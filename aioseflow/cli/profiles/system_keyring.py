@@ -1,4 +1,4 @@
-"""Passwords in the keyring of the system; every way in which it may fail is one sentence here."""
+"""Passwords in the system's keyring; every way in which it can fail becomes one error here."""
 
 from __future__ import annotations
 
@@ -17,35 +17,32 @@ _SERVICE: Final = "aioseflow"
 
 
 class KeyringUnusable(Exception):
-    """There is no keyring, or it did not do what it was asked; says which."""
+    """There is no keyring, or it failed; the message says which."""
 
 
 def name() -> str:
-    """Which keyring there is, such as ``SecretService Keyring``. Raises `KeyringUnusable`."""
-    return str(_tried(lambda: _backend().name))
+    """Return the keyring's name, such as ``SecretService Keyring``. Raises `KeyringUnusable`."""
+    return str(_tried(lambda backend: backend.name))
 
 
 def keep(entry: str, password: Secret) -> None:
-    """Store a password, and see that it is there. Raises `KeyringUnusable`."""
-    backend = _tried(_backend)
-    _tried(lambda: backend.set_password(_SERVICE, entry, password.reveal()), hide=password)
+    """Store a password, and check that it is there. Raises `KeyringUnusable`."""
+    _tried(lambda backend: backend.set_password(_SERVICE, entry, password.reveal()), hide=password)
     # The backend that is configured for "no keyring" takes everything and keeps nothing.
     if read(entry) != password:
         raise KeyringUnusable("it keeps nothing")
 
 
 def read(entry: str) -> Secret | None:
-    """A password, None where there is none. Raises `KeyringUnusable`."""
-    backend = _tried(_backend)
-    # Wrapped before it is anybody's local.
-    return _tried(lambda: _secret(backend.get_password(_SERVICE, entry)))
+    """Return a password, None where there is none. Raises `KeyringUnusable`."""
+    # Wrapped at once, so that no frame has it as a local.
+    return _tried(lambda backend: _secret(backend.get_password(_SERVICE, entry)))
 
 
 def forget(entry: str) -> None:
     """Remove a password, if it is there. Raises `KeyringUnusable`."""
     if read(entry) is not None:
-        backend = _tried(_backend)
-        _tried(lambda: backend.delete_password(_SERVICE, entry))
+        _tried(lambda backend: backend.delete_password(_SERVICE, entry))
 
 
 def _secret(text: Any) -> Secret | None:
@@ -59,17 +56,17 @@ def _backend() -> KeyringBackend:
     log = logging.getLogger("keyring")
     if not log.handlers:
         log.addHandler(logging.NullHandler())
-    # Left to itself it would take keyrings.alt where that is installed: a readable file. Whoever wants
-    # that can say so to keyring (PYTHON_KEYRING_BACKEND, keyringrc.cfg).
+    # By itself it would take keyrings.alt where that is installed: a readable file. Users who want that can
+    # configure keyring (PYTHON_KEYRING_BACKEND, keyringrc.cfg).
     core.init_backend(core.recommended)
     return core.get_keyring()
 
 
-def _tried(what: Callable[[], T], hide: Secret | None = None) -> T:
+def _tried(what: Callable[[KeyringBackend], T], hide: Secret | None = None) -> T:
     from keyring.errors import KeyringError, KeyringLocked, NoKeyringError
 
     try:
-        return what()
+        return what(_backend())
     except ImportError:
         reason = "its backend is not installed"
     except NoKeyringError:
@@ -79,7 +76,7 @@ def _tried(what: Callable[[], T], hide: Secret | None = None) -> T:
     except KeyringError as error:
         reason = str(error) or type(error).__name__
     except Exception as error:  # noqa: BLE001 - backends let through whatever their libraries raise
-        # Its type alone: nobody knows what its text holds.
+        # Its type alone: its text may hold the password.
         reason = type(error).__name__
     if hide:
         reason = reason.replace(hide.reveal(), "***")

@@ -9,9 +9,9 @@ import typer
 from ...text import escape
 from ..command import Depends, command
 from ..exit_code import ExitCode, Refusal
+from ..output import OutputFormat, OutputOptions, output_options
 from ..table import Sheet
 from ..usage_errors import did_you_mean
-from ..written import OutputFormat, OutputOptions, output_options
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from aioseflow import Secret, Vm
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.written import OutputFormat, OutputOptions
+from aioseflow.cli.output import OutputFormat, OutputOptions
 from aioseflow.models import Invoice, InvoiceItem, Quota, Ticket, TicketReply, VmUsage
 
 Printed = Callable[..., str]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from aioseflow.cli.written.formats import as_csv, as_yaml
+from aioseflow.cli.output.formats import as_csv, as_yaml
 
 _HOSTILE = "\x1b[2J \x9b1m \u202e \u2028 \u200b \ufeff \U000e0041 \x7f \x85 Zürich 🙂"
 

@@ -11,11 +11,11 @@ import pytest
 
 from aioseflow import Outcome, Vm
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.written import OutputFormat, OutputOptions
+from aioseflow.cli.output import OutputFormat, OutputOptions
 
 _ENDLESS = """
 import itertools
-from aioseflow.cli.written import OutputFormat, OutputOptions
+from aioseflow.cli.output import OutputFormat, OutputOptions
 stream = OutputOptions(OutputFormat.JSONL).stream()
 for number in itertools.count():
     stream.add({"number": number})

@@ -8,7 +8,7 @@ import pytest
 
 from aioseflow import Vm
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.written.columns import check, chosen, ordered, reach, row_of
+from aioseflow.cli.output.columns import check, chosen, ordered, reach, row_of
 
 _ROWS: list[dict[str, Any]] = [
     {"id": "1", "usage": None, "extra": {}, "items": [], "label": "a"},

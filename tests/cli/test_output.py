@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from aioseflow import PowerState, Secret, Vm
 from aioseflow.cli.command import Depends, command
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.written import OutputFormat, OutputOptions, output_options
+from aioseflow.cli.output import OutputFormat, OutputOptions, output_options
 from aioseflow.models import Quota, Service, ServiceStatus, VmUsage
 
 Printed = Callable[..., str]
