@@ -16,7 +16,7 @@ from cli.terminals import Result, Terminal
 from keyrings.alt.file import PlaintextKeyring  # type: ignore[import-untyped]
 
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.profiles import login, password_file, passwords, profile_store, system_keyring
+from aioseflow.cli.profiles import login, passwords, profile_store, system_keyring
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
@@ -117,7 +117,7 @@ def test_a_login_is_tried_with_one_call_and_kept_in_the_keyring(
     assert (profile.username, profile.base_url, profile.stored_in) == (alone.username, alone.url, "keyring")
     assert passwords.read(profile) == Secret(PASSWORD)
     assert PASSWORD.encode() not in _everything_in(home)
-    assert not password_file.path().exists()
+    assert not passwords.path().exists()
     document = json.loads((home / "profiles.json").read_text())
     assert set(document["profiles"]["default"]) == {"username", "base_url", "stored_in", "entry"}
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
@@ -137,7 +137,7 @@ def test_a_wrong_password_is_tried_once_and_stores_nothing(here: Here, alone: Sa
     seen = _type_in(terminal, alone, "wrong-planted")
     code, rest = terminal.finish()
     assert (code, len(alone.requests)) == (6, 1)
-    assert "Nothing was stored." in rest
+    assert "wrong e-mail or password; not saved, and not tried again" in rest.replace("\r\n", " ")
     assert "wrong-planted" not in seen + rest
     assert not home.exists()
 
@@ -147,11 +147,11 @@ def test_an_unreachable_panel_stores_nothing(here: Here, alone: Sandbox, home: P
     _type_in(terminal, alone)
     code, rest = terminal.finish()
     assert (code, alone.requests) == (1, [])
-    assert "Nothing was stored." in rest
+    assert "Not saved." in rest
     assert not home.exists()
 
 
-@pytest.mark.parametrize("prompt", ["E-mail", "Password: ", "Keep it there? [y/N] "])
+@pytest.mark.parametrize("prompt", ["E-mail", "Password: ", "Save it there? [y/N] "])
 @pytest.mark.parametrize(("keys", "expected"), [("\x03", 130), ("\x04", 1)])
 def test_ctrl_c_and_ctrl_d_at_any_question_store_nothing(
     spawn: Spawn,
@@ -176,14 +176,14 @@ def test_ctrl_c_and_ctrl_d_at_any_question_store_nothing(
     terminal.type(keys)
     code, rest = terminal.finish()
     assert code == expected
-    assert "so nothing was stored" in rest.replace("\r\n", " ")
+    assert "so nothing was saved" in rest.replace("\r\n", " ")
     assert not home.exists()
 
 
 def _offered_a_file(here: Here, panel: Sandbox, home: Path) -> Terminal:
     terminal = here("login", "--base-url", panel.url, columns=300)
-    seen = _type_in(terminal, panel) + terminal.expect("Keep it there? [y/N] ")
-    assert "cannot be kept in a keyring" in seen
+    seen = _type_in(terminal, panel) + terminal.expect("Save it there? [y/N] ")
+    assert "No keyring to save the password in: " in seen
     assert str(home / "passwords.json") in seen
     assert PASSWORD not in seen
     assert not home.exists()
@@ -216,7 +216,7 @@ def test_without_a_keyring_and_a_yes_nothing_is_stored(
     terminal.type(f"{answer}\n")
     code, rest = terminal.finish()
     assert code == 1
-    assert "not confirmed, so nothing was stored" in rest
+    assert "not confirmed, so nothing was saved" in rest
     assert not home.exists()
 
 
@@ -242,7 +242,7 @@ def test_a_profile_is_replaced_after_a_yes_and_its_old_password_removed(
     old = _logged_in(alone)
     terminal = here("login", columns=200)
     question = terminal.expect("Replace it? [y/N] ")
-    assert f"There is a profile default already: {alone.username} at {alone.url}." in question
+    assert f"Profile default exists: {alone.username} at {alone.url}." in question
     terminal.type("y\n")
     # The old e-mail is offered, and the old panel is taken.
     terminal.expect(f"E-mail [{alone.username}]: ")
@@ -303,19 +303,19 @@ def test_a_login_that_may_not_read_the_account_is_stored_after_a_yes(
     panel = panels(password=PASSWORD, faults=[Fault("error", path="/details", codes=("unauthorized",))])
     terminal = here("login", "--base-url", panel.url)
     _type_in(terminal, panel)
-    assert "unauthorized" in terminal.expect("Store it all the same? [y/N] ")
+    assert "unauthorized" in terminal.expect("Save it anyway? [y/N] ")
     terminal.type(f"{answer}\n")
     assert terminal.finish()[0] == (0 if answer == "y" else 1)
     assert list(profile_store.stored()) == (["default"] if answer == "y" else [])
 
 
-def test_whoever_is_logged_in_beside_variables_is_told_how_to_use_it(here: Here, panels: Panels) -> None:
+def test_a_login_that_variables_outrank_says_how_to_use_it(here: Here, panels: Panels) -> None:
     panel = panels(password=PASSWORD)
     terminal = here("login", columns=200)
     _type_in(terminal, panel)
     code, rest = terminal.finish()
     assert code == 0
-    assert "told --profile default (SEFLOW_USERNAME and SEFLOW_PASSWORD are set)" in rest
+    assert "Use it with --profile default (SEFLOW_USERNAME and SEFLOW_PASSWORD are set)." in rest
 
 
 @pytest.mark.parametrize("words", [["--password", "hunter2"], ["--password=hunter2"], ["--password"]])
@@ -389,6 +389,6 @@ def test_what_is_said_stays_within_the_terminal(
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", KEYRINGS["none"])
     terminal = here("login", "--base-url", alone.url, columns=60)
     _type_in(terminal, alone)
-    explained = terminal.expect("Keep it there? [y/N] ")
-    assert "whoever gets at your backups." in explained.replace("\r\n", " ")
+    explained = terminal.expect("Save it there? [y/N] ")
+    assert "saved unencrypted in" in explained.replace("\r\n", " ")
     assert max(map(len, explained.splitlines())) <= 60

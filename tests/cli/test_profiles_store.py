@@ -17,7 +17,7 @@ from cli.terminals import Result
 from filelock import FileLock
 
 from aioseflow.cli.exit_code import ExitCode, Refusal
-from aioseflow.cli.profiles import password_file, passwords, private_files, profile_store
+from aioseflow.cli.profiles import passwords, private_files, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.secret import Secret
 
@@ -93,22 +93,22 @@ def test_a_directory_that_another_process_changes_is_waited_for_and_then_refused
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _made("a")
-    monkeypatch.setattr(private_files, "_PATIENCE", 0.0)
+    monkeypatch.setattr(private_files, "_LOCK_TIMEOUT_SECONDS", 0.0)
     with FileLock(home / ".lock"):
         assert "another aioseflow" in _refusal(lambda: _made("b", Place.FILE))
     assert profile_store.names() == ["a"]
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
-def test_passwords_that_others_can_read_are_refused_with_the_mend(home: Path, mode: int) -> None:
+def test_passwords_that_others_can_read_are_refused_with_the_fix(home: Path, mode: int) -> None:
     profile = _made("a", Place.FILE)
-    password_file.path().chmod(mode)
+    passwords.path().chmod(mode)
     said = _refusal(lambda: passwords.read(profile))
     assert (
         said == f"others can read {home}/passwords.json, so it is not used: chmod 600 {home}/passwords.json"
     )
-    assert "others can read" in _refusal(lambda: password_file.keep("b", Secret("x")))
-    password_file.path().chmod(0o600)
+    assert "others can read" in _refusal(lambda: _made("b", Place.FILE))
+    passwords.path().chmod(0o600)
     assert passwords.read(profile) == Secret("password of a")
 
 
@@ -159,13 +159,13 @@ def test_the_files_of_another_user_are_not_used(home: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "no JSON"),
-        ("{", "no JSON"),
-        ("\x00\xff", "no JSON"),
-        ("[]", "was edited"),
-        ("{}", "was edited"),
-        ('{"version": 1, "profiles": {"a": {}}}', "its profile a"),
-        ('{"version": 1, "profiles": {"a b\\u001b": {}}}', r"its profile a b\x1b"),
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
+        ("\x00\xff", "is not JSON"),
+        ("[]", "does not have the form"),
+        ("{}", "does not have the form"),
+        ('{"version": 1, "profiles": {"a": {}}}', "has a profile a that"),
+        ('{"version": 1, "profiles": {"a b\\u001b": {}}}', r"has a profile a b\x1b that"),
         ('{"version": 2, "profiles": {}}', "newer aioseflow"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_file_that_is_not_ours_is_one_sentence(home: Path, text: str, sentence
 @pytest.mark.parametrize("text", ["[]", '{"version": 1, "passwords": {"a": 5}}', "{"])
 def test_a_file_of_passwords_that_is_not_ours_is_never_quoted(home: Path, text: str) -> None:
     profile = _made("a", Place.FILE)
-    password_file.path().write_text(text.replace("5", "123454321"))
+    passwords.path().write_text(text.replace("5", "123454321"))
     said = _refusal(lambda: passwords.read(profile))
     assert "passwords.json" in said
     assert "123454321" not in said
@@ -213,7 +213,7 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AIOSEFLOW_CONFIG", str(tmp_path / "file" / "config"))
-    said = _refusal(lambda: password_file.keep("a", Secret("x")))
+    said = _refusal(lambda: _made("a", Place.FILE))
     assert "AIOSEFLOW_CONFIG" in said
 
 
@@ -230,9 +230,9 @@ def test_without_a_variable_profiles_are_in_the_users_folder(
 def test_the_last_password_takes_its_file_with_it() -> None:
     profiles = [_made("a", Place.FILE), _made("b", Place.FILE)]
     passwords.forget(profiles[0])
-    assert password_file.path().exists()
+    assert passwords.path().exists()
     passwords.forget(profiles[1])
-    assert not password_file.path().exists()
+    assert not passwords.path().exists()
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "no_such_package.Keyring", ""])
@@ -260,7 +260,7 @@ def test_profiles_lists_them_without_a_look_at_any_password(
     _made("default")
     _made("other", Place.FILE, "\x1b[2Jme\u202e@example.com")
     # Where a password was looked at, this would be refused.
-    password_file.path().chmod(0o644)
+    passwords.path().chmod(0o644)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "no_such_package.Keyring")
     written = run("profiles", "--output", "json")
     assert (written.exit_code, written.stderr) == (0, "")
@@ -282,7 +282,7 @@ def test_profiles_says_so_where_variables_win(run: Run, monkeypatch: pytest.Monk
     monkeypatch.setenv("SEFLOW_PASSWORD", "x")
     written = run("profiles", "--output", "json")
     assert [row["used"] for row in orjson.loads(written.stdout)] == [False]
-    assert "me@example.com, whom SEFLOW_USERNAME names" in written.stderr
+    assert "use me@example.com, from SEFLOW_USERNAME" in written.stderr
 
 
 def test_profiles_marks_those_that_the_variable_names(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,7 +296,7 @@ def test_profiles_marks_those_that_the_variable_names(run: Run, monkeypatch: pyt
 def test_where_there_are_none_the_way_to_one_is_told(run: Run) -> None:
     listed = run("profiles")
     assert (listed.exit_code, listed.stdout) == (0, "")
-    assert listed.stderr == "There are no profiles; aioseflow login makes one.\n"
+    assert listed.stderr == "There are no profiles; aioseflow login stores one.\n"
     assert run("profiles", "-o", "json").stdout == "[]\n"
 
 
@@ -306,7 +306,7 @@ def test_logout_forgets_password_and_profile_and_says_so(run: Run, place: Place)
     ended = run("logout", "a")
     assert (ended.exit_code, ended.stdout) == (0, "")
     assert ended.stderr == (
-        f"Profile a (demo@example.com) is forgotten; its password was removed from the {place}.\n"
+        f"Forgot profile a (demo@example.com); its password was removed from the {place}.\n"
     )
     assert profile_store.names() == ["b"]
     assert "has no password" in _refusal(lambda: passwords.read(profile))
@@ -349,9 +349,9 @@ def test_logout_of_all_forgets_all(run: Run, home: Path) -> None:
     for name in ("a", "b"):
         _made(name, Place.FILE)
     ended = run("logout", "--all")
-    assert (ended.exit_code, ended.stderr.count("is forgotten")) == (0, 2)
+    assert (ended.exit_code, ended.stderr.count("Forgot profile")) == (0, 2)
     assert profile_store.names() == []
-    assert not password_file.path().exists()
+    assert not passwords.path().exists()
     assert run("logout", "--all").exit_code == 0
 
 

@@ -1,4 +1,4 @@
-"""Files for their owner alone: refused where others could have read or written them, replaced whole."""
+"""Files of their owner alone: refused where others could have read or written them, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ...text import escape
 from ..exit_code import ExitCode, Refusal
 
 _VARIABLE: Final = "AIOSEFLOW_CONFIG"
-_LONGEST_PATH: Final = 300
+_PATH_MAX: Final = 300
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_PATIENCE: Final = 10.0
+_LOCK_TIMEOUT_SECONDS: Final = 10.0
 
 
 def directory() -> Path:
-    """Where profiles are: what ``AIOSEFLOW_CONFIG`` names, or the user's folder for configuration."""
+    """Return where profiles are: ``AIOSEFLOW_CONFIG``, or the user's folder for configuration."""
     named = os.environ.get(_VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -32,9 +32,9 @@ def directory() -> Path:
 
 
 def read(path: Path, *, secret: bool) -> Any:
-    """The JSON of a file, None where there is no file.
+    """Return the JSON of a file, None where there is no file.
 
-    Raises `Refusal` where it cannot be read, where somebody else could have written it or, if it is
+    Raises `Refusal` where it cannot be read, where another user could have written it or, if it is
     ``secret``, have read it.
     """
     import json
@@ -46,17 +46,19 @@ def read(path: Path, *, secret: bool) -> Any:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Refusal(f"{_shown(path)} cannot be read ({error.strerror or error})", ExitCode.ERROR) from None
+        raise _unusable(path, "cannot be read", error) from None
     try:
         return json.loads(data)
     except ValueError:
-        found = None
-    # Out of the handler: the error there would hold the text of the file.
-    return found if found is not None else _broken(path)
+        pass
+    # Out of the handler: the error there holds the text of the file.
+    raise not_ours(path, "is not JSON")
 
 
-def _broken(path: Path) -> Any:
-    raise Refusal(f"{_shown(path)} is no JSON; mend it, or move it away and log in again", ExitCode.ERROR)
+def not_ours(path: Path, what: str = "does not have the form that this aioseflow writes") -> Refusal:
+    """Return the error for a file that was edited; its text, which may be secret, is not quoted."""
+    fix = "fix it, or move it away and log in again"
+    return Refusal(f"{_quoted(path)} {what}", ExitCode.ERROR, fix=fix)
 
 
 def write(path: Path, document: Any) -> None:
@@ -78,14 +80,12 @@ def write(path: Path, document: Any) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise Refusal(
-            f"{_shown(path)} cannot be written ({error.strerror or error})", ExitCode.ERROR
-        ) from None
+        raise _unusable(path, "cannot be written", error) from None
 
 
 @contextmanager
 def alone() -> Iterator[Path]:
-    """The directory, made where it is missing, with no other process changing it while the block lasts.
+    """Lock the directory against other processes while the block lasts; create it where it is missing.
 
     Raises `Refusal`.
     """
@@ -96,18 +96,13 @@ def alone() -> Iterator[Path]:
         place.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
         _check(place, place.stat(), _OTHERS_WRITE)
         lock = FileLock(place / ".lock", mode=0o600)
-        lock.acquire(timeout=_PATIENCE)
+        lock.acquire(timeout=_LOCK_TIMEOUT_SECONDS)
     except Timeout:
-        raise Refusal(
-            f"another aioseflow has been changing {_shown(place)} for {_PATIENCE:g} s; try again later",
-            ExitCode.ERROR,
-        ) from None
+        what = f"another aioseflow has been changing {_quoted(place)} for {_LOCK_TIMEOUT_SECONDS:g} s"
+        raise Refusal(what, ExitCode.ERROR, fix="try again later") from None
     except OSError as error:
-        raise Refusal(
-            f"{_shown(place)} cannot be used for profiles ({error.strerror or error}); "
-            f"name another directory with {_VARIABLE}",
-            ExitCode.ERROR,
-        ) from None
+        fix = f"name another directory with {_VARIABLE}"
+        raise _unusable(place, "cannot be used for profiles", error, fix) from None
     try:
         yield place
     finally:
@@ -115,17 +110,18 @@ def alone() -> Iterator[Path]:
 
 
 def _check(path: Path, found: os.stat_result, forbidden: int) -> None:
-    me = os.geteuid()
+    name, me = _quoted(path), os.geteuid()
     if me != 0 and found.st_uid not in {me, 0}:
-        raise Refusal(f"{_shown(path)} belongs to another user, so it is not used", ExitCode.ERROR)
+        raise Refusal(f"{name} belongs to another user, so it is not used", ExitCode.ERROR)
     if found.st_mode & forbidden:
         what = "read" if found.st_mode & forbidden & ~_OTHERS_WRITE else "change"
         mode = "go-w" if forbidden == _OTHERS_WRITE else "600"
-        raise Refusal(
-            f"others can {what} {_shown(path)}, so it is not used: chmod {mode} {_shown(path)}",
-            ExitCode.ERROR,
-        )
+        raise Refusal(f"others can {what} {name}, so it is not used: chmod {mode} {name}", ExitCode.ERROR)
 
 
-def _shown(path: Path) -> str:
-    return escape(shlex.quote(os.fspath(path)), _LONGEST_PATH)
+def _unusable(path: Path, what: str, error: OSError, fix: str = "") -> Refusal:
+    return Refusal(f"{_quoted(path)} {what} ({error.strerror or error})", ExitCode.ERROR, fix=fix)
+
+
+def _quoted(path: Path) -> str:
+    return escape(shlex.quote(os.fspath(path)), _PATH_MAX)

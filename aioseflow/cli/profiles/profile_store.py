@@ -12,15 +12,16 @@ from .profile import Place, Profile, is_name
 
 _FILE: Final = "profiles.json"
 _VERSION: Final = 1
+_PATH_MAX: Final = 300
 
 
 def stored() -> dict[str, Profile]:
-    """All profiles by their names, in the order in which they were first logged in. Raises `Refusal`."""
+    """Return all profiles by name, in the order of their first logins. Raises `Refusal`."""
     return _read(private_files.directory())
 
 
 def names() -> list[str]:
-    """The names of all profiles, and none where they cannot be read: for completion, which never fails."""
+    """Return the names of all profiles, none where they cannot be read: completion never fails."""
     try:
         return list(stored())
     except Refusal:
@@ -28,7 +29,7 @@ def names() -> list[str]:
 
 
 def put(profile: Profile) -> Profile | None:
-    """Store a profile, and give the one of that name that it replaces. Raises `Refusal`."""
+    """Store a profile, and return the one of that name that it replaces. Raises `Refusal`."""
     with private_files.alone() as place:
         profiles = _read(place)
         replaced = profiles.get(profile.name)
@@ -51,13 +52,12 @@ def _read(place: Path) -> dict[str, Profile]:
         case None:
             return {}
         case {"version": int(version)} if version > _VERSION:
-            raise Refusal(
-                f"{escape(str(path), 300)} was written by a newer aioseflow; use that one", ExitCode.ERROR
-            )
+            what = f"{escape(str(path), _PATH_MAX)} was written by a newer aioseflow"
+            raise Refusal(what, ExitCode.ERROR, fix="use that one")
         case {"version": 1, "profiles": dict(profiles)}:
             return {name: _profile(path, name, fields) for name, fields in profiles.items()}
         case _:
-            raise _not_understood(path, "it")
+            raise private_files.not_ours(path)
 
 
 def _profile(path: Path, name: str, fields: Any) -> Profile:
@@ -70,30 +70,11 @@ def _profile(path: Path, name: str, fields: Any) -> Profile:
         } if is_name(name):
             return Profile(name, username, base_url, Place(stored_in), entry)
         case _:
-            raise _not_understood(path, f"its profile {escape(name)}")
-
-
-def _not_understood(path: Path, what: str) -> Refusal:
-    return Refusal(
-        f"{escape(str(path), 300)} was edited, and {what} is not what aioseflow writes there; "
-        "mend it, or move it away and log in again",
-        ExitCode.ERROR,
-    )
+            what = f"has a profile {escape(name)} that does not have the form that aioseflow writes"
+            raise private_files.not_ours(path, what)
 
 
 def _write(place: Path, profiles: dict[str, Profile]) -> None:
-    private_files.write(
-        place / _FILE,
-        {
-            "version": _VERSION,
-            "profiles": {
-                name: {
-                    "username": profile.username,
-                    "base_url": profile.base_url,
-                    "stored_in": profile.stored_in.value,
-                    "entry": profile.entry,
-                }
-                for name, profile in profiles.items()
-            },
-        },
-    )
+    fields = ("username", "base_url", "stored_in", "entry")
+    document = {name: {field: getattr(one, field) for field in fields} for name, one in profiles.items()}
+    private_files.write(place / _FILE, {"version": _VERSION, "profiles": document})

@@ -11,8 +11,8 @@ import typer
 from ...text import escape
 from ..command import Depends, command
 from ..exit_code import ExitCode
+from ..output import OutputFormat, OutputOptions, output_options
 from ..terminal import echo_err
-from ..written import OutputFormat, OutputOptions, output_options
 from . import profile_choice, profile_store
 from .prompts import message
 

@@ -1,4 +1,4 @@
-"""What is said and asked on the terminal, where an answer must not be seen and where it may."""
+"""Messages and questions on the terminal, with an answer that is echoed or not."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from ...text import escape, wrap
 from ..exit_code import ExitCode, Refusal
 from ..terminal import columns, echo_err, is_terminal, read_line
 
+_NOT_SAVED = "so nothing was saved"
 
-def tell(message: str) -> None:
-    """A sentence on stderr, folded to a terminal; what others wrote in it must be fit for one already."""
-    for part in wrap(message, columns()) if is_terminal(sys.stderr) else [message]:
+
+def message(text: str) -> None:
+    """Write a sentence to stderr, wrapped to a terminal; foreign text in it must be escaped already."""
+    for part in wrap(text, columns()) if is_terminal(sys.stderr) else [text]:
         echo_err(part)
 
 
 def line(question: str, usual: str = "") -> str:
-    """A line without the blanks around it; ``usual`` where nothing was typed. Raises `Refusal`."""
-    hint = f" [{escape(usual, 80)}]" if usual else ""
+    """Return a line without the blanks around it, ``usual`` where nothing was typed. Raises `Refusal`."""
+    hint = f" [{escape(usual)}]" if usual else ""
     return _answer(f"{question}{hint}: ").strip() or usual
 
 
@@ -31,8 +33,8 @@ def agreed(question: str) -> bool:
 
 
 def password(question: str) -> Secret:
-    """What was typed, shown nowhere. Raises `Refusal`."""
-    with _unseen():
+    """Return what was typed without an echo. Raises `Refusal`."""
+    with _no_echo():
         return Secret(_answer(f"{question}: "))
 
 
@@ -43,21 +45,21 @@ def _answer(question: str) -> str:
         text = read_line(question)
     except KeyboardInterrupt:
         echo_err("")
-        raise Refusal("interrupted, so nothing was stored", ExitCode.INTERRUPTED) from None
+        raise Refusal(f"interrupted, {_NOT_SAVED}", ExitCode.INTERRUPTED) from None
     except UnicodeDecodeError:
         # Raised below instead: this error holds what was typed.
         pass
     if text is None:
-        raise Refusal("what was typed is not in the terminal's encoding, so nothing was stored")
+        raise Refusal(f"what was typed is not in the terminal's encoding, {_NOT_SAVED}")
     if not text.endswith("\n"):
         echo_err("")
-        raise Refusal("the input ended, so nothing was stored", ExitCode.ERROR)
+        raise Refusal(f"the input ended, {_NOT_SAVED}", ExitCode.ERROR)
     return text[:-1]
 
 
 @contextmanager
-def _unseen() -> Iterator[None]:
-    """No echo but that of the line end; what was typed before is dropped, since it was echoed."""
+def _no_echo() -> Iterator[None]:
+    """Echo line ends only, and drop what was typed before, since it was echoed."""
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     unseen = termios.tcgetattr(terminal)
