@@ -48,7 +48,7 @@ class AccountPort:
     def key(self) -> str:
         """Digest of base URL and user name: the same for every client of the account, whatever its name."""
         shared = self._session.shared
-        text = f"{shared.url}\n{shared.circuit.credentials.username}"
+        text = f"{shared.base}\n{shared.circuit.credentials.username}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .plan.plan import Plan, PlanDiff, StalePlan
     from .plan.planned_vm import PlannedLoss, PlannedVm
     from .plan.rollout import HealthCheck, Rollout
-    from .recovery.reconcile import Finding
+    from .recovery.findings import Finding
     from .report.compare import Comparison
     from .report.report import CauseGroup, Downtime, Report, ServiceSummary
     from .run.health import http_check, tcp_check
@@ -43,7 +43,7 @@ else:
             "plan.plan": "Plan PlanDiff StalePlan",
             "plan.planned_vm": "PlannedLoss PlannedVm",
             "model.progress": "Progress ServiceProgress",
-            "recovery.reconcile": "Finding",
+            "recovery.findings": "Finding",
             "model.refusals": "RunRefused",
             "report.compare": "Comparison",
             "model.undiscovered": "Undiscovered",

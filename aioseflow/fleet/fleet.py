@@ -24,7 +24,7 @@ from .plan.plan import Plan
 from .plan.planner import make_plan
 from .plan.rollout import HealthCheck, Rollout, Share, Size
 from .plan.spec import RunSpec, guard_of, planned_rollout, planned_selection, policy_of, steps_of
-from .recovery.reconcile import Finding
+from .recovery.findings import Finding
 from .recovery.registry import RunRegistry
 from .recovery.runs import Runs
 from .report.report import Report

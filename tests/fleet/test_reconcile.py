@@ -238,6 +238,7 @@ async def test_a_lost_reboot_is_decided_by_the_uptime_alone(
     async with listing(tmp_path / "runs", **{"4": RUNNING}) as (panel, seflow):
         run_id = (await lost_reboot(seflow)).run_id
         panel.vms["4"] = {**RUNNING, **after}
+        await asyncio.sleep(5)
         if by == "reconcile":
             (finding,) = await seflow.fleet.reconcile(run_id, grace=grace)
             assert finding.verdict == verdict

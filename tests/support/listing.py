@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
+from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +19,7 @@ class ListingPanel:
 
     def __init__(self, **vms: dict[str, Any]) -> None:
         self.vms = vms
+        self.starts_at = datetime.now(UTC)
         self.lose = True
         self.changes: Counter[str] = Counter()
         self._server = web.Server(self._answer)
@@ -35,12 +39,14 @@ class ListingPanel:
             self.changes[path] += 1
             if self.lose and request.transport is not None:
                 request.transport.abort()
-            return _json({"status": True})
+            return self._json({"status": True})
         if path == "/service":
-            return _json({"services": [{"id": "9", "name": "Cloud"}]})
+            return self._json({"services": [{"id": "9", "name": "Cloud"}]})
         rows = {vm_id: {"id": vm_id, **row} for vm_id, row in self.vms.items()}
-        return _json({"vms": rows or []})
+        return self._json({"vms": rows or []})
 
-
-def _json(value: object) -> web.Response:
-    return web.Response(text=json.dumps(value), content_type="application/json")
+    def _json(self, value: object) -> web.Response:
+        """An answer with the time of the panel, which passes as that of the loop does."""
+        now = self.starts_at.timestamp() + asyncio.get_running_loop().time()
+        headers = {"Date": formatdate(now, usegmt=True)}
+        return web.Response(text=json.dumps(value), content_type="application/json", headers=headers)

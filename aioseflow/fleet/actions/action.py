@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import attrs
@@ -158,14 +157,6 @@ def is_down(vm: Vm) -> bool:
 def unread(vm: Vm, *names: str) -> bool:
     """Whether the panel sent one of these fields in a form that cannot be read."""
     return bool(vm.unread) and not {*names}.isdisjoint(vm.unread)
-
-
-def rebooted_since(vm: Vm, since: datetime, now: datetime) -> bool | None:
-    """Whether the VM's uptime shows that it was started after a moment; None where it has no such figure."""
-    if not isinstance(vm.uptime, int):
-        return None
-    asked = (now - since).total_seconds()
-    return vm.uptime < asked
 
 
 _RUNNING = Vm(id="0", power=PowerState.RUNNING)

@@ -10,6 +10,7 @@ import attrs
 
 from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ...models import Service
+from ..model.clock import PanelClock
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey, cause_of
 from ..model.target import service_name
@@ -46,6 +47,7 @@ class Discovery:
     unlisted: dict[str, Service] = attrs.Factory(dict)
     count_all: bool = False
     found_none: Callable[[WithoutVms], None] = attrs.field(default=lambda found: None)
+    panel_clock: PanelClock = attrs.field(factory=PanelClock, init=False)
     _lost: dict[str | None, Undiscovered] = attrs.field(factory=dict, init=False)
     _without: dict[str, WithoutVms] = attrs.field(factory=dict, init=False)
 
@@ -85,6 +87,7 @@ class Discovery:
             self.lose([Undiscovered(account=self.account.name, error=error, cause=cause_of(error))])
             self.reading = False
             return
+        self.panel_clock.note(exchanges)
         if (pages := pages_of(exchanges)) is not None:
             self.is_whole = False
             part = one_page(pages, "the account's services")
@@ -143,7 +146,7 @@ class Discovery:
                 else:
                     self.lose([self._loss(service, error, cause_of(error))])
             return None
-        return ListedService(read.vms, read.asked_at, read.pages, service=service)
+        return ListedService(read.vms, read.asked_at, read.pages, read.panel_at, service=service)
 
     def _note(self, listed: ListedService) -> None:
         """Record what a list says beside its VMs."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 
 import attrs
 
 from ...errors import SeFlowError
 from ...models import Vm
 from ...text import escape
+from ..model.clock import panel_time
 from ..model.fleet_account import FleetAccount, VmReads
 
 
@@ -20,12 +22,14 @@ class VmList:
     Attributes:
         asked_at: the loop's time at which it was asked for.
         pages: what the list says of being one page of several (``"page 1 of 3"``); None for a whole one.
-            Whoever is missing from one page is not gone.
+            A VM that is missing from one page is not gone.
+        panel_at: the panel's time of the answer (aware UTC), None where it gave none.
     """
 
     vms: list[Vm]
     asked_at: float
     pages: str | None = None
+    panel_at: datetime | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -38,7 +42,7 @@ async def read_vms(account: FleetAccount, reads: VmReads, service_id: str) -> Vm
     asked_at = asyncio.get_running_loop().time()
     with account.capture() as exchanges:
         vms = await reads.list(service_id)
-    return VmList(vms, asked_at, pages_of(exchanges))
+    return VmList(vms, asked_at, pages_of(exchanges), panel_time(exchanges))
 
 
 def pages_of(exchanges: Iterable[object]) -> str | None:

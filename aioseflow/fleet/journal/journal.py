@@ -194,7 +194,9 @@ class Journal:
         """Every target of the run is known now."""
         self._open().put((Kind.DISCOVERED, (self._number(run_id),), None))
 
-    async def intend(self, run_id: str, number: int, step: int, at: datetime) -> None:
+    async def intend(
+        self, run_id: str, number: int, step: int, at: datetime, *, panel_at: datetime | None = None
+    ) -> None:
         """Return when it is durable that a request for this target may be sent from now on.
 
         Raises `JournalError`: then it is not, and nothing may be sent. Cancelled, it may be either; what is
@@ -202,7 +204,8 @@ class Journal:
         """
         future = asyncio.get_running_loop().create_future()
         micros = to_micros(at)
-        self._open().put((Kind.INTEND, (step, micros, micros, self._number(run_id), number), future))
+        values = (step, micros, micros, to_micros_or_none(panel_at), self._number(run_id), number)
+        self._open().put((Kind.INTEND, values, future))
         await future
 
     def accepted(

@@ -93,6 +93,7 @@ class StoredTarget:
         answer_lost: whether the panel may have carried out the present step without an answer.
         sent_at: time of its last intent.
         changed_before: whether an earlier step changed the VM.
+        sent_panel_at: the panel's own time at that moment, None where it is not known.
         left_at: the stage at which it got its outcome, None while it has none.
     """
 
@@ -110,6 +111,7 @@ class StoredTarget:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     left_at: Stage | None = None
+    sent_panel_at: datetime | None = None
     changed_before: bool = False
 
 

@@ -1,11 +1,92 @@
-"""The times that a run writes down."""
+"""Clocks: the times that a run writes down, and the panel's own time."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
 
 import attrs
+
+_CLOCKS_DISAGREE_SECONDS: Final = 60.0
+"""A larger difference of two clocks over the same time means that one of them was set."""
+
+
+@attrs.frozen
+class Instant:
+    """One moment: by our clock, and by the panel's where that is known (both aware UTC)."""
+
+    at: datetime
+    panel_at: datetime | None = None
+
+    def panel_seconds_until(self, later: Instant) -> float | None:
+        """Seconds by the panel's clock; None where it is not known, or a clock was set in between."""
+        if self.panel_at is None or later.panel_at is None:
+            return None
+        seconds = (later.panel_at - self.panel_at).total_seconds()
+        ours = (later.at - self.at).total_seconds()
+        return seconds if abs(seconds - ours) <= _CLOCKS_DISAGREE_SECONDS else None
+
+    def least_seconds_until(self, later: Instant) -> float:
+        """The smaller number of seconds that one of the clocks shows."""
+        seconds = (later.at - self.at).total_seconds()
+        if self.panel_at is None or later.panel_at is None:
+            return seconds
+        return max(0.0, min(seconds, (later.panel_at - self.panel_at).total_seconds()))
+
+
+@attrs.define(eq=False)
+class PanelClock:
+    """The panel's time at this moment, from the ``Date`` of its last answer and what has elapsed since.
+
+    An answer's ``Date`` is read when somebody asks: the most are never asked for.
+    """
+
+    _date: str = attrs.field(default="", init=False)
+    _elapsed: float = attrs.field(default=0.0, init=False)
+    _wall: float = attrs.field(default=0.0, init=False)
+
+    def note(self, exchanges: Iterable[object]) -> None:
+        """Take the time of the last answer of these exchanges, if it had one."""
+        if (date := _date_of(exchanges)) is not None:
+            self._date, self._elapsed, self._wall = date, time.monotonic(), time.time()
+
+    def now(self) -> datetime | None:
+        """The panel's time (aware UTC); None where no answer gave it, or our clock was set since."""
+        date = parsed_date(self._date)
+        if date is None:
+            return None
+        elapsed, wall = time.monotonic() - self._elapsed, time.time() - self._wall
+        # A machine that slept, and a clock that was set, are the same to us: how long it was is not certain.
+        if abs(elapsed - wall) > _CLOCKS_DISAGREE_SECONDS:
+            return None
+        return date + timedelta(seconds=elapsed)
+
+
+def panel_time(exchanges: Iterable[object]) -> datetime | None:
+    """The panel's time of the last answer of these exchanges (aware UTC), None where it gave none."""
+    return parsed_date(_date_of(exchanges) or "")
+
+
+def parsed_date(date: str) -> datetime | None:
+    """A ``Date`` header as an aware UTC time, None where it is none."""
+    try:
+        parsed = parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def _date_of(exchanges: Iterable[object]) -> str | None:
+    found = None
+    for exchange in exchanges:
+        # A stand-in for an account need not have headers.
+        headers = getattr(exchange, "raw_headers", None)
+        if headers and (date := headers.get("Date")):
+            found = date
+    return found
 
 
 @attrs.define(eq=False)

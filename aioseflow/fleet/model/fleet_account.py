@@ -201,5 +201,6 @@ class FleetClient(Protocol):
 
 def account_of(client: FleetClient | FleetAccount) -> FleetAccount:
     """The account of a client; a stand-in for an account is one itself."""
-    account: FleetAccount = getattr(client, "_fleet_account", client)
+    stand_in: Any = client
+    account: FleetAccount = getattr(stand_in, "_fleet_account", stand_in)
     return account

@@ -57,6 +57,7 @@ class TargetState:
         verified: whether every step so far was seen to be done by a reading.
         requests: how many requests of all steps may have reached the panel.
         answer_lost: whether a request of the present step may have been carried out without an answer.
+        sent_panel_at: the panel's time when the present step was about to be sent, None if not known.
         error: what the present step raised last.
         postponed: how often the present step went back to the queue because the panel was in trouble.
         in_flight: whether a worker is acting on it; ``settling`` whether it is being read back.
@@ -75,6 +76,7 @@ class TargetState:
     verified: bool = True
     requests: int = 0
     answer_lost: bool = False
+    sent_panel_at: datetime | None = None
     error: SeFlowError | None = None
     postponed: int = 0
     in_flight: bool = False

@@ -1,137 +1,126 @@
-"""What became of a change whose answer was lost: what a later reading decides, and what it cannot."""
+"""Reconciling a run: read back every VM whose answer was lost, and correct its outcome by that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
-from ...models import PowerState, Vm
-from ...safety import Safety
-from ..actions.action import Action, held, rebooted_since
-from ..journal import Journal, StoredTarget
+from ...errors import SeFlowError
+from ...models import Service, Vm
+from ...text import escape
+from ..actions.action import Action, Steps
+from ..discovery.discover import Discovery, listed_vms
+from ..journal import Journal, StoredRun, StoredTarget
+from ..model.clock import Instant
+from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.target import Stage
-from ..run.stored_outcome import Step, facts_of, outcome_of, sent_error
-from ..run.verdict import INTERRUPTED, NOT_DONE_AFTER_SECONDS, Reading, verdict
+from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error, sent_instant
+from ..run.verdict import INTERRUPTED, Reading, verdict
+from .findings import Finding, FindingVerdict, evidence_of, judge, reading_of
 
-FindingVerdict: TypeAlias = Literal["done", "not_done", "cannot_tell"]
-
-_CLOCKS_APART: Final = 60.0  # seconds by which a panel's uptime figures may be behind
-
-
-@attrs.frozen(kw_only=True)
-class Finding:
-    """What a reading says of a VM whose answer was lost, and the evidence.
-
-    ``evidence`` holds what was read: ``power``, ``locked``, ``uptime``, ``listed`` and when (``sent_at``,
-    ``read_at``, aware UTC); ``why`` puts it into a sentence.
-    """
-
-    account: str
-    service_id: str
-    vm_id: str
-    vm_label: str
-    action: str
-    step: str | None
-    verdict: FindingVerdict
-    evidence: dict[str, Any] = attrs.field(hash=False)
-    why: str
-
-    @property
-    def key(self) -> TargetKey:
-        """Account, service id and VM id."""
-        return self.account, self.service_id, self.vm_id
-
-    def __str__(self) -> str:
-        name = self.vm_label or self.vm_id
-        return f"{name} ({self.service_id}/{self.vm_id}): {self.verdict.replace('_', ' ')}: {self.why}"
+_BETWEEN_READINGS_SECONDS: Final = 2.0
+_NOT_LISTED: Final = "its service could not be listed"
 
 
-def judge(
-    action: Action,
-    vm: Vm | None,
-    done: bool | None,
-    *,
-    sent_at: datetime | None,
-    read_at: datetime,
-    grace: float = NOT_DONE_AFTER_SECONDS,
-) -> tuple[FindingVerdict, str]:
-    """Whether what was sent was done, by a reading after it: ``done`` is what the action says of it.
+@attrs.frozen
+class VmReading:
+    """One reading of a VM: its service, the VM (None if it is in no list any more), and when it was read."""
 
-    A refusal to a repeat decides nothing, and is not asked for here.
-    """
-    if action.safety is Safety.ONCE and not action.settles:
-        if not action.takes_down:
-            return "cannot_tell", "nothing that can be read tells"
-        return _judge_once(vm, sent_at, read_at, grace)
-    if done:
-        return "done", "it is gone" if vm is None else f"it is read as {_said(vm)}"
-    if vm is None:
-        return "cannot_tell", "it is in no list any more"
-    if done is None:
-        return "cannot_tell", "what the panel shows of it does not tell"
-    if (reason := held(vm)) is not None:
-        return "cannot_tell", f"it is {reason}: the panel took a request and is still at it; ask again"
-    return _after_grace(f"it is read as {_said(vm)}", sent_at, read_at, grace)
+    service: Service
+    vm: Vm | None
+    read: Instant
 
 
-def _judge_once(
-    vm: Vm | None, sent_at: datetime | None, read_at: datetime, grace: float
-) -> tuple[FindingVerdict, str]:
-    if vm is None or sent_at is None or not isinstance(vm.uptime, int):
-        return "cannot_tell", "the panel shows neither uptime nor boot time: no reading can tell"
-    booted = f"it has been up for {vm.uptime} s, and the request was sent {_ago(sent_at, read_at)} before"
-    if rebooted_since(vm, sent_at, read_at):
-        return "done", booted
-    if vm.uptime < (read_at - sent_at).total_seconds() + _CLOCKS_APART:
-        return "cannot_tell", f"{booted}: too close to tell"
-    return _after_grace(booted, sent_at, read_at, grace)
+@attrs.define(eq=False)
+class Reconciler:
+    """Reads the VMs of a stored run back."""
 
+    accounts: Sequence[FleetAccount]
 
-def _after_grace(
-    what: str, sent_at: datetime | None, read_at: datetime, grace: float
-) -> tuple[FindingVerdict, str]:
-    if sent_at is None:
-        return "cannot_tell", f"{what}, and when it was sent is not known"
-    until = sent_at + timedelta(seconds=grace)
-    if read_at < until:
-        return (
-            "cannot_tell",
-            f"{what}, but the panel may still be at it: ask again after {until:%H:%M:%S} UTC",
+    async def findings(
+        self, stored: StoredRun, steps: Steps, grace: float
+    ) -> list[tuple[StoredTarget, Finding]]:
+        action = stored.info.header.action
+        now = datetime.now(UTC)
+        unknown = [target for target in stored.targets if outcome_of(target, steps, now).status.is_undecided]
+        first = await self._read(unknown)
+        # A list may be stale just after a change: what it claims is looked at a second time.
+        was_read = any(isinstance(each, VmReading) for each in first.values())
+        await asyncio.sleep(_BETWEEN_READINGS_SECONDS if was_read else 0)
+        second = await self._read(unknown)
+        found = []
+        for target in unknown:
+            key, step = key_of(target), steps[min(target.step, len(steps) - 1)]
+            before, after = first.get(key, _NOT_LISTED), second.get(key, _NOT_LISTED)
+            found.append((target, await self._finding(target, step, action, before, after, grace)))
+        return found
+
+    async def _read(self, targets: Sequence[StoredTarget]) -> dict[TargetKey, VmReading | str]:
+        """What is read of each VM now."""
+        keys = frozenset(key_of(target) for target in targets)
+        seen: dict[TargetKey, VmReading | str] = {}
+        for account in self.accounts:
+            told = Discovery(account, None)
+            for listed in await listed_vms(account, keys, told):
+                read = Instant(datetime.now(UTC), listed.panel_at)
+                vms = {vm.id: vm for vm in listed.vms}
+                for key in keys:
+                    # From a part of a list it is only known of those that are in it.
+                    if key[:2] == (account.name, listed.service.id) and (key[2] in vms or listed.is_whole):
+                        seen[key] = VmReading(listed.service, vms.get(key[2]), read)
+            for loss in told.undiscovered:
+                said = "" if loss.error is None else f": {escape(str(loss.error), 300)}"
+                for key in keys:
+                    if key[0] == account.name and loss.service_id in (key[1], None):
+                        seen.setdefault(key, f"{_NOT_LISTED}{said}")
+        return seen
+
+    async def _finding(
+        self,
+        target: StoredTarget,
+        step: Action,
+        action: str,
+        before: VmReading | str,
+        after: VmReading | str,
+        grace: float,
+    ) -> Finding:
+        row, sent = target.row, sent_instant(target)
+        verdict: FindingVerdict = "cannot_tell"
+        why = next((each for each in (after, before) if isinstance(each, str)), "")
+        vm, read = None, Instant(datetime.now(UTC))
+        if isinstance(after, VmReading):
+            vm, read = after.vm, after.read
+            if isinstance(before, VmReading):
+                readings = {await self._done(target, step, each) for each in (before, after)}
+                done = readings.pop() if len(readings) == 1 else None
+                verdict, why = judge(step, vm, done, sent=sent, read=read, grace=grace)
+        return Finding(
+            account=row.account,
+            service_id=row.service_id,
+            vm_id=row.vm_id,
+            vm_label=row.vm_label,
+            action=action,
+            step=step.name if action != step.name else None,
+            verdict=verdict,
+            evidence=evidence_of(vm, sent, read),
+            why=why,
         )
-    return "not_done", f"{what}, {_ago(sent_at, read_at)} after it was sent"
 
-
-def _ago(sent_at: datetime, read_at: datetime) -> str:
-    return f"{(read_at - sent_at).total_seconds():.0f} s"
-
-
-def _said(vm: Vm) -> str:
-    word = vm.power.value if vm.power is not PowerState.UNKNOWN else vm.power_word or "of unknown power"
-    return f"{word}, locked" if vm.locked else word
-
-
-def evidence_of(vm: Vm | None, sent_at: datetime | None, read_at: datetime) -> dict[str, Any]:
-    """What was read, for the record."""
-    seen: dict[str, Any] = {"sent_at": sent_at, "read_at": read_at, "listed": vm is not None}
-    if vm is not None:
-        seen |= {
-            "power": vm.power.value,
-            "power_word": vm.power_word,
-            "locked": vm.locked,
-            "uptime": vm.uptime,
-            "memory": vm.memory,
-            "cpus": vm.cpus,
-        }
-    return seen
-
-
-def reading_of(found: FindingVerdict) -> Reading | None:
-    """The reading that a finding stands for; None where it cannot tell."""
-    return {"done": Reading.DONE, "not_done": Reading.NOT_DONE}.get(found)
+    async def _done(self, target: StoredTarget, step: Action, reading: VmReading) -> bool | None:
+        service, vm = reading.service, reading.vm
+        done = step.done(vm)
+        if done is not None or vm is None or not step.settles:
+            return done
+        account = next(account for account in self.accounts if account.name == target.row.account)
+        try:
+            return await step.look(account, service, vm)
+        except SeFlowError:
+            return None
 
 
 @attrs.frozen
@@ -143,7 +132,7 @@ class Correction:
     answer_lost: bool
 
 
-def correction(
+def _correction(
     target: StoredTarget, steps: Sequence[Step], finding: Finding | None, now: datetime
 ) -> Correction | None:
     """The outcome that is true of a target after its reading; None where it keeps the one that it has.
@@ -189,3 +178,15 @@ def record(journal: Journal, run_id: str, target: StoredTarget, found: Correctio
         finished_at=outcome.finished_at,
         left_at=found.stage,
     )
+
+
+def corrections(
+    stored: StoredRun, steps: Steps, findings: Sequence[tuple[StoredTarget, Finding]]
+) -> Iterator[tuple[StoredTarget, Correction]]:
+    """The outcomes that a reconciled run gets: of what was read back, and of everything else left open."""
+    now = datetime.now(UTC)
+    by_number = {target.row.number: finding for target, finding in findings}
+    for target in stored.targets:
+        finding = by_number.get(target.row.number)
+        if (found := _correction(target, steps, finding, now)) is not None:
+            yield target, found

@@ -15,16 +15,17 @@ from ...safety import Safety
 from ..actions.action import held
 from ..discovery.discover import listed_vms
 from ..journal import StoredRun, StoredTarget
+from ..model.clock import Instant
 from ..model.outcome import Status, TargetKey, cause_of
 from ..model.refusals import refuse_contested
 from ..model.target import Stage, Target, TargetState
 from ..plan.spec import RunSpec
 from ..run.scheduler import Scheduler
 from ..run.state import RunState
-from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error
+from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error, sent_instant
 from ..run.verdict import INTERRUPTED, Facts, Reading
 from ..run.worker import WorkerPool
-from .reconcile import judge, reading_of
+from .findings import judge, reading_of
 
 
 class ResumePoint(enum.Enum):
@@ -97,6 +98,7 @@ class Resumer:
     repeat_unknown: bool
     _queue: list[TargetState] = attrs.field(factory=list, init=False)
     _watch: list[TargetState] = attrs.field(factory=list, init=False)
+    _panel_times: dict[tuple[str, str], datetime] = attrs.field(factory=dict, init=False)
 
     async def read_back(self, history: StoredRun) -> None:
         """Decide on every target, with one list of each service that has an undecided one."""
@@ -145,6 +147,8 @@ class Resumer:
                 name, service = pool.account.name, listed.service
                 if listed.is_whole:
                     read.add((name, service.id))
+                if listed.panel_at is not None:
+                    self._panel_times[name, service.id] = listed.panel_at
                 vms.update({(name, service.id, vm.id): (service, vm) for vm in listed.vms})
                 if pool.availability is not None:
                     pool.availability.read(name, service.id, listed)
@@ -213,8 +217,8 @@ class Resumer:
 
     def _verify_once(self, state: TargetState, stored: StoredTarget) -> None:
         action, vm = self.spec.steps[state.step], state.target.vm
-        now = datetime.now(UTC)
-        found, _ = judge(action, vm, action.done(vm), sent_at=stored.sent_at, read_at=now)
+        read = Instant(datetime.now(UTC), self._panel_times.get(state.key[:2]))
+        found, _ = judge(action, vm, action.done(vm), sent=sent_instant(stored), read=read)
         reading = reading_of(found)
         if reading is Reading.DONE and state.step < len(self.spec.steps) - 1:
             state.changed_before = True

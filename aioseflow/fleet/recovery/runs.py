@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
-from ...errors import InvalidArgument, SeFlowError
-from ...models import PowerState, Service, Vm
-from ...text import escape
-from ..actions.action import Action, Steps, steps_again
+from ...errors import InvalidArgument
+from ...models import PowerState
+from ..actions.action import Action, steps_again
 from ..actions.changes import Destroy
-from ..discovery.discover import Discovery, listed_vms
 from ..journal import (
     Journal,
     RunHeader,
@@ -44,16 +41,14 @@ from ..plan.spec import (
 from ..report.report import Report
 from ..run.run import Run
 from ..run.state import Remains
-from ..run.stored_outcome import facts_of, key_of, outcome_of
+from ..run.stored_outcome import facts_of, outcome_of
 from ..run.verdict import INTERRUPTED
 from ..select.selection import Matcher, Selection, Where, select
-from .reconcile import Correction, Finding, correction, evidence_of, judge, record
+from .findings import Finding
+from .reconcile import Reconciler, corrections, record
 from .registry import RunRegistry
 from .snapshot import stored_of
 from .stored_report import report_of
-
-Reading: TypeAlias = tuple[Service, Vm | None] | str
-"""A VM's service and itself (None if it is in no list any more), or why it could not be read."""
 
 
 @attrs.define(eq=False)
@@ -204,9 +199,11 @@ class Runs:
         if self.registry.journal is None:
             run = self.registry.get(run_id)
             stored = stored_of(run)
-            findings = await self._findings(stored, run.spec.steps, grace)
-            for target, found in _corrections(stored, run.spec.steps, findings):
-                run.correct(found.outcome, Remains(target.step, found.stage, found.answer_lost))
+            findings = await Reconciler(self.accounts).findings(stored, run.spec.steps, grace)
+            for target, found in corrections(stored, run.spec.steps, findings):
+                run.correct(
+                    found.outcome, Remains(target.step, found.stage, found.answer_lost, target.sent_panel_at)
+                )
             return [finding for _, finding in findings]
         journal = self._journal(run_id)
         stored = await journal.read(run_id)
@@ -216,8 +213,8 @@ class Runs:
         try:
             journal.hold(run_id)
             try:
-                findings = await self._findings(stored, steps, grace)
-                for target, found in _corrections(stored, steps, findings):
+                findings = await Reconciler(self.accounts).findings(stored, steps, grace)
+                for target, found in corrections(stored, steps, findings):
                     record(journal, run_id, target, found)
                 info, lost = stored.info, stored.info.undiscovered
                 if info.state != "ended" and not stored.discovered:
@@ -231,80 +228,6 @@ class Runs:
         finally:
             journal.release()
         return [finding for _, finding in findings]
-
-    async def _findings(
-        self, stored: StoredRun, steps: Steps, grace: float
-    ) -> list[tuple[StoredTarget, Finding]]:
-        action = stored.info.header.action
-        now = datetime.now(UTC)
-        unknown = [target for target in stored.targets if outcome_of(target, steps, now).status.is_undecided]
-        first = await self._read(unknown)
-        # A list may be stale just after a change: what it claims is looked at a second time.
-        await asyncio.sleep(_BETWEEN_LOOKS if any(isinstance(each, tuple) for each in first.values()) else 0)
-        second = await self._read(unknown)
-        found = []
-        for target in unknown:
-            key, step = key_of(target), steps[min(target.step, len(steps) - 1)]
-            before, after = first.get(key, _NOT_LISTED), second.get(key, _NOT_LISTED)
-            found.append((target, await self._finding(target, step, action, before, after, grace)))
-        return found
-
-    async def _read(self, targets: Sequence[StoredTarget]) -> dict[TargetKey, Reading]:
-        """What is read of each VM now."""
-        keys = frozenset(key_of(target) for target in targets)
-        seen: dict[TargetKey, Reading] = {}
-        for account in self.accounts:
-            told = Discovery(account, None)
-            for listed in await listed_vms(account, keys, told):
-                vms = {vm.id: vm for vm in listed.vms}
-                for key in keys:
-                    # From a part of a list it is only known of those that are in it.
-                    if key[:2] == (account.name, listed.service.id) and (key[2] in vms or listed.is_whole):
-                        seen[key] = (listed.service, vms.get(key[2]))
-            for loss in told.undiscovered:
-                said = "" if loss.error is None else f": {escape(str(loss.error), 300)}"
-                for key in keys:
-                    if key[0] == account.name and loss.service_id in (key[1], None):
-                        seen.setdefault(key, f"{_NOT_LISTED}{said}")
-        return seen
-
-    async def _finding(
-        self,
-        target: StoredTarget,
-        step: Action,
-        action: str,
-        before: Reading,
-        after: Reading,
-        grace: float,
-    ) -> Finding:
-        row, read_at = target.row, datetime.now(UTC)
-        verdict, why = "cannot_tell", next((each for each in (after, before) if isinstance(each, str)), "")
-        vm = after[1] if isinstance(after, tuple) else None
-        if isinstance(before, tuple) and isinstance(after, tuple):
-            readings = {await self._done(target, step, *reading) for reading in (before, after)}
-            done = readings.pop() if len(readings) == 1 else None
-            verdict, why = judge(step, vm, done, sent_at=target.sent_at, read_at=read_at, grace=grace)
-        return Finding(
-            account=row.account,
-            service_id=row.service_id,
-            vm_id=row.vm_id,
-            vm_label=row.vm_label,
-            action=action,
-            step=step.name if "+" in action else None,
-            verdict=verdict,  # type: ignore[arg-type]  # one of the three words
-            evidence=evidence_of(vm, target.sent_at, read_at),
-            why=why,
-        )
-
-    async def _done(self, target: StoredTarget, step: Action, service: Service, vm: Vm | None) -> bool | None:
-        done = step.done(vm)
-        if done is not None or vm is None or not step.settles:
-            return done
-        account = next(account for account in self.accounts if account.name == target.row.account)
-        try:
-            return await step.look(account, service, vm)
-        except SeFlowError:
-            return None
 
     # -- where it is kept ---------------------------------------------------------------------------------
 
@@ -384,8 +307,6 @@ class Runs:
         )
 
 
-_BETWEEN_LOOKS = 2.0  # seconds
-_NOT_LISTED = "its service could not be listed"
 _PREDICATE_LOST = "it chose them by a predicate, which no file can hold: give it again with where=…"
 _PLAN_LOST = "it followed a plan: run that again, under the same run_id"
 
@@ -412,15 +333,3 @@ def _may_be_down(target: StoredTarget, outcome: Outcome, steps: Sequence[StoredS
     facts = facts_of(target, steps)
     under_way = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)
     return outcome.status is not Status.CHANGED and under_way and steps[place].name == "stop"
-
-
-def _corrections(
-    stored: StoredRun, steps: Steps, findings: Sequence[tuple[StoredTarget, Finding]]
-) -> Iterator[tuple[StoredTarget, Correction]]:
-    """The outcomes that a reconciled run gets: of what was read back, and of everything else left open."""
-    now = datetime.now(UTC)
-    by_number = {target.row.number: finding for target, finding in findings}
-    for target in stored.targets:
-        finding = by_number.get(target.row.number)
-        if (found := correction(target, steps, finding, now)) is not None:
-            yield target, found

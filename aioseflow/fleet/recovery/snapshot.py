@@ -37,9 +37,9 @@ def stored_of(run: Run) -> StoredRun:
 def _stored(run_state: RunState, outcome: Outcome, number: int) -> StoredTarget:
     names = [step.name for step in run_state.steps]
     step = names.index(outcome.step) if outcome.step in names else 0
-    stage, lost = Stage.QUEUED, False
+    stage, lost, panel_at = Stage.QUEUED, False, None
     if (remains := run_state.remains.get(outcome.key)) is not None:
-        step, stage, lost = remains
+        step, stage, lost, panel_at = remains
     return StoredTarget(
         row=TargetRow(
             number=number,
@@ -63,5 +63,6 @@ def _stored(run_state: RunState, outcome: Outcome, number: int) -> StoredTarget:
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
         left_at=stage,
+        sent_panel_at=panel_at,
         changed_before=step > 0 and outcome.attempts > 0,
     )

@@ -77,7 +77,9 @@ class JournalRecorder:
     async def intend(self, state: TargetState) -> None:
         """Return when it is durable that a request for this target may leave. Raises `JournalError`."""
         if self.journal is not None:
-            await self.journal.intend(self.run_id, state.number, state.step, datetime.now(UTC))
+            await self.journal.intend(
+                self.run_id, state.number, state.step, datetime.now(UTC), panel_at=state.sent_panel_at
+            )
 
     def accepted(self, state: TargetState) -> None:
         """The answer is there, or lost; what became of it is still to be read."""

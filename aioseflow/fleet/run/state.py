@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import datetime
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +33,7 @@ class Remains(NamedTuple):
     step: int
     stage: Stage
     answer_lost: bool
+    sent_panel_at: datetime | None
 
 
 @attrs.define(eq=False)
@@ -264,7 +266,7 @@ class RunState:
             )
         )
         if cause is not None and status is not Status.UNCHANGED and status is not Status.NOT_ATTEMPTED:
-            self.remains[key] = Remains(state.step, state.stage, state.answer_lost)
+            self.remains[key] = Remains(state.step, state.stage, state.answer_lost, state.sent_panel_at)
         self.counts[status] += 1
         # Written out, here and in `select`: a call more for each VM is what its progress may not cost.
         progress = state.progress

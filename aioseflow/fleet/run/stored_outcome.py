@@ -9,6 +9,7 @@ from typing import Protocol
 from ...errors import SeFlowError
 from ...safety import Safety
 from ..journal import StoredTarget
+from ..model.clock import Instant
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.target import Stage
 from .verdict import INTERRUPTED, NOT_READABLE, Facts, Reading, verdict
@@ -76,6 +77,11 @@ def outcome_of(stored: StoredTarget, steps: Sequence[Step], now: datetime) -> Ou
         started_at=stored.started_at or stored.finished_at or now,
         finished_at=stored.finished_at or now,
     )
+
+
+def sent_instant(stored: StoredTarget) -> Instant | None:
+    """The moment of the last request for a target, None where none was about to be sent."""
+    return None if stored.sent_at is None else Instant(stored.sent_at, stored.sent_panel_at)
 
 
 def sent_error(stored: StoredTarget) -> SeFlowError | None:

@@ -16,6 +16,7 @@ from ...safety import Safety
 from ..actions.action import Action, Skip
 from ..discovery.vm_list import VmList, read_vms
 from ..journal import JournalError
+from ..model.clock import PanelClock
 from ..model.fleet_account import FleetAccount, SentCall
 from ..model.outcome import Status
 from ..model.target import Stage, Target, TargetState
@@ -39,6 +40,7 @@ class WorkerPool:
     availability: AvailabilityCounter | None = None
     settled_in: dict[str, list[float]] = attrs.field(factory=dict, init=False)
     waited: float = attrs.field(default=0.0, init=False)
+    panel_clock: PanelClock = attrs.field(init=False)
     waits_for_return: bool = attrs.field(init=False)
     """Whether it matters that a VM serves again, although that proves nothing else."""
     _poller: SettlePoller | None = attrs.field(default=None, init=False)
@@ -55,6 +57,7 @@ class WorkerPool:
         return rollout.needs_everything() or any(each is not None for each in named)
 
     def __attrs_post_init__(self) -> None:
+        self.panel_clock = self.producer.discovery.panel_clock
         self._checks = asyncio.Semaphore(max(1, self.account.concurrency))
         self._checks_of_steps = [self._check_of(action) for action in self.run_state.steps]
 
@@ -93,6 +96,9 @@ class WorkerPool:
         with self.account.capture() as exchanges:
             try:
                 if changes:
+                    if action.safety is Safety.ONCE:
+                        # Only what must not be repeated is ever judged by an uptime.
+                        state.sent_panel_at = self.panel_clock.now()
                     await run_state.recorder.intend(state)
                     if self.scheduler.stopping is not None and not (state.requests or state.step):
                         # It may have been stopped while the intent was made durable: nothing new is begun.
@@ -117,6 +123,7 @@ class WorkerPool:
                 run_state.decide(state, "cancelled")
                 raise
         run_state.answered(state, _sent(exchanges), error, changes=changes)
+        self.panel_clock.note(exchanges)
         for exchange in exchanges:
             self.waited += sum(exchange.waits)
         if error is not None and error.retry_budget_empty and self._has_patience(state):

@@ -26,7 +26,7 @@ _RUN: Final = (
 _TARGETS: Final = (
     "SELECT number, account, service_id, service_name, vm_id, vm_label, power, stage, step, attempts, "
     "may_have_acted, status, verified, cause, step_name, error, sent_at, started_at, finished_at, left_at, "
-    "changed_before "
+    "changed_before, sent_panel_at "
     "FROM targets WHERE run = ? ORDER BY number"
 )
 
@@ -205,4 +205,5 @@ def _target(row: tuple[Any, ...]) -> StoredTarget:
         finished_at=codec.from_micros_or_none(row[18]),
         left_at=None if row[19] is None else Stage(row[19]),
         changed_before=bool(row[20]),
+        sent_panel_at=codec.from_micros_or_none(row[21]),
     )

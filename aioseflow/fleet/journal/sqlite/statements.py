@@ -39,8 +39,8 @@ INSERT_WITHOUT_VMS: Final = (
 )
 ONE_ROW: Final[Mapping[Kind, str]] = {
     Kind.INTEND: (
-        "UPDATE targets SET stage = 1, step = ?, sent_at = ?, started_at = coalesce(started_at, ?) "
-        "WHERE run = ? AND number = ?"
+        "UPDATE targets SET stage = 1, step = ?, sent_at = ?, started_at = coalesce(started_at, ?), "
+        "sent_panel_at = ? WHERE run = ? AND number = ?"
     ),
     Kind.ACCEPTED: (
         "UPDATE targets SET stage = ?, attempts = ?, may_have_acted = ?, error = ? "

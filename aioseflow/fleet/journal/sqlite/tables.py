@@ -119,6 +119,8 @@ def _to_version_4(connection: sqlite3.Connection) -> None:
     # The stage at which a target got its outcome: a resumed run goes on there. Before, what was accepted and
     # what lost its answer were one flag.
     connection.execute("ALTER TABLE targets ADD COLUMN left_at INTEGER")
+    # The panel's own time when the last request was about to be sent: its uptimes are judged by it.
+    connection.execute("ALTER TABLE targets ADD COLUMN sent_panel_at INTEGER")
     connection.execute("ALTER TABLE targets ADD COLUMN changed_before INTEGER NOT NULL DEFAULT 0")
     connection.execute("UPDATE targets SET changed_before = 1 WHERE step > 0 AND attempts > 0")
     connection.execute(
