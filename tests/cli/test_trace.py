@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+from pathlib import Path
 
 import pytest
 
 from aioseflow import SeFlowError, Throttled
-from aioseflow.cli.trace import print_debug, scrubbed, take_switch
+from aioseflow.cli.accounts import Accounts
+from aioseflow.cli.profiles import passwords, profile_store, prompts
+from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.trace import hide, print_debug, scrubbed, take_switch
 from aioseflow.secret import Secret, basic_authorization
 
 PASSWORD = "corrèct horse \"battery\" & 'staple'"
@@ -94,11 +99,42 @@ def _nowhere(text: str, password: str) -> bool:
     return not any(part in text for part in (password, header[-12:], password[:8]))
 
 
-def test_a_password_that_somebody_holds_is_in_no_form_in_it(capsys: pytest.CaptureFixture[str]) -> None:
-    held = Secret(PASSWORD)
-    told = _told(_leaking(held.reveal()), capsys)
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[Secret]:
+    """The passwords that the command read: none yet."""
+    passwords: list[Secret] = []
+    monkeypatch.setattr("aioseflow.cli.trace._passwords", passwords)
+    return passwords
+
+
+def test_a_password_that_the_command_read_is_in_no_form_in_it(
+    capsys: pytest.CaptureFixture[str], read: list[Secret]
+) -> None:
+    assert hide(Secret(PASSWORD)).reveal() == PASSWORD
+    told = _told(_leaking(PASSWORD), capsys)
     assert "***" in told
     assert _nowhere(told, PASSWORD)
+
+
+@pytest.mark.parametrize("place", Place)
+def test_passwords_of_profiles_are_hidden_when_they_are_read(
+    read: list[Secret], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: Place
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.alt.file.PlaintextKeyring")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    profile = Profile("a", USERNAME, "https://panel.example/api", place, "entry")
+    passwords.keep(profile, Secret(PASSWORD))
+    profile_store.put(profile)
+    assert PASSWORD in scrubbed(PASSWORD)
+    Accounts().identities()
+    assert _nowhere(scrubbed(f"{PASSWORD} {basic_authorization(USERNAME, PASSWORD)}"), PASSWORD)
+
+
+def test_a_password_that_is_typed_is_hidden(read: list[Secret], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "read_line", lambda question: f"{PASSWORD}\n")
+    monkeypatch.setattr(prompts, "_no_echo", contextlib.nullcontext)
+    prompts.password("Password")
+    assert _nowhere(scrubbed(PASSWORD), PASSWORD)
 
 
 def test_the_password_of_the_environment_is_in_no_form_in_it(

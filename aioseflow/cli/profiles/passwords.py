@@ -8,6 +8,7 @@ from typing import Final
 from ...secret import Secret
 from ...text import escape
 from ..exit_code import ExitCode, Refusal
+from ..trace import hide
 from . import private_files, system_keyring
 from .profile import Place, Profile
 
@@ -47,7 +48,7 @@ def read(profile: Profile) -> Secret:
     if found is None:
         what = f"the {profile.stored_in} has no password for profile {profile.name}"
         raise Refusal(what, ExitCode.ERROR, fix=f"run {again}")
-    return found
+    return hide(found)
 
 
 def forget(profile: Profile) -> None:

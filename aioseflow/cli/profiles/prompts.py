@@ -11,6 +11,7 @@ from ...secret import Secret
 from ...text import escape, wrap
 from ..exit_code import ExitCode, Refusal
 from ..terminal import columns, echo_err, is_terminal, read_line
+from ..trace import hide
 
 _NOT_SAVED = "so nothing was saved"
 
@@ -35,7 +36,7 @@ def agreed(question: str) -> bool:
 def password(question: str) -> Secret:
     """Return what was typed without an echo. Raises `Refusal`."""
     with _no_echo():
-        return Secret(_answer(f"{question}: "))
+        return hide(Secret(_answer(f"{question}: ")))
 
 
 def _answer(question: str) -> str:
