@@ -21,8 +21,8 @@ from typing import Any
 import attrs
 
 from aioseflow import FixedLimit, SeFlow
-from aioseflow.fleet.journal.sqlite.statements import Kind, Op
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.change import Change, Kind
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.sandbox import Sandbox
 
 _MARK = "journal-mark "
@@ -34,16 +34,16 @@ _REQUEST = re.compile(r"POST \S*/service/(\d+)/vms/(\d+)/stop ")
 
 async def _traced(username: str, password: str, url: str, journal: str) -> None:
     """In the traced process: a run whose commits are marked."""
-    apply = Store.apply
+    apply = SqliteStore.apply
 
-    def marked(store: Store, ops: list[Op]) -> list[Any]:
+    def marked(store: SqliteStore, ops: list[Change]) -> list[Any]:
         intents = [str(parameters[-1]) for kind, parameters, _ in ops if kind is Kind.INTEND]
         os.write(2, f"{_MARK}begin {','.join(intents)}\n".encode())
         results = apply(store, ops)
         os.write(2, f"{_MARK}end\n".encode())
         return results
 
-    Store.apply = marked  # type: ignore[assignment,method-assign]
+    SqliteStore.apply = marked  # type: ignore[assignment,method-assign]
     async with SeFlow(username, password, base_url=url, journal=journal, limit=FixedLimit(8)) as seflow:
         report = await seflow.fleet.stop(run_id="traced", wait=False)
         assert report.ok

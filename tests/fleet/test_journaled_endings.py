@@ -27,7 +27,7 @@ from aioseflow import (
     Status,
     Stop,
 )
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.sandbox import Fault, Sandbox
 
 pytestmark = VIRTUAL
@@ -46,15 +46,15 @@ async def test_a_journal_that_cannot_be_written_any_more_ends_the_run_truthfully
     ):
         run = seflow.fleet.reboot()
         assert run.id
-        original, full = Store.apply, [False]
+        original, full = SqliteStore.apply, [False]
 
-        def apply(store: Store, ops: Sequence[Any]) -> list[Any]:
+        def apply(store: SqliteStore, ops: Sequence[Any]) -> list[Any]:
             if full[0]:
                 raise sqlite3.OperationalError("database or disk is full")
             return original(store, ops)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "apply", apply)
+            patch.setattr(SqliteStore, "apply", apply)
             run.start()
             await until(lambda: panel.effect_count("reboot") >= after and run.progress.targets == 8)
             full[0] = True

@@ -15,7 +15,7 @@ from support.histories import copy_of
 from support.wire import Play
 
 from aioseflow import Journal, Reboot, Start, WithoutVms
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import MIGRATIONS
 
 LIST, FUNCTIONS = "GET /service/9/vms", "GET /service/9/methods"
@@ -177,7 +177,7 @@ async def test_a_run_that_goes_on_names_a_service_once_also_where_it_cannot_be_l
 
 def test_a_journal_of_the_version_before_is_read_and_written(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
-    Store(path, migrations=MIGRATIONS[:2]).close()
+    SqliteStore(path, migrations=MIGRATIONS[:2]).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
             "INSERT INTO runs (run_id, action, accounts, created_at, document, note, requested_by, state) "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aioseflow.fleet.journal import Journal, RunHeader, StoredRun, TargetRow
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.model.target import Stage
 
 RUN = "run-1"
@@ -104,7 +104,7 @@ async def select(journal: Journal, count: int) -> None:
     assert await selected == []
 
 
-def store_of(journal: Journal) -> Store:
+def store_of(journal: Journal) -> SqliteStore:
     """What an open journal writes to."""
     assert journal._store is not None
     return journal._store
@@ -123,7 +123,7 @@ def done(run: StoredRun) -> list[int]:
     return [target.row.number for target in run.targets if target.stage == Stage.DONE]
 
 
-class Slow(Store):
+class Slow(SqliteStore):
     """A store whose commits wait to be let through."""
 
     gate: threading.Event

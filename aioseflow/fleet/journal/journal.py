@@ -17,13 +17,13 @@ from ..model.target import Stage
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from . import codec
+from .change import Kind
 from .codec import text, to_micros, to_micros_or_none
 from .faults import JournalError, RunNotFound
+from .group_commit import GroupCommit
 from .records import RunHeader, RunInfo, StoredRun, TargetRow
 from .sqlite import run_lock as lock
-from .sqlite.group_commit import Writer
 from .sqlite.places import inode, named
-from .sqlite.statements import Kind
 
 # sqlite3 and what builds on it is loaded when a journal is opened: `import aioseflow` stays light.
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
-    from .sqlite.store import Store
+    from .sqlite.sqlite_store import SqliteStore
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -58,8 +58,8 @@ class Journal:
             raise InvalidArgument(f"linger={linger!r} is no time to wait; give seconds, 0 or more")
         self._linger = linger
         self._leases = 0
-        self._store: Store | None = None
-        self._writer: Writer | None = None
+        self._store: SqliteStore | None = None
+        self._writer: GroupCommit | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._broken: JournalError | None = None
         self._sound: tuple[int, int] | None = None
@@ -79,14 +79,14 @@ class Journal:
         if self._store is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            from .sqlite.store import Store
+            from .sqlite.sqlite_store import SqliteStore
 
             place = self._place()
-            self._store = Store(place, trusted=self._sound is not None and self._sound == inode(place))
+            self._store = SqliteStore(place, trusted=self._sound is not None and self._sound == inode(place))
             # To look for damage takes a while in a large file: once is enough.
             self._sound = self._store.inode
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="aioseflow-journal")
-            self._writer = Writer(self._store, self._executor, self._linger)
+            self._writer = GroupCommit(self._store, self._executor, self._linger)
             self._broken = None
         self._leases += 1
 
@@ -113,7 +113,7 @@ class Journal:
             store.close()
 
     @contextlib.contextmanager
-    def _leased(self) -> Iterator[tuple[Store, Writer]]:
+    def _leased(self) -> Iterator[tuple[SqliteStore, GroupCommit]]:
         self.acquire()
         try:
             assert self._store is not None and self._writer is not None  # noqa: S101, PT018
@@ -150,7 +150,7 @@ class Journal:
                 raise
             self._held[run_id] = held
 
-    def _record_holder(self, store: Store, writer: Writer, run_id: str) -> int:
+    def _record_holder(self, store: SqliteStore, writer: GroupCommit, run_id: str) -> int:
         # Between the look and the lock it may have been pruned.
         number = store.number_of(run_id)
         if number is None:
@@ -385,7 +385,7 @@ class Journal:
     async def _in_thread(self, do: Callable[[*Ts], T], *arguments: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, do, *arguments)
 
-    def _open(self) -> Writer:
+    def _open(self) -> GroupCommit:
         if self._writer is None:
             raise ConfigurationError(f"{self!r} is not open; acquire() it for as long as it is written to")
         return self._writer

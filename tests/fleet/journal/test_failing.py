@@ -7,7 +7,7 @@ import pytest
 from support.journals import NOW, RUN, begin, done, finish, rows, select, slow, store_of
 
 from aioseflow.fleet.journal import Journal, JournalError
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 
 
 def fill_disk(journal: Journal) -> None:
@@ -122,7 +122,7 @@ def test_an_interrupted_commit_is_made_later(journal: Journal, monkeypatch: pyte
         finish(journal, 0)
         finish(journal, 1)
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "apply", interrupted)
+            patch.setattr(SqliteStore, "apply", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 journal.flush_now()
         finish(journal, 2)

@@ -8,7 +8,7 @@ import pytest
 from support.journals import header, opened
 
 from aioseflow.fleet.journal import JournalError
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
 from aioseflow.fleet.model.target import Stage
 
@@ -47,20 +47,20 @@ def fail(connection: sqlite3.Connection) -> None:
 
 
 def test_an_old_journal_is_brought_up_to_date(old: Path) -> None:
-    Store(old, migrations=(rename,)).close()
+    SqliteStore(old, migrations=(rename,)).close()
     assert tables(old) == (1, ["renamed"])
 
 
 def test_a_journal_that_missed_a_version_gets_each_step_once(old: Path) -> None:
-    Store(old, migrations=(rename, add_table)).close()
-    Store(old, migrations=(rename, add_table)).close()
+    SqliteStore(old, migrations=(rename, add_table)).close()
+    SqliteStore(old, migrations=(rename, add_table)).close()
     assert tables(old) == (2, ["added", "renamed"])
 
 
 def test_a_step_that_fails_leaves_the_old_file_as_it_was(old: Path) -> None:
     before = old.read_bytes()
     with pytest.raises(JournalError, match=r"could not be brought to version 2 and stays as it was.*nowhere"):
-        Store(old, migrations=(rename, fail))
+        SqliteStore(old, migrations=(rename, fail))
     assert old.read_bytes() == before
     assert tables(old) == (0, ["old"])
 
@@ -73,7 +73,7 @@ def test_a_journal_of_today_goes_on_into_the_next_version(tmp_path: Path) -> Non
     def next_version(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE runs ADD COLUMN ticket TEXT")
 
-    store = Store(path, migrations=(*MIGRATIONS, next_version))
+    store = SqliteStore(path, migrations=(*MIGRATIONS, next_version))
     with closing(store):
         assert store.number_of("run-1") == 1
     assert tables(path)[0] == len(MIGRATIONS) + 1

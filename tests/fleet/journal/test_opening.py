@@ -16,7 +16,7 @@ from support.journals import RUN, begin, header, opened, process
 from aioseflow.errors import ConfigurationError, InvalidArgument
 from aioseflow.fleet.journal import Journal, JournalError
 from aioseflow.fleet.journal.sqlite import opening
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID
 
 
@@ -58,7 +58,7 @@ def test_nobody_else_may_read_a_new_journal_nor_what_is_beside_it(tmp_path: Path
 
 
 def test_it_is_durable_and_marked_as_ours(path: Path) -> None:
-    store = Store(path)
+    store = SqliteStore(path)
     with closing(store):
         read = {
             name: store._connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -82,13 +82,13 @@ def another_program(path: Path) -> None:
 
 
 def future(path: Path) -> None:
-    Store(path).close()
+    SqliteStore(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 7")
 
 
 def damaged(path: Path) -> None:
-    Store(path).close()
+    SqliteStore(path).close()
     whole = bytearray(path.read_bytes())
     # The page that holds the first table's root.
     whole[4096:8192] = b"\xff" * 4096
@@ -96,7 +96,7 @@ def damaged(path: Path) -> None:
 
 
 def cut(path: Path) -> None:
-    Store(path).close()
+    SqliteStore(path).close()
     path.write_bytes(path.read_bytes()[:-4096])
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_is_no_usable_journal_is_refused_and_left_as_it_is(
 
 
 def test_a_future_version_is_seen_even_in_what_was_never_moved_from_the_wal(path: Path) -> None:
-    Store(path).close()
+    SqliteStore(path).close()
     code = (
         "import os, sqlite3, sys\n"
         "connection = sqlite3.connect(sys.argv[1])\n"
@@ -236,7 +236,7 @@ def test_a_wal_without_its_journal_is_not_played_into_a_new_one(path: Path) -> N
 def test_where_there_can_be_no_wal_there_is_no_journal(path: Path) -> None:
     # A file system without shared memory, as SQLite sees it.
     with pytest.raises(JournalError, match=r"cannot be kept durable here \(SQLite uses journal_mode=delete"):
-        Store(path, vfs="unix-dotfile")
+        SqliteStore(path, vfs="unix-dotfile")
     assert not path.exists()
 
 
@@ -251,7 +251,7 @@ def test_a_making_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_large_file_is_searched_for_damage_once_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store(path).close()
+    SqliteStore(path).close()
     searched: list[Path] = []
     monkeypatch.setattr(opening, "_search_for_damage", lambda _, path: searched.append(path))
     journal = Journal(path)

@@ -10,7 +10,7 @@ from ....errors import InvalidArgument
 from .. import codec
 from . import run_lock as lock
 from .opening import translated
-from .store import Store
+from .sqlite_store import SqliteStore
 
 
 def check(before: datetime | None, keep: int | None) -> tuple[int | None, int]:
@@ -24,7 +24,7 @@ def check(before: datetime | None, keep: int | None) -> tuple[int | None, int]:
     return codec.to_micros_or_none(before), keep or 0
 
 
-def prunable(store: Store, before: int | None, keep: int) -> list[str]:
+def prunable(store: SqliteStore, before: int | None, keep: int) -> list[str]:
     """The ended runs beyond the newest ``keep`` of them that ended before a time, the oldest first."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         rows = connection.execute(
@@ -33,7 +33,7 @@ def prunable(store: Store, before: int | None, keep: int) -> list[str]:
     return [run_id for run_id, at in reversed(rows[keep:]) if before is None or at < before]
 
 
-def prune(store: Store, journal: Path, run_id: str) -> bool:
+def prune(store: SqliteStore, journal: Path, run_id: str) -> bool:
     """Delete a run with its lock, unless somebody has taken it or it has gone meanwhile."""
     path = lock.place(journal, run_id)
     held = lock.take(path, patience=0)

@@ -16,8 +16,8 @@ from .. import codec
 from ..faults import RunIsActive, RunNotFound
 from ..records import RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
 from .opening import translated
+from .sqlite_store import SqliteStore
 from .statements import COUNT, COUNT_ALL
-from .store import Store
 
 _RUN: Final = (
     "SELECT id, run_id, parent, action, accounts, created_at, document, note, requested_by, state, "
@@ -36,7 +36,7 @@ _WITHOUT_VMS: Final = (
 )
 
 
-def all_runs(store: Store) -> list[RunInfo]:
+def all_runs(store: SqliteStore) -> list[RunInfo]:
     """Every run, the newest first."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         # One transaction, so that the counts are those of the moment at which the runs are listed.
@@ -45,7 +45,7 @@ def all_runs(store: Store) -> list[RunInfo]:
         return [_info(connection, row) for row in rows]
 
 
-def running(store: Store) -> list[str]:
+def running(store: SqliteStore) -> list[str]:
     """The ids of the runs that are recorded as running, the newest first."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         rows = connection.execute(
@@ -54,7 +54,7 @@ def running(store: Store) -> list[str]:
     return [run_id for (run_id,) in rows]
 
 
-def one_run(store: Store, run_id: str) -> RunInfo | None:
+def one_run(store: SqliteStore, run_id: str) -> RunInfo | None:
     """The run, or None."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         connection.execute("BEGIN")
@@ -62,7 +62,7 @@ def one_run(store: Store, run_id: str) -> RunInfo | None:
         return None if row is None else _info(connection, row)
 
 
-def whole_run(store: Store, run_id: str) -> StoredRun:
+def whole_run(store: SqliteStore, run_id: str) -> StoredRun:
     """The run with its targets. Raises `RunNotFound`."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         connection.execute("BEGIN")
@@ -86,7 +86,7 @@ def whole_run(store: Store, run_id: str) -> StoredRun:
     )
 
 
-def open_elsewhere(store: Store, run_id: str, dead: Set[str]) -> dict[tuple[str, str, str], str]:
+def open_elsewhere(store: SqliteStore, run_id: str, dead: Set[str]) -> dict[tuple[str, str, str], str]:
     """What other running runs are not done with."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         rows = connection.execute(
@@ -97,7 +97,7 @@ def open_elsewhere(store: Store, run_id: str, dead: Set[str]) -> dict[tuple[str,
         return {(row[0], row[1], row[2]): row[3] for row in rows if row[3] not in dead}
 
 
-def learned(store: Store, account: str) -> dict[str, float]:
+def learned(store: SqliteStore, account: str) -> dict[str, float]:
     """What is remembered of an account."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         rows = connection.execute(
@@ -106,7 +106,7 @@ def learned(store: Store, account: str) -> dict[str, float]:
         return dict(rows.fetchall())
 
 
-def active(store: Store, run_id: str) -> RunIsActive:
+def active(store: SqliteStore, run_id: str) -> RunIsActive:
     """The error for a run that a living process has, with what that process wrote of itself."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         row = connection.execute("SELECT pid, host, held_at FROM runs WHERE run_id = ?", (run_id,)).fetchone()
@@ -124,7 +124,7 @@ def active(store: Store, run_id: str) -> RunIsActive:
     )
 
 
-def not_found(store: Store, run_id: str) -> RunNotFound:
+def not_found(store: SqliteStore, run_id: str) -> RunNotFound:
     """The error for a run that is not there, with the ids that were perhaps meant."""
     with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
         ids = [row[0] for row in connection.execute("SELECT run_id FROM runs ORDER BY id DESC")]

@@ -1,36 +1,11 @@
-"""The changes that a journal takes, each with its SQL.
-
-A change is a tuple ``(kind, parameters, future)``; the future, if there is one, is told its result.
-"""
+"""The SQL of the changes that a journal takes."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-
-class Kind(enum.IntEnum):
-    """What a change is."""
-
-    INTEND = enum.auto()
-    ACCEPTED = enum.auto()
-    REQUEUED = enum.auto()
-    FINISHED = enum.auto()
-    REOPENED = enum.auto()
-    DISCOVERED = enum.auto()
-    WITHOUT_VMS = enum.auto()
-    CREATE = enum.auto()
-    HOLD = enum.auto()
-    SELECTED = enum.auto()
-    ENDED = enum.auto()
-    LEARN = enum.auto()
-    MARK = enum.auto()
-    """Changes nothing: whoever waits for it knows that all before it is durable."""
-
-
-# The future is Any: one that is told a list of conflicts, a bool or nothing.
-Op: TypeAlias = tuple[Kind, tuple[Any, ...], Any]
+from ..change import Kind
 
 INSERT_WITHOUT_VMS: Final = (
     "INSERT INTO without_vms (run, account, service_id, service_name, why) VALUES (?, ?, ?, ?, ?) "

@@ -2,7 +2,7 @@
 
 One queue holds everything, in its order. A commit takes what it finds at its beginning; what comes meanwhile
 is the next one's. So nothing that came earlier is ever durable later, whoever makes the commit: the journal's
-thread, or the loop's own where it cannot wait for that (`Writer.commit_now`).
+thread, or the loop's own where it cannot wait for that (`GroupCommit.commit_now`).
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..faults import JournalError
-from .statements import Kind, Op
+from .change import Change, Kind
+from .faults import JournalError
 
 if TYPE_CHECKING:
-    from .store import Store
+    from .sqlite.sqlite_store import SqliteStore
 
 _GROUP_AT_MOST: Final = 4096
 _WORTH_A_COMMIT: Final = 32
 """So many changes that came during a commit are not kept waiting for more."""
 
-Committed: TypeAlias = tuple[Sequence[Op], list[Any] | None]
+Committed: TypeAlias = tuple[Sequence[Change], list[Any] | None]
 """Changes and their results; None where the commit failed."""
 
 
-class Writer:
+class GroupCommit:
     """Commits for one open store, for one loop at a time. Its methods are for that loop's thread.
 
     Attributes:
         broken: why nothing is taken any more; None while all is well.
     """
 
-    def __init__(self, store: Store, executor: Executor, linger: float) -> None:
+    def __init__(self, store: SqliteStore, executor: Executor, linger: float) -> None:
         self.broken: JournalError | None = None
         self._store = store
         self._executor = executor
         self._linger = linger
-        self._queue: deque[Op] = deque()
+        self._queue: deque[Change] = deque()
         self._committing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -48,7 +48,7 @@ class Writer:
         self._hurried = False
         self._untold = False
 
-    def put(self, op: Op) -> None:
+    def put(self, op: Change) -> None:
         """Take a change, to be committed soon. Raises `JournalError` once a commit has failed."""
         if self.broken is not None:
             raise self._telling()
@@ -71,7 +71,7 @@ class Writer:
             self._hurried = True
         await future
 
-    def commit_now(self, last: Op | None = None) -> Any:
+    def commit_now(self, last: Change | None = None) -> Any:
         """Commit everything in this thread, ``last`` at the end, and return the result of that.
 
         Raises `JournalError`; interrupted (Ctrl-C), what was not committed is in the queue again.
@@ -160,7 +160,7 @@ class Writer:
             self._queue.clear()
             self._fail(rest)
 
-    def _fail(self, ops: Sequence[Op]) -> None:
+    def _fail(self, ops: Sequence[Change]) -> None:
         for _, _, future in ops:
             if future is not None and not future.done() and not future.get_loop().is_closed():
                 future.set_exception(self._telling())

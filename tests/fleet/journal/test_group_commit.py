@@ -11,8 +11,8 @@ from support.journals import NOW, RUN, begin, done, finish, opened, rows, select
 from support.virtual import VirtualLoop
 
 from aioseflow.fleet.journal import Journal
-from aioseflow.fleet.journal.sqlite.statements import Kind, Op
-from aioseflow.fleet.journal.sqlite.store import Store
+from aioseflow.fleet.journal.change import Change, Kind
+from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.model.target import Stage
 
 
@@ -125,9 +125,9 @@ async def test_what_is_not_flushed_is_lost_whole(journal: Journal, path: Path) -
 async def test_a_commit_in_the_loops_thread_keeps_the_order(journal: Journal) -> None:
     store = slow(journal)
     seen: list[list[Kind]] = []
-    apply = Store.apply
+    apply = SqliteStore.apply
 
-    def noted(ops: list[Op]) -> list[Any]:
+    def noted(ops: list[Change]) -> list[Any]:
         seen.append([kind for kind, _, _ in ops])
         return apply(store, ops)
 
@@ -151,9 +151,9 @@ async def test_a_commit_in_the_loops_thread_waits_for_that_of_the_other(
 ) -> None:
     entered = threading.Event()
     steps: list[str] = []
-    apply = Store.apply
+    apply = SqliteStore.apply
 
-    def noted(store: Store, ops: list[Op]) -> list[Any]:
+    def noted(store: SqliteStore, ops: list[Change]) -> list[Any]:
         steps.append("begin")
         if not entered.is_set():
             entered.set()
@@ -163,7 +163,7 @@ async def test_a_commit_in_the_loops_thread_waits_for_that_of_the_other(
         steps.append("end")
         return results
 
-    monkeypatch.setattr(Store, "apply", noted)
+    monkeypatch.setattr(SqliteStore, "apply", noted)
     finish(journal, 0)
     flushing = asyncio.create_task(journal.flush())
     await asyncio.sleep(0)

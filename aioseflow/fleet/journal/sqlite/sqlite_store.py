@@ -13,6 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
+from ..change import Change, Kind
 from ..faults import JournalError
 from .opening import beside, connect, open_database, translated
 from .statements import (
@@ -30,8 +31,6 @@ from .statements import (
     ONE_ROW,
     OPEN_ELSEWHERE,
     OTHER_RUNNING,
-    Kind,
-    Op,
 )
 from .tables import MIGRATIONS, Migration
 
@@ -39,7 +38,7 @@ _kind_of: Final = itemgetter(0)
 _parameters_of: Final = itemgetter(1)
 
 
-class Store:
+class SqliteStore:
     """An open journal; its methods may be called from any thread. Raises `JournalError`.
 
     Attributes:
@@ -86,7 +85,7 @@ class Store:
             row = self._connection.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         return None if row is None else int(row[0])
 
-    def apply(self, ops: Sequence[Op]) -> list[Any]:
+    def apply(self, ops: Sequence[Change]) -> list[Any]:
         """Make the changes durable in their order, all or none, and return the result of each."""
         if all(kind is Kind.MARK for kind, _, _ in ops):
             return [None] * len(ops)
