@@ -11,9 +11,10 @@ from ..errors import ConfigurationError, InvalidArgument
 from ..identifiers import Id
 from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
-from .actions.action import Action, as_steps, steps_again
+from .actions.action import Action
 from .actions.changes import Destroy, Resize
 from .actions.power import Await, Reboot, Start, Stop
+from .actions.steps import as_steps, steps_again
 from .actions.usage import Usage
 from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo

@@ -27,7 +27,7 @@ from aioseflow import (
     Usage,
     Vm,
 )
-from aioseflow.fleet.actions.action import is_down
+from aioseflow.fleet.model.vm_state import is_down
 
 UP = Vm(id="4", label="web01", power=PowerState.RUNNING, power_word="online", memory=4096, cpus=2)
 OFF = attrs.evolve(UP, power=PowerState.STOPPED, power_word="offline")

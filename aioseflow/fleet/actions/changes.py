@@ -16,7 +16,8 @@ from ...models import Service, Vm
 from ...safety import Safety
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, cause_of
-from .action import Skip, unread
+from ..model.vm_state import unread
+from .action import Skip
 
 
 def _check_positive(name: str, value: object) -> None:

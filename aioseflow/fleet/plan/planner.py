@@ -10,10 +10,12 @@ import attrs
 
 from ...models import Service, Vm
 from ...safety import Safety
-from ..actions.action import Skip, ends_down, held, is_down, skip_of, takes_down
+from ..actions.action import Skip
+from ..actions.steps import ends_down, skip_of, takes_down
 from ..discovery.discover import ListedService
 from ..model.fleet_account import FleetAccount
 from ..model.undiscovered import Undiscovered
+from ..model.vm_state import held, is_down
 from ..run.execution import RunExecution
 from .estimate import expect
 from .plan import Plan

@@ -11,9 +11,10 @@ import attrs
 from ...errors import InvalidArgument
 from ...policy import SettlePolicy
 from ...safety import Safety
-from ..actions.action import Action, Steps, name_of
+from ..actions.action import Action
 from ..actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
 from ..actions.power import Await, Reboot, Start, Stop
+from ..actions.steps import Steps, name_of
 from ..actions.usage import Usage
 from ..journal import RunHeader
 from ..select.selection import Selection

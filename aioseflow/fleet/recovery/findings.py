@@ -9,9 +9,10 @@ import attrs
 
 from ...models import PowerState, Vm
 from ...safety import Safety
-from ..actions.action import Action, held
+from ..actions.action import Action
 from ..model.clock import Instant
 from ..model.outcome import TargetKey
+from ..model.vm_state import held
 from ..run.verdict import NOT_DONE_AFTER_SECONDS, Reading
 
 FindingVerdict: TypeAlias = Literal["done", "not_done", "cannot_tell"]

@@ -12,7 +12,8 @@ import attrs
 from ...errors import SeFlowError
 from ...models import Service, Vm
 from ...text import escape
-from ..actions.action import Action, Steps
+from ..actions.action import Action
+from ..actions.steps import Steps
 from ..discovery.discover import Discovery, listed_vms
 from ..journal import Journal, StoredRun, StoredTarget
 from ..model.clock import Instant

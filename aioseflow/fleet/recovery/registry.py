@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from ..actions.action import Steps
+from ..actions.steps import Steps
 from ..journal import Journal, RunNotFound, StoredRun
 from ..model.fleet_account import FleetAccount
 from ..run.execution import RunExecution

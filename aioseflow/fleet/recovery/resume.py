@@ -12,13 +12,13 @@ import attrs
 from ...errors import OutcomeUnknown
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
-from ..actions.action import held
 from ..discovery.discover import listed_vms
 from ..journal import StoredRun, StoredTarget
 from ..model.clock import Instant
 from ..model.outcome import Status, TargetKey, cause_of
 from ..model.refusals import refuse_contested
 from ..model.target import Stage, Target, TargetState
+from ..model.vm_state import held
 from ..plan.spec import RunSpec
 from ..run.scheduler import Scheduler
 from ..run.state import RunState

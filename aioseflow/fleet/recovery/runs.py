@@ -10,8 +10,9 @@ import attrs
 
 from ...errors import InvalidArgument
 from ...models import PowerState
-from ..actions.action import Action, steps_again
+from ..actions.action import Action
 from ..actions.changes import Destroy
+from ..actions.steps import steps_again
 from ..journal import (
     Journal,
     RunHeader,

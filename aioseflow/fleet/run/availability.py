@@ -7,9 +7,9 @@ import math
 
 import attrs
 
-from ..actions.action import is_down
 from ..discovery.vm_list import VmList
 from ..model.outcome import Outcome, Status, TargetKey
+from ..model.vm_state import is_down
 
 
 @attrs.define(eq=False)

@@ -11,7 +11,7 @@ import attrs
 
 from ...errors import SeFlowError
 from ...policy import UNFINISHED_PER_REQUEST, SettlePolicy
-from ..actions.action import ends_down, takes_down
+from ..actions.steps import ends_down, takes_down
 from ..discovery.discover import ListedService
 from ..discovery.vm_list import read_vms
 from ..journal import StoredRun

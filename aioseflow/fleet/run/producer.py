@@ -9,12 +9,14 @@ from contextlib import aclosing
 import attrs
 
 from ...models import Service
-from ..actions.action import HELD, Skip, skip_of
+from ..actions.action import Skip
+from ..actions.steps import skip_of
 from ..discovery.discover import Discovery, ListedService
 from ..journal import JournalError
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, TargetKey
 from ..model.target import Target, TargetState
+from ..model.vm_state import HELD
 from ..select.selection import Matcher, Selection
 from .availability import AvailabilityCounter
 from .scheduler import Scheduler

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from ...errors import InvalidArgument
-from ..actions.action import Steps
+from ..actions.steps import Steps
 from ..journal import Journal, JournalError, RunHeader, StoredRun
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome

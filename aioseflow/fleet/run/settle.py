@@ -15,10 +15,10 @@ import attrs
 from ...errors import SeFlowError
 from ...models import Service, Vm
 from ...policy import SettlePolicy
-from ..actions.action import held
 from ..discovery.vm_list import VmList, one_page, read_vms
 from ..model.fleet_account import FleetAccount
 from ..model.target import TargetState
+from ..model.vm_state import held
 from .verdict import NOT_DONE_AFTER_SECONDS, Reading
 
 Done: TypeAlias = Callable[[Vm | None], bool | None]

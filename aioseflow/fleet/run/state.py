@@ -14,7 +14,8 @@ import attrs
 from ...errors import SeFlowError
 from ...models import PowerState
 from ...safety import Safety
-from ..actions.action import Skip, Steps, name_of
+from ..actions.action import Skip
+from ..actions.steps import Steps, name_of
 from ..model.clock import RunClock
 from ..model.outcome import Outcome, Outcomes, Status, TargetKey
 from ..model.progress import ServiceProgress
