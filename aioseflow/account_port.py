@@ -71,7 +71,7 @@ class AccountPort:
     @cached_property
     def polls(self) -> VmsEndpoints:
         """`vms` for reading VMs back: requests of a class of their own at the gate."""
-        return VmsEndpoints(self._session.with_options(lane=RequestClass.POLL))
+        return VmsEndpoints(self._session.with_options(read_class=RequestClass.POLL))
 
     @property
     def concurrency(self) -> int:

@@ -1,4 +1,4 @@
-"""Where the account comes from: arguments or the environment, checked before anything is sent."""
+"""Credentials, base URL, proxy and TLS from arguments or the environment, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _IN_BRACKETS: Final = re.compile(r"\[(.*)\]")
 
 
 class Unset(enum.Enum):
-    """The mark of an argument that was left out, where None means something."""
+    """Marks an argument that was left out, where None has a meaning."""
 
     UNSET = "left out"
 
@@ -46,11 +46,11 @@ class Credentials:
 
     @classmethod
     def check(cls, username: str, password: str | Secret) -> Credentials:
-        """Raises `ConfigurationError` for what HTTP Basic cannot carry."""
+        """Return the credentials. Raises `ConfigurationError` if HTTP Basic cannot carry them."""
         text = password.reveal() if isinstance(password, Secret) else password
         if not isinstance(text, str):
             text = ""
-        # From here on no frame of ours shows it, should somebody log the traceback with its locals.
+        # From here on no frame of ours shows it in a traceback with locals.
         password, text = Secret(text), Masked(text)
         if not isinstance(username, str) or not username.strip():
             raise ConfigurationError("the user name is empty; give the e-mail address of the client area")
@@ -60,15 +60,18 @@ class Credentials:
             raise ConfigurationError("a user name with a colon cannot be sent with HTTP Basic")
         for what, value in (("user name", username), ("password", text)):
             if any(ord(character) < 32 or ord(character) == 127 for character in value):
-                raise ConfigurationError(f"the {what} contains a control character (a line end, perhaps)")
-            # No attempt to encode it: the exception would hold the text, and be our error's context.
+                raise ConfigurationError(f"the {what} contains a control character, perhaps a line end")
+            # Not tried with encode(): its exception holds the text, and would be the context of ours.
             if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
                 raise ConfigurationError(f"the {what} is not well-formed text")
         return cls(username, password)
 
     @classmethod
     def from_environment(cls) -> tuple[Credentials, str | None]:
-        """From ``SEFLOW_USERNAME`` and ``SEFLOW_PASSWORD``, with ``SEFLOW_BASE_URL`` if it is set."""
+        """Return the credentials and the base URL (None if not set) of the ``SEFLOW_…`` variables.
+
+        Raises `ConfigurationError` if a variable is missing.
+        """
         missing = [name for name in ("SEFLOW_USERNAME", "SEFLOW_PASSWORD") if not os.environ.get(name)]
         if missing:
             raise ConfigurationError(f"set {' and '.join(missing)} in the environment")
@@ -77,23 +80,23 @@ class Credentials:
 
 
 def check_base_url(text: str, *, allow_insecure: bool) -> URL:
-    """The panel's API root without a trailing slash or blanks around it. Raises `ConfigurationError`."""
+    """Return the root of the panel's API without trailing slash and surrounding blanks.
+
+    Raises `ConfigurationError`.
+    """
     if isinstance(text, str):
         text = Masked(text.strip())
-        # yarl drops line ends and tabs, keeps a blank in the host and makes %20 of one in the path.
+        # yarl drops line ends and tabs, keeps a blank in the host, and turns one in the path into %20.
         if _BLANK_OR_CONTROL.search(text):
             raise ConfigurationError(
-                "the base URL has a blank or a control character in it; "
-                "it looks like https://panel.example/api"
+                "the base URL contains a blank or a control character; write it as https://panel.example/api"
             )
     try:
         url = URL(text)
         host = url.host
         port = url.port
     except (TypeError, ValueError):
-        raise ConfigurationError(
-            "the base URL is not a URL; it looks like https://panel.example/api"
-        ) from None
+        raise ConfigurationError("the base URL is not a URL; write it as https://panel.example/api") from None
     if url.scheme not in {"http", "https"} or not host or not port:
         raise ConfigurationError(
             "the base URL needs a scheme, http or https, and a host: https://panel.example/api"
@@ -112,20 +115,20 @@ def check_base_url(text: str, *, allow_insecure: bool) -> URL:
 
 @attrs.frozen
 class Proxy:
-    """An HTTP proxy; ``url`` has no credentials in it."""
+    """An HTTP proxy; ``url`` contains no credentials."""
 
     url: str
     authorization: Masked | None = None
 
 
 def find_proxy(proxy: str | Unset | None, url: URL) -> Proxy | None:
-    """The proxy for a panel: the one given, or that of ``HTTPS_PROXY`` unless ``NO_PROXY`` names the panel.
+    """Return the proxy for a panel: the given one, or ``HTTPS_PROXY`` unless ``NO_PROXY`` lists the panel.
 
-    A variable in lower case wins over one in upper case. Raises `ConfigurationError`.
+    A variable in lower case outweighs the same in upper case. Raises `ConfigurationError`.
     """
     where = "the proxy"
     if isinstance(proxy, Unset):
-        # Cleartext goes to this machine or to a network of the user's own: no proxy was meant for that.
+        # http:// is for this machine or a network of the user's, and no proxy is meant for those.
         proxy = getproxies_environment().get("https") if url.scheme == "https" else None
         if not proxy or is_exempt(url, getproxies_environment().get("no", "")):
             return None
@@ -134,23 +137,23 @@ def find_proxy(proxy: str | Unset | None, url: URL) -> Proxy | None:
         return None
     found = _read_proxy(proxy)
     if found is None:
-        # It may hold a password, and this frame is in the traceback.
+        # It may contain a password, and a traceback shows this frame.
         del proxy
         raise ConfigurationError(f"{where} must be an HTTP proxy's URL, such as http://proxy.example:3128")
     return found
 
 
 def is_exempt(url: URL, no_proxy: str) -> bool:
-    """Whether a list of the form of ``NO_PROXY`` names the URL's host; the rules are curl's, and ports.
+    """Return True if a list such as ``NO_PROXY`` contains the URL's host. The rules are curl's, plus ports.
 
-    ``*`` alone means every host. Otherwise the entries, between commas or blanks, are
+    ``*`` alone means every host. Otherwise the entries, separated by commas or blanks, are
 
     - names: ``corp.example``, ``.corp.example`` and ``*.corp.example`` all mean the name and its subdomains;
     - addresses, ``10.0.0.1``, ``::1`` or ``[::1]``, and networks, ``10.0.0.0/8`` or ``2001:db8::/32``, for a
       host that is an address: no name is looked up;
     - any of these with a port, ``corp.example:8443`` or ``[::1]:8443``, for that port alone.
 
-    An entry that cannot be read names nothing.
+    An entry that cannot be read is ignored.
     """
     if no_proxy.strip() == "*":
         return True
@@ -208,9 +211,9 @@ def _read_proxy(text: str) -> Proxy | None:
 def find_tls(
     url: URL, *, ca_file: str | os.PathLike[str] | None, ssl_context: ssl.SSLContext | None
 ) -> ssl.SSLContext | None:
-    """How the panel's certificate is verified; None for the system's authorities.
+    """Return the context that verifies the panel's certificate; None for the system's authorities.
 
-    ``ca_file`` names the only authorities to trust, else ``SSL_CERT_FILE``, else those of the system.
+    ``ca_file`` holds the only authorities to trust, else ``SSL_CERT_FILE``, else the system's.
     Raises `ConfigurationError`.
     """
     if ssl_context is not None:
@@ -218,18 +221,18 @@ def find_tls(
             raise ConfigurationError("give ca_file or ssl_context, not both: a context has authorities")
         if not isinstance(ssl_context, ssl.SSLContext):
             raise ConfigurationError(
-                "ssl_context must be an ssl.SSLContext; verification cannot be switched off, "
-                "and ca_file= trusts a private authority"
+                "ssl_context must be an ssl.SSLContext; verification cannot be switched off. "
+                "To trust a private authority, use ca_file="
             )
         if ssl_context.verify_mode is not ssl.CERT_REQUIRED:
             raise ConfigurationError(
-                "this ssl_context verifies nothing, so the password would go to whoever answers; "
-                "trust a private authority with ca_file="
+                "this ssl_context does not verify certificates, so any server would get the password; "
+                "to trust a private authority, use ca_file="
             )
         if not ssl_context.check_hostname:
             raise ConfigurationError(
-                "this ssl_context takes a certificate for any host name, so the password would go to "
-                "whoever has one; set check_hostname = True"
+                "this ssl_context accepts a certificate for any host name, so any server with a certificate "
+                "would get the password; set check_hostname = True"
             )
         return ssl_context
     if url.scheme != "https":

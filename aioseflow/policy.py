@@ -1,4 +1,7 @@
-"""Every number of the session's behaviour, in one place."""
+"""The policies that users may set, and the fixed numbers of a session and a fleet.
+
+The constants of the adaptive limit are where its algorithm is, in `session.limits`.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +12,29 @@ import attrs
 
 from .errors import ConfigurationError
 
-MAX_IN_FLIGHT: Final = 32  # beyond about 64 a silently queueing panel times out
-IDLE_CONNECTION_SECONDS: Final = 4.0  # PHP hosts often close after 5 s; a stale socket costs an unknown
-IDLE_BEFORE_ONCE_SECONDS: Final = 1.0  # what must not be repeated goes out on a younger one, or a fresh one
-KEPT_BEFORE_ONCE: Final = 8  # so often the panel was seen to keep a connection before that is believed
-DOWN_AFTER: Final = 5  # requests in a row that got no answer: the panel is down until one does
-BURST: Final = 3  # connections refused or dropped within a second: an overload, no accident
-BURST_SECONDS: Final = 1.0
-POSTPONED_AT_MOST: Final = 3  # times that a fleet's target goes back into the queue while calls fail
-LONGEST_PAUSE_IN_TROUBLE: Final = 8.0  # seconds; of a fleet's worker, between calls that cannot be repeated
-UNFINISHED_PER_REQUEST: Final = 4  # VMs of a run with a threshold that may be begun and not yet settled
-LANE_SHARES: Final = (4, 2, 1)  # actions, reads, settle polls
+MAX_IN_FLIGHT: Final = 32  # requests; above about 64 a panel that queues silently times out
+KEEPALIVE_SECONDS: Final = 4.0  # PHP hosts often close after 5 s; a stale connection costs an unknown outcome
+KEEPALIVE_FOR_ONCE_SECONDS: Final = 1.0  # for requests that must not be repeated
+REUSED_ANSWERS_BEFORE_ONCE: Final = 8  # answers over kept connections before such requests use one
+MAX_STALE_CONNECTIONS_TRIED: Final = 1000  # more than any pool keeps
+PANEL_DOWN_UNANSWERED_REQUESTS: Final = 5  # in a row; then the panel counts as down until one is answered
+DROP_BURST_CONNECTIONS: Final = 3  # refused or dropped within DROP_BURST_SECONDS: an overload, no accident
+DROP_BURST_SECONDS: Final = 1.0
+REQUEST_CLASS_SHARES: Final = (4, 2, 1)  # of the slots: actions, reads, settle polls
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-MAX_HEADER_BYTES: Final = 64 * 1024  # of one header of an answer, unless the client is told otherwise
+MAX_HEADER_BYTES: Final = 64 * 1024  # of one header of an answer; `SeFlow(max_header_bytes=…)` changes it
 MAX_HEADERS: Final = 512
-STALE_CONNECTIONS_TRIED: Final = 1000  # more than any pool keeps
-LONG_BODY_BYTES: Final = 256 * 1024  # from here on an answer is decoded in slices, between which others run
-EXCERPT_CHARACTERS: Final = 300
+SLICED_DECODE_MIN_BYTES: Final = (
+    256 * 1024
+)  # a longer answer is decoded in slices, and other tasks run between
+EXCERPT_MAX_CHARACTERS: Final = 300
+MAX_POSTPONEMENTS: Final = 3  # of a fleet's target that goes back into its queue while calls fail
+WORKER_PAUSE_MAX_SECONDS: Final = 8.0  # of a fleet's worker, between calls that cannot be repeated
+UNSETTLED_VMS_PER_REQUEST: Final = 4  # VMs begun and not yet settled, in a run with a failure limit
 
 
 def check_seconds(name: str, value: object) -> None:
-    """Raise `ConfigurationError` unless it is a positive, finite number."""
+    """Raise `ConfigurationError` unless the value is a positive, finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}")
 
@@ -44,7 +49,7 @@ def _not_negative(instance: object, attribute: attrs.Attribute[float], value: fl
 
 
 def check_whole(name: str, value: object) -> None:
-    """Raise `ConfigurationError` unless it is a whole number of at least 1."""
+    """Raise `ConfigurationError` unless the value is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{name} must be a whole number of at least 1, not {value!r}")
 
@@ -55,12 +60,14 @@ def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int)
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """How long one exchange may take, in seconds, counted after the concurrency gate.
+    """Time-outs of one exchange, in seconds, counted from the gate.
 
-    ``connect`` covers DNS, TCP and TLS. ``read`` is for the answer to a call that changes nothing, from when
-    the request left to the answer's last byte, ``change`` to one that does: hypervisors take 8 to 30 s, and a
-    time-out there leaves an outcome unknown. ``exchange`` bounds all of it, from connecting to the last byte;
-    None is ``connect`` and the answer's time together.
+    Attributes:
+        connect: DNS, TCP and TLS.
+        read: for the answer to a call that changes nothing, from sending the request to the last byte.
+        change: for the answer to a call that changes something: hypervisors take 8 to 30 s, and a time-out
+            leaves the outcome unknown.
+        exchange: for all of it, from connecting to the last byte; None is ``connect`` plus the answer's time.
     """
 
     connect: float = attrs.field(default=10.0, validator=_seconds)
@@ -70,16 +77,16 @@ class Timeouts:
 
     @classmethod
     def within(cls, seconds: float) -> Timeouts:
-        """One bound for the whole exchange, whatever it does. Raises `ConfigurationError`."""
+        """Return time-outs that bound every exchange as a whole. Raises `ConfigurationError`."""
         check_seconds("timeout", seconds)
         return cls(connect=seconds, read=seconds, change=seconds, exchange=seconds)
 
     def for_answer(self, *, changes: bool) -> float:
-        """Seconds that the answer may take."""
+        """Return the seconds that an answer may take."""
         return self.change if changes else self.read
 
     def for_exchange(self, *, changes: bool) -> float:
-        """Seconds that everything may take."""
+        """Return the seconds that a whole exchange may take."""
         if self.exchange is not None:
             return self.exchange
         return self.connect + self.for_answer(changes=changes)
@@ -87,15 +94,15 @@ class Timeouts:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """When a failed call goes again by itself; what may go again at all is not a setting.
+    """When a failed request is sent again. Which requests may be sent again is not a setting.
 
     Attributes:
         attempts: requests in all for one call. Refusals by throttle are not counted.
-        first_wait: upper bound of the first wait in seconds; it doubles with each attempt, and the wait is
+        first_wait: upper bound of the first wait in seconds. It doubles with each attempt, and the wait is
             drawn evenly from zero to the bound.
-        longest_wait: where the doubling ends, in seconds.
-        longest_told_wait: a longer ``Retry-After`` is raised at once instead of being waited for, in seconds.
-        deadline: seconds after the first failure beyond which no repeat starts.
+        longest_wait: upper bound of every wait in seconds, where the doubling ends.
+        longest_told_wait: the longest ``Retry-After`` that is waited for, in seconds; a longer one is raised.
+        deadline: seconds after the first failure after which no retry begins.
     """
 
     attempts: int = attrs.field(default=3, validator=_at_least_one)
@@ -107,12 +114,12 @@ class RetryPolicy:
 
 @attrs.frozen(kw_only=True)
 class SettlePolicy:
-    """How a fleet waits until an accepted change is seen to be done, in seconds.
+    """How a fleet reads VMs back after a change was accepted, in seconds.
 
     Attributes:
         first_poll: from the acceptance to the first reading of a service's list.
-        longest_poll: the pause between readings grows by half each time, up to this.
-        patience: a service in which nothing has moved for so long is given up.
+        longest_poll: the longest pause between two readings; the pause grows by half each time.
+        patience: a service in which nothing has changed for this long is given up.
     """
 
     first_poll: float = attrs.field(default=2.0, validator=_seconds)

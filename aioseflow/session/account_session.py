@@ -1,4 +1,4 @@
-"""What all views of one account share: its connections, gate, circuit, breaker, budget and counters."""
+"""The session of an account, shared by its views: connections, gate, circuit, breaker, budget, counters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..__about__ import __version__
 from ..config import Credentials
 from ..errors import ConfigurationError, SeFlowError, Throttled, TransportError
 from .breaker import AttemptResult, Breaker, attempt_result
-from .budget import TOKENS, RetryBudget
+from .budget import MAX_TOKENS, RetryBudget
 from .circuit import AskForCredentials, AuthCircuit
 from .connections import Connections
 from .deadlines import Deadlines
@@ -26,13 +26,15 @@ from .retry import AttemptFailed, FailureKind
 from .stats import Counters, Stats
 
 _PROVES_LOGIN = frozenset({None, FailureKind.ANSWERED_NO, FailureKind.UNDECODABLE})
-_COSTS = frozenset({FailureKind.NOT_SENT, FailureKind.NOT_PROCESSED, FailureKind.LOST, FailureKind.POSTPONED})
-_CLOSES = frozenset({FailureKind.LOGIN_REFUSED, FailureKind.PROXY_REFUSED})
-_ANSWERED_TO = _PROVES_LOGIN | {FailureKind.LOGIN_REFUSED}
+_ANSWERED = _PROVES_LOGIN | {FailureKind.LOGIN_REFUSED}
+_COSTS_BUDGET = frozenset(
+    {FailureKind.NOT_SENT, FailureKind.NOT_PROCESSED, FailureKind.LOST, FailureKind.POSTPONED}
+)
+_OPENS_CIRCUIT = frozenset({FailureKind.LOGIN_REFUSED, FailureKind.PROXY_REFUSED})
 
 
 class AccountSession:
-    """One account's state and its way to the network. May be made outside a loop."""
+    """State and connections of one account. May be made outside a loop."""
 
     def __init__(
         self,
@@ -51,8 +53,8 @@ class AccountSession:
         self._base_url, self._base_path = base_url, base_url.raw_path.rstrip("/")
         self.connections = connections
         self.gate = Gate(limit)
-        self.gate.alone = True
-        self.gate.moved = self._limit_moved
+        self.gate.serial = True
+        self.gate.on_limit_change = self._emit_limit_change
         self.circuit = AuthCircuit(credentials, ask)
         self.breaker = Breaker()
         self.budget = RetryBudget()
@@ -60,9 +62,10 @@ class AccountSession:
         self.events = Events(name, hooks)
         self.deadlines = Deadlines()
         self.longest_wait = longest_wait
-        self._is_well = False
+        # True while one more answer would change nothing of the state below.
+        self._is_steady = False
         self._agent = f"aioseflow/{__version__}" + (f" {application}" if application else "")
-        self._use_headers()
+        self._make_headers()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._was_closed = False
         self._sleeping: set[asyncio.Future[None]] = set()
@@ -71,33 +74,36 @@ class AccountSession:
     def __repr__(self) -> str:
         return f"<{self.circuit.credentials.username!r} at {self.base}>"
 
-    # -- life ---------------------------------------------------------------------------------------------
+    # -- opening and closing ------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Make the connection pools; no request is sent."""
+        """Make the connection pools. No request is sent."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
-            raise ConfigurationError("this client is open already; open it once, and share it between tasks")
+            raise ConfigurationError("This client is open already. Open it once and share it between tasks.")
         if self._loop is not None:
             raise self._not_usable()
         self.connections.open()
         self._loop, self._was_closed = loop, False
 
     async def close(self) -> None:
-        """End every call that waits, close the connections. May be called twice."""
+        """End every call that waits, and close the connections. May be called twice."""
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise self._not_usable()
         self._loop, self._was_closed = None, True
-        self.gate.shut()
-        self.gate.expel(lambda waiter: self._not_usable())
+        self.gate.close()
+        self.gate.fail_waiting(lambda queued: self._not_usable())
         for sleeping in self._sleeping:
             if not sleeping.done():
                 sleeping.set_exception(self._not_usable())
         await self.connections.close()
-        self.deadlines.shut()
+        self.deadlines.close()
 
     def require_open(self) -> asyncio.AbstractEventLoop:
-        """The loop that the client lives in; `ConfigurationError` before `open`, after `close`, elsewhere."""
+        """Return the client's loop.
+
+        Raises `ConfigurationError` before `open`, after `close`, and in another loop.
+        """
         if self._loop is not asyncio.get_running_loop():
             raise self._not_usable()
         return self._loop
@@ -105,16 +111,16 @@ class AccountSession:
     def _not_usable(self) -> ConfigurationError:
         if self._loop is not None:
             return ConfigurationError(
-                "this client belongs to another event loop; make one client in each loop"
+                "This client belongs to another event loop. Make one client in each loop."
             )
         if self._was_closed:
-            return ConfigurationError("this client is closed; make calls inside its `async with` block")
+            return ConfigurationError("This client is closed. Make calls inside its `async with` block.")
         return ConfigurationError(
-            "this client is not open; use it as `async with SeFlow(...) as seflow:` and call inside"
+            "This client is not open. Use `async with SeFlow(...) as seflow:` and make calls inside."
         )
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; raises `ConfigurationError` as soon as the client is closed."""
+        """Wait. Raises `ConfigurationError` as soon as the client is closed."""
         loop = self.require_open()
         woken: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(seconds, _wake, woken)
@@ -125,21 +131,21 @@ class AccountSession:
             timer.cancel()
             self._sleeping.discard(woken)
 
-    # -- credentials --------------------------------------------------------------------------------------
+    # -- requests and credentials -------------------------------------------------------------------------
 
     def url(self, target: str) -> URL:
-        """The whole URL of what is below the base, percent-encoded already."""
+        """Return the whole URL of a target below the base URL, percent-encoded already."""
         if "?" in target:
             return URL(self.base + target, encoded=True)
-        # Nothing is parsed: a third of what it takes to make a URL of a text.
+        # Without parsing: a third of the instructions of making a URL of text.
         return self._base_url.with_path(self._base_path + target, encoded=True)
 
     def headers(self, *, form: bool) -> CIMultiDict[str]:
-        """The headers of a request; with ``form``, of one that has a body."""
+        """Return the headers of a request; ``form`` for one with a body."""
         return self._form_headers if form else self._headers
 
-    def _use_headers(self) -> None:
-        # As aiohttp wants them: of anything else it would make one for each request.
+    def _make_headers(self) -> None:
+        # In aiohttp's own type: it would convert any other for each request.
         self._headers: CIMultiDict[str] = CIMultiDict(
             {
                 "Authorization": self.circuit.authorization,
@@ -152,130 +158,139 @@ class AccountSession:
         self._form_headers["Content-Type"] = "application/x-www-form-urlencoded"
 
     def reset(self, credentials: Credentials | None) -> None:
-        """Close the circuit, perhaps with other credentials; the next request goes alone."""
-        self._is_well = False
+        """Close the circuit, with the same credentials or with others. The next request is sent alone."""
+        self._is_steady = False
         self.circuit.reset(credentials)
-        self._use_headers()
-        self.gate.alone = True
-        self.events.tell(CircuitChanged, state="closed", why="reset")
+        self._make_headers()
+        self.gate.serial = True
+        self.events.emit(CircuitChanged, state="closed", why="reset")
 
     async def pass_circuit(self) -> None:
-        """Raise the refusal of the credentials, unless somebody is getting others and they come."""
+        """Wait while the login is being renewed. Raises its refusal if the circuit is open then."""
         if self._renewing is not None:
             await self._renewing.wait()
         self.circuit.check()
 
     async def renewed(self) -> bool:
-        """After a refusal of all: whether other credentials have taken the place of the refused ones."""
+        """Ask for other credentials. Return True if requests may be sent again with them.
+
+        Called for each refused request; the first call renews, the others wait for its result.
+        """
         if self._renewing is not None:
             await self._renewing.wait()
-        if not self.circuit.is_open:
+        circuit = self.circuit
+        if not circuit.is_open:
             return True
-        if not self.circuit.may_ask:
-            self._turn_away()
+        if not circuit.can_ask:
+            self._fail_waiting()
             return False
-        # Whoever is let in from now on waits for what the callback gives.
+        # Requests that enter the gate from now on wait in `pass_circuit`.
         renewing = self._renewing = asyncio.Event()
         try:
-            if not await self.circuit.renew():
+            if not await circuit.renew():
                 return False
-            self._is_well = False
-            self._use_headers()
-            self.events.tell(CircuitChanged, state="closed", why="other credentials")
+            self._is_steady = False
+            self._make_headers()
+            self.events.emit(CircuitChanged, state="closed", why="other credentials")
             return True
         finally:
             self._renewing = None
             renewing.set()
-            self._turn_away()
+            self._fail_waiting()
 
-    def _turn_away(self) -> None:
+    def _fail_waiting(self) -> None:
         if self.circuit.is_open:
-            self.gate.expel(lambda waiter: self.circuit.refusal())
+            self.gate.fail_waiting(lambda queued: self.circuit.refusal())
 
-    # -- one attempt's ending -----------------------------------------------------------------------------
+    # -- the end of an attempt ----------------------------------------------------------------------------
 
-    def ended(
-        self, lane: RequestClass, ticket: Admission, used: str | None, fault: AttemptFailed | None, now: float
+    def attempt_ended(
+        self,
+        request_class: RequestClass,
+        admission: Admission,
+        used: str | None,
+        failure: AttemptFailed | None,
+        now: float,
     ) -> bool:
-        """Draw the conclusions from how an attempt ended; True if it closed the way for all."""
-        if fault is None and self._is_well and used is self.circuit.authorization:
-            # One answer more: what follows would change nothing.
-            self.gate.leave(lane, ticket, now, AttemptResult.ANSWERED)
+        """Update gate, circuit, breaker and budget after an attempt. Return True if the login was refused.
+
+        Args:
+            used: the ``Authorization`` header of the request, None if it was not sent.
+            failure: None for an answer.
+        """
+        if failure is None and self._is_steady and used is self.circuit.authorization:
+            self.gate.leave(request_class, admission, now, AttemptResult.ANSWERED)
             return False
-        self._is_well = False
-        failure = None if fault is None else fault.failure
+        self._is_steady = False
+        kind = None if failure is None else failure.kind
         was_down = self.breaker.is_open
-        ending = self.breaker.note(attempt_result(fault), now)
-        if failure in _ANSWERED_TO:
+        result = self.breaker.record(attempt_result(failure), now)
+        if kind in _ANSWERED:
             self.budget.answered()
-        elif failure in _COSTS:
-            self.budget.lost(now, sent_at=ticket[0])
-        elif failure is FailureKind.THROTTLED:
+        elif kind in _COSTS_BUDGET:
+            self.budget.failed(now, sent_at=admission[0])
+        elif kind is FailureKind.THROTTLED:
             self.counters.refusals += 1
         if used is self.circuit.authorization:
-            if failure in _PROVES_LOGIN:
-                self.circuit.answered()
-            elif fault is not None and failure in _CLOSES and self.circuit.open(fault.error):
-                self.events.tell(CircuitChanged, state="open", why=fault.error.message)
+            if kind in _PROVES_LOGIN:
+                self.circuit.accepted()
+            elif failure is not None and kind in _OPENS_CIRCUIT and self.circuit.open(failure.error):
+                self.events.emit(CircuitChanged, state="open", why=failure.error.message)
         is_down = self.breaker.is_open
-        self.gate.alone = is_down or not self.circuit.proven
-        told = fault.error.retry_after if fault is not None and ending is AttemptResult.REFUSED else None
-        self.gate.leave(lane, ticket, now, ending, told)
-        if told is not None:
-            self.gate.expel(lambda waiter: self._too_long(waiter, now))
+        self.gate.serial = is_down or not self.circuit.proven
+        refused = failure is not None and result is AttemptResult.REFUSED
+        retry_after = failure.error.retry_after if failure is not None and refused else None
+        self.gate.leave(request_class, admission, now, result, retry_after)
+        if retry_after is not None:
+            self.gate.fail_waiting(lambda queued: self.wait_too_long(now, queued.until))
         if is_down:
-            self.gate.expel(lambda waiter: self._is_down(waiter, now))
+            self.gate.fail_waiting(lambda queued: self._waited_for_panel(queued, now))
         if is_down is not was_down:
-            silent = f"no answer to {self.breaker.in_a_row} requests in a row"
-            why = silent if is_down else "it answers again"
-            self.events.tell(CircuitChanged, state="down" if is_down else "closed", why=why)
-        # Until something fails, or a repeat is paid for, which only follows a failure.
-        self._is_well = fault is None and not self.gate.alone and self.budget.tokens >= TOKENS
-        return failure in _CLOSES
+            silent = f"no answer to {self.breaker.unanswered} requests in a row"
+            why = silent if is_down else "the panel answers again"
+            self.events.emit(CircuitChanged, state="down" if is_down else "closed", why=why)
+        # Steady until something fails, or a retry is paid for, which follows a failure.
+        self._is_steady = failure is None and not self.gate.serial and self.budget.tokens >= MAX_TOKENS
+        return kind in _OPENS_CIRCUIT
 
-    def held_too_long(self, now: float, until: float) -> Throttled | None:
-        """The error for a call that would have to wait longer for the provider than it may."""
-        held = self.gate.limit.not_before - now
-        if held <= 0 or held <= min(self.longest_wait, until - now):
+    def wait_too_long(self, now: float, until: float) -> Throttled | None:
+        """Return the error for a call that would have to wait longer for the panel than it may, else None."""
+        wait = self.gate.limit.not_before - now
+        if wait <= 0 or wait <= min(self.longest_wait, until - now):
             return None
-        return Throttled(
-            f"not sent, because the provider asked to wait for another {held:.0f} s", retry_after=held
-        )
+        return Throttled(f"Not sent, because the panel asked to wait {wait:.0f} s more.", retry_after=wait)
 
-    def _too_long(self, waiter: QueuedRequest, now: float) -> SeFlowError | None:
-        return self.held_too_long(now, waiter.until)
-
-    def _is_down(self, waiter: QueuedRequest, now: float) -> SeFlowError | None:
-        if now - waiter.since < self.longest_wait:
+    def _waited_for_panel(self, queued: QueuedRequest, now: float) -> SeFlowError | None:
+        if now - queued.since < self.longest_wait:
             return None
         return TransportError(
-            f"not sent, because the panel did not answer the last {self.breaker.in_a_row} requests"
+            f"Not sent, because the panel did not answer the last {self.breaker.unanswered} requests."
         )
 
-    # -- what can be seen ---------------------------------------------------------------------------------
+    # -- what users see -----------------------------------------------------------------------------------
 
-    def _limit_moved(self, before: int, after: int) -> None:
+    def _emit_limit_change(self, before: int, after: int) -> None:
         if self.events.wants(LimitChanged):
-            self.events.tell(LimitChanged, before=before, after=after, why=self._limit_why)
+            self.events.emit(LimitChanged, before=before, after=after, why=self._limit_why)
 
     @property
     def _limit_why(self) -> str:
-        # A limit of the user's own need not say why.
+        # A limit of the user's need not have a reason.
         return str(getattr(self.gate.limit, "why", ""))
 
     @property
     def held(self) -> float:
-        """For how many seconds nobody sends."""
+        """Seconds for which nothing is sent."""
         return 0.0 if self._loop is None else max(0.0, self.gate.limit.not_before - self._loop.time())
 
     def remember(self, state: Mapping[str, Any]) -> None:
-        """Let the limit start from what another one learned, unless something was sent already."""
+        """Let the limit start from a state that was learned before, unless something was sent already."""
         limit = self.gate.limit
         if isinstance(limit, AdaptiveLimit) and not self.counters.attempts:
             limit.recall(state)
 
     def stats(self) -> Stats:
-        """Where the account stands now."""
+        """Return the counters and the state of now."""
         counters, gate = self.counters, self.gate
         return Stats(
             calls=counters.calls,
@@ -288,7 +303,7 @@ class AccountSession:
             in_flight=gate.in_flight,
             waiting=gate.waiting,
             limit=gate.size,
-            limit_why="one at a time until the panel answers" if gate.alone else self._limit_why,
+            limit_why="one at a time until the panel answers" if gate.serial else self._limit_why,
             held=self.held,
             retry_budget=self.budget.tokens,
             circuit="open" if self.circuit.is_open else "closed",

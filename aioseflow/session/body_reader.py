@@ -1,4 +1,4 @@
-"""Bodies bounded: an answer is read as it streams, and never beyond what a call of this API needs."""
+"""Reads the body of an answer as it streams, and never more than a call of this API needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .retry import AttemptFailed, FailureKind
 
 
 class Body:
-    """What was read of an answer so far; its ``repr`` shows nothing, since answers carry passwords."""
+    """The part of an answer that was read so far. Its ``repr`` hides it, because answers carry passwords."""
 
     __slots__ = ("_chunks", "size")
 
@@ -19,14 +19,15 @@ class Body:
         self.size = 0
 
     def add(self, chunk: bytes) -> bool:
-        """Take what came next; False at the end."""
+        """Append a chunk. Return False for the empty chunk that ends a body."""
         self._chunks.append(chunk)
         self.size += len(chunk)
         return bool(chunk)
 
     def joined(self) -> bytes:
-        """All of it."""
+        """Return everything that was added."""
         chunks = self._chunks
+        # The last chunk is empty, so two chunks are one piece.
         return chunks[0] if len(chunks) <= 2 else b"".join(chunks)
 
     def __repr__(self) -> str:
@@ -34,22 +35,22 @@ class Body:
 
 
 async def read_body(response: ClientResponse) -> bytes:
-    """The whole decoded body, counted as it streams; over the bound is a `AttemptFailed`."""
+    """Return the whole decoded body. Raises `AttemptFailed` if it is longer than the bound."""
     content = response.content
-    # Most answers are one piece, and came with their head.
+    # Most answers are one piece that came with their head.
     first = await content.readany()
     if content.at_eof() and len(first) <= MAX_BODY_BYTES:
         return first
     body = Body()
     body.add(first)
-    # No chunk is a local of this frame while it waits: a cancellation may show its locals.
+    # A traceback of a cancellation may show the locals of this frame, so none of them is a chunk.
     del first
     while body.add(await content.readany()):
         if body.size > MAX_BODY_BYTES:
             raise AttemptFailed(
                 FailureKind.UNDECODABLE,
                 DecodeError(
-                    f"the answer is longer than {MAX_BODY_BYTES >> 20} MiB, which no call of this API needs",
+                    f"The answer is longer than {MAX_BODY_BYTES >> 20} MiB, which no call of this API needs.",
                     status=response.status,
                 ),
             )

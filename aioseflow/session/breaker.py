@@ -1,4 +1,4 @@
-"""Is the panel there at all? While it is not, one request at a time finds out. Pure data."""
+"""Does the panel answer at all? While it does not, one request at a time is sent. Pure data, no loop."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections import deque
 import attrs
 
 from ..errors import RequestTimeout, TransportError
-from ..policy import BURST, BURST_SECONDS, DOWN_AFTER
+from ..policy import DROP_BURST_CONNECTIONS, DROP_BURST_SECONDS, PANEL_DOWN_UNANSWERED_REQUESTS
 from .retry import AttemptFailed, FailureKind
 
 
 class AttemptResult(enum.Enum):
-    """What the way an attempt ended says of the panel."""
+    """Evidence that one attempt gives about the panel."""
 
-    ANSWERED = "it let the request in and answered"
-    REFUSED = "it turned the request away for now"
+    ANSWERED = "the panel accepted the request and answered"
+    REFUSED = "the panel refused the request for now"
     TIMED_OUT = "no answer in time"
     DROPPED = "no connection, or one that broke"
-    NO_EVIDENCE = "it says nothing"
+    NO_EVIDENCE = "the failure says nothing about the panel"
 
 
-_BY_FAILURE = {
+_BY_KIND = {
     FailureKind.TLS_REFUSED: AttemptResult.NO_EVIDENCE,
     FailureKind.PROXY_REFUSED: AttemptResult.NO_EVIDENCE,
     FailureKind.NOT_PROCESSED: AttemptResult.NO_EVIDENCE,
@@ -36,44 +36,52 @@ _BY_FAILURE = {
 }
 
 
-def attempt_result(fault: AttemptFailed | None) -> AttemptResult:
-    """What an attempt's fault, or its absence, says of the panel."""
-    if fault is None:
+def attempt_result(failure: AttemptFailed | None) -> AttemptResult:
+    """Return what a failed attempt, or a successful one (None), shows about the panel."""
+    if failure is None:
         return AttemptResult.ANSWERED
-    known = _BY_FAILURE.get(fault.failure)
+    known = _BY_KIND.get(failure.kind)
     if known is not None:
         return known
-    if isinstance(fault.error, RequestTimeout):
+    if isinstance(failure.error, RequestTimeout):
         return AttemptResult.TIMED_OUT
-    if isinstance(fault.error, TransportError) or fault.error.status in (502, 504):
+    # 502 and 504 come from a balancer that found no panel.
+    if isinstance(failure.error, TransportError) or failure.error.status in (502, 504):
         return AttemptResult.DROPPED
-    return AttemptResult.REFUSED if fault.error.status == 503 else AttemptResult.NO_EVIDENCE
+    return AttemptResult.REFUSED if failure.error.status == 503 else AttemptResult.NO_EVIDENCE
 
 
 @attrs.define(eq=False)
 class Breaker:
-    """Open from the fifth request in a row that got no answer until one does.
+    """Circuit breaker for a panel that is down: open from five unanswered requests in a row to an answer.
 
-    It knows nothing of passwords: that is the circuit's affair, and this one closes by itself.
+    Credentials are not its subject: `AuthCircuit` stops calls after a refused login and stays open.
     """
 
-    in_a_row: int = attrs.field(default=0, init=False)
-    _dropped: deque[float] = attrs.field(factory=lambda: deque(maxlen=BURST), init=False)
+    unanswered: int = attrs.field(default=0, init=False)
+    """How many requests in a row got no answer."""
+    _dropped_at: deque[float] = attrs.field(factory=lambda: deque(maxlen=DROP_BURST_CONNECTIONS), init=False)
 
     @property
     def is_open(self) -> bool:
-        """Whether the panel is taken to be down."""
-        return self.in_a_row >= DOWN_AFTER
+        """Whether the panel counts as down."""
+        return self.unanswered >= PANEL_DOWN_UNANSWERED_REQUESTS
 
-    def note(self, ending: AttemptResult, now: float) -> AttemptResult:
-        """Count how an attempt ended; what is returned is what a limit should hear of it."""
-        if ending is AttemptResult.ANSWERED or ending is AttemptResult.REFUSED:
-            self.in_a_row = 0
-        elif ending is not AttemptResult.NO_EVIDENCE:
-            self.in_a_row += 1
-        if ending is not AttemptResult.DROPPED:
-            return ending
-        self._dropped.append(now)
-        # One broken connection says nothing of the load; several at once are how a full backlog refuses.
-        burst = len(self._dropped) == BURST and now - self._dropped[0] <= BURST_SECONDS
-        return AttemptResult.REFUSED if burst and not self.is_open else AttemptResult.NO_EVIDENCE
+    def record(self, result: AttemptResult, now: float) -> AttemptResult:
+        """Count the result of an attempt. Return the result that the limit gets to see.
+
+        One dropped connection says nothing about the load; several within a second are how a full listen
+        queue refuses, and become `AttemptResult.REFUSED`.
+        """
+        if result is AttemptResult.ANSWERED or result is AttemptResult.REFUSED:
+            self.unanswered = 0
+        elif result is not AttemptResult.NO_EVIDENCE:
+            self.unanswered += 1
+        if result is not AttemptResult.DROPPED:
+            return result
+        self._dropped_at.append(now)
+        is_burst = (
+            len(self._dropped_at) == DROP_BURST_CONNECTIONS
+            and now - self._dropped_at[0] <= DROP_BURST_SECONDS
+        )
+        return AttemptResult.REFUSED if is_burst and not self.is_open else AttemptResult.NO_EVIDENCE

@@ -1,4 +1,4 @@
-"""How much may be repeated: a dead panel gets hardly more requests than there are calls. Pure data."""
+"""The retry budget: a dead panel gets hardly more requests than there are calls. Pure data, no loop."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from typing import Final
 
 import attrs
 
-TOKENS: Final = 100.0
-_COST: Final = 10.0  # of one repeat: ten in a row, and then one for every ten answers
-_FOR_AN_ANSWER: Final = 1.0
-_PER_SECOND: Final = 1.0
-_PAUSE: Final = 10.0  # seconds; what is shorter is the same trouble going on
+MAX_TOKENS: Final = 100.0
+_TOKENS_PER_RETRY: Final = 10.0  # ten retries in a row, and then one for every ten answers
+_TOKENS_PER_ANSWER: Final = 1.0
+_TOKENS_PER_IDLE_SECOND: Final = 1.0
+_IDLE_MIN_SECONDS: Final = 10.0  # a shorter pause between failures belongs to the same disturbance
 
 
 @attrs.define(eq=False)
 class RetryBudget:
-    """Tokens for repeats after lost answers and 5xx; refusals by throttle cost nothing.
+    """Tokens that pay for retries after lost answers and 5xx; retries after a throttle cost nothing.
 
-    They come back with every answer, and with time in which nothing was tried. Time while calls still fail
-    gives none: a panel that is down for an hour would get its load doubled again.
+    Answers give tokens back, and so does time in which nothing failed. Time between failures gives none:
+    otherwise a panel that is down for an hour would get its load doubled again.
     """
 
-    tokens: float = attrs.field(default=TOKENS, init=False)
-    _lost_at: float = attrs.field(default=-math.inf, init=False)
+    tokens: float = attrs.field(default=MAX_TOKENS, init=False)
+    _failed_at: float = attrs.field(default=-math.inf, init=False)
 
     def answered(self) -> None:
-        """An answer came."""
-        if self.tokens < TOKENS:
-            self.tokens = min(TOKENS, self.tokens + _FOR_AN_ANSWER)
+        """Count an answer."""
+        if self.tokens < MAX_TOKENS:
+            self.tokens = min(MAX_TOKENS, self.tokens + _TOKENS_PER_ANSWER)
 
-    def lost(self, now: float, *, sent_at: float) -> None:
-        """No answer came to what was sent at ``sent_at``, or a 5xx."""
-        pause = sent_at - self._lost_at
-        if pause > _PAUSE:
-            self.tokens = min(TOKENS, self.tokens + _PER_SECOND * pause)
-        self._lost_at = max(self._lost_at, now)
+    def failed(self, now: float, *, sent_at: float) -> None:
+        """Count a request, sent at ``sent_at``, that got no answer or a 5xx."""
+        idle = sent_at - self._failed_at
+        if idle > _IDLE_MIN_SECONDS:
+            self.tokens = min(MAX_TOKENS, self.tokens + _TOKENS_PER_IDLE_SECOND * idle)
+        self._failed_at = max(self._failed_at, now)
 
     def take(self) -> bool:
-        """Pay for one repeat; False if there is not enough left."""
-        if self.tokens < _COST:
+        """Pay for one retry. Return False, and pay nothing, if too few tokens are left."""
+        if self.tokens < _TOKENS_PER_RETRY:
             return False
-        self.tokens -= _COST
+        self.tokens -= _TOKENS_PER_RETRY
         return True

@@ -1,4 +1,4 @@
-"""What one API call is: a frozen declaration, made once beside its coroutine."""
+"""The frozen declaration of one API call, written once, above the coroutine that makes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ T = TypeVar("T")
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
-
 READ = Safety.READ
 IDEMPOTENT = Safety.IDEMPOTENT
 ONCE = Safety.ONCE
@@ -25,13 +24,20 @@ def _alternatives(key: str | tuple[str, ...]) -> tuple[str, ...]:
 
 @attrs.frozen(kw_only=True)
 class Call(Generic[T]):
-    """One method and path of the API.
+    """A method and a path of the API.
 
-    ``key`` names where in the answer the result stands (alternatives in order of preference, empty for the
-    whole answer); ``identity`` is the path value that says which of several objects was asked for;
-    ``may_be_empty`` marks the one call where an empty body is an answer, ``markup`` those that answer a piece
-    of HTML; ``makes`` names keys of which a filled one says that a change was accepted. ``path_format`` is
-    the path for ``%``, and ``changes`` says whether the call changes something on the server.
+    Attributes:
+        method: ``"POST"``.
+        path_template: ``"/service/{service_id}/vms"``; ``path_format`` is the same for ``%``.
+        name: the coroutine, ``"vms.list"``.
+        returns: the type of the result.
+        safety: whether the request may be sent again.
+        key: the keys of the result in the answer, in order of preference; empty for the whole answer.
+        identity: the path value that identifies the object, where an answer may hold several.
+        may_be_empty: whether an empty body is an answer.
+        markup: whether the answer is a piece of HTML.
+        makes: keys of which a filled one says that a change was accepted.
+        changes: whether the call changes something on the panel.
     """
 
     method: str = attrs.field(kw_only=False)
@@ -53,11 +59,11 @@ class Call(Generic[T]):
         return tuple(PLACEHOLDER.findall(self.path_template))
 
     @path_format.default
-    def _as_format(self) -> str:
+    def _make_path_format(self) -> str:
         return PLACEHOLDER.sub("%s", self.path_template.replace("%", "%%"))
 
     @changes.default
-    def _is_a_change(self) -> bool:
+    def _is_change(self) -> bool:
         return self.safety is not READ
 
     @property
@@ -67,7 +73,7 @@ class Call(Generic[T]):
 
     @property
     def is_keyed(self) -> bool:
-        """Whether the result stands under a key, so that it is no word about the answer itself."""
+        """Whether the result has a key, so that the words next to it are about the answer and not data."""
         return bool(self.key) or self.markup
 
     def __str__(self) -> str:

@@ -1,20 +1,81 @@
-"""The error for a change that was sent, and of which nobody knows whether it was done."""
+"""The errors that leave a call: completed with its request, and saying whether the panel may have acted."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from ..errors import OutcomeUnknown, SeFlowError
+from ..errors import DecodeError, NotFound, OutcomeUnknown, SeFlowError
+from .call_options import PendingCall
 from .exchange import Exchange
+from .retry import TABLE, AttemptFailed, FailureKind, RetryRule, RetryState
+from .scrub import Scrubber
+
+_ANSWERED_NO = frozenset({FailureKind.BLOCKED, FailureKind.ANSWERED_NO})
+_BUDGET_EMPTY = "Not sent again: too many calls fail at the moment (the retry budget is empty)."
 
 
-def outcome_unknown(error: SeFlowError, exchange: Exchange, sent_at: datetime) -> OutcomeUnknown:
-    """Say what was sent, when, and how to find out what became of it; ``error`` is what happened last."""
+def complete_error(
+    error: SeFlowError, pending: PendingCall[Any], *, base_url: str, scrub: Scrubber
+) -> SeFlowError:
+    """Add the call, its request and the number of attempts to an error, and return it.
+
+    Texts of the panel were masked where they were read. A mask over a sentence of ours would show where the
+    password has the same letters.
+    """
+    call, exchange = pending.call, pending.exchange
+    if isinstance(error, NotFound) and error.status == 404 and not error.codes and not call.placeholders:
+        # The path has no ids, so the base URL is wrong.
+        is_api = base_url.endswith("/api")
+        advice = "Check the base URL." if is_api else f"The address usually ends in /api: try {base_url}/api"
+        error.message = f"{base_url} answered 404. {advice}"
+    if exchange.attempts > 1:
+        error.message = _joined(error.message, f"Tried {exchange.attempts} times.")
+    error.args = (error.message,)
+    error.add_note(f"{call}: {exchange.request}")
+    if isinstance(error, DecodeError):
+        error.payload = scrub.value(error.payload)
+    error.call = call.name
+    error.request = exchange.request
+    error.attempts = exchange.attempts
+    if error.status is None:
+        error.status = exchange.status
+    return error
+
+
+def last_error(
+    failure: AttemptFailed,
+    pending: PendingCall[Any],
+    state: RetryState,
+    sent_at: datetime,
+    *,
+    base_url: str,
+    scrub: Scrubber,
+) -> SeFlowError:
+    """Return the error of a call that is not tried again.
+
+    The error is `OutcomeUnknown` if the panel may have acted and no answer shows whether it did. ``sent_at``
+    is when the request was sent last.
+    """
+    error = failure.error
+    if state.budget_is_empty:
+        error.retry_budget_empty = True
+        error.message = _joined(error.message, _BUDGET_EMPTY)
+    complete_error(error, pending, base_url=base_url, scrub=scrub)
+    error.may_have_acted = pending.call.changes and state.may_have_acted
+    unknown = TABLE[failure.kind][pending.call.safety] is RetryRule.OUTCOME_UNKNOWN
+    # After a lost answer the first request may have done it, so the refusal of a retry ("not running", "no
+    # such VM") does not show what the first one did.
+    undecided = failure.kind in _ANSWERED_NO and error.may_have_acted
+    return _outcome_unknown(error, pending.exchange, sent_at) if unknown or undecided else error
+
+
+def _outcome_unknown(error: SeFlowError, exchange: Exchange, sent_at: datetime) -> OutcomeUnknown:
     times = "once" if exchange.sent == 1 else f"{exchange.sent} times, last"
+    reason = _joined(error.message, "The change may or may not have taken effect.")
     outcome = OutcomeUnknown(
-        f"{exchange.request} was sent {times} at {sent_at:%H:%M:%S} UTC, and "
-        f"whether the panel acted is not known; it was not sent again. Read the object back before you "
-        f"repeat it. The last thing that happened: {error.message}",
+        f"Sent {times} at {sent_at:%H:%M:%S} UTC, not sent again. {reason} Read the object back before "
+        "repeating it.",
         call=exchange.call,
         request=exchange.request,
         status=error.status,
@@ -26,3 +87,8 @@ def outcome_unknown(error: SeFlowError, exchange: Exchange, sent_at: datetime) -
     )
     outcome.__cause__ = error
     return outcome
+
+
+def _joined(message: str, sentence: str) -> str:
+    end = "" if message.endswith((".", "!", "?")) else "."
+    return f"{message}{end} {sentence}"

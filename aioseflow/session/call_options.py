@@ -1,30 +1,40 @@
-"""How a view of an account makes its calls."""
+"""How the calls of a view are made, and what stays the same over all attempts of one call."""
 
 from __future__ import annotations
+
+import math
+from typing import Generic, TypeVar
 
 import aiohttp
 import attrs
 
 from ..policy import RetryPolicy, Timeouts
+from .call import Call
+from .exchange import Exchange
 from .gate import RequestClass
+from .prepare import Prepared
+
+T = TypeVar("T")
 
 
 @attrs.frozen
 class CallOptions:
-    """What a view of an account may have of its own.
+    """Options of one view of an account.
 
-    ``deadline`` bounds one call with everything in it, in seconds; ``lane`` is for reads at the gate.
+    Attributes:
+        deadline: seconds that a call may take with everything in it; None without a bound.
+        read_class: class at the gate of the calls that change nothing.
     """
 
     retry: RetryPolicy | None
     timeouts: Timeouts
     deadline: float | None = None
-    lane: RequestClass = RequestClass.READ
+    read_class: RequestClass = RequestClass.READ
 
 
 @attrs.frozen
 class CallTimeouts:
-    """How long the exchanges of one kind of call may take, in seconds."""
+    """Time-outs of the exchanges of one kind of call, in seconds."""
 
     answer: float
     exchange: float
@@ -32,7 +42,26 @@ class CallTimeouts:
 
     @classmethod
     def of(cls, timeouts: Timeouts, *, changes: bool) -> CallTimeouts:
-        # What the connection takes is aiohttp's affair, which costs nothing where one is kept; the rest is
-        # `Deadlines`'. Its `total=` could not be told from a request that never left.
+        """Return the time-outs of calls that change something, or of those that do not."""
+        # aiohttp bounds the connecting only, which costs nothing over a kept connection; `Deadlines` bounds
+        # the rest. A time-out by aiohttp's `total=` would look like a request that was never sent.
         timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         return cls(timeouts.for_answer(changes=changes), timeouts.for_exchange(changes=changes), timeout)
+
+
+@attrs.define(eq=False)
+class PendingCall(Generic[T]):
+    """A call under way: what stays the same over all its attempts.
+
+    ``until`` is the caller's deadline in seconds of the loop's clock; ``is_long`` is set for an answer
+    that is decoded in slices.
+    """
+
+    call: Call[T]
+    prepared: Prepared = attrs.field(repr=False)
+    identity: str | None
+    exchange: Exchange
+    request_class: RequestClass
+    timeouts: CallTimeouts
+    until: float = math.inf
+    is_long: bool = False

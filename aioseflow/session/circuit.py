@@ -1,4 +1,4 @@
-"""The door that closes when the credentials are refused: panels lock accounts after a few bad logins."""
+"""The login circuit: opens when credentials are refused, because panels lock accounts after bad logins."""
 
 from __future__ import annotations
 
@@ -16,103 +16,105 @@ from .scrub import Scrubber
 
 NewCredentials: TypeAlias = tuple[str, str | Secret] | None
 AskForCredentials: TypeAlias = Callable[[], NewCredentials | Awaitable[NewCredentials]]
-"""Called, and awaited if need be, after a refusal: e-mail address and password to go on with, or None."""
+"""Called, and awaited if need be, after a refusal: returns another e-mail address and password, or None."""
 
 _log: Final = logging.getLogger("aioseflow.circuit")
 
 
 @attrs.define(eq=False)
 class AuthCircuit:
-    """Holds the credentials; closed while they are thought good, opened by their first definite refusal.
+    """Circuit breaker for refused credentials: closed until the panel's first definite refusal.
 
-    ``proven`` says that the panel has answered to them: until then requests go one at a time.
+    ``proven`` says that the panel has accepted the current header; until then requests go one at a time.
     """
 
     credentials: Credentials
     ask: AskForCredentials | None = None
     proven: bool = attrs.field(default=False, init=False)
     scrub: Scrubber = attrs.field(factory=Scrubber, init=False, repr=False)
-    """Takes every password that this client had out of a panel's texts."""
+    """Masks every secret that this client ever used in the panel's texts."""
     authorization: Masked = attrs.field(init=False, repr=False)
+    """The value of the ``Authorization`` header; its identity marks with which header a request was sent."""
     _reason: SeFlowError | None = attrs.field(default=None, init=False)
-    _asked: bool = attrs.field(default=False, init=False)
+    _was_asked: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._use(self.credentials)
-
-    def _use(self, credentials: Credentials) -> None:
-        self.credentials = credentials
-        self.authorization = basic_authorization(credentials.username, credentials.password.reveal())
-        for secret in (credentials.password.reveal(), self.authorization.removeprefix("Basic ")):
-            self.scrub.add(secret)
 
     @property
     def is_open(self) -> bool:
         """Whether calls are refused without being sent."""
         return self._reason is not None
 
-    def answered(self) -> None:
-        """The panel answered to the credentials, and did not refuse them."""
+    def accepted(self) -> None:
+        """Note that the panel answered and did not refuse the credentials."""
         if self._reason is None:
-            self.proven, self._asked = True, False
+            self.proven, self._was_asked = True, False
 
     def open(self, reason: SeFlowError) -> bool:
-        """Send nothing more with these credentials; False if the circuit was open already."""
+        """Stop sending with this header. Return False if the circuit was open already."""
         was_open = self._reason is not None
         self._reason = self._reason or reason
         self.proven = False
         return not was_open
 
     def check(self) -> None:
-        """Raise the refusal that opened the circuit, as an error of its own that was never sent."""
+        """Raise the error of `refusal` if the circuit is open."""
         if self._reason is not None:
             raise self.refusal()
 
     def refusal(self) -> SeFlowError:
-        """The error for a call that is not sent because the circuit is open."""
+        """Return the error for a call that is not sent because the circuit is open."""
         reason = self._reason
         if reason is None:
             raise RuntimeError("the circuit is closed")
         return type(reason)(
-            f"not sent, because an earlier call was refused: {reason.message}",
+            f"Not sent, because an earlier call was refused. {reason.message}",
             status=reason.status,
             codes=reason.codes,
             excerpt=reason.excerpt,
         )
 
     def reset(self, credentials: Credentials | None = None) -> None:
-        """Try again, with the same credentials or with others."""
-        self._reason, self.proven, self._asked = None, False, False
-        # A new object even for the same text: a late refusal of what was sent before must not count.
+        """Close the circuit, with the same credentials or with others."""
+        self._was_asked = False
+        # A new header object even for the same credentials: a late refusal of the old one must not count.
         self._use(credentials or self.credentials)
 
     @property
-    def may_ask(self) -> bool:
-        """Whether somebody could give other credentials; once, until some are accepted."""
-        return self.ask is not None and not self._asked and isinstance(self._reason, AuthenticationError)
+    def can_ask(self) -> bool:
+        """Whether the user's callback may be asked for other credentials. Once, until some are accepted."""
+        return self.ask is not None and not self._was_asked and isinstance(self._reason, AuthenticationError)
 
     async def renew(self) -> bool:
-        """Ask for other credentials and close the circuit with them; False if there are none."""
+        """Ask for other credentials and close the circuit with them. Return False if there are none."""
         ask = self.ask
         if ask is None:
             return False
-        self._asked = True
+        self._was_asked = True
         try:
             given = ask()
             credentials = _checked(await given if inspect.isawaitable(given) else given)
-        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which is what he has to act on
-            # Its type alone: texts and frames of the user's own may hold what he was about to give.
-            _log.error(
-                "the callback for new credentials failed with %s; the circuit stays open",
-                type(error).__name__,
-            )
+        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which tells what to do
+            _log_failure("the callback for new credentials", error)
             return False
         if credentials is None or credentials == self.credentials:
             return False
-        self._reason, self.proven = None, False
         self._use(credentials)
         return True
+
+    def _use(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self._reason, self.proven = None, False
+        self.authorization = basic_authorization(credentials.username, credentials.password.reveal())
+        for secret in (credentials.password.reveal(), self.authorization.removeprefix("Basic ")):
+            self.scrub.add(secret)
 
 
 def _checked(new: NewCredentials) -> Credentials | None:
     return None if new is None else Credentials.check(*new)
+
+
+def _log_failure(what: str, error: Exception) -> None:
+    # Its type alone: text and frames of the exception may hold a password or token.
+    _log.error("%s failed with %s; the circuit stays open", what, type(error).__name__)

@@ -1,4 +1,4 @@
-"""An account's connections, and which of them a request may go out on."""
+"""The connections of one account, and which of them a request may use."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from yarl import URL
 
 from ..config import Proxy
 from ..policy import (
-    IDLE_BEFORE_ONCE_SECONDS,
-    IDLE_CONNECTION_SECONDS,
-    KEPT_BEFORE_ONCE,
+    KEEPALIVE_FOR_ONCE_SECONDS,
+    KEEPALIVE_SECONDS,
     MAX_HEADER_BYTES,
     MAX_HEADERS,
+    REUSED_ANSWERS_BEFORE_ONCE,
 )
 from .aiohttp_hooks import MonitoredConnection, NoReplayResponse, TrackedRequest
 
 
 class Connections:
-    """The pools of one account; a lent connector is used for everything, and never closed.
+    """The connection pools of one account. A connector of the user's replaces them and is never closed.
 
-    What must not be repeated goes out on a fresh connection, so that one which the panel has just closed
-    never makes an unknown of a reboot. Once the panel was seen to keep its connections, one that was idle
-    for under a second is as good.
+    A request that must not be repeated uses a fresh connection, because a kept one that the panel has just
+    closed would leave its outcome unknown. Once the panel has shown that it keeps connections, one that was
+    idle for under a second is used as well.
     """
 
     def __init__(
@@ -39,70 +39,75 @@ class Connections:
         max_header_bytes: int = MAX_HEADER_BYTES,
     ) -> None:
         self._tls = tls
-        self._lent = connector
+        self._lent_connector = connector
         self._max_header_bytes = max_header_bytes
-        self._kept = 0
-        self._often: aiohttp.ClientSession | None = None
-        self._once: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
+        self._reused_answers = 0
+        self._repeatable_pool: aiohttp.ClientSession | None = None
+        self._once_pool: aiohttp.ClientSession | None = None
+        self._fresh_pool: aiohttp.ClientSession | None = None
         self.options: dict[str, object] = {}
         self.headers: dict[str, str] = {}
         if proxy is not None:
             self.options["proxy"] = URL(proxy.url)
             if proxy.authorization is not None:
-                # aiohttp sends proxy_headers with CONNECT alone, and in the clear there is none.
-                told = {"Proxy-Authorization": proxy.authorization}
+                login = {"Proxy-Authorization": proxy.authorization}
+                # aiohttp sends proxy_headers with CONNECT alone, which plain HTTP does not have.
                 if secure:
-                    self.options["proxy_headers"] = told
+                    self.options["proxy_headers"] = login
                 else:
-                    self.headers.update(told)
+                    self.headers.update(login)
         if connector is not None and tls is not None:
             self.options["ssl"] = tls
 
     def open(self) -> None:
-        """Make the pools, inside the loop that will use them; nothing is sent."""
-        if self._lent is not None:
-            self._often = self._once = self._fresh = self._session(self._lent, owner=False)
+        """Make the pools, inside the loop that will use them. Nothing is sent."""
+        if self._lent_connector is not None:
+            pool = self._make_pool(self._lent_connector, owner=False)
+            self._repeatable_pool = self._once_pool = self._fresh_pool = pool
             return
         tls = self._tls if self._tls is not None else True
-        # The gate is the limit: whoever queued inside aiohttp would lose his time-out there.
-        self._often, self._once = (
-            self._session(_watched(idle, tls), owner=True)
-            for idle in (IDLE_CONNECTION_SECONDS, IDLE_BEFORE_ONCE_SECONDS)
-        )
-        self._fresh = self._session(aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls), owner=True)
+        self._repeatable_pool = self._make_pool(_monitored(KEEPALIVE_SECONDS, tls), owner=True)
+        self._once_pool = self._make_pool(_monitored(KEEPALIVE_FOR_ONCE_SECONDS, tls), owner=True)
+        # limit=0: the gate is the limit. A request that waited inside aiohttp would use up its time-out.
+        fresh = aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls)
+        self._fresh_pool = self._make_pool(fresh, owner=True)
 
     async def close(self) -> None:
-        """Close the pools, except a lent connector."""
-        sessions = {id(http): http for http in (self._often, self._once, self._fresh) if http is not None}
-        self._often = self._once = self._fresh = None
-        for http in sessions.values():
-            await http.close()
+        """Close the pools; a connector of the user's stays open."""
+        pools = {
+            id(pool): pool
+            for pool in (self._repeatable_pool, self._once_pool, self._fresh_pool)
+            if pool is not None
+        }
+        self._repeatable_pool = self._once_pool = self._fresh_pool = None
+        for pool in pools.values():
+            await pool.close()
 
     def pick(self, *, once: bool) -> aiohttp.ClientSession:
-        """The pool for a request; ``once`` if it must reach the panel at most once."""
-        chosen = self._often
+        """Return the pool for a request; ``once`` if it must reach the panel at most once."""
+        pool = self._repeatable_pool
         if once:
-            chosen = self._once if self._kept >= KEPT_BEFORE_ONCE else self._fresh
-        if chosen is None:
+            trusted = self._reused_answers >= REUSED_ANSWERS_BEFORE_ONCE
+            pool = self._once_pool if trusted else self._fresh_pool
+        if pool is None:
             raise RuntimeError("the pools are not open")
-        return chosen
+        return pool
 
-    def answered(self) -> None:
-        """An answer came over a connection that had served before: the panel keeps them."""
-        self._kept += 1
+    def reused_answered(self) -> None:
+        """Count an answer over a reused connection: the panel keeps connections."""
+        self._reused_answers += 1
 
-    def dropped(self) -> None:
-        """A connection that had served before broke under a request: the panel closes them unannounced."""
-        self._kept = 0
+    def reused_dropped(self) -> None:
+        """Note that a reused connection broke under a request: the panel closes them without notice."""
+        self._reused_answers = 0
 
-    def _session(self, connector: aiohttp.BaseConnector, *, owner: bool) -> aiohttp.ClientSession:
+    def _make_pool(self, connector: aiohttp.BaseConnector, *, owner: bool) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector,
             connector_owner=owner,
             # PHP locks a session per cookie: with a real jar the panel would serve one call at a time.
             cookie_jar=aiohttp.DummyCookieJar(),
-            # It would look up netrc and proxies in a thread for every request.
+            # With True aiohttp looks up netrc and proxies in a thread, for every request.
             trust_env=False,
             request_class=TrackedRequest,
             response_class=NoReplayResponse,
@@ -112,9 +117,9 @@ class Connections:
         )
 
 
-def _watched(idle: float, tls: ssl.SSLContext | bool) -> aiohttp.TCPConnector:
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=idle, ssl=tls)
-    # There is no public way to give a connector its protocol; a lent one keeps its own.
-    watched: Any = functools.partial(MonitoredConnection, loop=asyncio.get_running_loop())
-    connector._factory = watched
+def _monitored(keepalive_seconds: float, tls: ssl.SSLContext | bool) -> aiohttp.TCPConnector:
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_seconds, ssl=tls)
+    # aiohttp has no public way to give a connector its protocol; a connector of the user's keeps its own.
+    factory: Any = functools.partial(MonitoredConnection, loop=asyncio.get_running_loop())
+    connector._factory = factory
     return connector

@@ -1,4 +1,4 @@
-"""When exchanges are overdue: one timer for all that are under way, instead of one or two for each."""
+"""Time-outs of exchanges: one timer for all that are under way, instead of one or two for each."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from .exchange import Exchange
 
 
 class ExchangeTimer:
-    """One exchange under way; it is overdue ``answer`` seconds after it left, or at ``until``."""
+    """Time-out of one exchange: ``answer`` seconds after it was sent, and at ``until`` in any case."""
 
-    __slots__ = ("answer", "cancels", "exchange", "rang", "task", "until")
+    __slots__ = ("answer", "cancels_before", "exchange", "expired", "task", "until")
 
     def __init__(self, exchange: Exchange, task: asyncio.Task[Any], answer: float, until: float) -> None:
         self.exchange = exchange
         self.task = task
         self.answer = answer
         self.until = until
-        self.cancels = task.cancelling()
-        self.rang = False
+        self.cancels_before = task.cancelling()
+        self.expired = False
 
     def due(self, now: float) -> float:
-        """When it is overdue; while it has not left, when it could be at the earliest."""
+        """Return when it expires; before the request is sent, the earliest possible time."""
         exchange = self.exchange
         since = exchange.sent_at if exchange.may_have_left else now
         return min(self.until, since + self.answer)
 
 
 class Deadlines:
-    """Cancels the task of an exchange that is overdue, as ``asyncio.timeout`` does.
+    """Cancels the task of an exchange that takes too long, as ``asyncio.timeout`` does.
 
-    Nearly every exchange ends in time, so the clock is only looked at when the first of those under way could
-    be overdue; beginning and ending one is an entry in a dictionary. An ``asyncio.timeout`` for each, and
-    aiohttp's own timer for the answer, took 110,000 of the 620,000 instructions of a call.
+    Nearly every exchange ends in time, so the clock is read only when the first of those under way could be
+    due; to begin and to end one is an entry in a dictionary. An ``asyncio.timeout`` for each, and aiohttp's
+    own timer for the answer, took 110,000 of the 620,000 instructions of a call.
     """
 
     __slots__ = ("_timer", "_under_way", "_wakes_at")
@@ -45,32 +45,35 @@ class Deadlines:
         self._wakes_at = math.inf
 
     def begin(self, exchange: Exchange, now: float, answer: float, until: float) -> ExchangeTimer:
-        """The current task is about to send; it must `end` the watch."""
+        """Start the timer of an exchange that the current task is about to send; the task must `end` it."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call is made inside a task")
-        watch = ExchangeTimer(exchange, task, answer, until)
-        self._under_way[watch] = None
-        # Not before the answer could be late, even if it left at once.
+        timer = ExchangeTimer(exchange, task, answer, until)
+        self._under_way[timer] = None
+        # The earliest time at which the answer could be late, if the request were sent at once.
         if until < self._wakes_at or now + answer < self._wakes_at:
             self._wake_at(min(until, now + answer), task.get_loop())
-        return watch
+        return timer
 
-    def rang_alone(self, watch: ExchangeTimer) -> bool:
-        """Whether a cancellation that has just arrived is this timer's and nobody else's: then it is none."""
-        if not watch.rang:
+    def expired_alone(self, timer: ExchangeTimer) -> bool:
+        """Return True if the cancellation that has just arrived comes from this timer and from no one else.
+
+        The cancellation is then taken back, and the caller raises a time-out.
+        """
+        if not timer.expired:
             return False
-        watch.rang = False
-        return watch.task.uncancel() <= watch.cancels
+        timer.expired = False
+        return timer.task.uncancel() <= timer.cancels_before
 
-    def end(self, watch: ExchangeTimer) -> None:
-        """It is over, one way or another."""
-        del self._under_way[watch]
-        if watch.rang:
-            watch.task.uncancel()
+    def end(self, timer: ExchangeTimer) -> None:
+        """Stop the timer of an exchange that has ended."""
+        del self._under_way[timer]
+        if timer.expired:
+            timer.task.uncancel()
 
-    def shut(self) -> None:
-        """Forget the timer."""
+    def close(self) -> None:
+        """Cancel the timer of the loop."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._wakes_at = None, math.inf
@@ -79,20 +82,20 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._wakes_at = when
-        self._timer = loop.call_at(when, self._look, loop)
+        self._timer = loop.call_at(when, self._expire, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        # A loop may call a hair early, by its clock's resolution.
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A loop may call too early by the resolution of its clock.
         now = max(loop.time(), self._wakes_at)
         self._timer, self._wakes_at = None, math.inf
         following = math.inf
-        for watch in self._under_way:
-            if watch.rang:
+        for timer in self._under_way:
+            if timer.expired:
                 continue
-            due = watch.due(now)
+            due = timer.due(now)
             if due <= now:
-                watch.rang = True
-                watch.task.cancel()
+                timer.expired = True
+                timer.task.cancel()
             elif due < following:
                 following = due
         if following < math.inf:

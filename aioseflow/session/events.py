@@ -1,7 +1,7 @@
-"""What an operator can see: one frozen object and one logger name for each thing that happens.
+"""Events for operators: one frozen class and one logger for each kind.
 
 The loggers are ``aioseflow.sent``, ``.answered``, ``.refused``, ``.waiting``, ``.retried``, ``.unknown``,
-``.limit`` and ``.circuit``; hooks get the objects. What nobody listens to is not made.
+``.limit`` and ``.circuit``; hooks get the objects. An event without a listener is not made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something that happened to an account's calls; ``account`` is its name."""
+    """Base of the events of an account's calls; ``account`` is its name."""
 
     name: ClassVar[str]
     level: ClassVar[int]
@@ -24,10 +24,10 @@ class Event:
     account: str
 
     def __str__(self) -> str:
-        told = (
+        facts = (
             f"{field.name}={getattr(self, field.name)}" for field in attrs.fields(type(self)) if field.repr
         )
-        return " ".join((self.name, *told))
+        return " ".join((self.name, *facts))
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +39,7 @@ class _CallEvent(Event):
 
 @attrs.frozen(kw_only=True)
 class Sent(_CallEvent):
-    """An attempt goes out."""
+    """A request is about to be sent."""
 
     name: ClassVar[str] = "sent"
     level: ClassVar[int] = logging.DEBUG
@@ -47,7 +47,7 @@ class Sent(_CallEvent):
 
 @attrs.frozen(kw_only=True)
 class Answered(_CallEvent):
-    """The panel answered, whatever it said; ``seconds`` is the whole exchange without the gate."""
+    """The panel answered, whatever the answer says; ``seconds`` is the whole exchange without the gate."""
 
     name: ClassVar[str] = "answered"
     level: ClassVar[int] = logging.DEBUG
@@ -58,7 +58,7 @@ class Answered(_CallEvent):
 
 @attrs.frozen(kw_only=True)
 class Refused(_CallEvent):
-    """The panel turned the request away for now; ``retry_after`` is the seconds it asked for, if it did."""
+    """The panel refused the request for now; ``retry_after`` is the wait in seconds that it asked for."""
 
     name: ClassVar[str] = "refused"
     level: ClassVar[int] = logging.INFO
@@ -71,8 +71,9 @@ class Refused(_CallEvent):
 class Waiting(_CallEvent):
     """A call waits before it goes on.
 
-    ``reason`` is ``"told"`` (the panel's throttle, for this account), ``"backoff"`` (before a repeat) or
-    ``"down"`` (the panel does not answer: one request at a time). ``seconds`` is None where nobody knows.
+    ``reason`` is ``"told"`` (the panel asked for it, or its request rate is reached), ``"backoff"`` (before a
+    retry) or ``"down"`` (the panel does not answer: one request at a time). ``seconds`` is None where the
+    duration is not known.
     """
 
     name: ClassVar[str] = "waiting"
@@ -84,7 +85,7 @@ class Waiting(_CallEvent):
 
 @attrs.frozen(kw_only=True)
 class Retried(_CallEvent):
-    """A call goes again; ``cause`` is why the last attempt did not do."""
+    """A request is sent again; ``cause`` is the failure of the last attempt."""
 
     name: ClassVar[str] = "retried"
     level: ClassVar[int] = logging.INFO
@@ -94,7 +95,7 @@ class Retried(_CallEvent):
 
 @attrs.frozen(kw_only=True)
 class Unknown(_CallEvent):
-    """A change was sent, and whether the panel acted is not known."""
+    """A change was sent, and it is not known whether the panel acted."""
 
     name: ClassVar[str] = "unknown"
     level: ClassVar[int] = logging.WARNING
@@ -104,7 +105,7 @@ class Unknown(_CallEvent):
 
 @attrs.frozen(kw_only=True)
 class LimitChanged(Event):
-    """Another number of requests may be in flight."""
+    """The limit of requests in flight has changed; ``why`` is the reason in words."""
 
     name: ClassVar[str] = "limit"
     level: ClassVar[int] = logging.DEBUG
@@ -116,8 +117,11 @@ class LimitChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class CircuitChanged(Event):
-    """``state`` is ``"open"`` (nothing is sent: the credentials were refused), ``"down"`` (the panel does not
-    answer: one request at a time), or ``"closed"``."""
+    """The login circuit or the breaker has changed its state.
+
+    ``state`` is ``"open"`` (the credentials were refused: nothing is sent), ``"down"`` (the panel does not
+    answer: one request at a time), or ``"closed"``.
+    """
 
     name: ClassVar[str] = "circuit"
     level: ClassVar[int] = logging.WARNING
@@ -132,13 +136,13 @@ _LOGS: Final[dict[type[Event], logging.Logger]] = {
     kind: logging.getLogger(f"aioseflow.{kind.name}")
     for kind in (Sent, Answered, Refused, Waiting, Retried, Unknown, LimitChanged, CircuitChanged)
 }
-# Without this, an application that has not set up logging would find warnings on its stderr.
+# Without it, Python prints warnings on the stderr of an application that has not set up logging.
 logging.getLogger("aioseflow").addHandler(logging.NullHandler())
 _hook_log: Final = logging.getLogger("aioseflow.hooks")
 
 
 class Events:
-    """Tells what happens to one account's calls to the loggers and to the user's hooks."""
+    """Sends the events of one account's calls to the loggers and to the user's hooks."""
 
     __slots__ = ("_account", "_hooks")
 
@@ -147,11 +151,11 @@ class Events:
         self._hooks = tuple(hooks)
 
     def wants(self, kind: type[Event]) -> bool:
-        """Whether anybody would see such an event."""
+        """Return True if an event of this kind has a listener."""
         return True if self._hooks else _LOGS[kind].isEnabledFor(kind.level)
 
-    def tell(self, kind: type[Event], **facts: Any) -> None:
-        """Make the event and show it, if anybody wants it."""
+    def emit(self, kind: type[Event], **facts: Any) -> None:
+        """Make an event and send it to its listeners, if there are any. A hook that raises is logged."""
         if not self.wants(kind):
             return
         event = kind(account=self._account, **facts)

@@ -1,4 +1,4 @@
-"""How many requests are in flight, and when the next may go: every attempt of every call passes here."""
+"""The gate that every attempt passes: how many requests are in flight, and when the next may go."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import TypeAlias
 import attrs
 
 from ..errors import SeFlowError
-from ..policy import LANE_SHARES
+from ..policy import REQUEST_CLASS_SHARES
 from .breaker import AttemptResult
 from .limits.limit import Limit
 
 Admission: TypeAlias = tuple[float, int, int]
-"""When a request was let in, how many were in flight then, itself included, and in which of the gate's spells
-of `Gate.alone`."""
+"""A slot of the gate: when the request was admitted, how many were in flight then (itself included), and the
+number of the serial phase (`Gate.serial`) in which it was."""
 
 
 class RequestClass(enum.IntEnum):
-    """Where a request queues; each lane has its share of the slots, and nobody in it is overtaken."""
+    """Class of requests, with its own queue and share of the slots. First come, first served within it."""
 
     ACTION = 0
     READ = 1
@@ -31,179 +31,179 @@ class RequestClass(enum.IntEnum):
 
 @attrs.frozen(eq=False)
 class QueuedRequest:
-    """Who waits, since when, and until when it would (seconds of the loop's clock)."""
+    """A request that waits for a slot: since when, and until when (seconds of the loop's clock)."""
 
-    turn: asyncio.Future[Admission]
+    admitted: asyncio.Future[Admission]
     since: float
     until: float
 
 
-def _no_limit_moved(before: int, after: int) -> None:
-    """Nobody listens."""
+def _ignore_change(before: int, after: int) -> None:
+    """Do nothing about a limit that changed."""
 
 
 @attrs.define(eq=False)
 class Gate:
-    """Lets requests in as the limit allows: first come, first served within a lane.
+    """Admits requests as the limit allows.
 
-    A free slot goes to the lane that has least of its share, so that no lane starves another, and none
-    idles while somebody waits. A waiter that is cancelled gives its place up.
+    A free slot goes to the class that uses the least of its share, so that no class starves another, and no
+    slot is idle while a request waits. A request whose task is cancelled gives up its place.
 
-    Invariant between calls: nobody waits while a slot is free and the limit's ``not_before`` is past.
+    Invariant between calls: no request waits while a slot is free and the limit's ``not_before`` is past.
     """
 
     limit: Limit
     in_flight: int = attrs.field(default=0, init=False)
     waiting: int = attrs.field(default=0, init=False)
-    moved: Callable[[int, int], None] = attrs.field(default=_no_limit_moved, init=False)
-    _alone: bool = attrs.field(default=False, init=False)
-    _spell: int = attrs.field(default=0, init=False)
-    _older: int = attrs.field(default=0, init=False)  # in flight since before this spell
-    _held: list[int] = attrs.field(factory=lambda: [0 for _ in RequestClass], init=False)
-    _served: list[int] = attrs.field(factory=lambda: [0 for _ in RequestClass], init=False)
-    _turns: int = attrs.field(default=0, init=False)
+    on_limit_change: Callable[[int, int], None] = attrs.field(default=_ignore_change, init=False)
+    _serial: bool = attrs.field(default=False, init=False)
+    _serial_phase: int = attrs.field(default=0, init=False)
+    _older_in_flight: int = attrs.field(default=0, init=False)  # admitted before this serial phase
+    _slots_used: list[int] = attrs.field(factory=lambda: [0 for _ in RequestClass], init=False)
+    _last_admitted: list[int] = attrs.field(factory=lambda: [0 for _ in RequestClass], init=False)
+    _admissions: int = attrs.field(default=0, init=False)
     _queues: tuple[OrderedDict[asyncio.Future[Admission], QueuedRequest], ...] = attrs.field(
         factory=lambda: tuple(OrderedDict() for _ in RequestClass), init=False
     )
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
     @property
-    def alone(self) -> bool:
-        """Whether one at a time is let in, whatever the limit says.
+    def serial(self) -> bool:
+        """Whether requests are admitted one at a time, whatever the limit allows.
 
-        So goes the first request of a client, and the probe of a panel that is down. What was in flight when
-        it was set does not count: a reboot of two minutes must not keep a new password from being tried.
+        Used for the first request of a client, and while the panel is down. Requests in flight from before do
+        not count: a reboot of two minutes must not delay the test of a new password.
         """
-        return self._alone
+        return self._serial
 
-    @alone.setter
-    def alone(self, alone: bool) -> None:
-        if alone and not self._alone:
-            self._spell += 1
-            self._older = self.in_flight
-        self._alone = alone
+    @serial.setter
+    def serial(self, serial: bool) -> None:
+        if serial and not self._serial:
+            self._serial_phase += 1
+            self._older_in_flight = self.in_flight
+        self._serial = serial
 
     @property
     def size(self) -> int:
-        """How many may be in flight now."""
-        return 1 if self._alone else self.limit.value
+        """How many requests may be in flight now."""
+        return 1 if self._serial else self.limit.value
 
-    def try_enter(self, lane: RequestClass, now: float) -> Admission | None:
-        """Take a free slot without waiting; None if there is none, or somebody was here before."""
+    def try_enter(self, request_class: RequestClass, now: float) -> Admission | None:
+        """Take a free slot without waiting. Return None if there is none, or if other requests wait."""
         limit = self.limit
         if self.waiting or self.in_flight >= limit.value or now < limit.not_before:
             return None
-        if self._alone and self.in_flight > self._older:
+        if self._serial and self.in_flight > self._older_in_flight:
             return None
-        return self._let_in(lane, now)
+        return self._take_slot(request_class, now)
 
-    async def enter(self, lane: RequestClass, now: float, until: float = math.inf) -> Admission:
-        """Wait for a slot; give it back with `leave`. Raises what `expel` was told to raise.
+    async def enter(self, request_class: RequestClass, now: float, until: float = math.inf) -> Admission:
+        """Wait for a slot; the caller gives it back with `leave`. Raises the error given to `fail_waiting`.
 
-        ``until`` is when the caller would give up by itself; it is the caller who does.
+        ``until`` is when the caller stops waiting; the caller has to do that itself.
         """
-        turn: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
-        self._queues[lane][turn] = QueuedRequest(turn, now, until)
+        admitted: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
+        self._queues[request_class][admitted] = QueuedRequest(admitted, now, until)
         self.waiting += 1
-        self._admit(now)
+        self.admit(now)
         try:
-            return await turn
+            return await admitted
         except asyncio.CancelledError:
-            now = turn.get_loop().time()
-            if turn.done() and not turn.cancelled():
-                if turn.exception() is None:
-                    # The slot was handed over in the very moment of the cancellation.
-                    self.leave(lane, turn.result(), now)
-            elif self._queues[lane].pop(turn, None) is not None:
+            now = admitted.get_loop().time()
+            if admitted.done() and not admitted.cancelled():
+                if admitted.exception() is None:
+                    # The slot was granted between the cancellation and this line.
+                    self.leave(request_class, admitted.result(), now)
+            elif self._queues[request_class].pop(admitted, None) is not None:
                 self.waiting -= 1
-                self._admit(now)
+                self.admit(now)
             raise
 
     def leave(
         self,
-        lane: RequestClass,
-        ticket: Admission,
+        request_class: RequestClass,
+        admission: Admission,
         now: float,
-        ending: AttemptResult = AttemptResult.NO_EVIDENCE,
+        result: AttemptResult = AttemptResult.NO_EVIDENCE,
         retry_after: float | None = None,
     ) -> None:
-        """Give the slot back, and tell the limit how it went."""
+        """Give a slot back, and report the result of the attempt to the limit."""
         self.in_flight -= 1
-        self._held[lane] -= 1
-        sent_at, then, spell = ticket
-        if spell != self._spell and self._older:
-            self._older -= 1
+        self._slots_used[request_class] -= 1
+        sent_at, then, phase = admission
+        if phase != self._serial_phase and self._older_in_flight:
+            self._older_in_flight -= 1
         limit, in_flight = self.limit, self.in_flight
         before = limit.value
-        if ending is AttemptResult.ANSWERED:
+        if result is AttemptResult.ANSWERED:
             limit.succeeded(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
-        elif ending is AttemptResult.REFUSED:
+        elif result is AttemptResult.REFUSED:
             limit.refused(
                 now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight, retry_after=retry_after
             )
-        elif ending is AttemptResult.TIMED_OUT:
+        elif result is AttemptResult.TIMED_OUT:
             limit.timed_out(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
         if limit.value != before:
-            self.moved(before, limit.value)
+            self.on_limit_change(before, limit.value)
         if self.waiting:
-            self._admit(now)
+            self.admit(now)
 
-    def set_alone(self, alone: bool, now: float) -> None:
-        """Let in one at a time, or as many as the limit says."""
-        self.alone = alone
-        self._admit(now)
-
-    def expel(self, judge: Callable[[QueuedRequest], SeFlowError | None]) -> None:
-        """End the wait of those for whom ``judge`` returns an error, with that error."""
-        for queue in self._queues:
-            for waiter in list(queue.values()):
-                error = judge(waiter)
-                if error is not None:
-                    del queue[waiter.turn]
-                    self.waiting -= 1
-                    if not waiter.turn.done():
-                        waiter.turn.set_exception(error)
-
-    def shut(self) -> None:
-        """Forget the timer; nobody comes any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _let_in(self, lane: RequestClass, now: float) -> Admission:
-        self.in_flight = in_flight = self.in_flight + 1
-        self._held[lane] += 1
-        self._turns = self._served[lane] = self._turns + 1
-        self.limit.sent(now, in_flight=in_flight)
-        return now, in_flight, self._spell
-
-    def _admit(self, now: float) -> None:
+    def admit(self, now: float) -> None:
+        """Admit waiting requests as far as the limit allows. Call it after a change of `serial`."""
         while self.waiting and self.in_flight < self.limit.value:
-            if self._alone and self.in_flight > self._older:
+            if self._serial and self.in_flight > self._older_in_flight:
                 return
             if now < self.limit.not_before:
                 self._wake_at(self.limit.not_before)
                 return
-            lane = self._next_lane()
-            turn, _ = self._queues[lane].popitem(last=False)
+            request_class = self._next_class()
+            admitted, _ = self._queues[request_class].popitem(last=False)
             self.waiting -= 1
             # A future that is done here was cancelled together with its task, which has not run since.
-            if not turn.done():
-                turn.set_result(self._let_in(lane, now))
+            if not admitted.done():
+                admitted.set_result(self._take_slot(request_class, now))
 
-    def _next_lane(self) -> RequestClass:
-        queued = (lane for lane in RequestClass if self._queues[lane])
-        return min(queued, key=lambda lane: (self._held[lane] / LANE_SHARES[lane], self._served[lane]))
+    def fail_waiting(self, error_for: Callable[[QueuedRequest], SeFlowError | None]) -> None:
+        """End the wait of each request for which ``error_for`` returns an error, with that error."""
+        for queue in self._queues:
+            for queued in list(queue.values()):
+                error = error_for(queued)
+                if error is not None:
+                    del queue[queued.admitted]
+                    self.waiting -= 1
+                    if not queued.admitted.done():
+                        queued.admitted.set_exception(error)
+
+    def close(self) -> None:
+        """Cancel the timer. No request enters afterwards."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _take_slot(self, request_class: RequestClass, now: float) -> Admission:
+        self.in_flight = in_flight = self.in_flight + 1
+        self._slots_used[request_class] += 1
+        self._admissions = self._last_admitted[request_class] = self._admissions + 1
+        self.limit.sent(now, in_flight=in_flight)
+        return now, in_flight, self._serial_phase
+
+    def _next_class(self) -> RequestClass:
+        """Return the class that gets the next slot: the least used share, then the longest without a slot."""
+        queued = (each for each in RequestClass if self._queues[each])
+        return min(
+            queued,
+            key=lambda each: (self._slots_used[each] / REQUEST_CLASS_SHARES[each], self._last_admitted[each]),
+        )
 
     def _wake_at(self, when: float) -> None:
         if self._timer is not None:
             if self._timer.when() <= when:
-                return  # it looks again then
+                return  # the earlier timer admits, and sets the next one
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._awake, when)
+        self._timer = asyncio.get_running_loop().call_at(when, self._on_timer, when)
 
-    def _awake(self, when: float) -> None:
+    def _on_timer(self, when: float) -> None:
         loop = asyncio.get_running_loop()
         self._timer = None
-        # A loop may call a hair early, by its clock's resolution.
-        self._admit(max(loop.time(), when))
+        # A loop may call too early by the resolution of its clock.
+        self.admit(max(loop.time(), when))

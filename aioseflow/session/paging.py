@@ -1,6 +1,6 @@
-"""Whether a list says that it is one page of several: then what is missing is not gone.
+"""Does a list say that it is one page of several? Then an object that is missing from it is not gone.
 
-Never seen on a HostBill panel, whose lists are whole; a proxy or a newer version may page them. Pure.
+No HostBill panel was seen to page its lists; a proxy or a newer version may. Pure functions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from ..decoding.php import is_nothing, says
-from .panel_reply import number, plain
+from .panel_reply import as_number, normalized
 
 _PARTIAL_CONTENT: Final = 206
 _HOLDERS: Final = frozenset(
@@ -30,14 +30,18 @@ _TOTALS: Final = frozenset(
         *("sorterrecords", "itemstotal", "numresults", "records"),
     }
 )
-_DEEPEST: Final = 3
-_KEYS_READ: Final = 64
+_DEPTH_MAX_LEVELS: Final = 3  # of holders inside holders, such as links inside meta
+_MAX_KEYS_READ: Final = 64
 
 
 def pages_of(payload: Mapping[str, Any], rows: Any, status: int, headers: Mapping[str, str]) -> str | None:
-    """What a list's answer says of being one page of several, in words; None for a whole one.
+    """Return what an answer says about being incomplete (``"page 1 of 3"``), or None for a whole list.
 
-    ``payload`` is the whole answer, ``rows`` what stands under the list's key.
+    Args:
+        payload: the whole answer.
+        rows: the value under the list's key.
+        status: the HTTP status; 206 is a part.
+        headers: a ``Link`` with ``rel=next`` shows a page.
     """
     if status == _PARTIAL_CONTENT:
         return "a part of the list (HTTP 206)"
@@ -45,7 +49,7 @@ def pages_of(payload: Mapping[str, Any], rows: Any, status: int, headers: Mappin
     if "rel=next" in link:
         return "one page of several"
     length = len(rows) if isinstance(rows, list | dict) else 0
-    facts = list(_facts(payload, _DEEPEST))
+    facts = list(_facts(payload, _DEPTH_MAX_LEVELS))
     numbers = (_whole(value) for key, value in facts if key in _CURRENT)
     current = next((number for number in numbers if number), None)
     for key, value in facts:
@@ -64,8 +68,9 @@ def pages_of(payload: Mapping[str, Any], rows: Any, status: int, headers: Mappin
 
 
 def _facts(value: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
-    for name, item in islice(value.items(), _KEYS_READ):
-        key = plain(name)
+    """Yield the keys and values that may be about pages, from the answer and the holders inside it."""
+    for name, item in islice(value.items(), _MAX_KEYS_READ):
+        key = normalized(name)
         if isinstance(item, dict):
             if key in _NEXT:
                 yield key, item
@@ -80,7 +85,7 @@ def _facts(value: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
 def _whole(value: Any) -> int | None:
     if isinstance(value, str) and not value.strip().isdecimal():
         return None  # "12.00" is money
-    found = number(value)
+    found = as_number(value)
     return int(found) if found is not None and found == int(found) else None
 
 

@@ -1,8 +1,8 @@
-"""What the panel's own JSON says of a request, whatever its shape: yes or no, the codes, the wait, the text.
+"""The panel's reply in its own JSON, in any of its forms: yes or no, error codes, the wait, the text.
 
-Pure. `read_reply` is the only reader of errors and of success; `says` decides what a word means.
+Pure functions. `read_reply` is the only reader of errors and of success; `says` decides what a word means.
 
-| an answer to a change is accepted if it is | source |
+| a change is accepted if its answer is | source |
 |---|---|
 | ``{"status": true}`` | seen (``POST …/stop``, ``…/start``) |
 | ``{"info": ["revdnsupdated"]}``, any filled ``info`` | documented (``POST …/rdns``) |
@@ -10,8 +10,8 @@ Pure. `read_reply` is the only reader of errors and of success; `says` decides w
 | ``{}``, ``[]``, an object whose values are all empty, 204 with an empty body | inferred |
 | what the call makes (`Call.makes`: ``order_num``, ``vm`` …), filled, with no message or code | inferred |
 
-Beside any of them one "no" is enough to refuse: ``error``, ``errors``, ``error_message`` and their like with
-anything in them, or one of the four words with a value that `says` reads as no.
+A single "no" outweighs all of these: ``error``, ``errors``, ``error_message`` and the like with a value, or
+one of the four words with a value that `says` reads as no.
 """
 
 from __future__ import annotations
@@ -39,165 +39,176 @@ _TEXTS: Final = (
 )
 _CODE_KEYS: Final = ("code", "errorcode", "error", "type", "name", "key", "id")
 _WAIT_KEYS: Final = frozenset({"wait", "seconds", "retryafter", "delay", "sec", "secs", "time", "value"})
-_OF_AN_ERROR: Final = frozenset({*_TEXTS, *_CODE_KEYS, *_WAIT_KEYS})
-# PanelReply that a panel may write into `error` to say that there is none.
+_ERROR_OBJECT_KEYS: Final = frozenset({*_TEXTS, *_CODE_KEYS, *_WAIT_KEYS})
+# Values with which a panel says in `error` that there is none.
 _NO_ERROR: Final = frozenset({"", "0", "false", "no", "none", "null", "nil", "n/a", "-", "ok"})
-_THROTTLED: Final = re.compile(
+_THROTTLE: Final = re.compile(
     r"wait[ _-]?(\w{1,12}?)[ _-]?(?:seconds?[ _-]?)?between[ _-]?actions?", re.IGNORECASE
 )
-_TOO_MANY: Final = frozenset(
+_THROTTLE_CODES: Final = frozenset(
     {
         *("toomanyrequests", "ratelimit", "ratelimited", "ratelimitexceeded", "ratelimitreached"),
         *("throttled", "throttling", "requestthrottled", "slowdown"),
     }
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,300}(?:\.[0-9]{0,300})?")
-_NUMBER_WITHIN: Final = re.compile(r"(?<![\w.])[0-9]{1,9}(?:\.[0-9]{1,9})?(?=\s*(?:s|sec|secs|seconds?)?\b)")
+_SECONDS_IN_TEXT: Final = re.compile(
+    r"(?<![\w.])[0-9]{1,9}(?:\.[0-9]{1,9})?(?=\s*(?:s|sec|secs|seconds?)?\b)"
+)
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
-_LONGEST: Final = 1e300
-_CODES: Final = 16
-_CODE_CHARACTERS: Final = 200
-_KEYS_READ: Final = 64
+_NUMBER_MAX: Final = 1e300
+_MAX_CODES: Final = 16
+_CODE_MAX_CHARACTERS: Final = 200
+_MAX_KEYS_READ: Final = 64
 
 
 @attrs.frozen
 class PanelReply:
-    """What an answer says.
+    """The reply in an answer.
 
     Attributes:
-        codes: the panel's error codes, bounded, without our credentials.
-        kinds: the same in their `plain` forms, as they came: what they mean must not depend on a password.
-        wait: seconds that it asks to wait, None where it names none.
-        throttled: whether it refuses for now, by the panel's own word for that: then nothing was done.
-        too_many: whether it says so in another word, which in a 5xx decides nothing.
-        refuses: whether it says no, in an error or in a word.
-        accepts: whether it says yes, which a no beside it outweighs.
-        is_empty: whether there is nothing in it that could say anything.
-        text: its message for people, one bounded line, empty where it has none.
+        codes: the panel's error codes, bounded, our credentials masked.
+        normalized_codes: the codes after `normalized`, unmasked: their meaning must not depend on a password.
+        wait_seconds: the wait that the panel asks for, None where it gives none.
+        throttled: whether it refuses for now, in the panel's own word for that: then nothing was done.
+        mentions_throttle: whether it does so in another word, which in a 5xx decides nothing.
+        refuses: whether it says no, by an error or a word.
+        accepts: whether it says yes; `refuses` outweighs it.
+        is_empty: whether it contains nothing that could say yes or no.
+        text: its message for people as one bounded line, empty where it has none.
     """
 
     codes: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = attrs.field(default=(), repr=False)
-    wait: float | None = None
+    normalized_codes: tuple[str, ...] = attrs.field(default=(), repr=False)
+    wait_seconds: float | None = None
     throttled: bool = False
-    too_many: bool = False
+    mentions_throttle: bool = False
     refuses: bool = False
     accepts: bool = False
     is_empty: bool = False
     text: str = ""
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """Codes and text for a message."""
         text = self.text if self.text not in self.codes else ""
         return ": ".join(part for part in (", ".join(self.codes), text) if part)
 
 
-def plain(word: object) -> str:
-    """A key or code without case and separators: ``Error-Message`` is ``errormessage``."""
-    return _SEPARATORS.sub("", str(word)[:_CODE_CHARACTERS].lower())
+def normalized(word: object) -> str:
+    """Return a key or code without case and separators: ``Error-Message`` is ``errormessage``."""
+    return _SEPARATORS.sub("", str(word)[:_CODE_MAX_CHARACTERS].lower())
 
 
 def read_reply(
     payload: Any, *, change: bool, keyed: bool, makes: tuple[str, ...] = (), scrub: Scrub
 ) -> PanelReply:
-    """What parsed JSON says.
+    """Read the reply in parsed JSON.
 
     Args:
-        payload: what was parsed.
+        payload: the parsed JSON.
         change: whether it answers a call that changes something.
-        keyed: whether what a read is for stands under a key of its own, so that the words beside it are about
-            the answer. Where they may be data, only a plain false or a word for an error says no.
-        makes: keys with which an accepted change says what it made.
-        scrub: takes our own credentials out of a text.
+        keyed: whether the result of a read has a key, so that the words next to it are about the answer.
+            Where they may be data, only a plain false or a word for an error says no.
+        makes: keys with which an accepted change names what it made.
+        scrub: masks our own credentials in a text.
     """
     if not isinstance(payload, dict):
         return PanelReply(is_empty=payload == [] or payload is None)
-    named = [(plain(key), value) for key, value in islice(payload.items(), _KEYS_READ)]
-    errors = [value for key, value in named if key in _ERRORS and _is_filled(value)]
-    found = list(islice((item for value in errors for item in _items(value)), _CODES))
+    pairs = [(normalized(key), value) for key, value in islice(payload.items(), _MAX_KEYS_READ)]
+    errors = [value for key, value in pairs if key in _ERRORS and _is_filled(value)]
+    found = list(islice((item for value in errors for item in _items(value)), _MAX_CODES))
     if errors and not found:
         found = [("unspecified", None)]
-    text = _text(named)
+    text = _text(pairs)
     answers = [
         _answer(value, change=change, keyed=keyed or key == "success")
-        for key, value in named
+        for key, value in pairs
         if key in _YES_OR_NO
     ]
     codes = [code for code, _ in found]
-    own_code = next((value for key, value in named if key == "code" and isinstance(value, str)), None)
+    own_code = next((value for key, value in pairs if key == "code" and isinstance(value, str)), None)
     if own_code is not None and not codes and (False in answers or not keyed):
         codes = [_word(own_code)]
     waits = [wait for code, wait in found if wait is not None and is_throttle(code)]
     waits += [wait for said in (*codes, text) if (wait := _named_wait(said)) is not None]
-    accepts = True in answers or any(key == "info" and _has_any(value) for key, value in named)
-    if not text and "code" not in dict(named):
+    accepts = True in answers or any(key == "info" and _has_any(value) for key, value in pairs)
+    if not text and "code" not in dict(pairs):
         accepts = accepts or any(_has_any(payload.get(key)) for key in makes)
     throttled = any(map(is_throttle, codes))
     refuses = bool(errors) or False in answers or throttled
-    # A mere sentence beside an answer is none, and beside a yes nothing was certainly left undone.
-    too_many = refuses and not accepts and (is_throttle(text) or not _TOO_MANY.isdisjoint(map(plain, codes)))
-    if throttled or too_many:
-        waits += [wait for key, value in named if key in _WAIT_KEYS and (wait := number(value)) is not None]
+    # A mere sentence in an answer is no refusal; and after a yes it is not certain that nothing was done.
+    mentions_throttle = (
+        refuses
+        and not accepts
+        and (is_throttle(text) or not _THROTTLE_CODES.isdisjoint(map(normalized, codes)))
+    )
+    if throttled or mentions_throttle:
+        waits += [
+            wait for key, value in pairs if key in _WAIT_KEYS and (wait := as_number(value)) is not None
+        ]
     return PanelReply(
         codes=tuple(scrub(code) for code in codes),
-        kinds=tuple(map(plain, codes)),
-        wait=max(waits, default=None),
+        normalized_codes=tuple(map(normalized, codes)),
+        wait_seconds=max(waits, default=None),
         throttled=throttled,
-        too_many=too_many,
+        mentions_throttle=mentions_throttle,
         refuses=refuses,
         accepts=accepts,
-        is_empty=all(value is None or value == [] or value == {} for _, value in named),
+        is_empty=all(value is None or value == [] or value == {} for _, value in pairs),
         text=scrub(text),
     )
 
 
 def is_throttle(text: str) -> bool:
-    """Whether a code or text has the panel's own word for a refusal for now."""
-    return _THROTTLED.search(text) is not None
+    """Return True if a code or text contains the panel's own word for a refusal for now."""
+    return _THROTTLE.search(text) is not None
 
 
-def number(value: Any) -> float | None:
-    """Seconds of a JSON value; None for whatever is no plain number of at least zero."""
-    # float() would also read "1_0", other scripts' digits and a true.
+def as_number(value: Any) -> float | None:
+    """Return a JSON value as a number; None unless it is a plain number of at least zero."""
+    # float() alone would also accept "1_0", the digits of other scripts, and true.
     if isinstance(value, str):
         value = value.strip()
         return float(value) if _NUMBER.fullmatch(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value < _LONGEST else None
+    return float(value) if 0 <= value < _NUMBER_MAX else None
 
 
 def _answer(value: Any, *, change: bool, keyed: bool) -> bool | None:
-    """Yes, no or neither, of a word that may be data of a read."""
+    """Return yes (True), no (False) or neither (None) of a word, which may be data in a read's answer."""
     if value == "" and not change:
         return None
     meant = says(value)
     if meant is False and not change and not keyed:
-        # `{"status": "off"}` may be what was asked for, and nobody asks for an "error".
-        is_flag = value is not False and plain(value) in ("0", "no", "n", "off", "false")
+        # `{"status": "off"}` may be the data that was read; `{"status": "error"}` is none.
+        is_flag = value is not False and normalized(value) in ("0", "no", "n", "off", "false")
         return None if is_flag or not isinstance(value, str | bool) else False
     return meant
 
 
 def _is_filled(value: Any) -> bool:
+    """Return True if the value of an error's key reports an error."""
     if not value:
         return False
-    if isinstance(value, dict) and all(plain(key) in _OF_AN_ERROR for key in islice(value, _KEYS_READ)):
-        # `{"code": 0, "message": ""}` is how some say that there is none.
+    if isinstance(value, dict) and all(
+        normalized(key) in _ERROR_OBJECT_KEYS for key in islice(value, _MAX_KEYS_READ)
+    ):
+        # `{"code": 0, "message": ""}` reports no error.
         return any(map(_is_filled, value.values()))
     return not (isinstance(value, str) and value.strip().lower() in _NO_ERROR)
 
 
 def _has_any(value: Any) -> bool:
-    """Whether there is something in a value, at any place of a list."""
+    """Return True if a value, or an item of a list, is not empty."""
     if isinstance(value, list):
-        return any(map(_has_any, value[:_CODES]))
+        return any(map(_has_any, value[:_MAX_CODES]))
     return not is_nothing(value) and value != 0
 
 
 def _items(error: Any) -> Iterator[tuple[str, float | None]]:
-    """Errors as (code, seconds)."""
+    """Yield the errors in a value as pairs of code and seconds to wait."""
     if isinstance(error, dict):
         yield from _of_object(error)
     elif isinstance(error, list):
@@ -206,7 +217,7 @@ def _items(error: Any) -> Iterator[tuple[str, float | None]]:
                 if isinstance(item[0], list | dict):
                     yield from _items(item)
                 else:
-                    yield _word(item[0]), number(item[1]) if len(item) > 1 else None
+                    yield _word(item[0]), as_number(item[1]) if len(item) > 1 else None
             elif isinstance(item, dict) and item:
                 yield from _of_object(item)
             elif item is not None and item != [] and item != "":
@@ -216,34 +227,35 @@ def _items(error: Any) -> Iterator[tuple[str, float | None]]:
 
 
 def _of_object(error: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-    # PHP makes an object of an array whose keys have a gap; some installations map codes to texts, others
-    # write one error as an object of its code and its details.
-    by_name = {plain(key): value for key, value in islice(error.items(), _KEYS_READ)}
+    # PHP makes an object of an array whose keys have a gap. Some installations map codes to texts, others
+    # write one error as an object of code and details.
+    by_name = {normalized(key): value for key, value in islice(error.items(), _MAX_KEYS_READ)}
     code = next((by_name[key] for key in _CODE_KEYS if isinstance(by_name.get(key), str | int)), None)
     if code is not None and not isinstance(code, bool):
-        waits = [number(value) for key, value in by_name.items() if key in _WAIT_KEYS]
+        waits = [as_number(value) for key, value in by_name.items() if key in _WAIT_KEYS]
         yield _word(code), max((wait for wait in waits if wait is not None), default=None)
         return
     for key, value in error.items():
         if isinstance(value, str | list | dict) and key.isdecimal():
             yield from _items([value])
         else:
-            yield _word(key), number(value)
+            yield _word(key), as_number(value)
 
 
 def _named_wait(code: str) -> float | None:
-    """The seconds in a code such as ``wait_24_between_action`` or ``wait_x_between_action: 24``."""
-    found = _THROTTLED.search(code)
+    """Return the seconds in a code such as ``wait_24_between_action`` or ``wait_x_between_action: 24``."""
+    found = _THROTTLE.search(code)
     if found is None:
         return None
-    if (inside := number(found[1])) is not None:
+    if (inside := as_number(found[1])) is not None:
         return inside
-    behind = _NUMBER_WITHIN.search(code, found.end())
+    behind = _SECONDS_IN_TEXT.search(code, found.end())
     return None if behind is None else float(behind[0])
 
 
-def _text(named: list[tuple[str, Any]]) -> str:
-    by_name = dict(reversed(named))
+def _text(pairs: list[tuple[str, Any]]) -> str:
+    """Return the message for people."""
+    by_name = dict(reversed(pairs))
     for key in _TEXTS:
         value = by_name.get(key)
         if isinstance(value, list):
@@ -254,6 +266,6 @@ def _text(named: list[tuple[str, Any]]) -> str:
 
 
 def _word(value: Any) -> str:
-    """A code or text as one bounded line: messages with it reach terminals and logs."""
-    text = (value if isinstance(value, str) else repr(redact(value)))[:_CODE_CHARACTERS]
+    """Return a code or text as one bounded line, because it reaches terminals and logs."""
+    text = (value if isinstance(value, str) else repr(redact(value)))[:_CODE_MAX_CHARACTERS]
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,4 +1,4 @@
-"""From a `Call` and its values to what is put on the wire, or `InvalidArgument` with nothing sent.
+"""From a `Call` and its values to the request: path, query and body, or `InvalidArgument` with nothing sent.
 
 Bodies are PHP form data: ``resources[1557][9953]=2``. DELETE carries its parameters in the query.
 """
@@ -16,20 +16,24 @@ from ..errors import InvalidArgument
 from ..identifiers import check_id
 from .call import Call
 
-# What check_id() lets pass and quote() leaves alone: nearly every id, for a sixth of the instructions.
+# Ids that check_id() accepts and quote() leaves unchanged: nearly every id, for a sixth of the instructions.
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]{0,99}")
 
 
 @attrs.define
 class Prepared:
-    """A request ready to be sent: ``target`` is path and query, percent-encoded, below the base URL."""
+    """A request ready to be sent: ``target`` is path and query below the base URL, percent-encoded."""
 
     target: str
     body: bytes | None
 
 
 def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
-    """Split ``values`` into path segments and parameters; a parameter that is None is not sent."""
+    """Split ``values`` into path segments and parameters. A parameter that is None is not sent.
+
+    Raises `InvalidArgument` for an id that does not fit one path segment, and for text that is not valid
+    Unicode.
+    """
     placeholders = call.placeholders
     path = call.path_format % tuple([_segment(values[name], name) for name in placeholders])
     if len(values) == len(placeholders):
@@ -41,7 +45,8 @@ def prepare(call: Call[Any], values: Mapping[str, Any]) -> Prepared:
         return Prepared(path, None)
     encoded = _encoded(parameters)
     if encoded is None:
-        raise InvalidArgument(f"{call.name}: a value contains half a surrogate pair; give well-formed text")
+        name = next((name for name, value in parameters.items() if _encoded({name: value}) is None), None)
+        raise InvalidArgument(f"{name} contains half a surrogate pair; give well-formed text", argument=name)
     if call.method == "DELETE":
         return Prepared(f"{path}?{encoded}", None)
     return Prepared(path, encoded.encode("ascii"))
@@ -54,10 +59,11 @@ def _segment(value: Any, name: str) -> str:
 
 
 def _encoded(parameters: Mapping[str, Any]) -> str | None:
+    """Return the parameters as form data; None if one of them cannot be encoded."""
     try:
         return urlencode([pair for name, value in parameters.items() for pair in _pairs(name, value)])
     except UnicodeEncodeError:
-        # Raised outside of here: this exception holds the value.
+        # The error is raised by the caller, because this exception holds the value.
         return None
 
 

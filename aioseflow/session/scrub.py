@@ -1,4 +1,4 @@
-"""Our own credentials, taken out of what a panel shows again: error pages echo headers and forms."""
+"""Masks our own credentials in texts of the panel: its error pages repeat headers and forms."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from urllib.parse import quote, quote_plus
 
 from ..secret import HIDDEN
 
-_HEAD: Final = 8  # characters of a secret that give something away where the rest was cut off
+_CUT_SECRET_MIN_CHARACTERS: Final = 8  # a shorter beginning of a secret that was cut off is not masked
 
 
 class Scrubber:
-    """Masks secrets in texts, in whichever of the usual forms they are written, whole or cut.
+    """Masks secrets in texts, in each of the usual encodings, whole or cut off.
 
-    Escaping only ever adds backslashes, so that these are passed over; hex and escapes come in both cases.
+    Escaping only adds backslashes, so they are skipped; hex digits and escapes occur in both cases.
     """
 
     __slots__ = ("_forms", "_heads")
 
     def __init__(self) -> None:
-        self._forms: dict[str, set[str]] = {}  # by their heads
+        self._forms: dict[str, set[str]] = {}  # by their first characters
         self._heads: re.Pattern[str] | None = None
 
     def add(self, secret: str) -> None:
-        """Mask this one, too."""
+        """Add a secret to those that are masked."""
         for form in _forms(secret):
             bare = form.replace("\\", "").lower()
             if bare:
-                self._forms.setdefault(bare[:_HEAD], set()).add(bare)
-        # The longest first: what contains another goes whole.
+                self._forms.setdefault(bare[:_CUT_SECRET_MIN_CHARACTERS], set()).add(bare)
+        # Longest first, so that a form which contains another is masked whole.
         ordered = sorted(self._forms, key=len, reverse=True)
         heads = (r"\\*".join(map(re.escape, head)) for head in ordered)
         self._heads = re.compile("|".join(heads), re.IGNORECASE)
 
     def text(self, text: str) -> str:
-        """The text without them."""
+        """Return a text with the secrets masked."""
         if self._heads is None or not text:
             return text
         pieces: list[str] = []
@@ -50,8 +50,18 @@ class Scrubber:
                 position = self._end(text, found)
         return "".join((*pieces, text[position:])) if pieces else text
 
+    def value(self, value: Any) -> Any:
+        """Return parsed JSON, already bounded in size, with the secrets masked."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.value(key): self.value(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        return value
+
     def _end(self, text: str, found: re.Match[str]) -> int:
-        """Where the longest secret that begins here ends, or the text no longer follows it."""
+        """Return where the longest secret that begins here ends, or the text no longer agrees with it."""
         head = found[0].replace("\\", "").lower()
         end = found.end()
         for form in self._forms.get(head, ()):
@@ -65,19 +75,9 @@ class Scrubber:
             end = max(end, position)
         return end
 
-    def value(self, value: Any) -> Any:
-        """Parsed JSON, which is bounded already, without them."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self.value(key): self.value(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.value(item) for item in value]
-        return value
-
 
 def _forms(secret: str) -> Iterator[str]:
-    """How programs write a text."""
+    """Yield the encodings in which programs write a text."""
     data = secret.encode()
     for read in (secret, data.decode("latin-1")):
         yield read
@@ -92,7 +92,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield data.hex()
     for shift in range(3):
         for encode in (b64encode, urlsafe_b64encode):
-            # The characters at both ends belong to what stands beside it, too.
+            # The characters at both ends encode bits of the neighbouring bytes too.
             whole = encode(b"\0" * shift + data + b"\0" * (-(shift + len(data)) % 3)).decode()
             left, right = (0, 2, 3)[shift], (0, 2, 3)[(-(shift + len(data))) % 3]
             yield whole[left : len(whole) - right]

@@ -1,4 +1,4 @@
-"""What an account's calls did so far: counters, and latencies in buckets."""
+"""Counters of an account's calls, and their latencies in buckets."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 
 import attrs
 
-_PER_OCTAVE: Final = 8  # buckets for each doubling: a quantile is off by 4.5 % at most
-_LEAST: Final = 1e-4
+_BUCKETS_PER_DOUBLING: Final = 8  # a quantile is off by 4.5 % at most
+_FIRST_BUCKET_MAX_SECONDS: Final = 1e-4
 
 
 @attrs.frozen(kw_only=True)
 class Latency:
-    """How long the answers of one call took, in seconds, from leaving the gate to the last byte."""
+    """Answer times of one call, in seconds, from leaving the gate to the last byte."""
 
     count: int
     p50: float
@@ -25,20 +25,20 @@ class Latency:
 
 @attrs.frozen(kw_only=True)
 class Stats:
-    """Where an account stands.
+    """Counters and state of an account.
 
     Attributes:
-        calls: calls begun; ``attempts`` requests tried for them, ``retries`` of these after a failure.
-        refusals: attempts that the panel turned away for now.
+        calls: calls begun; ``attempts`` are the requests tried for them, ``retries`` those after a failure.
+        refusals: attempts that the panel refused for now.
         unknown: calls that ended as `OutcomeUnknown`.
-        waited: seconds spent before repeats; ``queued`` at the concurrency gate. Sums over all calls.
+        waited: seconds spent before retries; ``queued`` at the gate. Sums over all calls.
         in_flight: requests under way; ``waiting`` those at the gate.
-        limit: how many may be in flight, and ``limit_why`` why it last moved.
-        held: seconds for which nobody sends, because the panel asked for it or its pace demands it.
-        retry_budget: tokens left for repeats, of 100; a repeat costs 10.
+        limit: how many may be in flight; ``limit_why`` is the reason for its last change.
+        held: seconds for which nothing is sent, because the panel asked for it or its request rate is kept.
+        retry_budget: tokens left for retries, of 100; a retry costs 10.
         circuit: ``"open"`` after the credentials were refused, else ``"closed"``.
         panel: ``"down"`` while it does not answer, else ``"up"``.
-        latency: by call.
+        latency: answer times by call.
     """
 
     calls: int
@@ -60,7 +60,7 @@ class Stats:
 
 
 class Histogram:
-    """Durations in buckets that grow by a constant factor: small, and exact enough for quantiles."""
+    """Durations in buckets of constant ratio: small, and exact enough for quantiles."""
 
     __slots__ = ("_buckets", "_longest")
 
@@ -69,14 +69,18 @@ class Histogram:
         self._longest = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one."""
-        bucket = math.ceil(_PER_OCTAVE * math.log2(seconds / _LEAST)) if seconds > _LEAST else 0
+        """Count a duration."""
+        bucket = (
+            math.ceil(_BUCKETS_PER_DOUBLING * math.log2(seconds / _FIRST_BUCKET_MAX_SECONDS))
+            if seconds > _FIRST_BUCKET_MAX_SECONDS
+            else 0
+        )
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         if seconds > self._longest:
             self._longest = seconds
 
     def summary(self) -> Latency:
-        """The quantiles of what was counted, which must be something."""
+        """Return the quantiles. At least one duration must have been counted."""
         buckets = sorted(self._buckets.items())
         count = sum(number for _, number in buckets)
 
@@ -87,7 +91,11 @@ class Histogram:
                 bucket, number = next(remaining)
                 seen += number
             # The middle of the bucket, on the scale of its factor.
-            return float(min(self._longest, _LEAST * 2.0 ** ((bucket - 0.5) / _PER_OCTAVE)))
+            return float(
+                min(
+                    self._longest, _FIRST_BUCKET_MAX_SECONDS * 2.0 ** ((bucket - 0.5) / _BUCKETS_PER_DOUBLING)
+                )
+            )
 
         return Latency(
             count=count,
@@ -100,7 +108,7 @@ class Histogram:
 
 @attrs.define
 class Counters:
-    """The numbers behind `Stats`, counted where they happen."""
+    """The counters behind `Stats`."""
 
     calls: int = 0
     attempts: int = 0
@@ -112,7 +120,7 @@ class Counters:
     latency: dict[str, Histogram] = attrs.Factory(dict)
 
     def answered(self, call: str, seconds: float) -> None:
-        """An answer came after so many seconds."""
+        """Count an answer to a call, and the seconds that it took."""
         histogram = self.latency.get(call)
         if histogram is None:
             histogram = self.latency[call] = Histogram()

@@ -323,14 +323,14 @@ async def test_a_panel_that_does_not_say_its_time_leaves_the_clock_unchecked(hea
         wire.answer = http(CLIENT, headers=headers)
         checks = await examined(wire.url)
     assert checks["clock"].verdict is NOT_CHECKED
-    assert checks["calls"].found.startswith("services.list: ")
+    assert checks["calls"].found.startswith("the panel's answer cannot be read")
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (http("{}", 404), "does not know it"),
-        (http("<html>Maintenance</html>"), "a whole page"),
+        (http("{}", 404), "answered 404"),
+        (http("<html>Maintenance</html>"), "a web page instead of data"),
         (http("", 302, headers={"Location": "https://elsewhere.example/login"}), "elsewhere.example"),
         (http("<html>Forbidden</html>", 403), "in front of the panel"),
     ],

@@ -118,7 +118,7 @@ def test_failures_are_grouped_by_cause_and_name_vms(run: Run, panels: Panels) ->
     at = lines.index("failed, vm_locked: 6 VMs")
     assert lines[at + 1 : at + 3] == [
         "    vm-[4001-4006]",
-        "    e.g. vms.reboot: the panel refused: vm_locked",
+        "    e.g. The panel refused: vm_locked",
     ]
     assert "not attempted, not_running: 1 VM" in lines
     assert any(line.startswith("  - aioseflow fleet retry 2") for line in lines)

@@ -93,7 +93,7 @@ def test_failures_say_one_cause_and_then_who(run: Run, troubled: Sandbox) -> Non
         "33302 Cloud 2: vm-4008",
         rule,
         "failed, vm_locked: 4 VMs",
-        "    vms.reboot: the panel refused: vm_locked",
+        "    The panel refused: vm_locked",
         rule,
         "33301 Cloud 1: vm-[4001-4002]",
         "33302 Cloud 2: vm-[4006-4007]",

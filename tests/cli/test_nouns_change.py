@@ -157,7 +157,7 @@ def test_what_cannot_be_read_is_said_and_it_is_asked_all_the_same(question: Run,
     panel.faults.add(Fault("error", method="GET"))
     asked = question("vm", "resize", "33301/4001", "--memory", "4096").stderr
     assert asked.startswith(
-        "vm resize 33301/4001\n  memory: 4096\n  what is so now could not be read: vms.get: "
+        "vm resize 33301/4001\n  memory: 4096\n  what is so now could not be read: The panel refused: "
     )
     assert "Send it? [y/N]" in asked
     assert _changes(panel) == []

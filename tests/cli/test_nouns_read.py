@@ -111,7 +111,7 @@ def test_a_service_that_cannot_be_listed_is_told_after_the_others_and_has_code_4
     listed = run("vm", "list", "-o", "json")
     assert listed.exit_code == 4
     assert [row["service_id"] for row in orjson.loads(listed.stdout)] == ["33302"] * 3
-    assert listed.stderr.startswith("aioseflow: vms.list: ")
+    assert listed.stderr.startswith("aioseflow: The panel refused: ")
     assert listed.stderr.count("\n") == 1
 
 
@@ -122,7 +122,7 @@ def test_of_many_services_that_cannot_be_listed_a_few_are_told(run: Run, panels:
     listed = run("vm", "list", "-o", "json")
     assert (listed.exit_code, len(orjson.loads(listed.stdout))) == (4, 1)
     lines = listed.stderr.splitlines()
-    assert all("vms.list" in line for line in lines[:-1])
+    assert all("The panel refused" in line for line in lines[:-1])
     assert (len(lines), lines[-1]) == (6, "aioseflow: and 3 more could not be read")
 
 
@@ -164,7 +164,7 @@ def test_one_account_that_does_not_answer_is_told_beside_the_others(
     listed = run("service", "list", "--all-profiles", "-o", "json")
     assert listed.exit_code == 4
     assert {row["account"] for row in orjson.loads(listed.stdout)} == {_label(two["two"])}
-    assert listed.stderr.startswith(f"aioseflow: {_label(two['one'])}: services.list: ")
+    assert listed.stderr.startswith(f"aioseflow: {_label(two['one'])}: Wrong e-mail or password")
 
 
 def test_where_no_account_answers_each_is_told_and_the_code_is_that_of_the_first(

@@ -113,9 +113,7 @@ async def test_labels_and_errors_of_the_panel_are_text_and_not_markup(
     lines = text.splitlines()
     name = "<a href='http://evil'>&amp;</a>??@everyonexxxxx"[:40]
     assert lines[2] == f"refused: 3 ({name}, {name}, {name})"
-    assert lines[3].startswith(
-        "not listed: service 33302 vms.list: the panel refused: <b>&broken?<b>&broken?"
-    )
+    assert lines[3].startswith("not listed: service 33302 The panel refused: <b>&broken?<b>&broken?")
     assert len(text) < 1000
     assert not platform.calls("editMessageText", status=400)
 
@@ -145,7 +143,7 @@ async def test_a_panel_that_refuses_the_password_is_told_and_not_asked_about(
     panel.password = "changed"
     await ask(platform, "stop")
     assert platform.texts[0].startswith(
-        "0 VMs of 0 services. Not everything could be listed: services.list: "
+        "0 VMs of 0 services. Not everything could be listed: Wrong e-mail or password"
     )
     assert not next(iter(platform.posts.values())).buttons
     assert panel.bad_logins == 1
@@ -160,7 +158,7 @@ async def test_a_panel_that_refuses_after_the_question_is_told_in_the_end(
     await platform.press("Yes, stop all", user=ASKER)
     text = await read_to_the_end(platform)
     assert text.startswith("stop: 0 of 0 VMs, over\n")
-    assert "not listed: services.list: e-mail or password were refused" in text
+    assert "not listed: Wrong e-mail or password" in text
     assert panel.count(method="POST") == 0
 
 
@@ -212,7 +210,7 @@ async def test_it_works_as_a_program_of_its_own_and_ends_with_a_signal(
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
-        ("SEFLOW_PASSWORD", "wrong", "services.list: e-mail or password were refused"),
+        ("SEFLOW_PASSWORD", "wrong", "Wrong e-mail or password"),
         ("SEFLOW_USERNAME", "", "set SEFLOW_USERNAME in the environment"),
         ("TELEGRAM_TOKEN", "", "set TELEGRAM_TOKEN in the environment"),
         ("TELEGRAM_TOKEN", "no token", "Token is invalid!"),

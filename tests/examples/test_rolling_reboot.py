@@ -98,7 +98,7 @@ async def test_a_list_that_is_old_just_after_the_change_is_not_believed(panels: 
 async def test_a_service_that_cannot_be_listed_means_that_nothing_is_begun(panel: Sandbox, run: Run) -> None:
     panel.faults.add(Fault("error", path="/service/33302/vms", codes=("broken",)))
     result = await run("rolling_reboot", *QUICKLY)
-    assert (result.code, result.stderr) == (1, "rolling_reboot: vms.list: the panel refused: broken\n")
+    assert (result.code, result.stderr) == (1, "rolling_reboot: The panel refused: broken\n")
     assert not sent(panel)
 
 
@@ -115,7 +115,7 @@ async def test_a_list_that_breaks_while_it_waits_ends_it_with_what_was_not_done(
     # The plan and the run's own look-up read the list before.
     panel.faults.add(Fault("error", path="/service/33301/vms", codes=("broken",), after=2))
     result = await run("rolling_reboot", *QUICKLY)
-    assert (result.code, result.stderr) == (1, "rolling_reboot: vms.list: the panel refused: broken\n")
+    assert (result.code, result.stderr) == (1, "rolling_reboot: The panel refused: broken\n")
     assert "3 changed" in result.stdout
     assert "service 33302: 3 VMs not touched\n" in result.stdout
     assert sorted(sent(panel)) == ["4001", "4002", "4003"]

@@ -51,7 +51,7 @@ async def test_a_refused_stop_is_told_with_its_cause_and_ends_with_one(panel: Sa
     result = await run("stop_everything", "--yes")
     assert result.code == 1
     assert "33302/4005 vm-4005 failed vm_locked\n" in result.stdout
-    assert "  1 vm_locked: vms.stop: the panel refused: vm_locked\n" in result.stdout
+    assert "  1 vm_locked: The panel refused: vm_locked\n" in result.stdout
     assert stopped(panel) == 5
 
 
@@ -59,10 +59,10 @@ async def test_a_service_that_cannot_be_listed_is_told_of_and_ends_with_one(pane
     panel.faults.add(Fault("error", path="/service/33302/vms", codes=("broken",)))
     result = await run("stop_everything", "--yes")
     assert result.code == 1
-    assert "  service 33302 was not listed: vms.list: the panel refused: broken\n" in result.stdout
+    assert "  service 33302 was not listed: The panel refused: broken\n" in result.stdout
     assert stopped(panel) == 3
     listed = await run("stop_everything")
-    assert (listed.code, listed.stderr) == (1, "stop_everything: vms.list: the panel refused: broken\n")
+    assert (listed.code, listed.stderr) == (1, "stop_everything: The panel refused: broken\n")
 
 
 async def test_a_wrong_password_is_one_sentence_and_is_sent_once(
@@ -71,7 +71,7 @@ async def test_a_wrong_password_is_one_sentence_and_is_sent_once(
     monkeypatch.setenv("SEFLOW_PASSWORD", "wrong")
     result = await run("stop_everything", "--yes")
     assert (result.code, result.stdout) == (1, "")
-    assert result.stderr.startswith("stop_everything: services.list: e-mail or password were refused")
+    assert result.stderr.startswith("stop_everything: Wrong e-mail or password")
     assert result.stderr.count("\n") == 1
     assert panel.bad_logins == 1
 
@@ -89,7 +89,7 @@ async def test_a_panel_that_is_not_there_is_one_sentence(panel: Sandbox, run: Ru
     await panel.stop()
     result = await run("stop_everything", "--yes")
     assert (result.code, result.stderr.count("\n")) == (1, 1)
-    assert result.stderr.startswith("stop_everything: services.list: ")
+    assert result.stderr.startswith("stop_everything: No connection ")
 
 
 async def test_a_label_cannot_steer_the_terminal(

@@ -56,7 +56,7 @@ async def test_a_service_that_cannot_be_listed_is_told_of(panel: Sandbox, run: R
     panel.faults.add(Fault("error", path="/service/33301/vms", codes=("broken",)))
     result = await run("usage_to_csv")
     assert (result.code, len(rows(result.stdout))) == (1, 3)
-    assert "service 33301 was not listed: vms.list: the panel refused: broken\n" in result.stderr
+    assert "service 33301 was not listed: The panel refused: broken\n" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_a_wrong_password_is_one_sentence_and_leaves_the_old_file(
     monkeypatch.setenv("SEFLOW_PASSWORD", "wrong")
     result = await run("usage_to_csv", "--output", str(old))
     assert (result.code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-    assert result.stderr.startswith("usage_to_csv: services.list: e-mail or password were refused")
+    assert result.stderr.startswith("usage_to_csv: Wrong e-mail or password")
     assert old.read_text(encoding="utf-8") == "old"
     assert panel.bad_logins == 1
 

@@ -237,7 +237,7 @@ async def test_reconciling_says_why_a_service_could_not_be_listed() -> None:
         panel.says[LIST] = {"vms": 7}
         (finding,) = await seflow.fleet.reconcile(run.id, grace=0)
     assert finding.verdict == "cannot_tell"
-    assert finding.why.startswith("its service could not be listed: vms.list: ")
+    assert finding.why.startswith("its service could not be listed: the panel's answer cannot be read ")
 
 
 async def test_a_run_that_goes_on_does_not_take_a_missing_vm_for_a_destroyed_one(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ async def test_a_plan_tells_what_could_not_be_listed(panel: Sandbox, seflow: SeF
     panel.faults.add(Fault("status", path=LISTS, service=C, status=500))
     plan = await plan_of(seflow)
     (lost,) = plan.undiscovered
-    assert lost.startswith(f"service {C} (main): server_error: vms.list: the panel broke (HTTP 500)")
+    assert lost.startswith(f"service {C} (main): server_error: The panel failed (HTTP 500)")
     assert f"could not be listed, so that their VMs are in no number here:\n  {lost}" in str(plan).replace(
         "\n    ", " "
     )

@@ -269,7 +269,7 @@ async def test_the_error_of_a_service_that_was_not_the_panel_s_word_rides_along(
         plan = await seflow.fleet.plan(Stop())
         report = await seflow.fleet.run(plan)
     (line,) = plan.undiscovered
-    assert line.startswith("service 9 (main): gateway_error: vms.list: ")
+    assert line.startswith("service 9 (main): gateway_error: A machine in front of the panel ")
     assert line in str(plan).replace("\n    ", " ")
     (lost,) = report.undiscovered
     assert lost.cause == "gateway_error"

@@ -51,7 +51,7 @@ def test_it_opens_with_the_fifth_request_in_a_row_without_an_answer(ending: Atte
     breaker = Breaker()
     for number in range(5):
         assert not breaker.is_open
-        breaker.note(ending, 100.0 * number)
+        breaker.record(ending, 100.0 * number)
     assert breaker.is_open
 
 
@@ -59,34 +59,34 @@ def test_it_opens_with_the_fifth_request_in_a_row_without_an_answer(ending: Atte
 def test_any_answer_closes_it(ending: AttemptResult) -> None:
     breaker = Breaker()
     for number in range(9):
-        breaker.note(DROPPED, 100.0 * number)
-    breaker.note(ending, 1_000.0)
+        breaker.record(DROPPED, 100.0 * number)
+    breaker.record(ending, 1_000.0)
     assert not breaker.is_open
 
 
 def test_what_says_nothing_neither_opens_nor_closes_it() -> None:
     breaker = Breaker()
     for number in range(4):
-        breaker.note(DROPPED, 100.0 * number)
-        breaker.note(NOTHING, 100.0 * number)
+        breaker.record(DROPPED, 100.0 * number)
+        breaker.record(NOTHING, 100.0 * number)
     assert not breaker.is_open
-    breaker.note(DROPPED, 500.0)
-    breaker.note(NOTHING, 501.0)
+    breaker.record(DROPPED, 500.0)
+    breaker.record(NOTHING, 501.0)
     assert breaker.is_open
 
 
 def test_one_broken_connection_says_nothing_to_the_limit_and_a_burst_of_them_refuses() -> None:
     breaker = Breaker()
-    assert breaker.note(DROPPED, 1.0) is NOTHING
-    assert breaker.note(ANSWERED, 1.1) is ANSWERED
-    assert breaker.note(DROPPED, 1.2) is NOTHING
-    assert breaker.note(ANSWERED, 1.3) is ANSWERED
-    assert breaker.note(DROPPED, 1.9) is REFUSED
-    assert breaker.note(DROPPED, 9.0) is NOTHING
+    assert breaker.record(DROPPED, 1.0) is NOTHING
+    assert breaker.record(ANSWERED, 1.1) is ANSWERED
+    assert breaker.record(DROPPED, 1.2) is NOTHING
+    assert breaker.record(ANSWERED, 1.3) is ANSWERED
+    assert breaker.record(DROPPED, 1.9) is REFUSED
+    assert breaker.record(DROPPED, 9.0) is NOTHING
 
 
 def test_a_panel_that_is_down_teaches_the_limit_nothing() -> None:
     breaker = Breaker()
     for _ in range(4):
-        breaker.note(DROPPED, 1.0)
-    assert breaker.note(DROPPED, 1.0) is NOTHING
+        breaker.record(DROPPED, 1.0)
+    assert breaker.record(DROPPED, 1.0) is NOTHING

@@ -34,7 +34,7 @@ async def exchange_of(
             exchange.leaving(loop.time(), reused=False)
         await asyncio.sleep(takes - (leaves or 0.0))
     except asyncio.CancelledError:
-        if not deadlines.rang_alone(watch):
+        if not deadlines.expired_alone(watch):
             raise
         return f"overdue at {loop.time() - began:g}"
     finally:
@@ -60,7 +60,7 @@ async def test_an_answer_has_its_time_from_when_the_request_left(
 ) -> None:
     deadlines = Deadlines()
     assert await exchange_of(deadlines, answer=answer, until=until, takes=takes, leaves=leaves) == ended
-    deadlines.shut()
+    deadlines.close()
 
 
 async def test_each_of_many_ends_when_it_is_due_itself() -> None:
@@ -72,7 +72,7 @@ async def test_each_of_many_ends_when_it_is_due_itself() -> None:
         running.append(asyncio.create_task(exchange_of(deadlines, answer=answer, until=200.0, takes=takes)))
         await asyncio.sleep(0)
     assert await asyncio.gather(*running) == wanted
-    deadlines.shut()
+    deadlines.close()
 
 
 async def test_a_cancellation_by_somebody_else_in_the_same_moment_stays_one() -> None:
@@ -83,7 +83,7 @@ async def test_a_cancellation_by_somebody_else_in_the_same_moment_stays_one() ->
     with pytest.raises(asyncio.CancelledError):
         await task
     assert task.cancelled()
-    deadlines.shut()
+    deadlines.close()
 
 
 async def test_what_was_overdue_leaves_no_cancellation_behind() -> None:
@@ -96,7 +96,7 @@ async def test_what_was_overdue_leaves_no_cancellation_behind() -> None:
         return first, second, current.cancelling() if current is not None else -1
 
     assert await asyncio.create_task(two()) == ("overdue at 1", "done at 0.5", 0)
-    deadlines.shut()
+    deadlines.close()
 
 
 async def test_what_ends_in_time_is_never_cancelled_and_nothing_is_left_of_the_timer() -> None:
@@ -104,5 +104,5 @@ async def test_what_ends_in_time_is_never_cancelled_and_nothing_is_left_of_the_t
     for _ in range(3):
         assert await exchange_of(deadlines, answer=30.0, until=40.0, takes=29.0) == "done at 29"
     await asyncio.sleep(1000.0)
-    deadlines.shut()
+    deadlines.close()
     assert loop.time() == START + 3 * 29 + 1000

@@ -53,6 +53,11 @@ def clock() -> float:
     return asyncio.get_running_loop().time()
 
 
+def set_serial(gate: Gate, serial: bool) -> None:
+    gate.serial = serial
+    gate.admit(clock())
+
+
 async def settle() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
@@ -215,13 +220,13 @@ async def test_a_wait_that_is_taken_back_lets_the_waiters_in_with_the_next_event
 
 async def test_alone_means_one_at_a_time_whatever_the_limit_says() -> None:
     gate = Gate(FixedLimit(8))
-    gate.set_alone(True, clock())
+    set_serial(gate, True)
     callers = Callers(gate)
     for _ in range(4):
         callers.come()
     await settle()
     assert (gate.size, gate.in_flight) == (1, 1)
-    gate.set_alone(False, clock())
+    set_serial(gate, False)
     await settle()
     assert (gate.size, gate.in_flight) == (8, 4)
 
@@ -232,7 +237,7 @@ async def test_what_was_in_flight_before_does_not_keep_the_one_that_goes_alone_o
     callers.come()
     callers.come()
     await settle()
-    gate.set_alone(True, clock())
+    set_serial(gate, True)
     for _ in range(3):
         callers.come()
     await settle()
@@ -243,7 +248,7 @@ async def test_what_was_in_flight_before_does_not_keep_the_one_that_goes_alone_o
     callers.go(-1)  # the one that was alone
     await settle()
     assert len(callers.entered) == 4
-    gate.set_alone(False, clock())
+    set_serial(gate, False)
     await settle()
     assert gate.in_flight == 3
 
@@ -277,7 +282,7 @@ async def test_a_move_of_the_limit_is_told() -> None:
 
     gate = Gate(Growing(4))
     moves: list[tuple[int, int]] = []
-    gate.moved = lambda before, after: moves.append((before, after))
+    gate.on_limit_change = lambda before, after: moves.append((before, after))
     ticket = gate.try_enter(READ, 1.0)
     assert ticket is not None
     gate.leave(READ, ticket, 2.0, AttemptResult.ANSWERED)
@@ -322,7 +327,7 @@ async def test_expelled_waiters_end_with_the_error_and_the_others_go_on_waiting(
     patient = asyncio.create_task(gate.enter(READ, clock()))
     hurried = asyncio.create_task(gate.enter(READ, clock(), clock() + 5))
     await settle()
-    gate.expel(lambda waiter: Throttled("no") if waiter.until < 1e9 else None)
+    gate.fail_waiting(lambda waiter: Throttled("no") if waiter.until < 1e9 else None)
     await settle()
     assert isinstance(hurried.exception(), Throttled)
     assert (gate.waiting, gate.in_flight) == (1, 1)
@@ -337,7 +342,7 @@ async def test_a_waiter_that_is_expelled_and_cancelled_at_once_takes_no_slot_wit
     await settle()
     waiter = asyncio.create_task(gate.enter(READ, clock()))
     await settle()
-    gate.expel(lambda waiter: Throttled("no"))
+    gate.fail_waiting(lambda waiter: Throttled("no"))
     waiter.cancel()
     await asyncio.gather(waiter, return_exceptions=True)
     callers.go()
@@ -366,7 +371,7 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
             await settle()
             assert gate.in_flight == len(callers.inside)
             assert gate.waiting == sum(not task.done() for task in callers.tasks)
-            free = gate.in_flight < (1 if gate.alone else limit.value) and clock() >= limit.not_before
+            free = gate.in_flight < (1 if gate.serial else limit.value) and clock() >= limit.not_before
             assert not (gate.waiting and free), "somebody waits beside a free slot"
             for lane in RequestClass:
                 got_in = [number for each, number in callers.entered if each is lane]
@@ -390,18 +395,18 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
             elif what == "limit":
                 limit.value = 1 + number
                 highest = max(highest, limit.value)
-                gate.set_alone(gate.alone, clock())
+                gate.admit(clock())
             elif what == "hold":
                 limit.not_before = max(limit.not_before, clock() + number)
             elif what == "time":
                 await asyncio.sleep(number)
             elif what == "alone":
-                gate.set_alone(number % 2 == 1, clock())
+                set_serial(gate, number % 2 == 1)
             await check()
-            most = max(before + 1, 1) if gate.alone else limit.value
+            most = max(before + 1, 1) if gate.serial else limit.value
             assert gate.in_flight <= max(before, most), "more were let in than the limit says"
-        limit.not_before, limit.value, gate.alone = 0.0, max(1, limit.value), False
-        gate.set_alone(False, clock())
+        limit.not_before, limit.value, gate.serial = 0.0, max(1, limit.value), False
+        set_serial(gate, False)
         await settle()
         while callers.inside:
             callers.go()

@@ -114,7 +114,7 @@ def test_an_excerpt_is_made_in_no_time(text: str) -> None:
 )
 @pytest.mark.parametrize("noise", NOISE)
 def test_a_piece_of_a_cut_answer_is_never_the_answer(noise: bytes, cut: bytes) -> None:
-    assert fault(REBOOT, 200, noise + cut).failure is FailureKind.LOST
+    assert fault(REBOOT, 200, noise + cut).kind is FailureKind.LOST
 
 
 JSON = st.recursive(
@@ -143,7 +143,7 @@ def test_no_answer_that_lost_its_end_is_an_acceptance(
 ) -> None:
     text = json.dumps(payload, indent=indent).encode()
     for end in {int(where * len(text)), len(text) - 1}:
-        assert fault(REBOOT, 200, noise + text[:end]).failure is FailureKind.LOST
+        assert fault(REBOOT, 200, noise + text[:end]).kind is FailureKind.LOST
 
 
 @settings(max_examples=100)
@@ -239,7 +239,7 @@ def test_a_wait_of_true_is_none() -> None:
 
 
 def test_a_status_of_zero_is_false_however_it_is_written() -> None:
-    assert fault(REBOOT, 200, b'{"status":0.0}').failure is FailureKind.ANSWERED_NO
+    assert fault(REBOOT, 200, b'{"status":0.0}').kind is FailureKind.ANSWERED_NO
 
 
 @settings(max_examples=200)

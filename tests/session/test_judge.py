@@ -129,7 +129,7 @@ def test_a_refusal_is_judged_in_the_order_of_the_design(
     codes: tuple[str, ...],
 ) -> None:
     caught = fault(call, status, body)
-    assert (caught.failure, type(caught.error), caught.error.codes) == (failure, error, codes)
+    assert (caught.kind, type(caught.error), caught.error.codes) == (failure, error, codes)
     assert caught.error.status == status
 
 
@@ -150,7 +150,7 @@ def test_an_empty_error_is_no_failure(empty: str) -> None:
 
 @pytest.mark.parametrize("body", [b"null", b"true", b"false", b"1", b'"ok"', b"[1]", b'["ok"]'])
 def test_a_bare_value_is_not_the_answer_to_a_change(body: bytes) -> None:
-    assert fault(REBOOT, 200, body).failure is FailureKind.UNDECODABLE
+    assert fault(REBOOT, 200, body).kind is FailureKind.UNDECODABLE
 
 
 def test_no_content_is_an_acceptance() -> None:
@@ -179,7 +179,7 @@ def test_a_script_inside_a_page_is_never_an_answer() -> None:
 
 def test_an_array_behind_text_is_an_answer_only_behind_a_php_notice() -> None:
     assert judge(GET, 200, {}, b"Notice: odd\n[]") == []
-    assert fault(GET, 200, b"Sorry []").failure is FailureKind.LOST
+    assert fault(GET, 200, b"Sorry []").kind is FailureKind.LOST
 
 
 @pytest.mark.parametrize("body", [b"", b"  ", b"\xef\xbb\xbf", b"null"])
@@ -188,7 +188,7 @@ def test_an_empty_body_is_an_answer_where_the_call_says_so(body: bytes) -> None:
 
 
 def test_an_error_is_raised_even_where_an_empty_body_is_an_answer() -> None:
-    assert fault(STATUS, 200, b'{"error":["no"]}').failure is FailureKind.ANSWERED_NO
+    assert fault(STATUS, 200, b'{"error":["no"]}').kind is FailureKind.ANSWERED_NO
     assert isinstance(fault(STATUS, 200, PAGE).error, ServerError)
 
 
@@ -269,8 +269,8 @@ def test_of_contradicting_headers_the_longest_wait_counts(told: list[str], statu
 
 
 def test_a_503_with_retry_after_is_a_row_of_its_own() -> None:
-    assert fault(GET, 503, b"", {"retry-after": "2"}).failure is FailureKind.POSTPONED
-    assert fault(GET, 500, b"", {"retry-after": "2"}).failure is FailureKind.LOST
+    assert fault(GET, 503, b"", {"retry-after": "2"}).kind is FailureKind.POSTPONED
+    assert fault(GET, 500, b"", {"retry-after": "2"}).kind is FailureKind.LOST
 
 
 def test_a_redirect_says_where_it_pointed_without_the_query() -> None:

@@ -155,7 +155,7 @@ class TestCancelling:
             with pytest.raises(asyncio.CancelledError) as caught:
                 await call
         assert caught.value.__notes__ == [
-            "vms.stop: POST /service/9/vms/4/stop had been sent; whether the panel acted is not known"
+            "vms.stop: POST /service/9/vms/4/stop was sent; it is not known whether the panel acted"
         ]
 
     async def test_what_changes_nothing_or_never_left_carries_none(self, wire: Wire) -> None:

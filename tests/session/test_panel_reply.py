@@ -106,7 +106,7 @@ def test_a_no_in_any_spelling_is_a_refusal_of_every_change(word: Any) -> None:
     for key, beside, call in itertools.product(keys, besides, CHANGES):
         fault = judged(call, {key: word, **beside})
         assert fault is not None, (key, word, beside)
-        assert fault.failure is FailureKind.ANSWERED_NO
+        assert fault.kind is FailureKind.ANSWERED_NO
         assert type(fault.error) is ApiError
         assert ("VM is locked" in str(fault.error)) == ("message" in beside)
 
@@ -117,7 +117,7 @@ def test_a_read_that_says_no_is_a_failure_however_its_list_looks(word: Any) -> N
     for key, rows in itertools.product(("status", "success", "result", "Success"), lists):
         fault = judged(LIST, {key: word, "vms": rows, "message": "VM is locked"})
         assert fault is not None, (key, word, rows)
-        assert fault.failure is FailureKind.ANSWERED_NO
+        assert fault.kind is FailureKind.ANSWERED_NO
         assert "VM is locked" in str(fault.error)
 
 
@@ -169,7 +169,7 @@ def test_neither_yes_nor_no_is_no_acceptance(payload: Any) -> None:
         fault = judged(call, payload)
         assert fault is not None
         # READ and IDEMPOTENT: the error at once; ONCE: unknown.
-        assert fault.failure is FailureKind.UNDECODABLE
+        assert fault.kind is FailureKind.UNDECODABLE
         assert type(fault.error) is ApiError
         said = payload.get("message") if isinstance(payload, dict) else None
         assert said is None or said in str(fault.error)
@@ -207,7 +207,7 @@ def test_errors_under_several_keys_are_all_read() -> None:
     assert error.codes == ("locked", "busy", "try later")
     fault = judged(REBOOT, {"errors": ["x"], "error": [["wait_x_between_action", 5]]}, 401)
     assert fault is not None
-    assert (fault.failure, fault.error.retry_after) == (FailureKind.THROTTLED, 5)
+    assert (fault.kind, fault.error.retry_after) == (FailureKind.THROTTLED, 5)
 
 
 def test_a_list_that_is_not_there_says_what_the_panel_said() -> None:
@@ -248,7 +248,7 @@ def test_the_throttle_in_any_spelling_is_no_refused_login(
     for call in (LIST, STOP, REBOOT):
         fault = judged(call, payload, status)
         assert fault is not None
-        assert (fault.failure, type(fault.error)) == (FailureKind.THROTTLED, Throttled)
+        assert (fault.kind, type(fault.error)) == (FailureKind.THROTTLED, Throttled)
         assert fault.error.retry_after == wait
 
 
@@ -263,7 +263,7 @@ def test_the_throttle_in_any_spelling_is_no_refused_login(
 def test_a_cut_throttle_is_no_refused_login(body: bytes) -> None:
     with pytest.raises(AttemptFailed) as caught:
         judge(LIST, 401, {}, body)
-    assert caught.value.failure is FailureKind.THROTTLED
+    assert caught.value.kind is FailureKind.THROTTLED
 
 
 @pytest.mark.parametrize(
@@ -274,11 +274,11 @@ def test_another_word_for_a_throttle_decides_nothing_in_a_5xx(code: str) -> None
         for status in (200, 400, 401, 403):
             fault = judged(call, {"error": [code, "unauthorized"]}, status)
             assert fault is not None
-            assert fault.failure is FailureKind.THROTTLED
+            assert fault.kind is FailureKind.THROTTLED
         for status in (500, 502, 503):
             fault = judged(call, {"error": [code]}, status)
             assert fault is not None
-            assert fault.failure is FailureKind.LOST
+            assert fault.kind is FailureKind.LOST
 
 
 def test_a_sentence_about_a_throttle_counts_where_something_was_refused() -> None:
@@ -293,12 +293,12 @@ def test_a_sentence_about_a_throttle_counts_where_something_was_refused() -> Non
     for payload, status, failure in refusals:
         fault = judged(REBOOT, payload, status)
         assert fault is not None
-        assert fault.failure is failure
+        assert fault.kind is failure
         assert fault.error.retry_after == (24 if failure is FailureKind.THROTTLED else None)
     for status, failure in ((401, FailureKind.THROTTLED), (503, FailureKind.LOST)):
         with pytest.raises(AttemptFailed) as caught:
             judge(REBOOT, status, {}, b"<p>wait_x_between_action</p>")
-        assert caught.value.failure is failure
+        assert caught.value.kind is failure
 
 
 def test_what_was_accepted_is_never_taken_for_throttled() -> None:
@@ -312,7 +312,7 @@ def test_what_was_accepted_is_never_taken_for_throttled() -> None:
     # Both at once: refused, and never sent again.
     fault = judged(REBOOT, {"status": True, "error": ["too_many_requests"]})
     assert fault is not None
-    assert fault.failure is FailureKind.ANSWERED_NO
+    assert fault.kind is FailureKind.ANSWERED_NO
 
 
 @pytest.mark.parametrize(

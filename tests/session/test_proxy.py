@@ -443,7 +443,7 @@ async def test_a_proxy_that_lets_through_again_is_enough() -> None:
 async def test_a_proxy_that_nobody_runs_never_left_and_goes_again(dead: str, name: str) -> None:
     async with Wire(tls=tls.good()) as wire:
         async with secure(wire, proxy=dead) as seflow:
-            with pytest.raises(TransportError, match="no connection") as caught:
+            with pytest.raises(TransportError, match="No connection") as caught:
                 await _call(seflow, name)
         assert (caught.value.attempts, caught.value.may_have_acted) == (3, False)
         assert wire.connections == 0

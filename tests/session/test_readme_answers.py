@@ -48,6 +48,6 @@ def test_an_answer_is_what_the_readme_says(body: str, meant: str, source: str) -
     try:
         judge(call, 200, {}, body.encode())
     except AttemptFailed as fault:
-        assert fault.failure is ENDINGS[meant]  # noqa: PT017 - both ends are in the table
+        assert fault.kind is ENDINGS[meant]  # noqa: PT017 - both ends are in the table
     else:
         assert meant == "accepted"

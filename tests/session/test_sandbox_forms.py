@@ -11,7 +11,7 @@ import pytest
 from support.clients import QUICK_RETRY, QUICK_SETTLE
 
 from aioseflow import ApiError, GatewayError, OutcomeUnknown, SeFlow, SettlePolicy, Status
-from aioseflow.policy import KEPT_BEFORE_ONCE
+from aioseflow.policy import REUSED_ANSWERS_BEFORE_ONCE
 from aioseflow.sandbox import Fault, Sandbox
 
 REBOOT: Final = "/service/@id/vms/@vmid/reboot"
@@ -156,7 +156,7 @@ async def test_an_answer_that_nobody_asked_for_is_never_that_of_the_next_reboot(
     more = Fault("unasked", vm="4002", path=REBOOT, **UNASKED[unasked])
     async with sandbox(more, Fault("answer", vm="4001", path=REBOOT)) as (panel, seflow):
         # From then on connections are kept for reboots too.
-        for _ in range(KEPT_BEFORE_ONCE + 2):
+        for _ in range(REUSED_ANSWERS_BEFORE_ONCE + 2):
             await seflow.vms.list(SERVICE)
         assert (await seflow.vms.reboot(SERVICE, "4002")).status is True
         await asyncio.sleep(0.03)

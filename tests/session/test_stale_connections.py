@@ -24,7 +24,7 @@ from support.patience import until
 from support.wire import http
 
 from aioseflow import Accepted, OutcomeUnknown, SeFlow
-from aioseflow.policy import IDLE_BEFORE_ONCE_SECONDS, KEPT_BEFORE_ONCE, MAX_IN_FLIGHT
+from aioseflow.policy import KEEPALIVE_FOR_ONCE_SECONDS, MAX_IN_FLIGHT, REUSED_ANSWERS_BEFORE_ONCE
 
 REBOOTS: Final = 200
 ALWAYS: Final = 1_000_000
@@ -154,7 +154,7 @@ async def reboots(seflow: SeFlow, how: str) -> list[Accepted | BaseException]:
 
 async def warm_up(seflow: SeFlow) -> None:
     """Let the client see that the panel keeps its connections."""
-    for _ in range(KEPT_BEFORE_ONCE + 1):
+    for _ in range(REUSED_ANSWERS_BEFORE_ONCE + 1):
         await seflow.vms.list(9)
 
 
@@ -200,7 +200,7 @@ async def test_reboots_share_the_connections_of_a_panel_that_keeps_them(where: s
 async def test_a_panel_that_stops_keeping_connections_costs_one_unknown_a_connection_at_most(
     where: str, how: str
 ) -> None:
-    async with serving(where, keeps=KEPT_BEFORE_ONCE + 1 + REBOOTS // 2) as (url, record):
+    async with serving(where, keeps=REUSED_ANSWERS_BEFORE_ONCE + 1 + REBOOTS // 2) as (url, record):
         async with client(url) as seflow:
             await warm_up(seflow)
             ends = await reboots(seflow, how)
@@ -219,7 +219,7 @@ async def test_a_connection_that_was_idle_for_over_a_second_is_not_used_for_a_re
             await warm_up(seflow)
             await seflow.vms.reboot(9, 1)
             # Real time: a connector on a virtual clock would be a lent one, with an idle time of its own.
-            await asyncio.sleep(IDLE_BEFORE_ONCE_SECONDS + 0.1)
+            await asyncio.sleep(KEEPALIVE_FOR_ONCE_SECONDS + 0.1)
             await seflow.vms.list(9)
             await seflow.vms.reboot(9, 2)
     (_, first), (_, read), (_, second) = record[-3:]

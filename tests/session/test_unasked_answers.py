@@ -21,7 +21,7 @@ from support.clients import client
 from support.wire import http
 
 from aioseflow import ApiError, OutcomeUnknown, SeFlow, SeFlowError
-from aioseflow.policy import KEPT_BEFORE_ONCE
+from aioseflow.policy import REUSED_ANSWERS_BEFORE_ONCE
 
 YES: Final = http('{"status": true, "vms": {"666": {"id": "666"}}}')
 UNASKED: Final = {
@@ -143,7 +143,7 @@ CHANGES: Final[dict[str, Calling]] = {
 
 async def warm_up(seflow: SeFlow) -> None:
     """Connections are kept for every kind of call afterwards, also for those that go once."""
-    for _ in range(KEPT_BEFORE_ONCE + 2):
+    for _ in range(REUSED_ANSWERS_BEFORE_ONCE + 2):
         await seflow.vms.list(8)
     for calling in CHANGES.values():
         with pytest.raises(ApiError):

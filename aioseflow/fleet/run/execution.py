@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import attrs
 
 from ...errors import SeFlowError
-from ...policy import UNFINISHED_PER_REQUEST, SettlePolicy
+from ...policy import UNSETTLED_VMS_PER_REQUEST, SettlePolicy
 from ..actions.steps import ends_down, takes_down
 from ..discovery.discover import ListedService
 from ..discovery.vm_list import read_vms
@@ -65,7 +65,7 @@ class RunExecution:
         window, windows = rollout.window, {}
         if window is None and (rollout.max_failures is not None or rollout.healthy is not None):
             # What is not finished may fail yet: without a bound a threshold would stop nothing.
-            windows = {each.name: UNFINISHED_PER_REQUEST * each.concurrency for each in self.accounts}
+            windows = {each.name: UNSETTLED_VMS_PER_REQUEST * each.concurrency for each in self.accounts}
             window = sum(windows.values())
         if rollout.max_unavailable is not None and takes_down(spec.steps):
             policy = spec.policy or SettlePolicy()

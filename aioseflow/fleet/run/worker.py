@@ -11,7 +11,7 @@ import attrs
 
 from ...errors import SeFlowError
 from ...models import PowerState, Service, Vm
-from ...policy import LONGEST_PAUSE_IN_TROUBLE, POSTPONED_AT_MOST, SettlePolicy
+from ...policy import MAX_POSTPONEMENTS, WORKER_PAUSE_MAX_SECONDS, SettlePolicy
 from ...safety import Safety
 from ..actions.action import Action, Skip
 from ..discovery.vm_list import VmList, read_vms
@@ -178,7 +178,7 @@ class WorkerPool:
 
     def _has_patience(self, state: TargetState) -> bool:
         """Whether a target may still go back into the queue while the panel is in trouble."""
-        if state.postponed >= POSTPONED_AT_MOST:
+        if state.postponed >= MAX_POSTPONEMENTS:
             return False
         now = asyncio.get_running_loop().time()
         if self._progress_at is None:
@@ -191,7 +191,7 @@ class WorkerPool:
         self.scheduler.again(state)
         self._postponed += 1
         pause = min(
-            LONGEST_PAUSE_IN_TROUBLE, 0.5 * 2.0 ** min(10, self._postponed // self.account.concurrency)
+            WORKER_PAUSE_MAX_SECONDS, 0.5 * 2.0 ** min(10, self._postponed // self.account.concurrency)
         )
         # Workers that failed together do not come back together.
         await asyncio.sleep(pause * (0.5 + 0.5 * random.random()))  # noqa: S311 - not a secret
