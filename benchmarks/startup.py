@@ -45,20 +45,26 @@ _OURS: Final = {
     "aioseflow --version": ["--version"],
     "aioseflow fleet --help": ["fleet", "--help"],
     "aioseflow vm list --help": ["vm", "list", "--help"],
-    "TAB: first word": ["__complete", "zsh", "80", "fl"],
-    "TAB: an option": ["__complete", "zsh", "80", "fleet", "stop", "--wh"],
-    "TAB: a VM of 100,000": ["__complete", "zsh", "80", "fleet", "stop", "--vm", "web-777"],
 }
+_TABS: Final = {
+    "TAB: first word": "aioseflow fl",
+    "TAB: an option": "aioseflow fleet stop --wh",
+    "TAB: a VM of 100,000": "aioseflow fleet stop --vm web-777",
+}
+_TAB: Final = (
+    "import os, sys; os.environ.update(_AIOSEFLOW_COMPLETE='complete_zsh', COMP_LINE=sys.argv.pop())"
+)
 _VMS: Final = 100_000
 
 
 def commands(bare: Path) -> dict[str, list[str]]:
     """Each row's command."""
-    start = [sys.executable, "-c", "from aioseflow.cli import main; main()"]
+    program = "from aioseflow.cli import main; main()"
     return {
         "python -c pass": [sys.executable, "-c", "pass"],
         _BARE: [sys.executable, str(bare), "--help"],
-        **{name: [*start, *words] for name, words in _OURS.items()},
+        **{name: [sys.executable, "-c", program, *words] for name, words in _OURS.items()},
+        **{name: [sys.executable, "-c", f"{_TAB}; {program}", line] for name, line in _TABS.items()},
     }
 
 
@@ -75,11 +81,11 @@ def milliseconds(rows: dict[str, list[str]], times: int) -> dict[str, float]:
 
 
 def _remember() -> None:
-    from aioseflow.cli.completion.name_cache import Named, remember
+    from aioseflow.cli.completion.name_cache import ListedName, remember
 
     remember(
         "benchmark",
-        [Named(str(33000 + vm // 500), f"shop {vm // 500}", str(vm), f"web-{vm}") for vm in range(_VMS)],
+        [ListedName(str(33000 + vm // 500), f"shop {vm // 500}", str(vm), f"web-{vm}") for vm in range(_VMS)],
     )
 
 

@@ -23,10 +23,6 @@ def main() -> None:
             # Without the commands it takes half the time, and no extra; an error is explained by these.
             with suppress(OSError):
                 sys.exit(_version())
-        if words[:1] == ["__complete"]:
-            from .completion.shells import answer
-
-            sys.exit(answer(words[1:]))
         missing = [name for name in ("typer", "rich", "platformdirs") if find_spec(name) is None]
         if missing:
             sys.stderr.write(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import typer
 import typer.main
-from typer.core import TyperGroup
 
 from ..__about__ import __version__
+from .command import LazyGroup
 from .exit_code import ExitCode, of_error
 from .menu import MENU
 from .streams import give_up_streams
@@ -23,35 +24,21 @@ _OF_TYPER: Final = ("install_completion", "show_completion")
 _ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in entries.items()}
 
 
-class RootGroup(TyperGroup):
+class RootGroup(LazyGroup):
     """The outermost group: whatever a command raises ends as one sentence on stderr and an exit code."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # Names alone: whoever mistypes one is told the nearest.
-        self.commands = dict.fromkeys(_ENTRIES)  # type: ignore[assignment]  # get_command has the commands
+    sections: ClassVar = {
+        heading: {name: one.summary for name, one in entries.items()} for heading, entries in MENU.items()
+    }
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """The names, as help lists them."""
-        return list(_ENTRIES)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a name, imported now."""
-        entry = _ENTRIES.get(cmd_name)
-        if entry is None:
-            return None
-        module, _, attribute = entry.place.partition(":")
+    def make(self, name: str) -> Any:
+        """Return the command of a name, imported now."""
+        module, _, attribute = _ENTRIES[name].place.partition(":")
         found = typer.main.get_command(getattr(import_module(f".{module}", __package__), attribute))
-        found.name = cmd_name
+        found.name = name
         # Every application of typer's has these, and this is a part of one.
         found.params = [one for one in found.params if one.name not in _OF_TYPER]
         return found
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """By heading, without importing any of them."""
-        for heading, entries in MENU.items():
-            with formatter.section(heading):
-                formatter.write_dl([(name, entry.summary) for name, entry in entries.items()])
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **options: Any) -> Any:
         """Run and exit. Commands return their exit code."""
@@ -59,6 +46,10 @@ class RootGroup(TyperGroup):
         if words[:1] == ["help"]:
             words = [*words[1:], "--help"]
         prepare_streams()
+        if "_AIOSEFLOW_COMPLETE" in os.environ:
+            from .completion.shells import register
+
+            register()
         options["standalone_mode"] = False
         code = _ended(lambda: super(RootGroup, self).main(words, **options), debug=debug)
         give_up_streams()

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
-from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    NamedTuple,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.models import OptionInfo
 
 T = TypeVar("T")
@@ -41,6 +52,53 @@ class Sectioned(TyperCommand):
         for heading in sorted(sections, key=lambda heading: _FIRST.get(heading, len(_FIRST))):
             with formatter.section(heading):
                 formatter.write_dl(sections[heading])
+
+
+class Candidate(NamedTuple):
+    """A word that completion offers, as click reads it."""
+
+    value: str
+    help: str
+    type: str = "plain"
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows the names of its commands, and makes a command when it is asked for.
+
+    ``sections`` has the summaries of the commands by their names, under the headings of the help.
+    """
+
+    sections: ClassVar[Mapping[str, Mapping[str, str]]]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Names alone, for the hint at the nearest one.
+        self.commands = {name: None for section in self.sections.values() for name in section}  # type: ignore[misc]
+
+    def make(self, name: str) -> Any:
+        """Return the command of a name, which is one of those in ``sections``."""
+        raise NotImplementedError
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of a name, None if there is none."""
+        return self.make(cmd_name) if cmd_name in self.commands else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands by heading, without making any."""
+        for heading, commands in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return the candidates, without making a command."""
+        if incomplete.startswith("-"):
+            return super(TyperGroup, self).shell_complete(ctx, incomplete)
+        items = (item for commands in self.sections.values() for item in commands.items())
+        return [Candidate(name, summary) for name, summary in items if name.startswith(incomplete)]
 
 
 def Depends(make: Callable[..., T], under: str = "") -> T:  # noqa: N802 - FastAPI calls it so

@@ -38,9 +38,7 @@ MENU: Final[dict[str, dict[str, Entry]]] = {
     "For scripts": {
         "api": Entry("api:app", "Make any call of the API and print its answer."),
         "schema": Entry("schema:app", "The JSON Schema of what --output json prints."),
-        "completion": Entry(
-            "completion.completion_command:app", "Completion scripts for bash, zsh and fish."
-        ),
+        "completion": Entry("completion.shells:app", "Completion scripts for bash, zsh and fish."),
     },
     "To try it": {
         "demo": Entry("demo:app", "See it work: a fleet acted on through faults."),

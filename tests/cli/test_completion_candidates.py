@@ -11,18 +11,19 @@ from typing import Any
 
 import pytest
 from cli.terminals import Result
+from cli.tried import words
 
 from aioseflow.cli.completion import candidates
 from aioseflow.cli.completion.candidates import (
-    Loose,
+    Candidates,
     complete_call,
     complete_profile,
     complete_run,
     complete_service,
     complete_vm,
 )
-from aioseflow.cli.completion.name_cache import Named, remember
-from aioseflow.cli.completion.shells import SCRIPTS, complete
+from aioseflow.cli.completion.name_cache import ListedName, remember
+from aioseflow.cli.completion.shells import SCRIPTS, Shell
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.profiles import profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
@@ -45,11 +46,11 @@ class Line:
         self.params = params
 
 
-def _vm(incomplete: str, **params: Any) -> list[tuple[str, str]]:
+def _vm(incomplete: str, **params: Any) -> Candidates:
     return complete_vm(Line(**params), incomplete)  # type: ignore[arg-type]
 
 
-def _service(incomplete: str, **params: Any) -> list[tuple[str, str]]:
+def _service(incomplete: str, **params: Any) -> Candidates:
     return complete_service(Line(**params), incomplete)  # type: ignore[arg-type]
 
 
@@ -58,30 +59,29 @@ def fleet() -> None:
     remember(
         "me",
         [
-            Named("33301", "shop", "4001", "web-1"),
-            Named("33301", "shop", "4002", "web-2"),
-            Named("33302", "mail", "4003", "web-3"),
+            ListedName("33301", "shop", "4001", "web-1"),
+            ListedName("33301", "shop", "4002", "web-2"),
+            ListedName("33302", "mail", "4003", "web-3"),
         ],
     )
 
 
 @pytest.mark.parametrize("shell", SCRIPTS)
-def test_the_script_is_data(run: Run, shell: str) -> None:
+def test_the_script_is_data(run: Run, shell: Shell) -> None:
     assert run("completion", shell) == Result(0, SCRIPTS[shell], "")
 
 
 @pytest.mark.usefixtures("fleet")
 def test_a_service_is_completed_by_its_id_or_its_name() -> None:
-    assert _service("333") == [("33301", "shop"), ("33302", "mail")]
+    assert _service("333") == [("33301", "shop"), ("33302", "mail")] == _service("")
     assert _service("Ma") == [("33302", "mail")]
-    assert isinstance(_service("ma")[0][0], Loose)
-    assert not isinstance(_service("33302")[0][0], Loose)
 
 
 @pytest.mark.usefixtures("fleet")
 def test_a_vm_is_completed_as_a_pair_by_either_id_or_its_label() -> None:
     assert _vm("33301/") == [("33301/4001", "web-1, shop"), ("33301/4002", "web-2, shop")]
-    assert _vm("4003") == _vm("web-3") == [("33302/4003", "web-3, mail")]
+    assert _vm("4003") == _vm("WEB-3") == [("33302/4003", "web-3, mail")]
+    assert _vm("33302/web") == _vm("%") == _vm("\udcff") == []
 
 
 @pytest.mark.usefixtures("fleet")
@@ -92,23 +92,47 @@ def test_a_vm_is_completed_by_its_id_alone_where_the_line_says_which_services() 
 
 
 def test_of_very_many_vms_the_services_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "_MOST", 4)
-    remember("me", [Named("1", "one", str(number)) for number in range(7)] + [Named("2", "", "8")])
+    monkeypatch.setattr(candidates, "_CANDIDATES_MAX", 4)
+    remember("me", [ListedName("1", "one", str(number)) for number in range(7)] + [ListedName("2", "", "8")])
     assert _vm("") == [("1/", "7 VMs, one"), ("2/", "1 VMs")]
     assert [value for value, _ in _vm("1/")] == ["1/0", "1/1", "1/2", "1/6"]
 
 
-def test_only_names_of_the_accounts_that_the_line_names_are_offered() -> None:
+def test_what_is_cut_off_still_begins_as_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell fills in what all candidates have in common."""
+    monkeypatch.setattr(candidates, "_CANDIDATES_MAX", 10)
+    remember(
+        "me", [ListedName("1", "", f"4{number:04}") for number in range(50)] + [ListedName("1", "", "5")]
+    )
+    found = [value for value, _ in _vm("1/")]
+    assert (len(found), found[0], found[-1]) == (10, "1/40000", "1/5")
+
+
+def _stored(name: str) -> Profile:
+    profile = Profile(name, f"{name}@example.com", "https://panel.example/api", Place.KEYRING, "e")
+    profile_store.put(profile)
+    return profile
+
+
+def test_only_names_of_the_accounts_that_the_command_would_use_are_offered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, service in (("a", "1"), ("b", "2")):
-        profile = Profile(name, f"{name}@example.com", "https://panel.example/api", Place.KEYRING, "e")
-        profile_store.put(profile)
-        remember(profile.label, [Named(service, "", f"{service}0")])
-    assert [value for value, _ in _vm("")] == ["1/10", "2/20"]
+        remember(_stored(name).label, [ListedName(service, "", f"{service}0")])
+    remember("me@example.com", [ListedName("3", "", "30")])
+    # Which account a command would use is not known where two are stored and none is the default.
+    assert [value for value, _ in _vm("")] == ["1/10", "2/20", "3/30"]
     assert [value for value, _ in _vm("", profile=["b"])] == ["2/20"]
     assert [value for value, _ in _service("", profile=["b"])] == ["2"]
     assert [value for value, _ in _service("", all_profiles=True)] == ["1", "2"]
     # The command itself says that there is no such profile.
-    assert [value for value, _ in _service("", profile=["c"])] == ["1", "2"]
+    assert [value for value, _ in _service("", profile=["c"])] == ["1", "2", "3"]
+    monkeypatch.setenv("SEFLOW_PROFILE", "a")
+    assert [value for value, _ in _service("")] == ["1"]
+    monkeypatch.delenv("SEFLOW_PROFILE")
+    monkeypatch.setenv("SEFLOW_USERNAME", "me@example.com")
+    monkeypatch.setenv("SEFLOW_PASSWORD", "hunter2")
+    assert [value for value, _ in _service("")] == ["3"]
 
 
 def test_a_profile_is_completed_also_behind_a_comma() -> None:
@@ -148,12 +172,12 @@ async def test_runs_are_completed_the_newest_first(tmp_path: Path) -> None:
     kept.release()
     before = sorted(path.parent.iterdir())
     assert complete_run("") == [
-        ("last", "the newest"),
+        ("last", "the newest run"),
         ("2026-2", "stop, not ended, 2026-11-02 12:30, patch\x1b[2J"),
         ("2026-1", "stop, not ended, 2026-11-01 12:30"),
     ]
     assert complete_run("2026-1") == [("2026-1", "stop, not ended, 2026-11-01 12:30")]
-    assert complete_run("la") == [("last", "the newest")]
+    assert complete_run("la") == [("last", "the newest run")]
     assert complete_run("%") == []
     assert set(before) <= set(path.parent.iterdir())
 
@@ -190,26 +214,36 @@ def test_calls_are_completed_with_what_they_do() -> None:
 
 @pytest.mark.usefixtures("fleet")
 @pytest.mark.parametrize(
-    ("words", "last", "word"),
+    ("line", "word"),
     [
-        (["fleet", "stop", "--service"], "mail", "33302"),
-        (["fleet", "stop", "--vm"], "web-3", "33302/4003"),
-        (["fleet", "stop", "--vm=33301/4001", "--vm"], "33302", "33302/4003"),
-        (["vm", "show"], "33301/4002", "33301/4002"),
+        ("fleet stop --service mail", "33302"),
+        ("fleet stop --vm web-3", "33302/4003"),
+        ("fleet stop --vm=33301/4001 --vm 33302", "33302/4003"),
+        ("vm show 33301/4002", "33301/4002"),
     ],
 )
-def test_the_commands_that_take_a_name_complete_it(words: list[str], last: str, word: str) -> None:
-    assert [one.word for one in complete(words, last).candidates] == [word]
+def test_the_commands_that_take_a_name_complete_it(line: str, word: str) -> None:
+    assert words(line) == [word]
 
 
 @pytest.mark.usefixtures("fleet")
 def test_nothing_is_asked_of_a_panel(monkeypatch: pytest.MonkeyPatch, panel: Any) -> None:
     before = len(panel.requests)
-    for words in (
-        ["fleet", "stop", "--vm"],
-        ["fleet", "stop", "--service"],
-        ["fleet", "resume"],
-        ["vm", "show"],
-    ):
-        complete(words, "")
+    for line in ("fleet stop --vm ", "fleet stop --service ", "fleet resume ", "vm show "):
+        words(line)
     assert len(panel.requests) == before
+
+
+def test_a_hundred_thousand_names_are_searched_in_no_time() -> None:
+    listed = (
+        ListedName(str(33301 + service), f"shop {service}", str(service * 500 + vm), f"web-{service}-{vm}")
+        for service in range(200)
+        for vm in range(500)
+    )
+    remember("me", listed)
+    for prefix in ("", "33302/", "web-199-499", "none"):
+        # A thread's own time: other tests run beside this one.
+        began = time.thread_time()
+        found = _vm(prefix)
+        assert time.thread_time() - began < 1
+        assert len(found) == {"web-199-499": 1, "none": 0}.get(prefix, 200)

@@ -68,18 +68,6 @@ def test_help_loads_neither_rich_nor_the_sandbox() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
 
 
-def test_what_tab_asks_is_answered_before_anything_else(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["aioseflow", "__complete", "zsh", "80", "flee"])
-    with pytest.raises(SystemExit) as ended:
-        aioseflow.cli.main()
-    assert ended.value.code == 0
-    written = capsys.readouterr()
-    assert written.out.startswith("=fleet\tfleet  -- ")
-    assert written.err == ""
-
-
 def test_python_dash_m_is_the_same_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "aioseflow", "--version"], capture_output=True, text=True, check=True

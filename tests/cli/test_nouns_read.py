@@ -190,19 +190,15 @@ def test_one_thing_is_asked_of_one_account(run: Run, two: dict[str, Sandbox], wo
 
 def test_what_was_listed_is_known_to_completion(run: Run, panel: Sandbox) -> None:
     run("vm", "list")
-    assert [(one.service_id, one.vm_id) for one in name_cache.find("33302/").names] == [
-        ("33302", "4004"),
-        ("33302", "4005"),
-        ("33302", "4006"),
-    ]
+    assert list(name_cache.services_of(())["33302"].vms) == ["4004", "4005", "4006"]
     run("service", "list")
-    assert [one.service_name for one in name_cache.find_services("").names] == ["Cloud 1", "Cloud 2"]
+    assert [service.name for service in name_cache.services_of(()).values()] == ["Cloud 1", "Cloud 2"]
 
 
 def test_a_selection_is_not_taken_for_all_vms_of_a_service(run: Run, panel: Sandbox) -> None:
     run("vm", "list", "33301")
     run("vm", "list", "33301", "--where", 'id == "4001"')
-    assert len(name_cache.find("33301/").names) == 3
+    assert len(name_cache.services_of(())["33301"].vms) == 3
 
 
 def test_the_choices_of_an_upgrade_are_written_as_the_order_takes_them(run: Run, panel: Sandbox) -> None:

@@ -10,7 +10,7 @@ from cli.terminals import Result
 from typer.testing import CliRunner
 
 from aioseflow.cli.app import RootGroup
-from aioseflow.cli.completion.completion_command import Shell
+from aioseflow.cli.completion.shells import Shell
 
 Run = Callable[..., Result]
 

@@ -1,1 +1,1 @@
-"""What TAB completes: the scripts, the answers, and the names that were listed before."""
+"""Completion in shells: scripts, answers, candidates, and the names that were listed before."""

@@ -149,9 +149,9 @@ async def _plan(
 
 def _remember(plan: Plan) -> None:
     """Keep the names of whole services for completion."""
-    listed: dict[str, list[name_cache.Named]] = {}
+    listed: dict[str, list[name_cache.ListedName]] = {}
     for vm in plan.vms:
-        named = name_cache.Named(vm.service_id, vm.service_name, vm.vm_id, vm.vm_label)
+        named = name_cache.ListedName(vm.service_id, vm.service_name, vm.vm_id, vm.vm_label)
         listed.setdefault(vm.account, []).append(named)
     for account, of_account in listed.items():
         name_cache.remember(account, of_account)

@@ -10,7 +10,7 @@ import typer
 from ..accounts import Accounts, accounts
 from ..command import Depends
 from ..completion.candidates import complete_service, complete_vm
-from ..completion.name_cache import Named, remember
+from ..completion.name_cache import ListedName, remember
 from ..exit_code import ExitCode, Refusal
 from ..output import OutputOptions, output_options
 from .noun_table import NOUNS
@@ -75,8 +75,8 @@ async def _vms(seflow: SeFlow, services: list[str], where: str | None, found: li
         found.append({"service_id": service.id, "service_name": service.name, **fields(vm)})
 
 
-def _named(row: dict[str, Any]) -> Named:
-    return Named(row["service_id"], row["service_name"] or "", row["id"], row["label"] or "")
+def _named(row: dict[str, Any]) -> ListedName:
+    return ListedName(row["service_id"], row["service_name"] or "", row["id"], row["label"] or "")
 
 
 def _natural(text: str) -> tuple[int, str]:

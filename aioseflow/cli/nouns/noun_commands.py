@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 import typer.main
-from typer.core import TyperArgument, TyperGroup
+from typer.core import TyperArgument
 
 from ..accounts import accounts
-from ..command import Depends, Sectioned, expand_options
-from ..exit_code import ExitCode, Refusal
-from ..terminal import echo_err
+from ..command import Depends, LazyGroup, Sectioned, expand_options
+from ..exit_code import Refusal
 from . import parameters
 from .forms import output_options, single
 from .invocation import Invocation
@@ -28,34 +27,16 @@ if TYPE_CHECKING:
 
 
 def group(noun: Noun) -> typer.Typer:
-    """The group of a noun with a command for each verb."""
-    app = typer.Typer(
-        cls=_group_of(noun),
-        help=noun.summary,
-        rich_markup_mode=None,
-        add_completion=False,
-        invoke_without_command=True,
-    )
-
-    @app.callback()
-    def _noun(context: typer.Context) -> None:
-        if context.invoked_subcommand is None:
-            echo_err(context.get_help())
-            raise typer.Exit(ExitCode.USAGE)
-
-    return app
-
-
-def _group_of(noun: Noun) -> type[TyperGroup]:
+    """Return the group of a noun with a command for each verb."""
     verbs = {verb.name: verb for verb in noun.verbs}
 
-    class Group(TyperGroup):
+    class Group(LazyGroup):
         """The verbs, one of which may be left out."""
 
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            # Names alone: whoever mistypes one is told the nearest.
-            self.commands = dict.fromkeys(verbs)  # type: ignore[assignment]  # get_command has the commands
+        sections: ClassVar = {"Commands": {name: verb.summary for name, verb in verbs.items()}}
+
+        def make(self, name: str) -> Any:
+            return _command(noun, verbs[name])
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             if noun.default and (not args or args[0].startswith("-")) and not {"-h", "--help"} & {*args}:
@@ -63,17 +44,11 @@ def _group_of(noun: Noun) -> type[TyperGroup]:
             parsed: list[str] = super().parse_args(ctx, args)
             return parsed
 
-        def list_commands(self, ctx: Any) -> list[str]:
-            return list(verbs)
-
-        def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            return _command(noun, verbs[cmd_name]) if cmd_name in verbs else None
-
-        def format_commands(self, ctx: Any, formatter: Any) -> None:
-            with formatter.section("Commands"):
-                formatter.write_dl([(verb.name, verb.summary) for verb in noun.verbs])
-
-    return Group
+    app = typer.Typer(
+        cls=Group, help=noun.summary, rich_markup_mode=None, add_completion=False, no_args_is_help=True
+    )
+    app.callback()(lambda: None)
+    return app
 
 
 def _command(noun: Noun, verb: Verb) -> Any:

@@ -10,7 +10,7 @@ from ...errors import SeFlowError
 from ...plain import fields_of
 from ...text import escape
 from ..accounts import Accounts
-from ..completion.name_cache import Named, remember
+from ..completion.name_cache import ListedName, remember
 from ..exit_code import ExitCode, of_error
 from ..output import OutputOptions
 from ..terminal import echo_error
@@ -43,7 +43,7 @@ async def _of_each(asked: Invocation) -> int:
     async def rows(seflow: SeFlow, found: list[Any]) -> None:
         found += await asked.coroutine.call(seflow, asked.values, asked.options)
         if asked.coroutine.name == "services.list":
-            remember(seflow.name, [Named(one.id, one.name or "") for one in found], everything=True)
+            remember(seflow.name, [ListedName(one.id, one.name or "") for one in found], everything=True)
 
     return await every_account(asked.who, asked.out, rows, asked.verb.columns, kind_of(asked))
 
