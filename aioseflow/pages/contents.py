@@ -9,7 +9,8 @@ import attrs
 
 from ..fleet import Report, Status
 from ..fleet.model.undiscovered import Undiscovered
-from ..fleet.report.report_text import NOT_AS_ASKED, no_vms, split
+from ..fleet.report.headline import headline, split
+from ..fleet.report.report_text import no_vms
 from ..text import duration, escape, quantity
 from .bars import BandwidthChart, BarChart, PowerBar, bandwidth_by_service, outcomes_by_service, vms_by_power
 from .fragments import Fragments
@@ -134,7 +135,7 @@ def contents_of(report: Report, *, bandwidth: Bandwidths, power: Powers, title: 
     return Contents(
         title=escape(title, 120) if title else action,
         tone=_tone(report),
-        verdict=_verdict(report),
+        verdict=headline(report).text,
         why=_why(groups),
         facts=tuple(_facts(report, action if title else "", took)),
         error=_error(report.error),
@@ -172,28 +173,6 @@ def _tone(report: Report) -> str:
     return "good" if report.ok else "bad"
 
 
-def _verdict(report: Report) -> str:
-    bad = sum(report.counts[status] for status in NOT_AS_ASKED)
-    missing = len(report.targets) - len(report.outcomes)
-    if report.error is not None:
-        return "The run failed"
-    if report.finished_at is None:
-        return f"Not over: {quantity(missing, 'VM')} without an outcome yet" if missing else "Not over"
-    if report.matched_nothing:
-        return "The selection matched nothing, and nothing was sent"
-    if report.ok:
-        return "Done" if len(report.targets) == 1 else f"Done for all {quantity(len(report.targets), 'VM')}"
-    if bad and len(report.targets) == 1:
-        return "The VM needs attention"
-    if bad:
-        return f"{bad:,} of {quantity(len(report.targets), 'VM')} need{'s' if bad == 1 else ''} attention"
-    if report.undiscovered and not report.targets:
-        return "Nothing could be listed, and nothing was sent"
-    if report.undiscovered:
-        return "Done for every VM found, but not all could be listed"
-    return f"{quantity(len(report.unread), 'VM')} accepted by the panel, not verified"
-
-
 def _why(groups: list[OutcomeGroup]) -> str:
     """Return the main causes in one sentence."""
     causes = [f"{group.count:,} {words(group.kind)} ({group.cause})" for group in groups[:3]]
@@ -212,7 +191,7 @@ def _facts(report: Report, action: str, took: float | None) -> list[tuple[str, s
     if report.requested_by:
         facts.append(("Requested by", escape(report.requested_by, 120)))
     if report.parent:
-        facts.append(("Retry of", escape(report.parent, 80)))
+        facts.append(("Follows", escape(report.parent, 80)))
     if report.resumed:
         facts.append(("Resumed", "once" if report.resumed == 1 else f"{report.resumed:,} times"))
     if report.note:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from aioseflow.errors import InvalidArgument
 from aioseflow.fleet.model.without_vms import WithoutVms
 from aioseflow.fleet.plan.plan import Plan, PlanDiff, StalePlan
+from aioseflow.fleet.plan.plan_text import page
 from aioseflow.fleet.plan.planned_vm import PlannedLoss, PlannedVm, observe
 from aioseflow.models import PowerState, Service, Vm
 from aioseflow.text import escape
@@ -72,40 +73,63 @@ _WHOLE = _plan(
 
 def test_a_plan_prints_as_a_page() -> None:
     assert str(_WHOLE).splitlines() == [
-        "plan: stop, 4 of 6 VMs in 2 services of main",
-        f"made 2025-01-02 03:04:05 UTC, digest {_WHOLE.digest[:12]}",
+        "Stop 4 of 6 VMs in 2 services of main",
         "",
-        "service            VMs  do  already stopped  locked  worst down",
-        "9 web cluster        4   3                1       0           4",
-        "12 db.example.com    2   1                0       1           1",
-        "all                  6   4                1       1",
-        "worst down: the most VMs of the service down at once, those down already included",
+        "service            VMs  stop  already stopped  locked  max down",
+        "9 web cluster        4     3                1       0         4",
+        "12 db.example.com    2     1                0       1         1",
+        "all                  6     4                1       1",
+        "max down = most VMs of the service that can be down at the same time",
         "",
         "3 batches: 1, 2, 1",
-        "failures: at most 3 VMs; before more can fail, nothing new starts",
-        "expected: 3 API calls, about 3 min 20 s (settle time of 12 earlier stops: 8 s)",
-        "a condition met a missing value at 2 VMs; a comparison with one counts as false",
+        "Failure limit: 3.",
+        "About 3 API calls, about 3 min 20 s (settle time of 12 earlier stops: 8 s).",
+        "The panel gave no value for a field of the condition at 2 VMs; a comparison with no value is false.",
         "",
-        "nothing is done to 2 VMs:",
-        "  already_stopped (1): web04",
-        "  locked (1): web06",
+        "Skipped: 2 VMs",
+        "  1 already stopped: web04",
+        "  1 locked: web06",
         "",
-        "no VMs: 2 services (78, mail), in none of the counts",
+        "No VMs in 2 services: 78, mail",
         "",
-        "could not be listed, so that their VMs are in no number here:",
+        "Not included (could not be listed):",
         "  service 14 (main): throttled: asked to wait 30 s",
         "",
-        "listed in part, so that others of their VMs are in no number here:",
+        "Listed in part; others of their VMs are not included:",
         "  service 15 (main): one_page: listed only page 1 of 3",
+        "",
+        f"Made 2025-01-02 03:04:05 UTC, digest {_WHOLE.digest[:12]}",
     ]
 
 
 def test_a_plan_for_nothing_is_a_page_too() -> None:
     page = str(_plan([], calls=0))
-    assert "stop, 0 of 0 VMs in 0 services" in page
-    assert "no threshold" in page
-    assert "0 API calls, of unknown duration" in page
-    assert "nothing is done" not in page
+    assert page.startswith("Stop 0 of 0 VMs in 0 services of main\n")
+    assert "\nFailure limit: none (set one with max_failures).\n" in page
+    assert "\nAbout 0 API calls. No estimate yet: first stop on this account.\n" in page
+    assert "Skipped" not in page
+
+
+@pytest.mark.parametrize(
+    ("limit", "worst", "line"),
+    [
+        (
+            20,
+            137,
+            "Failure limit: 20. Up to 137 VMs can fail before nothing new starts; --window bounds that.",
+        ),
+        (
+            "10%",
+            137,
+            "Failure limit: 10%. Up to 137 VMs can fail before nothing new starts; --window bounds that.",
+        ),
+        (0, 0, "Failure limit: 0."),
+    ],
+)
+def test_a_failure_limit_says_what_it_does_not_bound(limit: int | str, worst: int, line: str) -> None:
+    vms = [_planned(number) for number in range(200)]
+    plan = _plan(vms, document={"rollout": {"max_failures": limit}}, worst_failures=worst)
+    assert line in page(plan, option=lambda name: f"--{name}").splitlines()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +137,7 @@ def test_a_plan_for_nothing_is_a_page_too() -> None:
     [(0, "0 s"), (59.4, "59 s"), (61, "1 min 01 s"), (3599.7, "1 h 00 min"), (4 * 3600 + 125, "4 h 02 min")],
 )
 def test_a_duration_is_shown_as_people_say_it(seconds: float, shown: str) -> None:
-    assert f"about {shown}\n" in f"{_plan([_planned(1)], seconds=seconds)}\n"
+    assert f"calls, about {shown}.\n" in str(_plan([_planned(1)], seconds=seconds))
 
 
 def test_a_page_of_many_services_stays_short_and_narrow() -> None:
@@ -319,7 +343,7 @@ def test_a_plan_whose_parts_contradict_each_other_is_refused(make: Callable[[], 
 def test_only_the_number_of_vms_confirms_a_plan(count: Any) -> None:
     assert _WHOLE.confirmed is None
     assert _WHOLE.confirm(4).confirmed == 4
-    assert "confirmed for 4 VMs" in str(_WHOLE.confirm(4))
+    assert "Confirmed for 4 VMs" in str(_WHOLE.confirm(4))
     with pytest.raises(InvalidArgument, match=f"acts on 4 VMs, and {count!r} were"):
         _WHOLE.confirm(count)
 

@@ -183,14 +183,14 @@ async def test_a_selection_of_nothing_but_a_service_without_vms_matches_nothing(
     assert report.matched_nothing
     assert report.ok
     assert report.without_vms == (found("empty_list"),)
-    assert "no VMs: 1 service (web9)" in report.summary()
+    assert "no VMs in 1 service: web9" in report.summary()
 
 
 async def test_it_is_told_wherever_a_report_is_told() -> None:
     async with panel_and_client() as (panel, seflow):
         panel.says |= {LIST: NO_ROUTE, FUNCTIONS: NO_VMS}
         report = await seflow.fleet.stop(settle=SHORT)
-    line = "no VMs: 1 service (web9), in none of the counts"
+    line = "no VMs in 1 service: web9"
     assert line in report.summary().splitlines()
     assert causes_of(report, 80) == [f"stop: {line}"]
     assert json.loads(report.to_json())["without_vms"] == [
@@ -226,7 +226,7 @@ async def test_a_plan_names_it_and_a_run_of_the_plan_too(tmp_path: Path) -> None
         report = await run
         kept = await seflow.fleet.report(run.id)
     assert plan.without_vms == again.without_vms == (found("no_vm_functions"),)
-    assert "no VMs: 1 service (web9), in none of the counts" in str(plan).splitlines()
+    assert "No VMs in 1 service: web9" in str(plan).splitlines()
     assert plan.undiscovered == ()
     for each in (report, kept):
         assert each.without_vms == plan.without_vms

@@ -27,26 +27,26 @@ UNREAD = an_outcome(1, cause="cancelled", verified=False)
 @pytest.mark.parametrize(
     ("report", "tone", "verdict"),
     [
-        (a_report(an_outcome(1)), "good", "Done"),
-        (a_report(an_outcome(1), an_outcome(2)), "good", "Done for all 2 VMs"),
-        (a_report(*failed([1])), "bad", "The VM needs attention"),
-        (a_report(an_outcome(3), *failed([1, 2])), "bad", "2 of 3 VMs need attention"),
-        (a_report(an_outcome(1, Status.UNKNOWN)), "bad", "The VM needs attention"),
-        (a_report(), "empty", "The selection matched nothing, and nothing was sent"),
+        (a_report(an_outcome(1)), "good", "Stopped 1 VM."),
+        (a_report(an_outcome(1), an_outcome(2)), "good", "Stopped 2 VMs."),
+        (a_report(*failed([1])), "bad", "Stopped 0 of 1 VM. 1 failed."),
+        (a_report(an_outcome(3), *failed([1, 2])), "bad", "Stopped 1 of 3 VMs. 2 failed."),
+        (a_report(an_outcome(1, Status.UNKNOWN)), "bad", "Stopped 0 of 1 VM. 1 unknown."),
+        (a_report(), "empty", "Nothing was sent: no VM matched."),
         (
             a_report(an_outcome(1), undiscovered=(LOST,)),
             "bad",
-            "Done for every VM found, but not all could be listed",
+            "Stopped 1 VM; 1 service could not be listed: 8.",
         ),
-        (a_report(undiscovered=(LOST,)), "bad", "Nothing could be listed, and nothing was sent"),
-        (a_report(UNREAD), "bad", "1 VM accepted by the panel, not verified"),
+        (a_report(undiscovered=(LOST,)), "bad", "Nothing was sent: 1 service could not be listed: 8."),
+        (a_report(UNREAD), "bad", "Stopped 1 VM, then interrupted. 1 not verified."),
         (
             a_report(an_outcome(1), over=False, targets=(("main", "9", "1"), ("main", "9", "2"))),
             "open",
-            "Not over: 1 VM without an outcome yet",
+            "Stopped 1 of 2 VMs so far; 1 without an outcome yet.",
         ),
-        (a_report(over=False), "open", "Not over"),
-        (a_report(error=AuthenticationError("refused")), "bad", "The run failed"),
+        (a_report(over=False), "open", "Not over: no VM is known yet."),
+        (a_report(error=AuthenticationError("refused")), "bad", "The run failed. Nothing was sent."),
     ],
 )
 def test_the_first_sentence_is_true_of_every_ending(report: Report, tone: str, verdict: str) -> None:
@@ -116,14 +116,16 @@ def test_what_is_listed_in_part_has_a_heading_of_its_own_and_many_are_counted() 
         ("Listed in part", 50, 10),
     ]
     assert page.unlisted[1].named[0].error == "the panel listed only page 1 of 3"
-    assert page.verdict == "Done for every VM found, but not all could be listed"
+    assert page.verdict == (
+        "Stopped 1 VM; 1 service could not be listed: 8; 60 services listed in part only: 0, 1, 2, …."
+    )
     assert page.tone == "bad"
 
 
 def test_services_without_vms_are_a_note_and_no_loss() -> None:
     found = WithoutVms(account="main", service_id="77", service_name="<b>mail", why="empty_list")
     page = contents(a_report(an_outcome(1, verified=True), without_vms=(found,)))
-    assert page.notes == ("No VMs: 1 service (<b>mail), in none of the counts.",)
+    assert page.notes == ("No VMs in 1 service: <b>mail.",)
     assert (page.unlisted, page.tone) == ((), "good")
 
 
@@ -149,7 +151,7 @@ def test_the_head_says_which_run_it_was() -> None:
             "Finished": "2026-01-01 03:04:09 UTC",
             "Took": "4 min 09 s",
             "Requested by": "anna",
-            "Retry of": "r0",
+            "Follows": "r0",
             "Resumed": "2 times",
             "Note": "rack 4",
         },

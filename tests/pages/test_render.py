@@ -158,7 +158,7 @@ def test_nothing_secret_is_in_the_file() -> None:
 
 def test_a_failed_run_says_first_what_failed_and_why() -> None:
     text = Read(render(a_report(an_outcome(9), *failed([1, 2])))).text
-    order = ["2 of 3 VMs need attention", "vm_locked", "web[01-02]", "Overview", "All VMs"]
+    order = ["Stopped 1 of 3 VMs. 2 failed.", "vm_locked", "web[01-02]", "Overview", "All VMs"]
     places = [text.index(word) for word in order]
     assert places == sorted(places)
 

@@ -1,23 +1,23 @@
-"""What a run came to, on stdout: a page for people, or data with stable names."""
+"""Print the report of a run to stdout: as a page for people, or as data with stable names."""
 
 from __future__ import annotations
 
-import re
 import shlex
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ...text import escape
 from ..accounts import Accounts
 from ..output import OutputFormat, OutputOptions
-from ..terminal import columns, echo, is_terminal
+from ..terminal import columns
 
 if TYPE_CHECKING:
     import queue
 
     from ...fleet import Outcome, Report, Run
+    from ...fleet.report.headline import Line
 
 OUTCOME_COLUMNS: Final = (
     "account",
@@ -34,21 +34,14 @@ OUTCOME_COLUMNS: Final = (
     "started_at",
     "finished_at",
 )
-"""What a csv of outcomes has."""
+"""The columns of a csv of outcomes."""
 
-_WIDEST: Final = 100
-_STYLES: Final = (
-    (re.compile(r"^\S.*: all as asked$"), "bold green"),
-    (re.compile(r"^\S.*(?:NOT as asked|the run failed: .*|not all could be listed)$"), "bold red"),
-    (re.compile(r"^failed, .*"), "bold red"),
-    (re.compile(r"^unknown, .*|^not listed, .*|^listed in part.*"), "bold magenta"),
-    (re.compile(r"^not attempted, .*"), "bold"),
-    (re.compile(r"^what to do now:|^down because .*"), "bold"),
-)
+_PAGE_WIDTH_MAX: Final = 100
+_STYLES: Final = {"good": "bold green", "bad": "bold red", "unsure": "bold magenta", "strong": "bold"}
 
 
 def print_report(report: Report, out: OutputOptions, who: Accounts) -> None:
-    """Write a report to stdout; where it was streamed already, nothing more."""
+    """Print a report; print nothing with jsonl, which was streamed during the run."""
     match out.form:
         case OutputFormat.TABLE if out.is_page:
             _page(report, who)
@@ -61,14 +54,14 @@ def print_report(report: Report, out: OutputOptions, who: Accounts) -> None:
 
 
 def outcome_row(outcome: Outcome) -> dict[str, Any]:
-    """An outcome under the names that it has in a report."""
+    """Return an outcome under the names that it has in a report."""
     from ...fleet.report.report_json import outcome_document
 
     return outcome_document(outcome, values=True)
 
 
 def require_columns(out: OutputOptions) -> None:
-    """Raise `Refusal` for columns that no outcome has: before a run, not after it."""
+    """Raise `Refusal` for columns that no outcome has; called before a run, not after it."""
     from ...fleet import Outcome
     from ..output.columns import check
 
@@ -78,7 +71,7 @@ def require_columns(out: OutputOptions) -> None:
 
 
 def command_name(verb: str, run_id: str, who: Accounts) -> str:
-    """A next step as it is typed."""
+    """Return a next step as it is typed."""
     words = ["vm", "list"] if verb == "vms" else ["fleet", verb, escape(run_id, 200)]
     if who.everyone:
         words.append("--all-profiles")
@@ -87,40 +80,28 @@ def command_name(verb: str, run_id: str, who: Accounts) -> str:
     return shlex.join(["aioseflow", *words])
 
 
-def page(report: Report, who: Accounts, width: int) -> str:
-    """A report for people, its next steps as commands."""
-
-    def step(verb: str, run_id: str) -> str:
-        return command_name(verb, run_id, who)
-
-    return report.summary(width=min(width, _WIDEST), step=step)
+def page_width() -> int:
+    """Return how many columns a page takes."""
+    return min(columns(), _PAGE_WIDTH_MAX)
 
 
 def _page(report: Report, who: Accounts) -> None:
+    from ...fleet.report.report_text import lines_of
     from ..summary import usage_of
     from ..table import print_lines
 
     if report.action == "usage" and (sizes := usage_of(report)).rows:
         sizes.print()
         print_lines([""])
-    print_page(page(report, who, columns()))
+    step = partial(command_name, who=who)
+    print_page(lines_of(report, width=page_width(), step=step))
 
 
-def print_page(text: str) -> None:
-    """Write a page of a report, on a terminal with what matters marked."""
-    if not is_terminal(sys.stdout):
-        echo(f"{text}\n")
-        return
-    from rich.text import Text
+def print_page(lines: Iterable[Line]) -> None:
+    """Write the lines of a page, coloured by their tones on a terminal."""
+    from ..table import print_styled
 
-    from ..table import console_of_stdout
-
-    console = console_of_stdout()
-    with console.capture() as captured:
-        for line in text.splitlines():
-            style = next((style for pattern, style in _STYLES if pattern.match(line)), "")
-            console.print(Text(line, style), soft_wrap=True)
-    echo(captured.get())
+    print_styled(((line.text,), (_STYLES.get(line.tone, ""),)) for line in lines)
 
 
 @asynccontextmanager

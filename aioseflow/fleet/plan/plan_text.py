@@ -1,19 +1,22 @@
-"""A plan as a page of text for people: no wider than asked, and nothing in it steers a terminal."""
+"""A plan as text for people, in a given width; nothing in it steers a terminal."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...text import cells, cut, duration, escape, quantity, wrap
-from ..report.report_text import no_vms, split
+from ..report.headline import split
+from ..report.report_text import no_vms
 from ..report.vm_names import fold
 
 if TYPE_CHECKING:
     from .plan import Plan
     from .planned_vm import PlannedLoss
+
+OptionName: TypeAlias = Callable[[str], str]
 
 _WIDTH: Final = 100
 _NARROWEST: Final = 60
@@ -27,26 +30,30 @@ _FOLDED: Final = 5
 """Lines of one sentence or list of names."""
 
 
-def page(plan: Plan, width: int = _WIDTH) -> str:
-    """The text of ``str(plan)``, in at most so many columns (at least 60)."""
+def page(plan: Plan, width: int = _WIDTH, *, option: OptionName = str) -> str:
+    """Return the text of ``str(plan)``, in at most so many columns (at least 60).
+
+    Args:
+        option: how an option is called, by the name of the argument (``"max_failures"``).
+    """
     width = max(_NARROWEST, width)
-    lines = [_title(plan), f"made {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, digest {plan.digest[:12]}"]
-    if plan.confirmed is not None:
-        lines.append(f"confirmed for {quantity(plan.confirmed, 'VM')}")
+    lines = [_title(plan)]
     if plan.vms:
         lines += ["", *_table(plan, width)]
-    lines += ["", *_expected(plan, width)]
-    idle = [*_idle(plan, width)]
-    if idle:
-        lines += ["", f"nothing is done to {quantity(len(plan.vms) - len(plan.targets), 'VM')}:", *idle]
+    lines += ["", *_expected(plan, width, option)]
+    skipped = [*_skipped(plan, width)]
+    if skipped:
+        lines += ["", f"Skipped: {quantity(len(plan.vms) - len(plan.targets), 'VM')}", *skipped]
     if plan.without_vms:
-        lines += ["", *_wrapped(no_vms(plan.without_vms), width)]
+        lines += ["", *_wrapped(_sentence(no_vms(plan.without_vms)), width)]
     whole, partly = split(plan.lost)
     if whole:
-        lines += ["", "could not be listed, so that their VMs are in no number here:", *_lost(whole, width)]
+        lines += ["", "Not included (could not be listed):", *_lost(whole, width)]
     if partly:
-        lines += ["", "listed in part, so that others of their VMs are in no number here:"]
-        lines += _lost(partly, width)
+        lines += ["", "Listed in part; others of their VMs are not included:", *_lost(partly, width)]
+    lines += ["", f"Made {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, digest {plan.digest[:12]}"]
+    if plan.confirmed is not None:
+        lines.append(f"Confirmed for {quantity(plan.confirmed, 'VM')}")
     return "\n".join(cut(escape(line, 2 * width), width) for line in lines)
 
 
@@ -61,9 +68,13 @@ def _title(plan: Plan) -> str:
     services = len(plan.counts_per_service)
     accounts = ", ".join(plan.accounts[:3]) + (", …" if len(plan.accounts) > 3 else "")
     return (
-        f"plan: {cut(plan.action, 40)}, {len(plan.targets):,} of {quantity(len(plan.vms), 'VM')}"
+        f"{_sentence(cut(plan.action, 40))} {len(plan.targets):,} of {quantity(len(plan.vms), 'VM')}"
         f" in {quantity(services, 'service')} of {accounts}"
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _table(plan: Plan, width: int) -> Iterator[str]:
@@ -72,7 +83,7 @@ def _table(plan: Plan, width: int) -> Iterator[str]:
     for service in counts.values():
         totals.update(service)
     words = [word for word, _ in totals.most_common() if word != "do"]
-    room = width - _LABEL - 4 * 2 - sum(map(len, ("other", "worst down"))) - 2 * len(f"{len(plan.vms):,}")
+    room = width - _LABEL - 4 * 2 - sum(map(len, ("other", "max down"))) - 2 * len(f"{len(plan.vms):,}")
     shown: list[str] = []
     for word in words:
         room -= 2 + max(len(_column(word)), len(f"{totals[word]:,}"))
@@ -91,8 +102,8 @@ def _table(plan: Plan, width: int) -> Iterator[str]:
             figures.append(sum(service[word] for word in words if word not in shown))
         return [label, *(f"{figure:,}" for figure in figures), *([worst] if has_worst else [])]
 
-    header = ["service", "VMs", "do", *map(_column, shown)]
-    header += [*(["other"] if shown != words else []), *(["worst down"] if has_worst else [])]
+    header = ["service", "VMs", _column(plan.action), *map(_column, shown)]
+    header += [*(["other"] if shown != words else []), *(["max down"] if has_worst else [])]
     rows = [header]
     for key in order[:_SERVICES]:
         account, service_id, name = titles[key]
@@ -108,9 +119,7 @@ def _table(plan: Plan, width: int) -> Iterator[str]:
         rows.append(row_of("all", totals, ""))
     yield from _aligned(rows, width)
     if has_worst:
-        yield from _wrapped(
-            "worst down: the most VMs of the service down at once, those down already included", width
-        )
+        yield from _wrapped("max down = most VMs of the service that can be down at the same time", width)
 
 
 def _column(word: str) -> str:
@@ -126,37 +135,50 @@ def _aligned(rows: Sequence[Sequence[str]], most: int) -> Iterator[str]:
         yield "  ".join([name + " " * (widths[0] - cells(name)), *columns]).rstrip()
 
 
-def _expected(plan: Plan, width: int) -> Iterator[str]:
+def _expected(plan: Plan, width: int, option: OptionName) -> Iterator[str]:
     if plan.batches:
         groups = ((size, sum(1 for _ in group)) for size, group in groupby(plan.batches))
         sizes = ", ".join(f"{size:,}" if times == 1 else f"{times:,} x {size:,}" for size, times in groups)
         number = len(plan.batches)
         yield from _wrapped(f"{number:,} batch{'' if number == 1 else 'es'}: {sizes}", width)
-    if plan.worst_failures is None:
-        yield "failures: no threshold, so that all may fail"
+    yield from _wrapped(_failure_limit(plan, option), width)
+    calls = f"About {quantity(plan.calls, 'API call')}"
+    if plan.seconds is None:
+        where = "this account" if len(plan.accounts) == 1 else "one of these accounts"
+        yield from _wrapped(f"{calls}. No estimate yet: first {plan.action} on {where}.", width)
     else:
-        most = min(plan.worst_failures, len(plan.targets))
-        yield f"failures: at most {quantity(most, 'VM')}; before more can fail, nothing new starts"
-    lasts = "of unknown duration" if plan.seconds is None else f"about {duration(round(plan.seconds))}"
-    yield from _wrapped(
-        f"expected: {quantity(plan.calls, 'API call')}, {lasts}" + (f" ({plan.basis})" if plan.basis else ""),
-        width,
-    )
+        basis = f" ({plan.basis})" if plan.basis else ""
+        yield from _wrapped(f"{calls}, about {duration(round(plan.seconds))}{basis}.", width)
     if plan.missing_values:
         yield from _wrapped(
-            f"a condition met a missing value at {quantity(plan.missing_values, 'VM')}; "
-            "a comparison with one counts as false",
+            f"The panel gave no value for a field of the condition at {quantity(plan.missing_values, 'VM')}; "
+            "a comparison with no value is false.",
             width,
         )
 
 
-def _idle(plan: Plan, width: int) -> Iterator[str]:
+def _failure_limit(plan: Plan, option: OptionName) -> str:
+    if plan.worst_failures is None:
+        return f"Failure limit: none (set one with {option('max_failures')})."
+    rollout = plan.document.get("rollout")
+    given: Mapping[str, object] = rollout if isinstance(rollout, Mapping) else {}
+    most = min(plan.worst_failures, len(plan.targets))
+    limit = given.get("max_failures", most)
+    text = f"Failure limit: {limit}."
+    if limit != most:
+        text += f" Up to {quantity(most, 'VM')} can fail before nothing new starts"
+        text += "." if given.get("window") else f"; {option('window')} bounds that."
+    return text
+
+
+def _skipped(plan: Plan, width: int) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for vm in plan.vms:
         if vm.why_not is not None:
             groups.setdefault(vm.why_not, []).append(vm.vm_label or vm.vm_id)
     for word, labels in sorted(groups.items(), key=lambda item: -len(item[1])):
-        yield from _wrapped(f"  {word} ({len(labels):,}): {fold(labels, most=_NAMES)}", width, indent=4)
+        names = fold(labels, most=_NAMES)
+        yield from _wrapped(f"  {len(labels):,} {word.replace('_', ' ')}: {names}", width, indent=4)
 
 
 def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:

@@ -1,17 +1,19 @@
-"""A report as a page for people who were woken up: what happened, to whom, why, and what to do now."""
+"""A report as text for people: what happened, to which VMs, why, and what to do now."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...errors import InvalidArgument
 from ...text import duration, escape, quantity, wrap
 from ..model.outcome import Status
 from ..model.undiscovered import ONE_PAGE
+from .headline import NAMED, SKIPPED, TONES, Line, Tone, are, count, headline, is_skipped, place_of, split
 from .vm_names import fold
 
 if TYPE_CHECKING:
@@ -37,64 +39,53 @@ _SENTENCE: Final = 400
 _NAME: Final = 40
 _WITHOUT: Final = 8
 """Names and ranges of services without VMs that are written."""
-_HELPLESS: Final = frozenset(
-    {"not_running", "no_address", "excluded", "protected", "invalid_selection", "invalid_argument"}
-)
-"""Causes that stay as long as the same thing is asked of the same VM."""
+
+_HELPLESS: Final = frozenset({*SKIPPED, "invalid_selection", "invalid_argument"})
 _OF_THE_VM: Final = frozenset({"locked", "transitional"})
 """Causes that pass by themselves."""
 _FIRST: Final = {
-    "authentication": "put the password right first, before the panel locks the account",
+    "authentication": "correct the password first, before the panel locks the account",
     "address_not_allowed": "allow this machine's address in the panel first",
 }
 
 
-class HasCause(Protocol):
-    """Something that could not be listed."""
-
-    @property
-    def cause(self) -> str: ...
-
-
-Lost = TypeVar("Lost", bound=HasCause)
-
-
 def page_of(report: Report, *, width: int, step: StepName) -> str:
-    """What `Report.summary` gives."""
+    """Return what `Report.summary` returns."""
+    return "\n".join(line.text for line in lines_of(report, width=width, step=step))
+
+
+def lines_of(report: Report, *, width: int, step: StepName) -> list[Line]:
+    """Return the lines of `Report.summary` with their tones."""
     fit = partial(wrap, width=width, indent=4, first="")
-    lines = [*_head(report, fit), *_figures(report, fit)]
+    first = headline(report)
+    lines = _toned(fit(first.text), first.tone)
+    lines += _toned([*_head(report, fit), *_figures(report, fit)])
     groups = [group for status in NOT_AS_ASKED for group in report.grouped if group.status is status]
     for group in groups[:_GROUPS]:
-        lines += ["", *_cause(group, fit)]
+        lines += [Line(""), *_cause(report, group, fit)]
     if len(groups) > _GROUPS:
         vms = sum(group.count for group in groups[_GROUPS:])
-        lines += ["", f"and {len(groups) - _GROUPS:,} more causes, of {quantity(vms, 'VM')}"]
+        lines += _toned(["", f"and {len(groups) - _GROUPS:,} more causes, of {quantity(vms, 'VM')}"])
     for lost in split(report.undiscovered):
         if lost:
-            lines += ["", *_undiscovered(lost, fit)]
-    if report.downtimes:
-        lines += ["", *_downtimes(report.downtimes, fit)]
-    lines += ["", *_next(report, fit, step)]
-    return "\n".join(lines)
+            lines += [Line(""), *_undiscovered(lost, fit)]
+    # VMs that a stop left down are down on purpose.
+    if report.downtimes and report.action not in ("stop", "destroy"):
+        lines += [Line(""), *_downtimes(report.downtimes, fit)]
+    steps = _next(report, fit, step)
+    return [*lines, *([Line(""), *steps] if steps else [])]
+
+
+def _toned(lines: Iterable[str], tone: Tone = "") -> list[Line]:
+    """Make lines of which the first has a tone; where it is the headline, all of them have it."""
+    return [Line(line, tone) for line in lines]
 
 
 def _head(report: Report, fit: Fit) -> list[str]:
-    action = f"{escape(report.action, 60)} of {quantity(len(report.targets), 'VM')}"
-    bad = sum(report.counts[status] for status in NOT_AS_ASKED)
+    lines = []
     if report.error is not None:
-        said = escape(str(report.error), _SENTENCE)
-        state = f"the run failed: {type(report.error).__name__}{f': {said}' if said else ''}"
-    elif report.finished_at is None:
-        state = f"not over, {len(report.targets) - len(report.outcomes):,} without an outcome yet"
-    elif report.matched_nothing:
-        state = "the selection matched nothing, and nothing was sent"
-    elif report.ok:
-        state = "all as asked"
-    elif bad:
-        state = f"{bad:,} NOT as asked"
-    else:
-        state = "all that were found are as asked, but not all could be listed"
-    lines = fit(f"{action}: {state}")
+        message = escape(str(report.error), _SENTENCE)
+        lines += fit(f"{type(report.error).__name__}: {message}" if message else type(report.error).__name__)
     begin = _moment(report.started_at)
     if report.finished_at is None:
         lasted = f"since {begin}"
@@ -106,9 +97,9 @@ def _head(report: Report, fit: Fit) -> list[str]:
     if report.requested_by:
         facts.append(f"requested by {escape(report.requested_by, 80)}")
     if report.parent:
-        facts.append(f"retry of run {escape(report.parent)}")
+        facts.append(f"follows run {escape(report.parent)}")
     if report.resumed:
-        facts.append(f"resumed {report.resumed:,} {'time' if report.resumed == 1 else 'times'}")
+        facts.append(f"resumed {quantity(report.resumed, 'time')}")
     if facts:
         lines += fit("; ".join(facts))
     if report.note:
@@ -117,23 +108,21 @@ def _head(report: Report, fit: Fit) -> list[str]:
 
 
 def _figures(report: Report, fit: Fit) -> list[str]:
-    counted = ", ".join(f"{number:,} {_words(status)}" for status, number in report.counts.items())
-    lines = fit(counted)
+    lines = fit(", ".join(f"{number:,} {_words(status)}" for status, number in report.counts.items()))
     unread = sum(outcome.status is Status.CHANGED and not outcome.verified for outcome in report.outcomes)
     if unread:
-        lines.append(f"{unread:,} of the changed were accepted by the panel and not read back")
+        why = " (a reboot cannot be verified)" if report.action == "reboot" else ""
+        lines += fit(f"{unread:,} accepted by the panel, not verified{why}")
     if report.missing_values:
-        lines += fit(
-            f"for {quantity(report.missing_values, 'VM')} a condition met a value that the panel did not "
-            "give: no match"
-        )
+        vms = quantity(report.missing_values, "VM")
+        lines += fit(f"{vms} did not match: the panel gave no value for a field of the condition")
     if report.without_vms:
         lines += fit(no_vms(report.without_vms))
     return lines
 
 
 def no_vms(found: Sequence[WithoutVms]) -> str:
-    """Services that have no VMs, in one bounded sentence."""
+    """Return one bounded sentence about services that have no VMs."""
     shared = Counter(one.service_name for one in found)
     several = len({one.account for one in found}) > 1
     names = []
@@ -143,33 +132,42 @@ def no_vms(found: Sequence[WithoutVms]) -> str:
             place = f"{escape(one.account, _NAME)}:{place}"
         alone = name and shared[one.service_name] == 1
         names.append(name if alone else f"{name}({place})" if name else place)
-    number = quantity(len(found), "service")
-    return f"no VMs: {number} ({fold(names, most=_WITHOUT)}), in none of the counts"
+    return f"no VMs in {quantity(len(found), 'service')}: {fold(names, most=_WITHOUT)}"
 
 
-def _cause(group: CauseGroup, fit: Fit) -> list[str]:
-    lines = fit(f"{_words(group.status)}, {escape(group.cause, 64)}: {quantity(group.count, 'VM')}")
-    lines += fit(group.names, first="    ")
+def _cause(report: Report, group: CauseGroup, fit: Fit) -> list[Line]:
+    word = "skipped" if is_skipped(group) else _words(group.status)
+    head = fit(f"{word}, {escape(group.cause, 64)}: {quantity(group.count, 'VM')}")
+    lines = fit(group.names, first="    ")
     if group.example:
-        said = escape(group.example, _SENTENCE)
-        lines += fit(f"e.g. {said}" if group.count > 1 else said, first="    ")
-    return lines
+        example = escape(group.example, _SENTENCE)
+        lines += fit(f"e.g. {example}" if group.count > 1 else example, first="    ")
+    if group.cause == "same_cause":
+        lines += [line for text in _same_cause(report) for line in fit(text, first="    ")]
+    return [*_toned(head, TONES[group.status]), *_toned(lines)]
 
 
-def split(undiscovered: Iterable[Lost]) -> tuple[list[Lost], list[Lost]]:
-    """What could not be listed at all, and what the panel listed in part."""
-    whole: list[Lost] = []
-    partly: list[Lost] = []
-    for lost in undiscovered:
-        (partly if lost.cause == ONE_PAGE else whole).append(lost)
-    return whole, partly
+def _same_cause(report: Report) -> Iterator[str]:
+    """Yield for a few services why their other VMs were left alone after the first ones had failed."""
+    failed: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for one in report.outcomes:
+        if one.status is Status.FAILED and one.cause is not None:
+            failed[one.account, one.service_id][one.cause] += 1
+    left = {(one.account, one.service_id): one.service_name for one in report.causes["same_cause"]}
+    for place, name in islice(left.items(), NAMED):
+        for cause, number in failed[place].most_common(1):
+            which = f"{escape(name or place[1], _NAME)}: {quantity(number, 'VM')} failed with"
+            yield f"{which} {escape(cause, 64)}, so the rest were left alone"
 
 
-def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[str]:
-    if undiscovered[0].cause == ONE_PAGE:
-        lines = fit("listed in part, so that others of their VMs are in none of the counts:")
-    else:
-        lines = fit("not listed, so that their VMs are in none of the counts:")
+def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[Line]:
+    partly = undiscovered[0].cause == ONE_PAGE
+    head = (
+        "listed in part; others of their VMs are not included:"
+        if partly
+        else "not included in these numbers:"
+    )
+    lines: list[str] = []
     for lost in undiscovered[:_LOST]:
         place = f"account {escape(lost.account, 60)}"
         if lost.service_id is not None:
@@ -177,18 +175,18 @@ def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[str]:
             place = f"service {escape(lost.service_id, 40)}{name} of {escape(lost.account, 60)}"
         why = escape(lost.cause, 64)
         if lost.error is not None:
-            said = escape(str(lost.error), _SENTENCE)
-            why = said if lost.cause == ONE_PAGE else f"{why}: {said}"
+            message = escape(str(lost.error), _SENTENCE)
+            why = message if partly else f"{why}: {message}"
         lines += fit(f"{place}: {why}", first="    ", indent=8)
     if len(undiscovered) > _LOST:
         lines.append(f"    and {len(undiscovered) - _LOST:,} more")
-    return lines
+    return [Line(head, "unsure"), *_toned(lines)]
 
 
-def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[str]:
+def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[Line]:
     left = sum(down.open_ended and down.certain for down in downtimes)
-    still = f", {left:,} of them still down at its end" if left else ""
-    lines = fit(f"down because of the run: {quantity(len(downtimes), 'VM')}{still}; the longest:")
+    still = f", {left:,} still down at the end" if left else ""
+    lines: list[str] = []
     for down in downtimes[:_DOWN]:
         words = [duration(down.seconds)]
         if down.open_ended:
@@ -196,73 +194,68 @@ def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[str]:
         elif not down.certain:
             words.append("may have been down")
         lines += fit(f"{escape(down.label, 80)}: {', '.join(words)}", first="    ", indent=8)
-    return lines
+    head = f"downtime of {quantity(len(downtimes), 'VM')}{still}; the longest:"
+    return [Line(head, "strong"), *_toned(lines)]
 
 
-def _next(report: Report, fit: Fit, name: StepName) -> list[str]:
+def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
     run = escape(report.run_id)
     steps = [text for cause, text in _FIRST.items() if cause in report.causes or _is_lost(report, cause)]
     if isinstance(report.error, InvalidArgument):
-        steps.append("put right what the error says, and run it anew; nothing of it can be resumed")
+        steps.append("fix what the error says and start a new run; this one cannot be resumed")
     if report.finished_at is None:
-        steps.append(f"{name('resume', run)} goes on with it if its process is gone; one that lives holds it")
+        steps.append(f"{name('resume', run)} continues it, if its process is gone")
     if report.counts[Status.UNKNOWN]:
         number = report.counts[Status.UNKNOWN]
-        steps.append(
-            f"{name('reconcile', run)} reads back what became of the {number:,} unknown; it only reads"
-        )
-    waiting = _count(report.grouped, Status.NOT_ATTEMPTED, without=_HELPLESS | _OF_THE_VM)
+        steps.append(f"{name('reconcile', run)} checks what became of the {number:,} unknown; it only reads")
+    waiting = count(report.grouped, Status.NOT_ATTEMPTED, without=_HELPLESS | _OF_THE_VM)
     if waiting and report.finished_at is not None:
-        steps.append(f"{name('resume', run)} goes on with the {waiting:,} that were not attempted")
-    again = _count(report.grouped, Status.FAILED, without=_HELPLESS)
-    held = _count(report.grouped, Status.NOT_ATTEMPTED, only=_OF_THE_VM)
+        steps.append(f"{name('resume', run)} continues with the {waiting:,} not attempted")
+    again = count(report.grouped, Status.FAILED, without=_HELPLESS)
+    held = count(report.grouped, Status.NOT_ATTEMPTED, only=_OF_THE_VM)
     if again or held:
         which = " and ".join(
-            f"the {number:,} {word}"
-            for number, word in ((again, "failed"), (held, "held by the panel"))
-            if number
+            f"the {number:,} {word}" for number, word in ((again, "failed"), (held, "locked")) if number
         )
-        steps.append(f"{name('retry', run)} tries {which} again, once the cause is gone")
+        steps.append(f"{name('retry', run)} tries {which} again, after fixing the cause")
     whole, partly = split(report.undiscovered)
     if whole:
-        steps.append("run it again for the services that were not listed, once they can be")
+        kinds = ("account" if one.service_id is None else "service" for one in whole)
+        places = [f"{kind} {place_of(one)}" for kind, one in zip(kinds, whole[:NAMED], strict=False)]
+        more = ", …" if len(whole) > NAMED else ""
+        steps.append(f"run it again for {', '.join(places)}{more} when the panel answers")
     if partly:
         steps.append("look in the panel for the VMs that its lists leave out, and act on them there")
     if report.matched_nothing:
-        steps.append(f"look at the selection: {name('vms', run)} shows what there is")
-    if not steps:
-        return [
-            "nothing is left to do"
-            if report.ok
-            else "nothing that would help can be repeated: see the causes"
-        ]
-    lines = ["what to do now:"]
-    for step in steps:
-        lines += fit(step, first="  - ")
+        steps.append(f"check the selection: {name('vms', run)} shows what there is")
+    if not steps and not report.ok and not report.unread:
+        return _toned(fit(f"Retrying would not help: {_lasting(report) or 'see the causes above'}."))
+    lines = _toned(line for step in steps for line in fit(step, first="  - "))
+    if lines:
+        lines.insert(0, Line("next:", "strong"))
+    if report.action == "stop" and report.counts[Status.CHANGED] and report.finished_at is not None:
+        stopped = quantity(report.counts[Status.CHANGED], "VM")
+        lines += _toned(fit(f"undo: {name('restore', run)} starts the {stopped} again"))
     return lines
 
 
+def _lasting(report: Report) -> str:
+    """Return why the VMs that are left would be left again."""
+    skipped = [group for group in report.grouped if is_skipped(group)]
+    return "; ".join(
+        f"{'the ' if group.count > 1 else ''}{quantity(group.count, 'VM')} {are(group.count)} "
+        f"{SKIPPED[group.cause]}"
+        for group in skipped
+    )
+
+
 def python_name(verb: str, run_id: str) -> str:
-    """A next step as a Python program writes it."""
+    """Return a next step as a Python program writes it."""
     return f"fleet.{verb}({'' if verb == 'vms' else repr(run_id)})"
 
 
 def _is_lost(report: Report, cause: str) -> bool:
     return any(lost.cause == cause for lost in report.undiscovered)
-
-
-def _count(
-    groups: Iterable[CauseGroup],
-    status: Status,
-    *,
-    only: frozenset[str] | None = None,
-    without: frozenset[str] = frozenset(),
-) -> int:
-    return sum(
-        group.count
-        for group in groups
-        if group.status is status and group.cause not in without and (only is None or group.cause in only)
-    )
 
 
 def _moment(moment: datetime) -> str:
