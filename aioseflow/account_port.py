@@ -29,6 +29,7 @@ class AccountPort:
         self.client = client
         self._session = session
         self._closeables = closeables
+        self.name: str = client.name
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -37,12 +38,6 @@ class AccountPort:
 
     def __repr__(self) -> str:
         return f"<account {self.name!r}>"
-
-    @property
-    def name(self) -> str:
-        """The name of the account in outcomes and reports."""
-        name: str = self.client.name
-        return name
 
     @property
     def key(self) -> str:
@@ -56,13 +51,13 @@ class AccountPort:
         """The VMs that are never touched without being named."""
         return self.client.protected
 
-    @property
+    @cached_property
     def services(self) -> ServicesEndpoints:
         """The client's calls about services."""
         endpoints: ServicesEndpoints = self.client.services
         return endpoints
 
-    @property
+    @cached_property
     def vms(self) -> VmsEndpoints:
         """The client's calls about VMs."""
         endpoints: VmsEndpoints = self.client.vms

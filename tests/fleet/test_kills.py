@@ -26,7 +26,8 @@ async def test_a_killed_run_goes_on_and_gives_every_vm_one_true_outcome(action: 
     ("status", "left_at", "lost"),
     [
         ("unknown", Stage.SENT, True),
-        ("unknown", Stage.ACCEPTED, True),
+        ("unknown", Stage.ACCEPTED, False),
+        ("unknown", Stage.QUEUED, True),
         ("changed", Stage.ACCEPTED, False),
         ("failed", Stage.ACCEPTED, False),
         ("failed", Stage.QUEUED, False),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support.clients import virtual_client
@@ -112,7 +112,7 @@ async def test_a_run_that_goes_on_cannot_be_retried_or_restored(kept: bool, tmp_
         await run
 
 
-async def test_a_retry_leaves_out_what_is_gone_and_takes_up_sequences_from_their_beginning(
+async def test_a_retry_names_what_is_gone_and_takes_up_sequences_from_their_beginning(
     kept: bool, tmp_path: Path
 ) -> None:
     refused = Fault("error", method="PUT", codes=("quota",), times=3)
@@ -125,8 +125,12 @@ async def test_a_retry_leaves_out_what_is_gone_and_takes_up_sequences_from_their
         gone = panel.services[failed[0].service_id]
         gone.destroy(gone.vms[failed[0].vm_id])
         report = await seflow.fleet.retry(run.id)
-        assert {outcome.key for outcome in report.outcomes} == {outcome.key for outcome in failed[1:]}
-        assert report.ok
+        assert {outcome.key for outcome in report.outcomes} == {outcome.key for outcome in failed}
+        assert statuses(report) == {"changed": 2, "not_attempted": 1}
+        (vanished,) = [outcome for outcome in report.outcomes if outcome.status is Status.NOT_ATTEMPTED]
+        assert (vanished.key, vanished.cause) == (failed[0].key, "not_found")
+        assert not report.ok
+        assert adds_up(report)
         assert powers(panel) == ["running"] * 7
         assert panel.repeated("stop") == {}
 
@@ -261,3 +265,27 @@ async def test_restore_under_one_id_is_one_run(kept: bool, tmp_path: Path) -> No
             async with virtual_client(panel, journal=tmp_path / "runs") as other:
                 assert (await other.fleet.restore(run.id, run_id="back")).ok
             assert set(posts(panel).values()) == {1}
+
+
+async def test_what_is_gone_with_its_whole_service_is_named_too(kept: bool, tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, kept) as (panel, seflow):
+        run = seflow.fleet.stop()
+        await run
+        cast("dict[str, Any]", panel.services).pop("33302")
+        gone = panel.services["33301"]
+        gone.destroy(gone.vms["4001"])
+        report = await seflow.fleet.restore(run.id)
+        assert statuses(report) == {"changed": 3, "not_attempted": 5}
+        assert set(report.causes) == {"not_found"}
+        assert adds_up(report)
+
+
+async def test_what_cannot_be_listed_is_not_called_gone(kept: bool, tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, kept) as (panel, seflow):
+        run = seflow.fleet.stop()
+        await run
+        panel.faults.add(Fault("status", path="/service/@id/vms", service="33302", status=500))
+        report = await seflow.fleet.restore(run.id)
+        assert statuses(report) == {"changed": 4}
+        assert {lost.service_id for lost in report.undiscovered} == {"33302"}
+        assert not report.ok

@@ -11,7 +11,7 @@ from support.clients import virtual_client
 from support.histories import adds_up, killed, panel_and_client, posts, powers, statuses, until
 from support.virtual import VIRTUAL
 
-from aioseflow import Destroy, Resize, SettlePolicy, Start, Status, Stop
+from aioseflow import Destroy, InvalidArgument, Resize, SettlePolicy, Start, Status, Stop
 from aioseflow.sandbox import Fault
 
 pytestmark = VIRTUAL
@@ -196,3 +196,54 @@ async def test_with_one_request_at_a_time_a_reading_does_not_wait_behind_all_act
         stops = sum(posts(panel).values())
         assert stops < 20, "the first was seen to be stopped only when nearly all had been sent"
         assert statuses(await run) == {"changed": 40}
+
+
+async def test_the_losses_of_a_plan_are_named_by_a_run_that_was_killed(tmp_path: Path) -> None:
+    refused = Fault("status", path="/service/@id/vms", service="33302", status=500)
+    async with panel_and_client(refused, journal=tmp_path / "runs") as (panel, seflow):
+        plan = await seflow.fleet.plan(Stop())
+        run = seflow.fleet.run(plan).start()
+        await until(lambda: run.progress.settling == 4)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.report(run.id)
+        assert [lost.service_id for lost in report.undiscovered] == ["33302"]
+        assert not report.ok
+
+
+@pytest.mark.parametrize("was_ended", [True, False])
+async def test_a_resumption_that_is_refused_leaves_the_run_as_it_was(
+    tmp_path: Path, *, was_ended: bool
+) -> None:
+    slow = Fault("latency", path="/service/@id/vms", service="33302", seconds=600.0)
+    async with panel_and_client(slow, journal=tmp_path / "runs") as (panel, seflow):
+        run = seflow.fleet.stop(where=lambda service, vm: True, settle=SHORT).start()
+        await until(lambda: len(posts(panel)) >= 2)
+        if was_ended:
+            run.cancel()
+            await run
+            left = tmp_path / "runs"
+        else:
+            left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        async with virtual_client(panel, journal=left) as later:
+            (before,) = await later.fleet.runs()
+            report = await later.fleet.report(run.id)
+            with pytest.raises(InvalidArgument, match="predicate"):
+                await later.fleet.resume(run.id)
+            (after,) = await later.fleet.runs()
+            assert after.state == ("ended" if was_ended else "running")
+            assert attrs.evolve(after, pid=before.pid) == before
+            assert statuses(await later.fleet.report(run.id)) == statuses(report)
+
+
+async def test_a_target_with_a_lost_answer_is_read_back_when_the_run_ends() -> None:
+    """It waits for its repeat, and the repeat does not come: what was begun is finished."""
+    lost = Fault("reset", path=STOPS, when="after")
+    async with panel_and_client(lost, services=1, vms_per_service=60, limit=8) as (panel, seflow):
+        run = seflow.fleet.stop().start()
+        await until(lambda: run.progress.queued > 0 and any(posts(panel).values()))
+        await until(lambda: any(state.postponed for state in run.run_state.open.values()))
+        run.drain()
+        report = await run
+    assert set(statuses(report)) == {"changed", "not_attempted"}
+    assert report.counts[Status.CHANGED] == powers(panel).count("stopped")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 from typing import Any, Final
 
-import attrs
 import pytest
 
 from aioseflow import ApiError, OutcomeUnknown, RequestTimeout, Safety, Skip, Status, Throttled
@@ -171,7 +170,7 @@ def test_a_lost_answer_is_worth_the_same_in_memory_and_on_disk(why: str | None) 
     """A journal holds no more of it than the flag: the stage beside it must not matter."""
     for known in EVERYTHING:
         if known.answer_lost and known.safety is not READ:
-            others = {verdict(attrs.evolve(known, stage=stage), why) for stage in (QUEUED, SENT, ACCEPTED)}
+            others = {verdict(known._replace(stage=stage), why) for stage in (QUEUED, SENT, ACCEPTED)}
             assert len(others) == 1, known
 
 

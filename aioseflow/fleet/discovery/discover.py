@@ -52,6 +52,11 @@ class Discovery:
     _without: dict[str, WithoutVms] = attrs.field(factory=dict, init=False)
 
     @property
+    def lists_all_services(self) -> bool:
+        """Whether a service that is not in ``services`` does not exist."""
+        return self.error is None and self.is_whole
+
+    @property
     def undiscovered(self) -> list[Undiscovered]:
         """What could not be listed, or only in part; each service once."""
         return list(self._lost.values())

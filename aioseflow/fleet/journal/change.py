@@ -19,6 +19,7 @@ class Kind(enum.IntEnum):
     REOPENED = enum.auto()
     DISCOVERED = enum.auto()
     WITHOUT_VMS = enum.auto()
+    LOST = enum.auto()
     CREATE = enum.auto()
     HOLD = enum.auto()
     SELECTED = enum.auto()

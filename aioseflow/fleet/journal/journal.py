@@ -190,6 +190,12 @@ class Journal:
         """A selected service has no VMs."""
         self._open().put((Kind.WITHOUT_VMS, codec.without_values(self._number(run_id), found), None))
 
+    def lost(self, run_id: str, losses: Sequence[Undiscovered]) -> None:
+        """Record the services that could not be listed, in place of those recorded before."""
+        number = self._number(run_id)
+        rows = [codec.loss_values(number, place, loss) for place, loss in enumerate(losses)]
+        self._open().put((Kind.LOST, (number, rows), None))
+
     def discovered(self, run_id: str) -> None:
         """Every target of the run is known now."""
         self._open().put((Kind.DISCOVERED, (self._number(run_id),), None))

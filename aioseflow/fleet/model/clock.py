@@ -91,18 +91,21 @@ def _date_of(exchanges: Iterable[object]) -> str | None:
 
 @attrs.define(eq=False)
 class RunClock:
-    """Wall-clock times that never go back: elapsed time goes on where the system's clock is set back.
+    """Wall-clock times that never go back: where the system's clock is set back, they go on from there.
 
     So no outcome ends before it began, whatever sets the clock.
     """
 
-    _last: datetime = attrs.field(factory=lambda: datetime.now(UTC), init=False)
-    _last_elapsed: float = attrs.field(factory=time.monotonic, init=False)
+    _last: datetime = attrs.field(default=datetime.min.replace(tzinfo=UTC), init=False)
+    _ahead: timedelta | None = attrs.field(default=None, init=False)
 
     def now(self) -> datetime:
         """The aware UTC time of this moment, no earlier than any that was given before."""
-        now, elapsed = datetime.now(UTC), time.monotonic()
+        now = datetime.now(UTC)
+        if self._ahead is not None:
+            now += self._ahead
         if now < self._last:
-            now = self._last + timedelta(seconds=elapsed - self._last_elapsed)
-        self._last, self._last_elapsed = now, elapsed
+            self._ahead = (self._ahead or timedelta()) + (self._last - now)
+            now = self._last
+        self._last = now
         return now

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, TypeAlias, overload
+from typing import Any, Final, TypeAlias, overload
 
 import attrs
 
@@ -30,8 +30,6 @@ from ...errors import (
 )
 from ...models.shared import unfrozen
 
-_BAD = frozenset({"failed", "unknown"})
-
 TargetKey: TypeAlias = tuple[str, str, str]
 """Account, service id, VM id."""
 
@@ -53,12 +51,16 @@ class Status(enum.StrEnum):
     @property
     def is_bad(self) -> bool:
         """Whether the VM is not, or may not be, as the run was to leave it: failed or unknown."""
-        return self._value_ in _BAD
+        return self in BAD
 
     @property
     def is_undecided(self) -> bool:
         """Whether a later reading may decide it: `Fleet.resume` and `Fleet.reconcile` read such a VM back."""
         return self._value_ == "unknown"
+
+
+BAD: Final = (Status.FAILED, Status("unknown"))
+"""The statuses of VMs that are not, or may not be, as a run was to leave them."""
 
 
 @attrs.frozen(kw_only=True)

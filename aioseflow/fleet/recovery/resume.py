@@ -58,7 +58,9 @@ def resume_point(stored: StoredTarget, steps: Sequence[Step]) -> ResumePoint:
         return _point_of(facts)
     status = Status(stored.status or Status.NOT_ATTEMPTED)
     if status.is_undecided:
-        return ResumePoint.VERIFY
+        # What the panel accepted is not sent again, whatever could be read of it since.
+        is_accepted = facts.stage is Stage.ACCEPTED and not facts.answer_lost
+        return ResumePoint.POLL if is_accepted else ResumePoint.VERIFY
     error, later = stored.error, stored.cause in _TO_BE_RESUMED
     if status is Status.NOT_ATTEMPTED:
         return ResumePoint.SEND if later or error is not None else ResumePoint.FINAL
@@ -239,7 +241,7 @@ class Resumer:
         elif listed and action.settles and action.done(None):
             self.run_state.decide(state, reading=Reading.DONE)
         elif point is ResumePoint.POLL:
-            self.run_state.decide(state, why, reading=Reading.UNREADABLE if listed else None)
+            self.run_state.decide(state, why, reading=Reading.UNREADABLE)
         else:
             state.error = sent_error(stored) or _lost(state, stored)
             self.run_state.decide(state, why if listed else None)

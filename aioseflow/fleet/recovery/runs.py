@@ -160,13 +160,13 @@ class Runs:
     def child(
         self, parent: str, spec: RunSpec, keys: Sequence[TargetKey], *, run_id_given: str | None = None
     ) -> Run:
-        """A run for some VMs of an earlier one; those that are gone meanwhile are left out."""
+        """A run for some VMs of an earlier one; those that are gone meanwhile are ``not_found``."""
         if not keys:
             raise InvalidArgument(f"run {parent} has no VM that this would be for: there is nothing to do")
         named = Matcher(pairs=frozenset(), keys=frozenset(keys))
         spec = attrs.evolve(
             spec,
-            selection=Selection(named, None, None, Matcher(), "ignore"),
+            selection=Selection(named, None, None, Matcher(), "name"),
             plan=None,
             max_targets=None,
             parent=parent,

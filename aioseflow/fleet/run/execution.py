@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import attrs
 
 from ...errors import SeFlowError
+from ...models import Service, Vm
 from ...policy import UNSETTLED_VMS_PER_REQUEST, SettlePolicy
 from ..actions.steps import ends_down, takes_down
 from ..discovery.discover import ListedService
@@ -75,6 +76,7 @@ class RunExecution:
         names = [account.name for account in self.accounts]
         planned = {} if spec.plan is None else {vm.key: vm.why_not for vm in spec.plan.vms if vm.why_not}
         self.scheduler = Scheduler(self.run_state, rollout, names, window, self.availability, windows)
+        self.scheduler.read_back = self._read_back
         self.pools = [
             WorkerPool(
                 account,
@@ -95,6 +97,15 @@ class RunExecution:
             )
             for account in self.accounts
         ]
+
+    def _read_back(self, state: TargetState) -> bool:
+        """Read a target with a lost answer back instead of giving it up; False where no reading tells."""
+        pool = next(pool for pool in self.pools if pool.account.name == state.key[0])
+        if self.spec.policy is None or not self.spec.steps[state.step].settles:
+            return False
+        state.idle = False
+        pool.watch(state)
+        return True
 
     @property
     def waits_for_return(self) -> bool:
@@ -183,6 +194,9 @@ class RunExecution:
         """A plan that did not know everything makes no report that is ok."""
         for found in plan.without_vms:
             self.run_state.recorder.without_vms(found)
+        if plan.lost:
+            # Durable with the selection: the report of a killed run names them, too.
+            self.run_state.recorder.lost([loss.as_undiscovered() for loss in plan.lost])
         for pool in self.pools:
             discovery, name = pool.producer.discovery, pool.account.name
             discovery.recall(plan.without_vms)
@@ -226,10 +240,34 @@ class RunExecution:
             # Lists come in any order, and batches are made of the order.
             places = {vm.key: place for place, vm in enumerate(self.spec.plan.vms)}
             found.sort(key=lambda target: places[target.key])
-        states = self.run_state.select(found)
+        gone = self._gone(found, seen) if self.spec.selection.missing == "name" else []
+        states = self.run_state.select([*found, *gone])
         await self._write(states)
         self._all_is_known()
-        self.offer(states)
+        for state in states[len(states) - len(gone) :]:
+            self.run_state.decide(state, "not_found")
+        self.offer([state for state in states if state.key in self.run_state.open])
+
+    def _gone(self, found: Sequence[Target], seen: Sequence[tuple[str, ListedService]]) -> list[Target]:
+        """The VMs that were named and exist no more, as far as that is known."""
+        where = self.spec.selection.where
+        listed = {(account, each.service.id): each for account, each in seen}
+        services = {pool.account.name: pool.producer.discovery for pool in self.pools}
+        here = {target.key for target in found}
+        gone = []
+        for key in sorted((where.keys if where is not None else None) or ()):
+            account, service_id, vm_id = key
+            read, discovery = listed.get(key[:2]), services[account]
+            if read is not None:
+                is_gone = read.is_whole and all(vm.id != vm_id for vm in read.vms)
+            else:
+                is_gone = (
+                    discovery.error is None and discovery.is_whole and service_id not in discovery.services
+                )
+            if is_gone and key not in here:
+                service = Service(id=service_id) if read is None else read.service
+                gone.append(Target(account, service, Vm(id=vm_id)))
+        return gone
 
     def offer(self, states: Sequence[TargetState]) -> None:
         """Let targets be begun, in batches where there are any."""

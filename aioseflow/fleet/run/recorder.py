@@ -69,6 +69,11 @@ class JournalRecorder:
         if self.journal is not None:
             self._put(self.journal.without_vms, found)
 
+    def lost(self, losses: Sequence[Undiscovered]) -> None:
+        """Record the services that could not be listed, before the run has ended."""
+        if self.journal is not None:
+            self._put(self.journal.lost, losses)
+
     def discovered(self) -> None:
         """No targets will be added any more."""
         if self.journal is not None:
@@ -133,10 +138,10 @@ class JournalRecorder:
         finished_at: datetime,
         error: str | None,
         lost: Sequence[Undiscovered],
-        without_vms: Sequence[WithoutVms],
-        timeline: Sequence[Moment],
+        without_vms: Sequence[WithoutVms] | None,
+        timeline: Sequence[Moment] | None,
     ) -> None:
-        """The run is over, and went like this."""
+        """Record that the run is over; None keeps what the journal has."""
         if self.journal is not None:
             self._put(
                 self.journal.ended,
@@ -144,7 +149,7 @@ class JournalRecorder:
                 error=error,
                 undiscovered=lost,
                 without_vms=without_vms,
-                timeline=rows_of(timeline),
+                timeline=None if timeline is None else rows_of(timeline),
             )
 
 

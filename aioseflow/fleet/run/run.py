@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 from ...errors import InvalidArgument
 from ..actions.steps import Steps
-from ..journal import Journal, JournalError, RunHeader, StoredRun
+from ..journal import Journal, JournalError, RunHeader, RunInfo, StoredRun
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome
 from ..model.progress import Progress, ServiceProgress
@@ -99,6 +99,8 @@ class Run:
         self._metrics = RunMetrics(self._run_state, [AccountFlow(each) for each in accounts], self._execution)
         self._created_at = self._began = datetime.now(UTC)
         self._finished_at: datetime | None = None
+        self._stored: StoredRun | None = None
+        self._before: RunInfo | None = None
         self._is_recorded = history is not None
         self._is_leased = self._is_held = False
         self._cancelled = self._is_asked_for = False
@@ -333,6 +335,7 @@ class Run:
             self._is_leased = True
         if self._history is not None:
             history = await self._history()
+            self._before = history.info
             self._created_at = history.info.started_at or history.info.header.created_at
             before = (self._began - self._created_at).total_seconds()
             self._metrics.go_on(moments_of(history.timeline), before)
@@ -345,7 +348,7 @@ class Run:
             self._is_held = True
             if self._history is not None:
                 # Until it was held, somebody else may have gone on with it.
-                history = await self._history()
+                history = self._stored = await self._history()
         if history is not None and not history.discovered and self._spec.selection_lost:
             raise InvalidArgument(
                 f"run {self.run_id} was ended before all its VMs were known, and {self._spec.selection_lost}"
@@ -399,14 +402,26 @@ class Run:
             self._run_state.decide(state, cause)
         for pool in self._execution.pools:
             pool.producer.discovery.give_up(cause)
-        self._finished_at = datetime.now(UTC)
+        self._finished_at = max(self._run_state.time.now(), self._created_at)
         self._metrics.end()
-        if self._is_held:
+        if self._is_held and self._stored is not None and not self._is_taken_up(self._stored):
+            self._leave_as_it_was()
+        elif self._is_held:
             error, execution = None if self._error is None else str(self._error), self._execution
             if execution.is_discovered:
                 self._recorder.discovered()
             lost, without = execution.undiscovered, execution.without_vms
             self._recorder.ended(self._finished_at, error, lost, without, self.timeline)
+
+    def _is_taken_up(self, stored: StoredRun) -> bool:
+        """Whether everything that an earlier run execution left is a target of this one."""
+        return len(self._run_state.targets) >= len(stored.targets)
+
+    def _leave_as_it_was(self) -> None:
+        """Keep the record of a run whose resumption was refused: it has ended only if it had before."""
+        info = self._before
+        if info is not None and info.state == "ended" and info.finished_at is not None:
+            self._recorder.ended(info.finished_at, info.error, info.undiscovered, None, None)
 
     def _say_last_word(self, cause: str) -> None:
         if self._ended.is_set():

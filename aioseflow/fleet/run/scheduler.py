@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 
 import attrs
 
 from ...errors import ApiError, GatewayError, PermissionDenied
-from ..model.outcome import Outcome, Status
+from ..model.outcome import BAD, Outcome, Status
 from ..model.target import TargetState
 from ..plan.rollout import Rollout, in_order
 from .availability import AvailabilityCounter
@@ -38,6 +38,7 @@ class Scheduler:
     availability: AvailabilityCounter | None = None
     windows: Mapping[str, int] = attrs.Factory(dict)  # by account, where one must not fill that of all
     limit: int | None = None
+    read_back: Callable[[TargetState], bool] = attrs.field(default=lambda state: False)
     paused: bool = False
     stopping: str | None = None
     in_flight: int = 0
@@ -138,7 +139,7 @@ class Scheduler:
     def again(self, state: TargetState) -> None:
         """A target goes to the end of the queue."""
         if self.stopping is not None:
-            self.run_state.decide(state, self.stopping)
+            self._give_up(state, self.stopping)
         else:
             state.idle = True
             self._account_queues[state.key[0]].again.append(state)
@@ -325,12 +326,17 @@ class Scheduler:
         left = [state for state in self.run_state.open.values() if state.idle]
         for done, state in enumerate(left):
             if state.key in self.run_state.open:
-                self.run_state.decide(state, cause)
+                self._give_up(state, cause)
             if done % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         for account_queue in self._account_queues.values():
             account_queue.again.clear()
         self.kick()
+
+    def _give_up(self, state: TargetState, cause: str) -> None:
+        # What may have been carried out was begun, and what was begun is finished.
+        if not (state.answer_lost and self.read_back(state)):
+            self.run_state.decide(state, cause)
 
     def _watch_progress(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -352,7 +358,7 @@ class Scheduler:
             self._account_queues[state.key[0]].unfinished -= 1
         if self.availability is not None:
             self.availability.finished(outcome)
-        bad = outcome.status.is_bad or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
+        bad = outcome.status in BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
         if (most := self.rollout.same_cause) is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 
@@ -37,8 +37,7 @@ class DoneCheck:
     look: Look
 
 
-@attrs.frozen(eq=False)
-class Settled:
+class Settled(NamedTuple):
     """The result of reading one VM back.
 
     Attributes:

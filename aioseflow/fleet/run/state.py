@@ -17,7 +17,7 @@ from ...safety import Safety
 from ..actions.action import Skip
 from ..actions.steps import Steps, name_of
 from ..model.clock import RunClock
-from ..model.outcome import Outcome, Outcomes, Status, TargetKey
+from ..model.outcome import BAD, Outcome, Outcomes, Status, TargetKey
 from ..model.progress import ServiceProgress
 from ..model.target import NO_SERVICE, Stage, Target, TargetState, service_name
 from .recorder import JournalRecorder
@@ -204,18 +204,18 @@ class RunState:
         """
         action = self.steps[state.step]
         facts = Facts(
-            stage=state.stage,
-            safety=action.safety,
-            last_step=state.step == len(self.steps) - 1,
-            settles=action.settles,
-            changed_before=state.changed_before,
-            answer_lost=state.answer_lost,
-            error=state.error,
-            reading=reading,
+            state.stage,
+            action.safety,
+            state.step == len(self.steps) - 1,
+            action.settles,
+            state.changed_before,
+            state.answer_lost,
+            state.error,
+            reading,
         )
         decided = status, cause = verdict(facts, why)
         value_read = action.safety is Safety.READ and status is Status.UNCHANGED
-        seen = (reading is Reading.DONE or value_read) and not status.is_bad
+        seen = (reading is Reading.DONE or value_read) and status not in BAD
         self._finish(
             state,
             decided,
@@ -275,7 +275,7 @@ class RunState:
         progress.open -= 1
         if not progress.open:
             self.services_done += 1
-        if status.is_bad:
+        if status in BAD:
             self.failures.append(outcome)
         self.recorder.finished(state, outcome)
         state.stage = Stage.DONE

@@ -37,9 +37,7 @@ not begun, an error                       failed [1]_             the error's
 from __future__ import annotations
 
 import enum
-from typing import Final, TypeAlias
-
-import attrs
+from typing import Final, NamedTuple, TypeAlias
 
 from ...errors import SeFlowError
 from ...safety import Safety
@@ -86,8 +84,7 @@ class Reading(enum.Enum):
     """The VM is running again, which does not prove that the step was done."""
 
 
-@attrs.frozen(kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known of a target that gets its outcome now.
 
     Attributes:

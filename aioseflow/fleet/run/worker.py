@@ -123,7 +123,8 @@ class WorkerPool:
                 run_state.decide(state, "cancelled")
                 raise
         run_state.answered(state, _sent(exchanges), error, changes=changes)
-        self.panel_clock.note(exchanges)
+        if action.safety is Safety.ONCE:
+            self.panel_clock.note(exchanges)
         for exchange in exchanges:
             self.waited += sum(exchange.waits)
         if error is not None and error.retry_budget_empty and self._has_patience(state):

@@ -39,6 +39,8 @@ Where: TypeAlias = Everything | str | Predicate | Named
 objects; an account's name may stand before them), or `ALL`."""
 Exclude: TypeAlias = str | Predicate | Named
 Missing: TypeAlias = Literal["error", "ignore"]
+MissingNames: TypeAlias = Literal["error", "ignore", "name"]
+"""``name``: a VM that is gone is a target without a request, as for a run after another one."""
 
 
 @attrs.frozen
@@ -139,7 +141,7 @@ class Selection:
     services: frozenset[str] | None
     vms: frozenset[str] | None
     exclude: Matcher
-    missing: Missing = "error"
+    missing: MissingNames = "error"
 
     @property
     def is_explicit(self) -> bool:
@@ -209,13 +211,13 @@ class Selection:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Selection:
         """The selection that `to_document` wrote."""
-        return select(
+        selection = select(
             ALL if document["where"] is None else _written(document["where"]),
             services=ALL if document["services"] is None else document["services"],
             vms=ALL if document["vms"] is None else document["vms"],
             exclude=_written(document["exclude"]),
-            missing=document["missing"],
         )
+        return attrs.evolve(selection, missing=document["missing"])
 
 
 def select(
@@ -333,7 +335,7 @@ def check_found(
         if len(places.get(vm_id, [])) > 1 and not named:
             shown = " and in ".join(sorted(places[vm_id]))
             raise InvalidArgument(f"VM {vm_id} is in {shown}; name it with where=[(service_id, vm_id)]")
-    if selection.missing == "ignore":
+    if selection.missing != "error":
         return
     missing: list[str] = []
     if services is not None:

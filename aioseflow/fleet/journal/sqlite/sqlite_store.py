@@ -162,8 +162,7 @@ class SqliteStore:
         timeline: str | None,
     ) -> None:
         counts = json.dumps(dict(self._connection.execute(COUNT, (run,)).fetchall()))
-        self._connection.execute(FORGET_LOSSES, (run,))
-        self._connection.executemany(INSERT_LOSS, losses)
+        self._lost(run, losses)
         if without_vms is not None:
             self._connection.execute(FORGET_WITHOUT_VMS, (run,))
             self._connection.executemany(INSERT_WITHOUT_VMS, without_vms)
@@ -172,12 +171,17 @@ class SqliteStore:
         if self._connection.execute(END, values).rowcount != 1:
             raise JournalError(f"the journal {self.path} does not have the run that has just ended")
 
+    def _lost(self, run: int, losses: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.execute(FORGET_LOSSES, (run,))
+        self._connection.executemany(INSERT_LOSS, losses)
+
     def _mark(self) -> None:
         """Nothing to do."""
 
     _others: Final[dict[Kind, Callable[..., Any]]] = {
         Kind.CREATE: _create,
         Kind.SELECTED: _selected,
+        Kind.LOST: _lost,
         Kind.ENDED: _ended,
         Kind.MARK: _mark,
     }

@@ -34,7 +34,8 @@ ONE_ROW: Final[Mapping[Kind, str]] = {
     # Killed again before it is decided anew, what may have been done must not look as if it were not begun.
     Kind.REOPENED: (
         "UPDATE targets SET stage = coalesce(left_at, 0), left_at = NULL, "
-        "may_have_acted = may_have_acted OR coalesce(status = 'unknown', 0), status = NULL, verified = 0, "
+        "may_have_acted = may_have_acted OR coalesce(status = 'unknown' AND left_at IS NOT 2, 0), "
+        "status = NULL, verified = 0, "
         "cause = NULL, step_name = NULL, finished_at = NULL WHERE run = ? AND number = ?"
     ),
     Kind.DISCOVERED: "UPDATE runs SET discovered = 1 WHERE id = ?",
