@@ -24,11 +24,12 @@ def complete_error(
     password has the same letters.
     """
     call, exchange = pending.call, pending.exchange
-    if isinstance(error, NotFound) and error.status == 404 and not error.codes and not call.placeholders:
+    if error.status == 404 and not error.codes and not call.placeholders:
         # The path has no ids, so the base URL is wrong.
-        is_api = base_url.endswith("/api")
-        advice = "Check the base URL." if is_api else f"The address usually ends in /api: try {base_url}/api"
-        error.message = f"{base_url} answered 404. {advice}"
+        if not base_url.endswith("/api"):
+            error.message = f"{base_url} answered 404. The address usually ends in /api: try {base_url}/api"
+        elif isinstance(error, NotFound):
+            error.message = f"{base_url} answered 404. Check the base URL."
     if exchange.attempts > 1:
         error.message = _joined(error.message, f"Tried {exchange.attempts} times.")
     error.args = (error.message,)

@@ -89,5 +89,7 @@ def test_delete_carries_its_parameters_in_the_query() -> None:
 
 
 def test_a_value_that_is_not_well_formed_text_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="surrogate"):
-        prepare(POST, {"id": 9, "note": "\ud800"})
+    with pytest.raises(InvalidArgument, match=r"^note contains half a surrogate pair") as caught:
+        prepare(POST, {"id": 9, "cycle": "monthly", "note": "\ud800"})
+    assert caught.value.argument == "note"
+    assert caught.value.__context__ is None, "it would show the value"
