@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from .plan.rollout import HealthCheck, Rollout
     from .recovery.findings import Finding
     from .report.compare import Comparison
-    from .report.report import CauseGroup, Downtime, Report, ServiceSummary
+    from .report.report import Report
+    from .report.report_groups import CauseGroup, Downtime, ServiceSummary
     from .run.health import http_check, tcp_check
     from .run.run import Run
     from .select.selection import ALL, Everything, Exclude, Where
@@ -47,7 +48,8 @@ else:
             "model.refusals": "RunRefused",
             "report.compare": "Comparison",
             "model.undiscovered": "Undiscovered",
-            "report.report": "CauseGroup Downtime Report ServiceSummary",
+            "report.report": "Report",
+            "report.report_groups": "CauseGroup Downtime ServiceSummary",
             "plan.rollout": "HealthCheck Rollout",
             "run.run": "Run",
             "select.selection": "ALL Everything Exclude Where",

@@ -20,9 +20,9 @@ _MESSAGES_SHOWN: Final = 3
 
 def print_failures(report: Report, out: OutputOptions) -> None:
     """Print them by cause, or as data."""
-    from ...fleet.report.report_text import NOT_AS_ASKED
+    from ...fleet.model.outcome import UNDONE
 
-    bad = [outcome for outcome in report.outcomes if outcome.status in NOT_AS_ASKED]
+    bad = [outcome for outcome in report.outcomes if outcome.status in UNDONE]
     if not out.is_page:
         out.listing(map(outcome_row, bad), OUTCOME_COLUMNS)
         return
@@ -35,16 +35,16 @@ def print_failures(report: Report, out: OutputOptions) -> None:
 
 def _blocks(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[list[Line]]:
     """Yield for each cause a blank line, the cause, the VMs and the messages; then what was not listed."""
+    from ...fleet.model.outcome import UNDONE
     from ...fleet.model.undiscovered import ONE_PAGE
     from ...fleet.report.headline import TONES, Line
-    from ...fleet.report.report_text import NOT_AS_ASKED
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
         groups.setdefault((outcome.status, outcome.cause or "no cause given"), []).append(outcome)
     # In the order of a report's page: unknown, failed, not attempted.
     for (status, cause), outcomes in sorted(
-        groups.items(), key=lambda item: (NOT_AS_ASKED.index(item[1][0].status), -len(item[1]), item[0])
+        groups.items(), key=lambda item: (UNDONE.index(item[1][0].status), -len(item[1]), item[0])
     ):
         head = f"{status.replace('_', ' ')}, {escape(cause)}: {quantity(len(outcomes), 'VM')}"
         messages = sorted({escape(str(one.error), _MESSAGE_MAX) for one in outcomes if one.error is not None})

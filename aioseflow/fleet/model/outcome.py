@@ -63,6 +63,10 @@ BAD: Final = (Status.FAILED, Status("unknown"))
 """The statuses of VMs that are not, or may not be, as a run was to leave them."""
 
 
+UNDONE: Final = (Status("unknown"), Status.FAILED, Status.NOT_ATTEMPTED)
+"""The statuses that keep a report from being ok, the worst first."""
+
+
 @attrs.frozen(kw_only=True)
 class Outcome:
     """What became of one VM.

@@ -19,7 +19,6 @@ from ...models import Vm
 from ...text import escape
 from ..model.outcome import TargetKey
 from ..model.without_vms import WithoutVms
-from .plan_text import moves, page
 from .planned_vm import PlannedLoss, PlannedVm, observe, rests_on
 
 _FORMAT: Final = "aioseflow plan"
@@ -164,6 +163,8 @@ class Plan:
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     def __str__(self) -> str:
+        from .plan_text import page
+
         return page(self)
 
     def confirm(self, count: int) -> Plan:

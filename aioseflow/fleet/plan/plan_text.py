@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from ...text import cells, cut, duration, escape, quantity, wrap
 from ..report.headline import split
 from ..report.report_text import no_vms
 from ..report.vm_names import fold
-
-if TYPE_CHECKING:
-    from .plan import Plan
-    from .planned_vm import PlannedLoss
+from .plan import Plan
+from .planned_vm import PlannedLoss
 
 OptionName: TypeAlias = Callable[[str], str]
 

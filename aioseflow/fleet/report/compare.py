@@ -5,19 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import attrs
 
 from ...text import escape, wrap
-from ..model.outcome import Outcome, Status, TargetKey
-from .report_text import NOT_AS_ASKED, WIDTH
+from ..model.outcome import UNDONE, Outcome, Status, TargetKey
+from .next_step import PAGE_COLUMNS
 from .vm_names import fold
 
-if TYPE_CHECKING:
-    from .report import Report
-
 _FOLDED: Final = 30
+
+
+class ComparedReport(Protocol):
+    """A `Report`, as far as a comparison needs it."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def action(self) -> str: ...
+
+    @property
+    def targets(self) -> tuple[TargetKey, ...]: ...
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]: ...
+
+    def name_of(self, outcome: Outcome) -> str:
+        """The short name of an outcome's VM."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -27,8 +44,8 @@ class Comparison:
     A VM without an outcome yet is in none of the lists. Good is ``changed`` and ``unchanged``, bad the rest.
     """
 
-    before: Report = attrs.field(repr=False)
-    after: Report = attrs.field(repr=False)
+    before: ComparedReport = attrs.field(repr=False)
+    after: ComparedReport = attrs.field(repr=False)
 
     @cached_property
     def statuses(self) -> Mapping[TargetKey, tuple[Status, Status]]:
@@ -100,7 +117,7 @@ class Comparison:
 
     def __str__(self) -> str:
         before, after = self.before, self.after
-        lines = wrap(f"run {escape(after.run_id)} against run {escape(before.run_id)}", WIDTH, 4, "")
+        lines = wrap(f"run {escape(after.run_id)} against run {escape(before.run_id)}", PAGE_COLUMNS, 4, "")
         groups = (
             ("fixed", self.fixed, after),
             ("broken", self.broken, after),
@@ -112,11 +129,11 @@ class Comparison:
         for word, outcomes, report in groups:
             if outcomes:
                 names = fold(map(report.name_of, outcomes), most=_FOLDED)
-                lines += wrap(f"{word}: {names}", WIDTH, 4, "  ")
+                lines += wrap(f"{word}: {names}", PAGE_COLUMNS, 4, "  ")
         if self.duration_ratio is not None:
             lines.append(f"  a VM took {self.duration_ratio:.2f} times as long as before (median)")
         return "\n".join(lines)
 
 
 def _is_good(outcome: Outcome) -> bool:
-    return outcome.status not in NOT_AS_ASKED
+    return outcome.status not in UNDONE

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from ...text import escape, quantity
 from ..model.outcome import Status
-from ..model.undiscovered import ONE_PAGE
-
-if TYPE_CHECKING:
-    from ..model.undiscovered import Undiscovered
-    from .report import CauseGroup, Report
+from ..model.undiscovered import ONE_PAGE, Undiscovered
+from .report import Report
+from .report_groups import CauseGroup
 
 Tone: TypeAlias = Literal["", "strong", "good", "bad", "unsure"]
 """How much a line matters; a face may colour it."""

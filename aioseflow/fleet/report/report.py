@@ -14,13 +14,13 @@ import attrs
 
 from ...errors import SeFlowError
 from ...text import escape
-from ..model.outcome import Outcome, Status, TargetKey
+from ..model.outcome import UNDONE, Outcome, Status, TargetKey
 from ..model.timeline import Moment
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from .compare import Comparison
-from .report_json import document_of
-from .report_text import NOT_AS_ASKED, WIDTH, StepName, page_of, python_name
+from .next_step import PAGE_COLUMNS, StepName, python_name
+from .report_groups import CauseGroup, Downtime, ServiceSummary
 from .vm_names import fold
 
 _TAKES_DOWN: Final = frozenset({"stop", "reboot", "destroy", "rebuild_network"})
@@ -34,44 +34,6 @@ _UP_AFTERWARDS: Final = {
 _LONGEST_LABEL: Final = 48
 _FOLDED: Final = 30
 _MESSAGE: Final = 300
-
-
-@attrs.frozen(kw_only=True)
-class Downtime:
-    """How long the run knows a VM to have been off or unusable, in seconds: from its begin to its end there.
-
-    ``open_ended``: the run left it down, so that it is down for longer. Not ``certain``: it is unknown
-    whether it went down at all. One that was down before is not told apart.
-    """
-
-    key: TargetKey
-    label: str
-    seconds: float
-    open_ended: bool
-    certain: bool = True
-
-
-@attrs.frozen(kw_only=True)
-class ServiceSummary:
-    """One service in a run: all five counts, and the seconds from its first begin to its last end."""
-
-    name: str
-    counts: Mapping[Status, int]
-    seconds: float
-
-
-@attrs.frozen(kw_only=True)
-class CauseGroup:
-    """The VMs that have one status for one cause; ``names`` and ``example`` are one line each, and bounded.
-
-    ``example`` is the message of one VM's error, empty where none has one.
-    """
-
-    cause: str
-    status: Status
-    count: int
-    names: str
-    example: str
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +79,7 @@ class Report:
 
         What was accepted and not waited for is as asked; what was to be read back and was not is not.
         """
-        bad = any(self.counts[status] for status in NOT_AS_ASKED) or bool(self.unread)
+        bad = any(self.counts[status] for status in UNDONE) or bool(self.unread)
         over = self.finished_at is not None and self.error is None
         return over and not bad and not self.undiscovered
 
@@ -148,7 +110,7 @@ class Report:
         """Outcomes that have a cause (or should have one) by status and cause, the most frequent first."""
         groups: defaultdict[tuple[str, Status], list[Outcome]] = defaultdict(list)
         for outcome in self.outcomes:
-            if outcome.cause is not None or outcome.status in NOT_AS_ASKED:
+            if outcome.cause is not None or outcome.status in UNDONE:
                 groups[outcome.cause or "unexplained", outcome.status].append(outcome)
         order = list(Status)
         ordered = sorted(
@@ -232,13 +194,15 @@ class Report:
         Args:
             values: whether outcomes have their ``value`` (of megabytes, perhaps), where it has a JSON form.
         """
+        from .report_json import document_of
+
         return document_of(self, values=values)
 
     def to_json(self, *, values: bool = False) -> str:
         """`to_document` as one line of JSON in ASCII."""
         return json.dumps(self.to_document(values=values)).replace("\x7f", "\\u007f")
 
-    def summary(self, *, width: int = WIDTH, step: StepName = python_name) -> str:
+    def summary(self, *, width: int = PAGE_COLUMNS, step: StepName = python_name) -> str:
         """The report as a page of plain text for people.
 
         Args:
@@ -246,6 +210,8 @@ class Report:
             step: how the page names what to do next, by the verb (``"resume"``, ``"retry"``,
                 ``"reconcile"``, ``"vms"``) and the run's id: a chat bot has other commands than Python.
         """
+        from .report_text import page_of
+
         return page_of(self, width=width, step=step)
 
     def raise_for_failures(self) -> None:
@@ -258,7 +224,7 @@ class Report:
                 f"{outcome.action} of VM {outcome.vm_id} of service {outcome.service_id}: "
                 f"{outcome.status} ({outcome.cause})"
             )
-            for outcome in (*(o for o in self.outcomes if o.status in NOT_AS_ASKED), *self.unread)
+            for outcome in (*(o for o in self.outcomes if o.status in UNDONE), *self.unread)
         ]
         errors += [
             lost.error or SeFlowError(f"service {lost.service_id} was not listed ({lost.cause})")

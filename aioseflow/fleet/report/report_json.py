@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from ...plain import ErrorDocument, error_document, fields_of, plain
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
-
-if TYPE_CHECKING:
-    from .report import CauseGroup, Report
+from .report import Report
+from .report_groups import CauseGroup
 
 
 class TargetDocument(TypedDict):

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from ...errors import InvalidArgument
 from ...text import duration, escape, quantity, wrap
-from ..model.outcome import Status
-from ..model.undiscovered import ONE_PAGE
+from ..model.outcome import UNDONE, Status
+from ..model.undiscovered import ONE_PAGE, Undiscovered
+from ..model.without_vms import WithoutVms
 from .headline import NAMED, SKIPPED, TONES, Line, Tone, are, count, headline, is_skipped, place_of, split
+from .next_step import StepName
+from .report import Report
+from .report_groups import CauseGroup, Downtime
 from .vm_names import fold
-
-if TYPE_CHECKING:
-    from ..model.undiscovered import Undiscovered
-    from ..model.without_vms import WithoutVms
-    from .report import CauseGroup, Downtime, Report
-
-
-WIDTH: Final = 100
-
-NOT_AS_ASKED: Final = (Status.UNKNOWN, Status.FAILED, Status.NOT_ATTEMPTED)
-"""What keeps a report from being ok."""
 
 Fit: TypeAlias = partial[list[str]]
 """`wrap` for the width of the page."""
-StepName: TypeAlias = Callable[[str, str], str]
-"""How a next step is called, by its verb (a method of `Fleet`) and the run's id."""
 
 _GROUPS: Final = 12
 _LOST: Final = 10
@@ -60,7 +51,7 @@ def lines_of(report: Report, *, width: int, step: StepName) -> list[Line]:
     first = headline(report)
     lines = _toned(fit(first.text), first.tone)
     lines += _toned([*_head(report, fit), *_figures(report, fit)])
-    groups = [group for status in NOT_AS_ASKED for group in report.grouped if group.status is status]
+    groups = [group for status in UNDONE for group in report.grouped if group.status is status]
     for group in groups[:_GROUPS]:
         lines += [Line(""), *_cause(report, group, fit)]
     if len(groups) > _GROUPS:
@@ -247,11 +238,6 @@ def _lasting(report: Report) -> str:
         f"{SKIPPED[group.cause]}"
         for group in skipped
     )
-
-
-def python_name(verb: str, run_id: str) -> str:
-    """Return a next step as a Python program writes it."""
-    return f"fleet.{verb}({'' if verb == 'vms' else repr(run_id)})"
 
 
 def _is_lost(report: Report, cause: str) -> bool:
