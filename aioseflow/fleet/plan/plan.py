@@ -193,6 +193,8 @@ class Plan:
         Raises:
             StalePlan: some have changed.
         """
+        from .plan_text import moves
+
         moved = []
         for planned in self.vms:
             vm = current.get(planned.key)
