@@ -155,7 +155,7 @@ async def test_a_selection_that_matches_nothing_is_a_result_and_an_empty_one_an_
 async def test_missing_ids_are_ignored_only_on_request(panel: Sandbox, seflow: SeFlow) -> None:
     there = next(iter(panel.services["33301"].vms))
     pairs = [("33301", there), ("33301", "9999999"), ("77", "1")]
-    with pytest.raises(InvalidArgument, match=r"VM 9999999 of service 33301, VM 1 of service 77.*missing="):
+    with pytest.raises(InvalidArgument, match=r"VM 9999999 of service 33301, VM 1 of service 77.*missing$"):
         await stop(seflow, where=pairs)
     assert panel.count(method="POST") == 0
     report = await stop(seflow, where=pairs, missing="ignore")

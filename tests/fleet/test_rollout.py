@@ -154,25 +154,32 @@ _ALL_COUNTS = ["window", "per_service", "same_cause"]
 def test_a_value_that_cannot_be_right_is_refused_by_its_name(field: str, value: object) -> None:
     with pytest.raises(InvalidArgument) as caught:
         Rollout(**{field: value})  # type: ignore[arg-type]
-    assert str(caught.value).startswith(field)
+    assert str(caught.value).startswith(f"{field} takes ")
+    assert caught.value.argument == field
     assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize(
     ("value", "hint"),
-    [("10", 'write 10 or "10%"'), (0.1, '"10%"'), ("0.1", '"12.5%"'), ("110%", "100%")],
+    [
+        ("10", "takes a number of VMs (3) or a percentage (12.5%), not '10'"),
+        (0.1, "takes a number of VMs (3) or a percentage (12.5%), not 0.1"),
+        ("110%", "takes at most 100%, not '110%'"),
+        ("0%", "takes more than 0%, not '0%'"),
+        (0, "takes at least 1, not 0"),
+    ],
 )
 def test_a_refused_size_says_how_to_write_it(value: Any, hint: str) -> None:
-    with pytest.raises(InvalidArgument, match=r"^batches\[1\]=") as caught:
+    with pytest.raises(InvalidArgument) as caught:
         Rollout(batches=[1, value])
-    assert hint in str(caught.value)
+    assert (str(caught.value), caught.value.argument) == (f"batches {hint}", "batches")
 
 
 def test_a_share_is_parsed_under_any_name() -> None:
     assert Share.parse("12.5 %", "max_targets") == Share(fraction=Fraction(1, 8))
     assert Share.parse(3, "max_targets") == Share(count=3)
     assert Share.parse(0, "max_targets", least=0).of(9) == 0
-    with pytest.raises(InvalidArgument, match=r"^max_targets="):
+    with pytest.raises(InvalidArgument, match=r"^max_targets takes"):
         Share.parse("many", "max_targets")
 
 
@@ -207,7 +214,7 @@ def test_a_rollout_comes_back_from_its_document_without_its_health_check() -> No
         ({1: 1}, "no field 1"),
         ([], "not \\[\\]"),
         (None, "not None"),
-        ({"window": "8"}, "window='8'"),
+        ({"window": "8"}, "window takes .* not '8'"),
     ],
 )
 def test_a_document_that_is_no_rollout_is_refused(document: object, words: str) -> None:

@@ -152,7 +152,7 @@ async def test_a_missing_value_selects_nothing_and_is_counted(
 ) -> None:
     plan = await seflow.fleet.plan(Stop(), where=where, services=["33301", "33302"])
     assert (len(plan.vms), plan.missing_values) == (0, 16)
-    assert "a condition met a missing value at 16 VMs" in str(plan)
+    assert "The panel gave no value for a field of the condition at 16 VMs" in str(plan)
     report = await stop(seflow, where=where)
     assert (len(report.targets), report.missing_values) == (0, 24)
     assert panel.count(method="POST") == 0

@@ -22,7 +22,7 @@ from .action import Skip
 
 def _check_positive(name: str, value: object) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise InvalidArgument(f"{name} must be a whole number of at least 1, not {value!r:.40}")
+        raise InvalidArgument(f"{name} takes a whole number of at least 1, not {value!r:.40}", argument=name)
 
 
 def _unreadable(vm: Vm, what: str, instead: str) -> DecodeError:

@@ -39,8 +39,8 @@ def refuse_contested(taken: Mapping[TargetKey, str]) -> None:
     first = min(taken.values())
     mine = [key for key, run in taken.items() if run == first]
     raise RunRefused(
-        f"run {first} is at {len(mine)} of these VMs, such as VM {mine[0][2]} of service {mine[0][1]}: "
-        "nothing was sent. Wait for it, or exclude them",
+        f"run {first} is working on {len(mine)} of these VMs, such as VM {mine[0][2]} of service "
+        f"{mine[0][1]}; nothing was sent. Wait for it, or exclude them",
         reason="in_another_run",
         run_id=first,
     )

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
@@ -44,30 +44,27 @@ class Share:
         """Check a size. ``least`` is the smallest count; with 1, ``"0%"`` is refused too.
 
         Raises:
-            InvalidArgument: it is neither; ``name`` is what the message calls it.
+            InvalidArgument: it is neither; ``name`` is the argument.
         """
+        wrong = partial(_wrong, name, value)
         if isinstance(value, str):
             match = _PERCENTAGE.fullmatch(value.strip())
             fraction = None if match is None else Fraction(match[1]) / 100
             if fraction is None:
-                text = value.strip()
-                hint = f'{text} or "{text}%"' if text.isdecimal() else '3 for VMs, "12.5%" for a share'
-                raise InvalidArgument(f"{name}={value!r:.60} is no percentage; write {hint}")
+                raise wrong("takes a number of VMs (3) or a percentage (12.5%)")
             if fraction > 1:
-                raise InvalidArgument(f'{name}={value!r:.60} is more than everything; give at most "100%"')
+                raise wrong("takes at most 100%")
             if least > 0 and not fraction:
-                raise InvalidArgument(f'{name}={value!r:.60} is nothing; give more than "0%"')
+                raise wrong("takes more than 0%")
             return cls(fraction=fraction)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidArgument(
-                f'{name}={value!r:.60} is no size; write a number of VMs as 3, a share as "10%"'
-            )
+            raise wrong("takes a number of VMs (3) or a percentage (12.5%)")
         if value < least:
-            raise InvalidArgument(f"{name}={value!r} is too small; give at least {least}")
+            raise wrong(f"takes at least {least}")
         return cls(count=value)
 
     def to_size(self) -> Size:
-        """What `parse` makes the same of."""
+        """Return the inverse of `parse`: a number, or a text such as ``"10%"``."""
         if self.fraction is None:
             return self.count or 0
         percent = Decimal(self.fraction.numerator) * 100 / self.fraction.denominator
@@ -82,6 +79,10 @@ class Share:
         return max(least, math.floor(self.limit(total)))
 
 
+def _wrong(argument: str, value: object, takes: str) -> InvalidArgument:
+    return InvalidArgument(f"{argument} {takes}, not {value!r:.60}", argument=argument)
+
+
 def _size(least: int) -> Callable[[Any, attrs.Attribute[Any], object], None]:
     def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if value is not None:
@@ -94,23 +95,21 @@ def _whole(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidArgument(f"{attribute.name}={value!r:.60} must be a whole number; None is no limit")
+        raise _wrong(attribute.name, value, "takes a whole number, or None for no limit")
     if value < 1:
-        raise InvalidArgument(f"{attribute.name}={value!r} must be at least 1; None is no limit")
+        raise _wrong(attribute.name, value, "takes at least 1")
 
 
 def _seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise InvalidArgument(
-            f"{attribute.name}={value!r:.60} must be a positive number of seconds; None is no limit"
-        )
+        raise _wrong(attribute.name, value, "takes more than 0 seconds")
 
 
 def _pause(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise InvalidArgument(f"{attribute.name}={value!r:.60} must be zero or more seconds")
+        raise _wrong(attribute.name, value, "takes 0 or more seconds")
 
 
 def _tuple(value: Any) -> Any:
@@ -123,16 +122,16 @@ def _batches(instance: object, attribute: attrs.Attribute[Any], value: object) -
     if value is None:
         return
     if not isinstance(value, tuple):
-        raise InvalidArgument(f'batches={value!r:.60} is no list of sizes; write batches=["10%", "50%"]')
+        raise _wrong("batches", value, 'takes a list of sizes (["10%", "50%"])')
     if not value:
-        raise InvalidArgument("batches is empty; give at least one size, or None for one batch of all")
-    for place, size in enumerate(value):
-        Share.parse(size, f"batches[{place}]")
+        raise _wrong("batches", value, "takes at least one size, or None for one batch of all VMs")
+    for size in value:
+        Share.parse(size, "batches")
 
 
 def _callable(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not callable(value):
-        raise InvalidArgument(f"healthy={value!r:.60} must be an async function (service, vm) -> bool")
+        raise _wrong("healthy", value, "takes an async function (service, vm) -> bool")
 
 
 @attrs.frozen(kw_only=True)
@@ -244,7 +243,7 @@ _STORED: Final = tuple(field.name for field in attrs.fields(Rollout) if field.na
 def check_limit(limit: object) -> None:
     """Raise `InvalidArgument` unless it is a whole number of at least 1, or None."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidArgument(f"limit={limit!r:.60} must be a whole number of at least 1; None is no limit")
+        raise _wrong("limit", limit, "takes a whole number of at least 1, or None for no limit")
 
 
 def interleave(remaining: Mapping[K, int]) -> Iterator[K]:

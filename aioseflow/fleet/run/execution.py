@@ -291,6 +291,7 @@ class RunExecution:
             raise RunRefused(
                 f"strict: {len(lost)} could not be listed ({names}: {lost[0].cause}), so nothing was sent",
                 reason="undiscovered",
+                argument="strict",
             )
         plan = self.spec.plan
         if plan is not None:
@@ -337,8 +338,9 @@ class RunExecution:
                 of = "" if account is None else f" of the {len(all_vms)} of account {account.name}"
                 allowed = most.count if most.fraction is None else f"{float(most.fraction * 100):g}%"
                 raise RunRefused(
-                    f"{len(mine)} VMs are selected{of}, and max_targets allows {allowed}: nothing was sent",
+                    f"max_targets allows {allowed}, and {len(mine)} VMs are selected{of}: nothing was sent",
                     reason="max_targets",
+                    argument="max_targets",
                 )
 
     async def _write(self, states: Sequence[TargetState]) -> None:

@@ -55,16 +55,21 @@ class Matcher:
     def parse(cls, value: Any, what: str, *, empty: bool) -> Matcher:
         """Check a ``where`` or ``exclude``. Raises `InvalidArgument`."""
         if isinstance(value, str):
-            return cls(condition=compile_expression(value, what))
+            try:
+                return cls(condition=compile_expression(value, what))
+            except InvalidArgument as error:
+                error.argument = what
+                raise
         if inspect.iscoroutinefunction(value):
             raise InvalidArgument(
-                f"{what} is a coroutine function; a predicate is a plain function (service, vm)"
+                f"{what} is a coroutine function; a predicate is a plain function (service, vm)",
+                argument=what,
             )
         if callable(value):
             return cls(condition=value)
         pairs, keys = _names(value, what)
         if not pairs and not keys and not empty:
-            raise InvalidArgument(f"{what} is empty, which never means everything; {_HINT}")
+            raise InvalidArgument(f"{what} is empty, which never means everything; {_HINT}", argument=what)
         return cls(pairs=pairs, keys=keys)
 
     @property
@@ -230,7 +235,7 @@ def select(
 ) -> Selection:
     """Check a selection. Raises `InvalidArgument`; nothing has been sent then."""
     if missing not in ("error", "ignore"):
-        raise InvalidArgument(f"missing is 'error' or 'ignore', not {missing!r:.40}")
+        raise InvalidArgument(f"missing is 'error' or 'ignore', not {missing!r:.40}", argument="missing")
     return Selection(
         where=None if isinstance(where, Everything) else Matcher.parse(where, "where", empty=False),
         services=_ids(services, "services"),
@@ -270,19 +275,23 @@ _PAIR, _KEY = 2, 3
 
 def _names(value: Any, what: str) -> tuple[frozenset[Pair], frozenset[TargetKey]]:
     if value is None or isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
-        raise InvalidArgument(f"{what}={value!r:.60} selects nothing that could be meant; {_HINT}")
+        raise InvalidArgument(f"{what} selects nothing with {value!r:.60}; {_HINT}", argument=what)
     pairs, keys = set(), set()
     for item in value:
         if not isinstance(item, tuple | list) or len(item) not in (_PAIR, _KEY):
-            raise InvalidArgument(f"{what} contains {item!r:.60}, which is not a pair; {_HINT}")
+            raise InvalidArgument(
+                f"{what} contains {item!r:.60}, which is not a pair; {_HINT}", argument=what
+            )
         *account, service, vm = item
-        pair = _id(service, f"a service id in {what}"), _id(vm, f"a VM id in {what}")
+        pair = _id(service, f"a service id in {what}", what), _id(vm, f"a VM id in {what}", what)
         if not account:
             pairs.add(pair)
         elif isinstance(account[0], str):
             keys.add((account[0], *pair))
         else:
-            raise InvalidArgument(f"{what} contains {item!r:.60}, whose first part is no account's name")
+            raise InvalidArgument(
+                f"{what} contains {item!r:.60}, whose first part is no account's name", argument=what
+            )
     return frozenset(pairs), frozenset(keys)
 
 
@@ -296,15 +305,19 @@ def _ids(value: Any, what: str) -> frozenset[str] | None:
     if isinstance(value, str | int | Service | Vm):
         value = [value]
     if value is None or not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
-        raise InvalidArgument(f"{what}={value!r:.60} names nothing; give ids, or leave it out for all")
-    ids = frozenset(_id(item, f"an id in {what}") for item in value)
+        raise InvalidArgument(
+            f"{what} names nothing with {value!r:.60}; give ids, or leave it out for all", argument=what
+        )
+    ids = frozenset(_id(item, f"an id in {what}", what) for item in value)
     if not ids:
-        raise InvalidArgument(f"{what} is empty, which never means everything; leave it out for all")
+        raise InvalidArgument(
+            f"{what} is empty, which never means everything; leave it out for all", argument=what
+        )
     return ids
 
 
-def _id(value: Any, what: str) -> str:
-    return value.id if isinstance(value, Service | Vm) else check_id(value, what)
+def _id(value: Any, what: str, argument: str) -> str:
+    return value.id if isinstance(value, Service | Vm) else check_id(value, what, argument=argument)
 
 
 def check_found(
@@ -329,12 +342,13 @@ def check_found(
         if len(names := sorted(accounts.get((service_id, vm_id), ()))) > 1:
             raise InvalidArgument(
                 f"VM {vm_id} of service {service_id} is in the accounts {' and '.join(names)}; "
-                "name it with where=[(account, service_id, vm_id)]"
+                "name its account, too",
+                argument="where",
             )
     for vm_id in sorted(selection.vms or ()):
         if len(places.get(vm_id, [])) > 1 and not named:
             shown = " and in ".join(sorted(places[vm_id]))
-            raise InvalidArgument(f"VM {vm_id} is in {shown}; name it with where=[(service_id, vm_id)]")
+            raise InvalidArgument(f"VM {vm_id} is in {shown}; name its service, too", argument="vms")
     if selection.missing != "error":
         return
     missing: list[str] = []
@@ -345,7 +359,8 @@ def check_found(
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise InvalidArgument(
-            f'not found, so nothing was sent: {", ".join(missing[:_SHOWN])}{more}; missing="ignore" goes on'
+            f"not found, so nothing was sent: {', '.join(missing[:_SHOWN])}{more}; ignore them with missing",
+            argument="missing",
         )
 
 
