@@ -13,12 +13,14 @@ from yarl import URL
 from ..__about__ import __version__
 from ..config import Credentials
 from ..errors import ConfigurationError, SeFlowError, Throttled, TransportError
+from .auth import AuthScheme, BasicAuth
 from .breaker import AttemptResult, Breaker, attempt_result
 from .budget import MAX_TOKENS, RetryBudget
 from .circuit import AskForCredentials, AuthCircuit
 from .connections import Connections
 from .deadlines import Deadlines
 from .events import CircuitChanged, Events, Hook, LimitChanged
+from .exchange import current_exchange
 from .gate import Admission, Gate, QueuedRequest, RequestClass
 from .limits.adaptive import AdaptiveLimit
 from .limits.limit import Limit
@@ -48,6 +50,7 @@ class AccountSession:
         ask: AskForCredentials | None = None,
         hooks: Sequence[Hook] = (),
         application: str | None = None,
+        scheme: AuthScheme = BasicAuth,
     ) -> None:
         self.base = str(base_url)
         self._base_url, self._base_path = base_url, base_url.raw_path.rstrip("/")
@@ -55,7 +58,7 @@ class AccountSession:
         self.gate = Gate(limit)
         self.gate.serial = True
         self.gate.on_limit_change = self._emit_limit_change
-        self.circuit = AuthCircuit(credentials, ask)
+        self.circuit = AuthCircuit(credentials, ask, scheme)
         self.breaker = Breaker()
         self.budget = RetryBudget()
         self.counters = Counters()
@@ -159,48 +162,66 @@ class AccountSession:
 
     def reset(self, credentials: Credentials | None) -> None:
         """Close the circuit, with the same credentials or with others. The next request is sent alone."""
-        self._is_steady = False
         self.circuit.reset(credentials)
-        self._make_headers()
+        self._use_new_header()
         self.gate.serial = True
         self.events.emit(CircuitChanged, state="closed", why="reset")
 
     async def pass_circuit(self) -> None:
         """Wait while the login is being renewed. Raises its refusal if the circuit is open then."""
-        if self._renewing is not None:
+        while self._renewing is not None:
             await self._renewing.wait()
+        if self.circuit.can_refresh:
+            # The call that refreshed the header was cancelled.
+            await self.renewed()
         self.circuit.check()
 
     async def renewed(self) -> bool:
-        """Ask for other credentials. Return True if requests may be sent again with them.
+        """Renew the refused login. Return True if requests may be sent again with a new header.
 
         Called for each refused request; the first call renews, the others wait for its result.
         """
-        if self._renewing is not None:
+        while self._renewing is not None:
             await self._renewing.wait()
         circuit = self.circuit
         if not circuit.is_open:
             return True
-        if not circuit.can_ask:
+        if not (circuit.can_refresh or circuit.can_ask):
             self._fail_waiting()
             return False
         # Requests that enter the gate from now on wait in `pass_circuit`.
         renewing = self._renewing = asyncio.Event()
+        # A request that the scheme makes is no attempt of this call.
+        current_exchange.set(None)
         try:
-            if not await circuit.renew():
+            if circuit.can_refresh:
+                if await circuit.refresh():
+                    self._use_new_header()
+                    return True
+                self._emit_open()
+            if not (circuit.can_ask and await circuit.renew()):
                 return False
-            self._is_steady = False
-            self._make_headers()
+            self._use_new_header()
             self.events.emit(CircuitChanged, state="closed", why="other credentials")
             return True
         finally:
             self._renewing = None
             renewing.set()
-            self._fail_waiting()
+            if not circuit.can_refresh:
+                self._fail_waiting()
+
+    def _use_new_header(self) -> None:
+        self._is_steady = False
+        self._make_headers()
 
     def _fail_waiting(self) -> None:
         if self.circuit.is_open:
             self.gate.fail_waiting(lambda queued: self.circuit.refusal())
+
+    def _emit_open(self) -> None:
+        # An expired token that can be refreshed is no event.
+        if not self.circuit.can_refresh:
+            self.events.emit(CircuitChanged, state="open", why=self.circuit.why)
 
     # -- the end of an attempt ----------------------------------------------------------------------------
 
@@ -235,7 +256,7 @@ class AccountSession:
             if kind in _PROVES_LOGIN:
                 self.circuit.accepted()
             elif failure is not None and kind in _OPENS_CIRCUIT and self.circuit.open(failure.error):
-                self.events.emit(CircuitChanged, state="open", why=failure.error.message)
+                self._emit_open()
         is_down = self.breaker.is_open
         self.gate.serial = is_down or not self.circuit.proven
         refused = failure is not None and result is AttemptResult.REFUSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,8 @@ import attrs
 
 from ..config import Credentials
 from ..errors import AuthenticationError, SeFlowError
-from ..secret import Masked, Secret, basic_authorization
+from ..secret import Masked, Secret
+from .auth import Auth, AuthScheme, BasicAuth
 from .scrub import Scrubber
 
 NewCredentials: TypeAlias = tuple[str, str | Secret] | None
@@ -30,12 +32,15 @@ class AuthCircuit:
 
     credentials: Credentials
     ask: AskForCredentials | None = None
+    scheme: AuthScheme = BasicAuth
     proven: bool = attrs.field(default=False, init=False)
     scrub: Scrubber = attrs.field(factory=Scrubber, init=False, repr=False)
     """Masks every secret that this client ever used in the panel's texts."""
     authorization: Masked = attrs.field(init=False, repr=False)
     """The value of the ``Authorization`` header; its identity marks with which header a request was sent."""
+    _auth: Auth = attrs.field(init=False, repr=False)
     _reason: SeFlowError | None = attrs.field(default=None, init=False)
+    _was_refreshed: bool = attrs.field(default=False, init=False)
     _was_asked: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -49,7 +54,7 @@ class AuthCircuit:
     def accepted(self) -> None:
         """Note that the panel answered and did not refuse the credentials."""
         if self._reason is None:
-            self.proven, self._was_asked = True, False
+            self.proven, self._was_refreshed, self._was_asked = True, False, False
 
     def open(self, reason: SeFlowError) -> bool:
         """Stop sending with this header. Return False if the circuit was open already."""
@@ -82,6 +87,37 @@ class AuthCircuit:
         self._use(credentials or self.credentials)
 
     @property
+    def why(self) -> str:
+        """The message of the refusal that opened the circuit; empty while it is closed."""
+        return "" if self._reason is None else self._reason.message
+
+    @property
+    def can_refresh(self) -> bool:
+        """Whether the scheme can get another header for the same credentials. Once, until it is accepted."""
+        reason = self._reason
+        return (
+            isinstance(reason, AuthenticationError)
+            and not self._was_refreshed
+            and self._auth.can_refresh(reason)
+        )
+
+    async def refresh(self) -> bool:
+        """Get another header for the same credentials and close the circuit. Return False without one."""
+        self._was_refreshed = True
+        try:
+            if not await self._auth.refresh():
+                return False
+        except asyncio.CancelledError:
+            # The next refused request tries again.
+            self._was_refreshed = False
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which tells what to do
+            _log_failure("the refresh of the login", error)
+            return False
+        self._use_header()
+        return True
+
+    @property
     def can_ask(self) -> bool:
         """Whether the user's callback may be asked for other credentials. Once, until some are accepted."""
         return self.ask is not None and not self._was_asked and isinstance(self._reason, AuthenticationError)
@@ -105,9 +141,13 @@ class AuthCircuit:
 
     def _use(self, credentials: Credentials) -> None:
         self.credentials = credentials
+        self._auth, self._was_refreshed = self.scheme(credentials), False
+        self._use_header()
+
+    def _use_header(self) -> None:
         self._reason, self.proven = None, False
-        self.authorization = basic_authorization(credentials.username, credentials.password.reveal())
-        for secret in (credentials.password.reveal(), self.authorization.removeprefix("Basic ")):
+        self.authorization = self._auth.header
+        for secret in self._auth.secrets():
             self.scrub.add(secret)
 
 

@@ -29,7 +29,8 @@ class Scrubber:
 
     def add(self, secret: str) -> None:
         """Add a secret to those that are masked."""
-        for form in _forms(secret):
+        # As plain text: the repr of a `Masked`, which is one of its forms, hides it.
+        for form in _forms(str(secret)):
             bare = form.replace("\\", "").lower()
             if bare:
                 self._forms.setdefault(bare[:_CUT_SECRET_MIN_CHARACTERS], set()).add(bare)

@@ -52,7 +52,8 @@ async def test_an_unknown_outcome_says_when_it_was_sent_and_what_happened_last()
     assert error.sent_at is not None
     assert str(error) == (
         f"Sent once at {error.sent_at:%H:%M:%S} UTC, not sent again. "
-        "The connection was closed before the answer. The change may or may not have taken effect. Read the object back before repeating it."
+        "The connection was closed before the answer. The change may or may not have taken effect. "
+        "Read the object back before repeating it."
     )
     assert str(error.__cause__) == "The connection was closed before the answer."
 
