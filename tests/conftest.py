@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 from collections.abc import Generator, Mapping
 from typing import TypeVar
 
@@ -36,8 +38,26 @@ def _ran(report: Report) -> Report:
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
-    """The loop that a test asks for by its mark: the usual one, uvloop's, or one on a virtual clock."""
-    return loop_factories(item)
+    """The loop that a test asks for by its mark: the usual one, uvloop's, or one on a virtual clock.
+
+    With AIOSEFLOW_EAGER=1 (Python 3.12 and later) its tasks start eagerly.
+    """
+    factories = loop_factories(item)
+    if os.environ.get("AIOSEFLOW_EAGER") == "1":
+        return {name: _eager(factory) for name, factory in factories.items()}
+    return factories
+
+
+def _eager(factory: LoopFactory) -> LoopFactory:
+    if sys.version_info < (3, 12):
+        raise pytest.UsageError("AIOSEFLOW_EAGER=1 needs Python 3.12 or later")
+
+    def make() -> asyncio.AbstractEventLoop:
+        loop = factory()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        return loop
+
+    return make
 
 
 def pytest_configure() -> None:

@@ -70,8 +70,8 @@ async def test_an_intent_returns_only_when_it_is_in_the_file(journal: Journal, p
 async def test_what_came_during_a_commit_is_the_next_one(journal: Journal) -> None:
     store = slow(journal)
     before = store.commits
-    first = asyncio.create_task(journal.flush())
     finish(journal, 0)
+    first = asyncio.create_task(journal.flush())
     await asyncio.sleep(0)
     await asyncio.to_thread(store.entered.wait, 30)
     late = [asyncio.create_task(journal.intend(RUN, number, 0, NOW)) for number in range(1, 60)]
