@@ -26,20 +26,23 @@ _HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]\u202eevil<script>"
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "nothing is selected; name VMs with --service, --vm or --where, or say --all"),
-        (["--all", "--service", "33301"], "--all says everything"),
-        (["--all", "--vm", "4001"], "--all says everything"),
+        ([], "no VMs selected; use --service, --vm or --where, or --all for the whole fleet"),
+        (["--all", "--service", "33301"], "--all selects every VM; leave out --service"),
+        (["--all", "--vm", "4001"], "--all selects every VM"),
         (["--vm", "4001", "--vm", "33301/4002"], "either every --vm as SERVICE/VM"),
         (["--service", "33301", "--vm", "33302/4004"], "names the service already"),
-        (["--all", "--where", 'power == "running"'], "--all says everything; leave --where out"),
-        (["--where", "locked", "--vm", "33302/4004"], "with --where write every --vm as an id alone"),
-        (["--exclude", "locked"], "nothing is selected"),
-        (["--where", ""], "where is blank"),
-        (["--where", 'pwer == "running"'], "did you mean power"),
-        (["--all", "--exclude", "memory >= "], "exclude"),
-        (["--all", "--max-targets", "x"], "--max-targets='x'"),
-        (["--all", "--max-targets", "0"], "--max-targets=0"),
-        (["--all", "--max-targets", "101%"], "more than everything"),
+        (["--all", "--where", 'power == "running"'], "--all selects every VM"),
+        (["--where", "locked", "--vm", "33302/4004"], "with --where, write every --vm as an id alone"),
+        (["--exclude", "locked"], "no VMs selected"),
+        (["--where", ""], "--where is empty, which never selects every VM; use --all"),
+        (["--where", 'pwer == "running"'], "--where: there is no field pwer; did you mean power?"),
+        (["--all", "--exclude", "memory >= "], "--exclude: "),
+        (
+            ["--all", "--max-targets", "x"],
+            "--max-targets takes a number of VMs (3) or a percentage (12.5%), not 'x'",
+        ),
+        (["--all", "--max-targets", "0"], "--max-targets takes at least 1, not 0"),
+        (["--all", "--max-targets", "101%"], "--max-targets takes at most 100%"),
     ],
 )
 @pytest.mark.parametrize("action", ["stop", "start", "reboot", "usage"])
@@ -90,9 +93,9 @@ def test_a_stop_is_waited_for_and_told_on_a_page(run: Run, panel: Sandbox) -> No
     done = run("fleet", "stop", "--all", "--yes")
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert lines[0] == "stop of 6 VMs: all as asked"
+    assert lines[0] == "Stopped 5 VMs; 1 was off already."
     assert "5 changed, 1 unchanged, 0 failed, 0 unknown, 0 not attempted" in lines
-    assert lines[-1] == "nothing is left to do"
+    assert lines[-1].startswith("undo: aioseflow fleet restore 2")
     assert "stop: 6 of 6 done" in done.stderr
     assert all(vm.power == "stopped" for service in panel.services.values() for vm in service.vms.values())
 
@@ -101,7 +104,7 @@ def test_a_start_need_not_be_waited_for(run: Run, panels: Panels) -> None:
     panel = panels(stopped_share=1.0)
     done = run("fleet", "start", "--all", "--yes", "--no-wait")
     assert done.exit_code == 0
-    assert "6 of the changed were accepted by the panel and not read back" in done.stdout
+    assert "6 accepted by the panel, not verified" in done.stdout
     assert panel.effect_count("start") == 6
 
 
@@ -114,13 +117,13 @@ def test_failures_are_grouped_by_cause_and_name_vms(run: Run, panels: Panels) ->
     done = run("fleet", "reboot", "--all", "--yes")
     assert done.exit_code == 3
     lines = done.stdout.splitlines()
-    assert lines[0] == "reboot of 9 VMs: 7 NOT as asked"
+    assert lines[0] == "Rebooted 2 of 9 VMs; skipped 1 that is off. 6 failed."
     at = lines.index("failed, vm_locked: 6 VMs")
     assert lines[at + 1 : at + 3] == [
         "    vm-[4001-4006]",
         "    e.g. The panel refused: vm_locked",
     ]
-    assert "not attempted, not_running: 1 VM" in lines
+    assert "skipped, not_running: 1 VM" in lines
     assert any(line.startswith("  - aioseflow fleet retry 2") for line in lines)
 
 
@@ -136,7 +139,7 @@ def test_a_service_that_could_not_be_listed_is_named_and_is_unknown(run: Run, pa
     panels(faults=[Fault("error", path="/service/33302/vms", codes=("broken",))])
     done = run("fleet", "usage", "--all")
     assert done.exit_code == 4
-    assert "not listed, so that their VMs are in none of the counts:" in done.stdout
+    assert "not included in these numbers:" in done.stdout
     assert "    service 33302 (Cloud 2) of demo@example.com" in done.stdout
 
 
@@ -206,6 +209,16 @@ def test_no_label_or_name_reaches_the_terminal_raw(
             assert "]0;owned" in done.stdout
 
 
+def joined(written: str) -> str:
+    """What was written, in one line."""
+    return " ".join(visible(written).split())
+
+
+def _run_id(written: str) -> str:
+    [run_id] = re.findall(r"^run (\S+),", visible(written), re.MULTILINE)
+    return str(run_id)
+
+
 def test_the_first_ctrl_c_drains_and_the_page_is_printed(spawn: Spawn, panels: Panels) -> None:
     panel = panels(services=1, vms_per_service=120, faults=[Fault("latency", method="POST", seconds=0.4)])
     terminal = spawn("fleet", "reboot", "--all", "--yes")
@@ -218,7 +231,7 @@ def test_the_first_ctrl_c_drains_and_the_page_is_printed(spawn: Spawn, panels: P
     done = panel.effect_count("reboot")
     assert 0 < done < 120
     assert f"{done} changed, " in visible(written)
-    assert "To go on: aioseflow fleet resume " in visible(written)
+    assert f"- aioseflow fleet resume {_run_id(written)} continues with the " in joined(written)
 
 
 def test_the_second_ctrl_c_cancels_and_what_was_sent_is_unknown(spawn: Spawn, panels: Panels) -> None:
@@ -234,6 +247,7 @@ def test_the_second_ctrl_c_cancels_and_what_was_sent_is_unknown(spawn: Spawn, pa
     sent = panel.count(method="POST")
     assert 0 < sent <= 32
     told = visible(written)
+    assert told.count("aioseflow fleet resume") == 1
     assert f"{sent} unknown, {120 - sent} not attempted" in told
     assert f"unknown, cancelled: {sent} VM" in told
 

@@ -48,7 +48,7 @@ def test_several_profiles_are_one_fleet(
 ) -> None:
     done = run("fleet", "reboot", "--all", "--yes", *words)
     assert done.exit_code == 3
-    assert done.stdout.startswith("reboot of 12 VMs: 2 NOT as asked")
+    assert done.stdout.startswith("Rebooted 10 of 12 VMs. 2 failed.")
     assert [panel.effect_count("reboot") for panel in two] == [5, 5]
     # The next step names the accounts as they were named.
     assert f"aioseflow fleet retry {_newest(run)} {again} tries" in " ".join(done.stdout.split())
@@ -74,7 +74,7 @@ def test_a_pair_of_ids_that_two_accounts_have_is_an_error_that_names_both(
     refused = run("fleet", "reboot", "--vm", "33301/4001", "--all-profiles", "--yes")
     assert refused.exit_code == 2
     assert "is in the accounts a@example.com" in refused.stderr
-    assert "name it with --profile" in refused.stderr
+    assert "name its account, too" in refused.stderr
     assert [panel.effect_count("reboot") for panel in two] == [0, 0]
 
 

@@ -27,8 +27,8 @@ def test_a_dry_run_is_a_plan_on_stdout_that_nobody_has_to_confirm(
     panel.services["33301"].vms["4002"].power = "stopped"
     told = run("fleet", *words)
     assert (told.exit_code, told.stderr) == (0, "")
-    assert told.stdout.startswith("plan: stop, 5 of 6 VMs in 2 services of ")
-    assert "  already_stopped (1): vm-4002" in told.stdout
+    assert told.stdout.startswith("Stop 5 of 6 VMs in 2 services of ")
+    assert "  1 already stopped: vm-4002" in told.stdout
     assert panel.effects == {}
     assert panel.count(method="POST") == 0
 
@@ -55,7 +55,7 @@ def test_a_plan_from_a_file_is_done_exactly(run: Run, panel: Sandbox, tmp_path: 
     file.write_text(run("fleet", "plan", "reboot", "--service", "33301", "--output", "json").stdout)
     assert run("fleet", "apply", str(file)).exit_code == 2
     shown = run("fleet", "apply", str(file), "--dry-run")
-    assert shown.stdout.startswith("plan: reboot, 3 of 3 VMs")
+    assert shown.stdout.startswith("Reboot 3 of 3 VMs")
     assert panel.effects == {}
     done = run("fleet", "apply", str(file), "--yes", "--note", "from a file")
     assert done.exit_code == 0
@@ -114,18 +114,24 @@ def test_a_resize_gives_what_was_asked(run: Run, panel: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["resize", "--all"], "say what to resize to: --memory, --cpu, --cpu-share"),
-        (["resize", "--all", "--memory", "0"], "memory must be a whole number of at least 1"),
+        (["resize", "--all"], "nothing to resize to; give --memory, --cpu, --cpu-share"),
+        (["resize", "--all", "--memory", "0"], "--memory takes a whole number of at least 1, not 0"),
         (["plan", "stop", "--all", "--memory", "1"], "are for resize, not for stop"),
-        (["stop", "--all", "--canary", "0"], "--canary=0 is too small"),
-        (["stop", "--all", "--batch", "10%", "--batch", "x"], "--batch='x' is no percentage"),
-        (["stop", "--all", "--max-failures", "-1"], "--max-failures="),
-        (["stop", "--all", "--max-unavailable", "101%"], "more than everything"),
-        (["stop", "--all", "--deadline", "soon"], "--deadline is a time such as"),
-        (["stop", "--all", "--deadline", "0"], "--deadline=0.0 must be a positive number"),
-        (["stop", "--all", "--pause", "5 minutes"], "--pause is a time such as"),
-        (["stop", "--all", "-o", "csv", "--columns", "nmae"], "there is no column nmae"),
-        (["stop", "--all", "-o", "jsonl", "--sort", "vm_id"], "--sort cannot be had with jsonl"),
+        (["stop", "--all", "--canary", "0"], "--canary takes at least 1, not 0"),
+        (
+            ["stop", "--all", "--batch", "10%", "--batch", "x"],
+            "--batch takes a number of VMs (3) or a percentage (12.5%), not 'x'",
+        ),
+        (["stop", "--all", "--max-failures", "-1"], "--max-failures takes a number of VMs (3)"),
+        (["stop", "--all", "--max-unavailable", "101%"], "--max-unavailable takes at most 100%"),
+        (["stop", "--all", "--deadline", "soon"], "--deadline takes a time such as"),
+        (["stop", "--all", "--deadline", "0"], "--deadline takes more than 0 seconds"),
+        (["stop", "--all", "--pause", "5 minutes"], "--pause takes a time such as"),
+        (["stop", "--all", "-o", "csv", "--columns", "nmae"], "no column nmae"),
+        (
+            ["stop", "--all", "-o", "jsonl", "--sort", "vm_id"],
+            "jsonl writes each line at once and cannot be sorted",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(
@@ -140,9 +146,9 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(
 def test_a_destroy_asks_for_the_number(spawn: Spawn, panel: Sandbox) -> None:
     for typed, code in (("y", 1), ("6", 1), ("2", 0)):
         terminal = spawn("fleet", "destroy", "--vm", "33301/4001", "--vm", "33302/4004")
-        asked = visible(terminal.expect("to destroy them for good: "))
-        assert "plan: destroy, 2 of 2 VMs in 2 services" in asked
-        assert "Type 2, the number of VMs," in asked
+        asked = visible(terminal.expect("to confirm: "))
+        assert "Destroy 2 of 2 VMs in 2 services" in asked
+        assert "Type 2, their number," in asked
         terminal.type(f"{typed}\n")
         ended, written = terminal.finish()
         assert ended == code, written
@@ -170,7 +176,8 @@ def test_a_threshold_stops_the_run_with_a_code_of_its_own(run: Run, panels: Pane
     assert stopped.exit_code == 5
     assert "not attempted, max_failures: " in stopped.stdout
     assert panel.count(method="POST") < 20
-    assert "To go on: aioseflow fleet resume " in stopped.stderr
+    assert " continues with the " in stopped.stdout
+    assert "resume" not in stopped.stderr
 
 
 def test_outcomes_are_written_while_the_run_lasts(panels: Panels) -> None:

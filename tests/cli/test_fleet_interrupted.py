@@ -51,7 +51,7 @@ def test_ctrl_c_at_a_random_moment_loses_nothing_and_repeats_nothing(
     done = panel.effect_count("reboot")
     assert int(counts[0]) <= done <= int(counts[0]) + int(counts[3])
 
-    [resumed] = re.findall(r"^To go on: aioseflow fleet resume (\S+)$", told, re.MULTILINE)
+    [resumed] = re.findall(r"^(?:To continue:|  -) aioseflow fleet resume (\S+)", told, re.MULTILINE)
     gone_on = run("fleet", "resume", resumed, "--output", "json")
     assert gone_on.exit_code in (0, 4)
     report = orjson.loads(gone_on.stdout)

@@ -29,9 +29,9 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_terminal_is_shown_the_plan_and_then_it_is_run(spawn: Spawn, panel: Sandbox) -> None:
     panel.services["33301"].vms["4002"].power = "stopped"
     terminal = spawn("fleet", "stop", "--all", "--no-wait")
-    asked = visible(terminal.expect("Go on? [y/N] "))
-    assert "plan: stop, 5 of 6 VMs in 2 services of " in asked
-    assert "  already_stopped (1): vm-4002" in asked
+    asked = visible(terminal.expect("Proceed? [y/N] "))
+    assert "Stop 5 of 6 VMs in 2 services of " in asked
+    assert "  1 already stopped: vm-4002" in asked
     assert max(map(len, asked.splitlines())) <= 80
     assert panel.effects == {}
     terminal.type("y\n")
@@ -48,19 +48,19 @@ def test_a_plan_of_many_reasons_and_names_fits_the_terminal(spawn: Spawn, panels
         for vm in list(service.vms.values())[::3]:
             vm.power = "stopped"
     terminal = spawn("fleet", "reboot", "--all", columns=60)
-    asked = visible(terminal.expect("Go on? [y/N] "))
-    assert "  not_running (40)" in asked
+    asked = visible(terminal.expect("Proceed? [y/N] "))
+    assert "  40 not running:" in asked
     assert max(map(len, asked.splitlines())) <= 60
 
 
 def test_a_no_sends_nothing(spawn: Spawn, panel: Sandbox) -> None:
     terminal = spawn("fleet", "reboot", "--vm", "33301/4001")
-    terminal.expect("plan: reboot, 1 of 1 VM in 1 service of ")
-    terminal.expect("Go on? [y/N] ")
+    terminal.expect("Reboot 1 of 1 VM in 1 service of ")
+    terminal.expect("Proceed? [y/N] ")
     terminal.type("n\n")
     code, written = terminal.finish()
     assert code == 1
-    assert "not confirmed, so nothing was sent" in written
+    assert "not confirmed; nothing was sent" in written
     assert panel.effects == {}
 
 
@@ -72,13 +72,13 @@ def test_a_confirmed_plan_keeps_its_options_and_its_note(
         "fleet", "stop", "--where", 'service.id == "33301"', "--exclude", 'id == "4002"', "--note", "x"
     )
     assert done.exit_code == 0
-    assert "excluded (1): vm-4002" in answered[0]
+    assert "1 excluded: vm-4002" in answered[0]
     assert {key for key, counter in panel.effects.items() if counter["stop"]} == {
         ("33301", "4001"),
         ("33301", "4003"),
     }
     # A stop that is not waited for would have said so.
-    assert "not read back" not in done.stdout
+    assert "not verified" not in done.stdout
     assert '"note": "x"' in run("fleet", "runs", "--output", "json").stdout
 
 
@@ -95,7 +95,7 @@ def test_what_moved_since_the_plan_is_named_and_nothing_is_sent(
     refused = run("fleet", "stop", "--all")
     assert (refused.exit_code, refused.stdout) == (7, "")
     *_, said = refused.stderr.splitlines()
-    assert said.startswith("aioseflow: not as planned any more, so nothing was sent: ")
+    assert said.startswith("aioseflow: VMs changed since the plan, so nothing was sent: ")
     assert "VM 4001 of service 33301: was running, is stopped" in said
     assert "VM 4003 of service 33301: is gone" in said
     assert panel.effects == {}
@@ -120,11 +120,11 @@ def test_what_the_plan_could_not_list_is_told_and_never_ok(
     panel = panels(faults=[Fault("error", path="/service/33302/vms", codes=("broken",))])
     done = run("fleet", "reboot", "--all")
     assert done.exit_code == 4
-    assert "could not be listed" in answered[0]
+    assert "Not included (could not be listed):" in answered[0]
     said = " ".join(answered[0].split())
     assert re.search(r"service 33302 \(demo@example.com at [^)]*\): broken: The panel refused", said)
     assert "33302" in done.stdout
-    assert "To go on" not in done.stderr
+    assert "To continue" not in done.stderr
     assert panel.effect_count("reboot") == 3
 
 
@@ -139,7 +139,7 @@ def test_a_dry_run_says_why_a_service_could_not_be_listed_and_which_have_no_vms(
     assert done.exit_code == 4
     said = " ".join(done.stdout.split())
     assert re.search(r"service 33302 \(demo@example.com at [^)]*\): gateway_error: A machine in", said)
-    assert "no VMs: 2 services (" in said
+    assert "No VMs in 2 services: " in said
     document = json.loads(run(*words, "--output", "json").stdout)
     (lost,) = document["lost"]
     assert (lost["service_id"], lost["cause"]) == ("33302", "gateway_error")
@@ -166,7 +166,7 @@ def test_a_service_without_vms_is_what_was_selected(run: Run, panels: Panels, an
     hosting = list(panel.services)[-1]
     refused = run("fleet", "reboot", "--service", hosting)
     assert (refused.exit_code, refused.stdout, answered) == (8, "", [])
-    assert "nothing is selected: no VMs: 1 service (" in refused.stderr
+    assert "no VMs selected: no VMs in 1 service: " in refused.stderr
 
 
 def test_where_nothing_could_be_listed_nothing_is_asked(
@@ -175,16 +175,16 @@ def test_where_nothing_could_be_listed_nothing_is_asked(
     panels(services=1, faults=[Fault("error", path="/service/33301/vms", codes=("broken",))])
     refused = run("fleet", "reboot", "--all")
     assert (refused.exit_code, refused.stdout, answered) == (4, "", [])
-    assert "not listed, and nothing was sent: service 33301" in refused.stderr
+    assert "nothing was sent; not listed: service 33301" in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["--vm", "77"], 2, "not found, so nothing was sent: VM 77"),
-        (["--where", 'id == "77"'], 8, "nothing is selected: no such VM was found"),
-        (["--all", "--exclude", 'id != "77"'], 8, "nothing is selected: what would be (6) is excluded"),
-        (["--all", "--max-targets", "5"], 5, "6 VMs are selected, and --max-targets allows 5"),
+        (["--vm", "77"], 2, "not found, so nothing was sent: VM 77; ignore them with --ignore-missing"),
+        (["--where", 'id == "77"'], 8, "no VMs selected: no such VM was found"),
+        (["--all", "--exclude", 'id != "77"'], 8, "no VMs selected: all 6 are excluded or protected"),
+        (["--all", "--max-targets", "5"], 5, "--max-targets allows 5, and 6 VMs are selected"),
         (["--all", "--max-targets", "50%"], 5, "--max-targets allows 50%"),
     ],
 )

@@ -11,7 +11,7 @@ from cli.terminals import Result
 from support.reports import LOST, a_report, an_outcome
 
 from aioseflow import SeFlowError, Undiscovered
-from aioseflow.cli.fleet.print_failures import _lines
+from aioseflow.cli.fleet.print_failures import _blocks
 from aioseflow.sandbox import Fault, Sandbox
 
 Run = Callable[..., Result]
@@ -95,7 +95,7 @@ def test_a_page_that_cannot_be_written_after_all_does_not_hide_the_run(
     monkeypatch.setattr("aioseflow.pages.write", full)
     done = run("fleet", "usage", "--all", "--report", str(tmp_path / "usage.html"))
     assert done.exit_code == 1
-    assert "all as asked" in done.stdout
+    assert "Measured 6 VMs." in done.stdout
     assert (
         "cannot be written (No space left on device); the run is kept: aioseflow fleet report 2"
         in done.stderr
@@ -105,8 +105,8 @@ def test_a_page_that_cannot_be_written_after_all_does_not_hide_the_run(
 def test_failures_tell_what_was_listed_in_part_from_what_was_not_listed() -> None:
     error = SeFlowError("the panel listed only page 1 of 3 (the VMs of service 9)")
     partly = Undiscovered(account="main", service_id="9", service_name="web", cause="one_page", error=error)
-    lines = list(_lines(a_report(an_outcome(1), undiscovered=(LOST, partly)), [], 100))
-    assert [line for line in lines if not line.startswith("-")] == [
+    blocks = _blocks(a_report(an_outcome(1), undiscovered=(LOST, partly)), [], 100)
+    assert [line.text for block in blocks for line in block if line.text] == [
         "not listed, timeout: service 8 Old",
         "    no answer",
         "listed in part: service 9 web",

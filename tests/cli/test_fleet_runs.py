@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 Panels = Callable[..., Sandbox]
 Spawn = Callable[..., Terminal]
 
-_GO_ON = re.compile(r"^To go on: aioseflow fleet resume (\S+)$", re.MULTILINE)
+_GO_ON = re.compile(r"^(?:To continue:|  -) aioseflow fleet resume (\S+)", re.MULTILINE)
 
 
 def _runs(run: Run) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def test_runs_are_kept_and_listed_the_newest_first(run: Run, panel: Sandbox) -> 
     assert run("fleet", "usage", "--all", "--note", "figures").exit_code == 0
     panel.services["33301"].vms["4002"].power = "stopped"
     rebooted = run("fleet", "reboot", "--service", "33301", "--yes")
-    assert "To go on" not in rebooted.stderr
+    assert "To continue" not in rebooted.stderr
     newest, oldest = _runs(run)
     assert (newest["action"], newest["state"], newest["targets"], newest["note"]) == (
         "reboot",
@@ -111,7 +111,7 @@ def test_a_killed_run_is_interrupted_and_goes_on_without_repeating(run: Run, pan
     assert panel.repeated("reboot") == {}
     assert " 1 unknown, 0 not attempted" in gone_on.stdout
     assert _GO_ON.findall(gone_on.stderr) == [interrupted["run_id"]]
-    assert "unless --repeat-unknown says so" in gone_on.stderr
+    assert "unless --repeat-unknown is given" in gone_on.stderr
 
     panel.faults.clear()
     repeated = run("fleet", "resume", interrupted["run_id"], "--repeat-unknown")

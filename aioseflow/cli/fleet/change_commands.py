@@ -1,4 +1,4 @@
-"""Start, stop, reboot, resize, destroy."""
+"""The commands start, stop, reboot, resize and destroy."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
-from ..accounts import Accounts, accounts
-from ..command import Depends, command
+from ..command import Depends
 from ..exit_code import Refusal
-from ..output import OutputOptions, output_options
 from .execute import Confirm, change, confirm_options
-from .group import Wait, app
-from .messages import in_our_words
-from .rollout_options import RolloutOptions, roll
-from .select_options import SelectionOptions, choose
+from .group import FleetOptions, Wait, fleet_command, fleet_options
+from .rollout_options import RolloutOptions, rollout_options
+from .select_options import SelectionOptions, selection_options
 
 if TYPE_CHECKING:
     from ...fleet import Action, Resize
@@ -23,42 +20,39 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class ChangeOptions:
-    """A change that was asked for: of which VMs, how fast, with whose consent, told how."""
+    """The options of every change: which VMs, how fast, whether to ask, for whom, and how to print."""
 
-    chosen: SelectionOptions
-    rolling: RolloutOptions
-    how: Confirm
-    who: Accounts
-    out: OutputOptions
+    selection: SelectionOptions
+    rollout: RolloutOptions
+    asking: Confirm
+    common: FleetOptions
 
     def make(self, action: Action, *, wait: bool = True) -> int:
-        """Plan it, ask, do it and tell; the exit code."""
-        options = self.rolling.arguments() | {"wait": wait}
+        """Plan the change, ask, carry it out and print the report; return the exit code."""
+        options = self.rollout.arguments() | {"wait": wait}
         return change(
             lambda _: action,
-            self.chosen,
+            self.selection,
             options,
             name=action.name,
-            how=self.how,
-            who=self.who,
-            out=self.out,
+            asking=self.asking,
+            common=self.common,
         )
 
 
-def asked(
-    chosen: SelectionOptions = Depends(choose, "Which VMs"),
-    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
-    how: Confirm = Depends(confirm_options, "Asking first"),
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
+def change_options(
+    selection: SelectionOptions = Depends(selection_options, "Which VMs"),
+    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
+    asking: Confirm = Depends(confirm_options, "Asking first"),
+    common: FleetOptions = Depends(fleet_options),
 ) -> ChangeOptions:
-    """What the options of every change ask for."""
-    return ChangeOptions(chosen, rolling, how, who, out)
+    """Return the options of a change."""
+    return ChangeOptions(selection, rollout, asking, common)
 
 
 @attrs.frozen
 class ResizeOptions:
-    """What a resize gives, as far as it was said."""
+    """What a resize gives to VMs."""
 
     memory: int | None = None
     cpu: int | None = None
@@ -66,33 +60,34 @@ class ResizeOptions:
 
     @property
     def are_given(self) -> bool:
-        """Whether any was."""
+        """Whether any was given."""
         return (self.memory, self.cpu, self.cpu_share) != (None, None, None)
 
     def action(self) -> Resize:
-        """The action. Raises `Refusal` and `InvalidArgument`."""
+        """Return the action. Raises `Refusal` and `InvalidArgument`."""
         from ...fleet import Resize
 
         if not self.are_given:
-            raise Refusal("say what to resize to: --memory, --cpu, --cpu-share or several of them")
-        with in_our_words():
-            return Resize(memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share)
+            raise Refusal("nothing to resize to", fix="give --memory, --cpu, --cpu-share or several of them")
+        return Resize(memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share)
 
 
-def sizes(
-    memory: Annotated[int | None, typer.Option("--memory", metavar="MB", help="So much memory.")] = None,
-    cpu: Annotated[int | None, typer.Option("--cpu", metavar="N", help="So many cores.")] = None,
+def resize_options(
+    memory: Annotated[
+        int | None, typer.Option("--memory", metavar="MB", help="Memory of each VM, in MB.")
+    ] = None,
+    cpu: Annotated[int | None, typer.Option("--cpu", metavar="N", help="Cores of each VM.")] = None,
     cpu_share: Annotated[
-        int | None, typer.Option("--cpu-share", metavar="PERCENT", help="So much of a core's time.")
+        int | None, typer.Option("--cpu-share", metavar="PERCENT", help="Share of a core's time.")
     ] = None,
 ) -> ResizeOptions:
-    """What the options of a resize give."""
+    """Return what the options of a resize give."""
     return ResizeOptions(memory, cpu, cpu_share)
 
 
-@command(app)
-def start(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
-    """Power on; what runs already is left alone.
+@fleet_command
+def start(options: ChangeOptions = Depends(change_options), wait: Wait = True) -> int:
+    """Start VMs; running ones are skipped.
 
     \b
     Examples:
@@ -100,12 +95,12 @@ def start(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
     """
     from ...fleet import Start
 
-    return asked.make(Start(), wait=wait)
+    return options.make(Start(), wait=wait)
 
 
-@command(app)
-def stop(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
-    """Power off; what is off already is left alone.
+@fleet_command
+def stop(options: ChangeOptions = Depends(change_options), wait: Wait = True) -> int:
+    """Stop VMs; those that are off are skipped.
 
     \b
     Examples:
@@ -114,15 +109,15 @@ def stop(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
     """
     from ...fleet import Stop
 
-    return asked.make(Stop(), wait=wait)
+    return options.make(Stop(), wait=wait)
 
 
-@command(app)
-def reboot(asked: ChangeOptions = Depends(asked)) -> int:
-    """Reboot what runs, each at most once.
+@fleet_command
+def reboot(options: ChangeOptions = Depends(change_options)) -> int:
+    """Reboot running VMs, each at most once.
 
-    What is off is not attempted. A reboot leaves no trace to read: changed means that the panel took it,
-    and a lost answer is unknown.
+    VMs that are off are skipped. A reboot cannot be verified: changed means that the panel accepted it, and a
+    lost answer is unknown.
 
     \b
     Examples:
@@ -130,29 +125,31 @@ def reboot(asked: ChangeOptions = Depends(asked)) -> int:
     """
     from ...fleet import Reboot
 
-    return asked.make(Reboot())
+    return options.make(Reboot())
 
 
-@command(app)
+@fleet_command
 def resize(
-    sizes: ResizeOptions = Depends(sizes), asked: ChangeOptions = Depends(asked), wait: Wait = True
+    sizes: ResizeOptions = Depends(resize_options),
+    options: ChangeOptions = Depends(change_options),
+    wait: Wait = True,
 ) -> int:
     """Give each VM memory, cores or a CPU share.
 
-    What has them already is left alone.
+    VMs that have them already are skipped.
 
     \b
     Examples:
       aioseflow fleet resize --memory 4096 --where 'memory < 4096'
     """
-    return asked.make(sizes.action(), wait=wait)
+    return options.make(sizes.action(), wait=wait)
 
 
-@command(app)
-def destroy(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
+@fleet_command
+def destroy(options: ChangeOptions = Depends(change_options), wait: Wait = True) -> int:
     """Destroy VMs with all their data, for good.
 
-    Their number has to be typed, or --yes given.
+    The number of VMs has to be typed, or --yes given.
 
     \b
     Examples:
@@ -160,4 +157,4 @@ def destroy(asked: ChangeOptions = Depends(asked), wait: Wait = True) -> int:
     """
     from ...fleet import Destroy
 
-    return asked.make(Destroy(), wait=wait)
+    return options.make(Destroy(), wait=wait)

@@ -1,4 +1,4 @@
-"""A run from the command line: planned, confirmed, shown while it lasts, told; and how to go on with it."""
+"""Execute a run from the command line: plan, confirm, show its progress, print its report."""
 
 from __future__ import annotations
 
@@ -13,31 +13,34 @@ from ...errors import ConfigurationError, InvalidArgument
 from ...safety import Safety
 from ...text import escape
 from .. import collector
-from ..accounts import Accounts, fleet_of
+from ..accounts import fleet_of
 from ..completion import name_cache
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
 from ..output import OutputFormat, OutputOptions
 from ..terminal import columns, confirm, confirm_word, echo, echo_err, require_answerable
-from .messages import in_our_words
+from .option_names import option_of
 from .print_report import command_name, print_report, require_columns, streamed
 
 if TYPE_CHECKING:
     from ...fleet import Action, Fleet, Journal, Plan, Run, StalePlan
+    from ..accounts import Accounts
+    from .group import FleetOptions
     from .html import HtmlPage
     from .select_options import SelectionOptions
 
 T = TypeVar("T")
 
-_MOVED_NAMED: Final = 5
+_MOVED_SHOWN: Final = 5
+_LOSS_MAX: Final = 200
 _DESTROY: Final = "destroy"
 _SOME_VMS: Final = frozenset({"where", "vms"})
-"""What keeps a selection from being about whole services."""
+"""Arguments that select some VMs of a service, not whole services."""
 
 
 @attrs.frozen
 class Confirm:
-    """Whether it is asked first, and whether anything is done at all."""
+    """Whether to ask first, and whether to do anything at all."""
 
     yes: bool = False
     dry_run: bool = False
@@ -47,29 +50,28 @@ def confirm_options(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan; change nothing.")] = False,
 ) -> Confirm:
-    """What the options say."""
+    """Return what the options say."""
     return Confirm(yes, dry_run)
 
 
 def change(
     what: Callable[[Fleet], Action | Run],
-    chosen: SelectionOptions | None,
+    selection: SelectionOptions | None,
     options: dict[str, Any],
     *,
     name: str,
-    how: Confirm,
-    who: Accounts,
-    out: OutputOptions,
+    asking: Confirm,
+    common: FleetOptions,
 ) -> int:
-    """Do something to VMs, after a look at the plan unless it is meant already (``--yes``).
+    """Do something to VMs after a look at the plan, or at once with ``--yes``; return the exit code.
 
-    ``what`` gives an action, for the VMs that are ``chosen``, or a run that has its own.
+    ``what`` makes an action for the VMs of ``selection``, or a run that has its own.
     """
-    if not how.dry_run:
-        require_answerable(f"fleet {name}", yes=how.yes)
-        require_columns(out)
-    note = "" if chosen is None else chosen.note
-    arguments = ({} if chosen is None else chosen.arguments) | options
+    if not asking.dry_run:
+        require_answerable(f"fleet {name}", yes=asking.yes)
+        require_columns(common.out)
+    note = "" if selection is None else selection.note
+    arguments = ({} if selection is None else selection.arguments) | options
     kept = journal()
 
     def make(fleet: Fleet) -> Run:
@@ -78,51 +80,52 @@ def change(
         made = what(fleet)
         return made if isinstance(made, Run) else fleet.run(made, **arguments, note=note)
 
-    if how.yes and not how.dry_run and name != _DESTROY:
-        return act(make, out, kept, who)
-    with in_our_words():
-        plan = run_async(_plan(what, arguments, kept, who))
-    if how.dry_run:
-        return print_plan(plan, out)
-    return follow(plan, note, how, out, kept, who)
+    if asking.yes and not asking.dry_run and name != _DESTROY:
+        return act(make, common, kept)
+    plan = run_async(_plan(what, arguments, kept, common.who))
+    if asking.dry_run:
+        return print_plan(plan, common.out)
+    return follow(plan, note, asking, common, kept)
 
 
-def follow(plan: Plan, note: str, how: Confirm, out: OutputOptions, kept: Journal, who: Accounts) -> int:
-    """Run a plan, once it was looked at and confirmed."""
-    from ...fleet.plan.plan_text import page
-
+def follow(plan: Plan, note: str, asking: Confirm, common: FleetOptions, kept: Journal) -> int:
+    """Run a plan after it was confirmed; return the exit code."""
     require_something(plan)
     number = len(plan.targets)
     destroys = _DESTROY in plan.action.split("+")
     # Outside of a loop: one that waits for the keyboard would not see Ctrl-C.
-    if how.yes or not number:
+    if asking.yes or not number:
         pass
     elif destroys:
-        confirm_word(
-            page(plan, columns()), f"Type {number}, the number of VMs, to destroy them for good:", str(number)
-        )
+        question = f"This destroys the VMs and their disks for good. Type {number}, their number, to confirm:"
+        confirm_word(_page(plan), question, str(number))
     else:
-        confirm(page(plan, columns()), "Go on?")
+        confirm(_page(plan), "Proceed?")
     confirmed = plan.confirm(number) if destroys else plan
-    return act(lambda fleet: fleet.run(confirmed, note=note), out, kept, who)
+    return act(lambda fleet: fleet.run(confirmed, note=note), common, kept)
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run it in a loop of its own."""
+    """Run a coroutine in a loop of its own."""
     # Here: help and completion need no loop, and importing one takes as long as typer itself.
     import asyncio
 
     return asyncio.run(coroutine)
 
 
-def print_plan(plan: Plan, out: OutputOptions) -> int:
-    """Write a plan to stdout."""
+def _page(plan: Plan) -> str:
     from ...fleet.plan.plan_text import page
-    from ..jsonable import dumps
+
+    return page(plan, columns(), option=option_of)
+
+
+def print_plan(plan: Plan, out: OutputOptions) -> int:
+    """Print a plan; return the exit code."""
+    from ..output.formats import dumps
     from ..table import print_lines
 
     if out.is_page:
-        print_lines(page(plan, columns()).splitlines())
+        print_lines(_page(plan).splitlines())
     elif out.form is OutputFormat.JSON and not out.columns:
         echo(dumps(json.loads(plan.to_json())))
     else:
@@ -158,99 +161,84 @@ def _remember(plan: Plan) -> None:
 
 
 def require_something(plan: Plan) -> None:
-    """Raise `Refusal` for a plan that is about no VM."""
+    """Raise `Refusal` for a plan that acts on no VM."""
     from ...fleet.report.report_text import no_vms
 
     if any(vm.why_not not in ("excluded", "protected") for vm in plan.vms):
         return
     if plan.undiscovered:
-        lost = escape(plan.undiscovered[0], 200) + (", …" if len(plan.undiscovered) > 1 else "")
-        raise Refusal(
-            f"nothing is selected of what could be listed; not listed, and nothing was sent: {lost}",
-            ExitCode.UNKNOWN,
-        )
+        lost = escape(plan.undiscovered[0], _LOSS_MAX) + (", …" if len(plan.undiscovered) > 1 else "")
+        why = f"no VMs selected in what could be listed; nothing was sent; not listed: {lost}"
+        raise Refusal(why, ExitCode.UNKNOWN)
     if plan.vms:
-        raise Refusal(
-            f"nothing is selected: what would be ({len(plan.vms)}) is excluded or protected",
-            ExitCode.NOTHING_SELECTED,
-        )
-    if plan.without_vms:
-        raise Refusal(f"nothing is selected: {no_vms(plan.without_vms)}", ExitCode.NOTHING_SELECTED)
-    raise Refusal("nothing is selected: no such VM was found", ExitCode.NOTHING_SELECTED)
+        why = f"all {len(plan.vms)} are excluded or protected"
+    else:
+        why = no_vms(plan.without_vms) if plan.without_vms else "no such VM was found"
+    raise Refusal(f"no VMs selected: {why}", ExitCode.NOTHING_SELECTED)
 
 
 def act(
-    make: Callable[[Fleet], Run],
-    out: OutputOptions,
-    kept: Journal,
-    who: Accounts,
-    *,
-    page: HtmlPage | None = None,
+    make: Callable[[Fleet], Run], common: FleetOptions, kept: Journal, *, page: HtmlPage | None = None
 ) -> int:
-    """Make a run and await it, with a ``page`` of it where one is wanted; the exit code."""
-    require_columns(out)
-    with in_our_words():
-        return run_async(_act(make, out, kept, who, page))
+    """Make a run, await it, and write a ``page`` of it if one is wanted; return the exit code."""
+    require_columns(common.out)
+    return run_async(_act(make, common, kept, page))
 
 
 async def _act(
-    make: Callable[[Fleet], Run], out: OutputOptions, kept: Journal, who: Accounts, page: HtmlPage | None
+    make: Callable[[Fleet], Run], common: FleetOptions, kept: Journal, page: HtmlPage | None
 ) -> int:
     from ...fleet import StalePlan
     from ..live import view
     from ..run_control import control_runs
 
-    async with who.clients(kept) as clients:
+    async with common.who.clients(kept) as clients:
         collector.spare()
         run = make(fleet_of(clients, kept))
         with control_runs(view()) as control:
             try:
-                async with streamed(run, out):
+                async with streamed(run, common.out):
                     report = await control.drive(run.spec.action, run)
             except StalePlan as error:
                 raise _stale(error) from None
             except InvalidArgument:
-                # The selection is wrong: nothing was sent, and there is nothing to tell.
+                # The selection is wrong: nothing was sent, and there is no report.
                 raise
             except Exception:
-                # What was done before a run broke is told all the same.
+                # What was done before a run broke is reported all the same.
                 if run.report.targets:
-                    print_report(run.report, out, who)
-                    await _tell_how_to_go_on(run, kept, who)
+                    await _print(run, kept, common)
                 raise
-        print_report(report, out, who)
-        await _tell_how_to_go_on(run, kept, who)
+        await _print(run, kept, common)
         if page is not None:
             await page.write(report, clients)
-    if control.interrupted:
-        return ExitCode.INTERRUPTED
-    return of_report(report)
+    return ExitCode.INTERRUPTED if control.interrupted else of_report(report)
 
 
 def _stale(error: StalePlan) -> Refusal:
-    moved = "; ".join(error.moved[:_MOVED_NAMED])
-    more = len(error.moved) - _MOVED_NAMED
-    return Refusal(
-        f"not as planned any more, so nothing was sent: {moved}{f' and {more} more' if more > 0 else ''}",
-        ExitCode.HELD,
-    )
+    moved = "; ".join(error.moved[:_MOVED_SHOWN])
+    more = len(error.moved) - _MOVED_SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    return Refusal(f"VMs changed since the plan, so nothing was sent: {moved}{rest}", ExitCode.HELD)
 
 
-async def _tell_how_to_go_on(run: Run, kept: Journal, who: Accounts) -> None:
-    """Say what goes on with a run that has not come to its end."""
+async def _print(run: Run, kept: Journal, common: FleetOptions) -> None:
+    """Print the report of a run, and on stderr what continues it where the report does not say so."""
     from ...fleet import Status
     from ...fleet.recovery.resume import is_complete
 
+    named = print_report(run.report, common)
     if run.report.ok:
         return
     try:
         stored = await kept.read(run.run_id)
     except ConfigurationError:
-        # A journal that broke has been told, and nothing goes on without it.
+        # The journal broke, which is reported already; nothing continues without it.
         return
     steps = run.spec.steps
     if is_complete(stored, steps):
         return
-    echo_err(f"To go on: {command_name('resume', run.run_id, who)}")
+    if "resume" not in named:
+        echo_err(f"To continue: {command_name('resume', run.run_id, common.who)}")
     if run.report.counts[Status.UNKNOWN] and any(step.safety is Safety.ONCE for step in steps):
-        echo_err("It sends nothing again that may have been done, unless --repeat-unknown says so.")
+        echo_err("resume sends nothing again that may have been done, unless --repeat-unknown is given.")

@@ -1,24 +1,32 @@
-"""The group that the commands of `aioseflow fleet` are declared in, and what several of them take."""
+"""The group `aioseflow fleet`, how its commands are declared, and the options that all of them have."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias, TypeVar
 
+import attrs
 import typer
 
+from ..accounts import Accounts, accounts
+from ..command import Depends, command
 from ..completion.candidates import complete_run
+from ..output import OutputOptions, output_options
+from .option_names import options_in_errors
+
+Function = TypeVar("Function", bound=Callable[..., int])
 
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Act on many VMs at once and say what became of each.
+    help="""Act on many VMs at once and report what happened to each.
 
-    Nothing is meant for the whole fleet unless --all says so. A change shows its plan and asks, or has
-    --yes.
-    Every run is kept in a journal (AIOSEFLOW_JOURNAL names another file), so that one that was interrupted
-    can go on: runs lists them, and RUN is one of their ids, or last for the newest.
+    Nothing acts on the whole fleet without --all. A change shows its plan and asks, or has --yes.
+    Every run is kept in a journal (AIOSEFLOW_JOURNAL names another file), so that an interrupted run can be
+    resumed: runs lists them, and RUN is one of their ids, or last for the newest.
 
     An expression (--where, --exclude) compares fields: power, locked, label, id, memory, cpus, uptime,
     template, note, account, service.id, service.name, service.status and the rest of what vm list and
@@ -33,9 +41,41 @@ app = typer.Typer(
 )
 
 Wait: TypeAlias = Annotated[
-    bool, typer.Option("--wait/--no-wait", help="Wait until each VM is read back as asked.")
+    bool, typer.Option("--wait/--no-wait", help="Wait until each VM is read back in the wanted state.")
 ]
 RunId: TypeAlias = Annotated[
     str,
     typer.Argument(metavar="RUN", help="Its id as runs lists it, or last.", autocompletion=complete_run),
 ]
+
+
+@attrs.frozen
+class FleetOptions:
+    """The options of every command: the accounts, and how the result is printed."""
+
+    who: Accounts
+    out: OutputOptions
+
+
+def fleet_options(
+    who: Accounts = Depends(accounts, "Account"), out: OutputOptions = Depends(output_options, "Output")
+) -> FleetOptions:
+    """Return the options of a command that asks a panel."""
+    return FleetOptions(who, out)
+
+
+def journal_options(out: OutputOptions = Depends(output_options, "Output")) -> FleetOptions:
+    """Return the options of a command that reads the journal alone, and needs no account."""
+    return FleetOptions(Accounts(), out)
+
+
+def fleet_command(function: Function) -> Function:
+    """Declare a command of the group; its errors name options, not the library's arguments."""
+
+    @functools.wraps(function)
+    def named(**options: Any) -> int:
+        with options_in_errors():
+            return function(**options)
+
+    command(app)(named)
+    return function

@@ -1,10 +1,10 @@
-"""The page of a run for a browser: where it goes, and what is read for it."""
+"""The HTML page of a run: where it is written, and what is read for it."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -18,38 +18,40 @@ if TYPE_CHECKING:
     from ...client import SeFlow
     from ...fleet import Report
 
-_LONGEST_PATH = 300
+_PATH_MAX: Final = 300
 
 
 @attrs.frozen
 class HtmlPage:
-    """A page that is to be written, at a place that was looked at before anything was done."""
+    """A page to be written, at a place that was checked before anything was done."""
 
     path: Path
 
     @classmethod
     def at(cls, path: Path) -> HtmlPage:
-        """Raises `Refusal` where it could not be written, or what writes it is missing."""
+        """Check the place. Raises `Refusal` where nothing can be written, or jinja2 is missing."""
         if find_spec("jinja2") is None:
-            raise Refusal("the page needs jinja2: pip install 'aioseflow[report]'", ExitCode.ERROR)
-        where = escape(str(path), _LONGEST_PATH)
+            raise Refusal("the page needs jinja2", ExitCode.ERROR, fix="pip install 'aioseflow[report]'")
+        where = escape(str(path), _PATH_MAX)
         if path.is_dir():
-            raise Refusal(f"{where} is a directory; name a file, such as {where}/usage.html")
+            raise Refusal(f"{where} is a directory", fix=f"name a file, such as {where}/usage.html")
         if not path.parent.is_dir():
-            raise Refusal(f"there is no directory {escape(str(path.parent), _LONGEST_PATH)}; make it first")
+            where = escape(str(path.parent), _PATH_MAX)
+            raise Refusal(f"there is no directory {where}", fix="create it first")
         return cls(path)
 
     async def write(self, report: Report, clients: Sequence[SeFlow] = ()) -> None:
-        """Write it; with ``clients`` traffic and power are read first, a few calls for each service."""
+        """Write it; with ``clients``, read traffic and power first, a few calls for each service."""
         from ...pages import PageReadings, gather, write
 
-        facts = await gather(clients, report) if clients else PageReadings()
+        read = await gather(clients, report) if clients else PageReadings()
+        where = escape(str(self.path), _PATH_MAX)
         try:
-            size = write(report, self.path, bandwidth=facts.bandwidth, power=facts.power)
+            size = write(report, self.path, bandwidth=read.bandwidth, power=read.power)
         except OSError as error:
             raise Refusal(
-                f"the page {escape(str(self.path), _LONGEST_PATH)} cannot be written "
-                f"({error.strerror or error}); the run is kept: aioseflow fleet report {report.run_id} FILE",
+                f"the page {where} cannot be written ({error.strerror or error})",
                 ExitCode.ERROR,
+                fix=f"the run is kept: aioseflow fleet report {report.run_id} FILE",
             ) from None
-        echo_err(f"The page is in {escape(str(self.path), _LONGEST_PATH)} ({size / 1e6:,.1f} MB).")
+        echo_err(f"The page is in {where} ({size / 1e6:,.1f} MB).")

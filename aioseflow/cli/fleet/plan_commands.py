@@ -1,38 +1,36 @@
-"""Plan now, run later: what would be done, as a page or as a file."""
+"""The commands plan and apply: plan now, run later."""
 
 from __future__ import annotations
 
 import enum
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ...errors import InvalidArgument
 from ...text import escape
-from ..accounts import Accounts, accounts
-from ..command import Depends, command
-from ..exit_code import ExitCode, Refusal
+from ..command import Depends
+from ..exit_code import Refusal
 from ..journal_file import journal
-from ..output import OutputOptions, output_options
 from ..terminal import require_answerable
-from .change_commands import ResizeOptions, sizes
+from .change_commands import ResizeOptions, resize_options
 from .execute import Confirm, change, confirm_options, follow, print_plan
-from .group import Wait, app
+from .group import FleetOptions, Wait, fleet_command, fleet_options
 from .print_report import require_columns
-from .rollout_options import RolloutOptions, roll
-from .run_commands import of_accounts
-from .select_options import Note, SelectionOptions, choose
+from .rollout_options import RolloutOptions, rollout_options
+from .run_commands import accounts_of_labels
+from .select_options import Note, SelectionOptions, selection_options
 
 if TYPE_CHECKING:
     from ...fleet import Action, Plan
 
-_LARGEST = 256 * 1024 * 1024
+_BYTES_MAX: Final = 256 * 1024 * 1024
 
 
 class PlannedAction(enum.StrEnum):
-    """What can be planned."""
+    """An action that can be planned."""
 
     START = "start"
     STOP = "stop"
@@ -42,20 +40,19 @@ class PlannedAction(enum.StrEnum):
     USAGE = "usage"
 
 
-@command(app)
+@fleet_command
 def plan(
-    what: Annotated[PlannedAction, typer.Argument(metavar="ACTION", help="What to plan.")],
-    sizes: ResizeOptions = Depends(sizes, "What to resize to"),
-    chosen: SelectionOptions = Depends(choose, "Which VMs"),
-    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
+    what: Annotated[PlannedAction, typer.Argument(metavar="ACTION", help="The action to plan.")],
+    sizes: ResizeOptions = Depends(resize_options, "What to resize to"),
+    selection: SelectionOptions = Depends(selection_options, "Which VMs"),
+    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
     wait: Wait = True,
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
+    common: FleetOptions = Depends(fleet_options),
 ) -> int:
-    """Say what would be done, and what may come of it.
+    """Show what a change would do, and what may come of it.
 
-    Nothing is changed. With --output json it is a file for aioseflow fleet apply, which does exactly
-    that or refuses.
+    Nothing is changed. With --output json it is a file for aioseflow fleet apply, which does exactly that or
+    refuses.
 
     \b
     Examples:
@@ -63,9 +60,9 @@ def plan(
       aioseflow fleet plan reboot --service 33301 --output json > plan.json
     """
     action = _action(what, sizes)
-    options = rolling.arguments() | {"wait": wait}
-    how = Confirm(dry_run=True)
-    return change(lambda _: action, chosen, options, name=f"plan {what}", how=how, who=who, out=out)
+    options = rollout.arguments() | {"wait": wait}
+    asking = Confirm(dry_run=True)
+    return change(lambda _: action, selection, options, name=f"plan {what}", asking=asking, common=common)
 
 
 def _action(what: PlannedAction, sizes: ResizeOptions) -> Action:
@@ -85,28 +82,28 @@ def _action(what: PlannedAction, sizes: ResizeOptions) -> Action:
     return kinds[what]()
 
 
-@command(app)
+@fleet_command
 def apply(
     file: Annotated[str, typer.Argument(metavar="PLAN", help="What plan --output json wrote; - for stdin.")],
     note: Note = "",
-    how: Confirm = Depends(confirm_options, "Asking first"),
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
+    asking: Confirm = Depends(confirm_options, "Asking first"),
+    common: FleetOptions = Depends(fleet_options),
 ) -> int:
     """Run a plan from a file.
 
-    Exactly that is done, or nothing where its VMs have moved since (exit code 7).
+    Exactly that is done, or nothing where its VMs have changed since (exit code 7).
 
     \b
     Examples:
       aioseflow fleet apply plan.json
     """
     made = _read(file)
-    if how.dry_run:
-        return print_plan(made, out)
-    require_answerable("fleet apply", yes=how.yes)
-    require_columns(out)
-    return follow(made, note, how, out, journal(), of_accounts(made.accounts, "the plan", who))
+    if asking.dry_run:
+        return print_plan(made, common.out)
+    require_answerable("fleet apply", yes=asking.yes)
+    require_columns(common.out)
+    who = accounts_of_labels(made.accounts, "the plan", common.who)
+    return follow(made, note, asking, FleetOptions(who, common.out), journal())
 
 
 def _read(file: str) -> Plan:
@@ -114,19 +111,17 @@ def _read(file: str) -> Plan:
 
     if file == "-":
         if sys.stdin.isatty():
-            raise Refusal("there is no plan on standard input; name a file, or pipe one in")
-        text = sys.stdin.read(_LARGEST)
+            raise Refusal("there is no plan on standard input", fix="name a file, or pipe one in")
+        text = sys.stdin.read(_BYTES_MAX)
     else:
         try:
             with Path(file).open(encoding="utf-8") as opened:
-                text = opened.read(_LARGEST)
+                text = opened.read(_BYTES_MAX)
         except UnicodeDecodeError:
-            raise Refusal(f"{escape(file, 200)} is no plan: it is not text") from None
+            raise Refusal(f"{escape(file)} is no plan: it is not text") from None
         except OSError as error:
-            raise Refusal(
-                f"the plan {escape(file, 200)} cannot be read: {error.strerror or error}", ExitCode.USAGE
-            ) from None
+            raise Refusal(f"the plan {escape(file)} cannot be read: {error.strerror or error}") from None
     try:
         return Plan.from_json(text)
     except InvalidArgument as error:
-        raise Refusal(f"{escape(file, 200)}: {error}") from None
+        raise Refusal(f"{escape(file)}: {error}") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ...text import escape
@@ -14,10 +13,9 @@ from ..output import OutputFormat, OutputOptions
 from ..terminal import columns
 
 if TYPE_CHECKING:
-    import queue
-
     from ...fleet import Outcome, Report, Run
     from ...fleet.report.headline import Line
+    from .group import FleetOptions
 
 OUTCOME_COLUMNS: Final = (
     "account",
@@ -40,17 +38,19 @@ _PAGE_WIDTH_MAX: Final = 100
 _STYLES: Final = {"good": "bold green", "bad": "bold red", "unsure": "bold magenta", "strong": "bold"}
 
 
-def print_report(report: Report, out: OutputOptions, who: Accounts) -> None:
-    """Print a report; print nothing with jsonl, which was streamed during the run."""
+def print_report(report: Report, common: FleetOptions) -> set[str]:
+    """Print a report, nothing with jsonl, which was streamed; return the verbs of the next steps it names."""
+    out = common.out
     match out.form:
         case OutputFormat.TABLE if out.is_page:
-            _page(report, who)
+            return _page(report, common.who)
         case OutputFormat.JSON | OutputFormat.YAML if not out.columns and not out.sort:
             out.single(report.to_document(values=True))
         case OutputFormat.JSONL:
             pass
         case _:
             out.listing(map(outcome_row, report.outcomes), OUTCOME_COLUMNS)
+    return set()
 
 
 def outcome_row(outcome: Outcome) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def page_width() -> int:
     return min(columns(), _PAGE_WIDTH_MAX)
 
 
-def _page(report: Report, who: Accounts) -> None:
+def _page(report: Report, who: Accounts) -> set[str]:
     from ...fleet.report.report_text import lines_of
     from ..summary import usage_of
     from ..table import print_lines
@@ -93,8 +93,14 @@ def _page(report: Report, who: Accounts) -> None:
     if report.action == "usage" and (sizes := usage_of(report)).rows:
         sizes.print()
         print_lines([""])
-    step = partial(command_name, who=who)
+    named: set[str] = set()
+
+    def step(verb: str, run_id: str) -> str:
+        named.add(verb)
+        return command_name(verb, run_id, who)
+
     print_page(lines_of(report, width=page_width(), step=step))
+    return named
 
 
 def print_page(lines: Iterable[Line]) -> None:
@@ -106,9 +112,9 @@ def print_page(lines: Iterable[Line]) -> None:
 
 @asynccontextmanager
 async def streamed(run: Run, out: OutputOptions) -> AsyncIterator[None]:
-    """With ``--output jsonl`` each outcome is written when it is known.
+    """Write each outcome when it is known, with ``--output jsonl``, while the block lasts.
 
-    A thread writes: a reader that is slow must not slow the run.
+    A thread writes: a slow reader must not slow the run.
     """
     if out.form is not OutputFormat.JSONL:
         yield
@@ -126,22 +132,21 @@ async def streamed(run: Run, out: OutputOptions) -> AsyncIterator[None]:
             stream.add(outcome_row(outcome))
         loop.call_soon_threadsafe(written.set)
 
-    # A daemon: whoever presses Ctrl-C does not wait for a reader that reads no more.
+    async def read() -> None:
+        async for outcome in run:
+            lines.put(outcome)
+
+    # A daemon: Ctrl-C does not wait for a reader that reads no more.
     threading.Thread(target=write, name="aioseflow jsonl", daemon=True).start()
-    reading = asyncio.ensure_future(_read(run, lines))
+    reading = asyncio.ensure_future(read())
     try:
         yield
     finally:
         if not run.is_over:
             reading.cancel()
-        # What ends the run early is raised where it is awaited.
+        # An error that ends the run early is raised where the run is awaited.
         await asyncio.wait([reading])
         if not reading.cancelled():
             reading.exception()
         lines.put(None)
     await written.wait()
-
-
-async def _read(run: Run, lines: queue.SimpleQueue[Outcome | None]) -> None:
-    async for outcome in run:
-        lines.put(outcome)

@@ -1,41 +1,38 @@
-"""Runs that were: what became of them, and how to go on."""
+"""The commands about runs of the journal: what happened in them, and how to continue."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
+import attrs
 import typer
 
 from ...text import escape
 from ..accounts import Accounts, accounts
-from ..command import Depends, command
+from ..command import Depends
 from ..completion.candidates import complete_run
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
-from ..output import OutputFormat, OutputOptions, output_options
+from ..output import OutputFormat
 from ..terminal import columns, echo_err
 from .execute import Confirm, act, change, confirm_options, run_async
-from .group import RunId, Wait, app
+from .group import FleetOptions, RunId, Wait, fleet_command, fleet_options, journal_options
 from .html import HtmlPage
-from .print_failures import print_failures
 from .print_report import outcome_row, print_report, require_columns
-from .rollout_options import RolloutOptions, roll
+from .rollout_options import RolloutOptions, rollout_options, seconds_of
 
 if TYPE_CHECKING:
-    from ...fleet import Finding, Journal, Report
+    from ...fleet import Finding, Fleet, Journal, Report, Run
 
-_LAST = "last"
-_LONGEST = 200
-
-RepeatUnknown = Annotated[
-    bool, typer.Option("--repeat-unknown", help="Also send again what may have been done already.")
-]
+_LAST: Final = "last"
+_ID_MAX: Final = 200
+_WHY_MAX: Final = 400
 
 
-@command(app)
-def runs(out: OutputOptions = Depends(output_options, "Output")) -> int:
+@fleet_command
+def runs(common: FleetOptions = Depends(journal_options)) -> int:
     """List the runs of the journal, the newest first.
 
     \b
@@ -45,58 +42,57 @@ def runs(out: OutputOptions = Depends(output_options, "Output")) -> int:
     """
     from .print_runs import runs
 
-    return runs(out)
+    return runs(common.out)
 
 
-@command(app)
-def status(run: RunId, out: OutputOptions = Depends(output_options, "Output")) -> int:
-    """Say what became of a run.
+@fleet_command
+def status(run: RunId, common: FleetOptions = Depends(journal_options)) -> int:
+    """Show the result of a run.
 
-    It is told from the journal alone, and the exit code is that of the run; one that a living process is at
-    has exit code 7.
+    Reads the journal only, sends nothing. Exit code: the run's; 7 while it is still running.
 
     \b
     Examples:
       aioseflow fleet status last
     """
-    require_columns(out)
-    kept = journal()
-    report = run_async(_report(kept, run_named(kept, run)))
-    if out.form is OutputFormat.JSONL:
+    require_columns(common.out)
+    report = _report_of(run)
+    if common.out.form is OutputFormat.JSONL:
         # While it lasts a run writes them itself.
-        out.listing(map(outcome_row, report.outcomes), ())
+        common.out.listing(map(outcome_row, report.outcomes), ())
     else:
-        print_report(report, out, Accounts())
+        print_report(report, common)
     return of_report(report)
 
 
-@command(app)
-def failures(run: RunId, out: OutputOptions = Depends(output_options, "Output")) -> int:
-    """Say who is not as asked, grouped by why.
+@fleet_command
+def failures(run: RunId, common: FleetOptions = Depends(journal_options)) -> int:
+    """List failures by cause.
 
-    One cause, then who. The exit code is that of the run, as of status.
+    For each cause the VMs and the messages. Exit code: the run's, as of status.
 
     \b
     Examples:
       aioseflow fleet failures last
       aioseflow fleet failures last --output csv --columns service_id,vm_id,cause
     """
-    require_columns(out)
-    kept = journal()
-    report = run_async(_report(kept, run_named(kept, run)))
-    print_failures(report, out)
+    from .print_failures import print_failures
+
+    require_columns(common.out)
+    report = _report_of(run)
+    print_failures(report, common.out)
     return of_report(report)
 
 
-@command(app)
+@fleet_command
 def diff(
     before: RunId,
     after: Annotated[
         str, typer.Argument(metavar="RUN", help="The later one, or last.", autocompletion=complete_run)
     ],
-    out: OutputOptions = Depends(output_options, "Output"),
+    common: FleetOptions = Depends(journal_options),
 ) -> int:
-    """Say what is different from one run to another.
+    """Show what is different from one run to another.
 
     \b
     Examples:
@@ -104,13 +100,11 @@ def diff(
     """
     from .print_diff import print_diff
 
-    kept = journal()
-    first, second = run_named(kept, before), run_named(kept, after)
-    print_diff(run_async(_report(kept, first)), run_async(_report(kept, second)), out)
+    print_diff(_report_of(before), _report_of(after), common.out)
     return ExitCode.OK
 
 
-@command(app)
+@fleet_command
 def report(
     run: RunId,
     file: Annotated[
@@ -121,9 +115,9 @@ def report(
     ] = False,
     who: Accounts = Depends(accounts, "Account"),
 ) -> int:
-    """Write a page about a run, for a browser.
+    """Export a run as an HTML page.
 
-    It is one file, which loads nothing from anywhere.
+    The page is one file and loads nothing.
 
     \b
     Examples:
@@ -133,7 +127,7 @@ def report(
     kept = journal()
     run_id = run_named(kept, run)
     page = HtmlPage.at(Path(f"{escape(run_id).replace('/', '_')}.html") if file is None else file)
-    run_async(_write_page(kept, run_id, page, who if read else None))
+    run_async(_write_page(kept, run_id, page, accounts_of(kept, run_id, who) if read else None))
     return ExitCode.OK
 
 
@@ -142,47 +136,63 @@ async def _write_page(kept: Journal, run_id: str, page: HtmlPage, who: Accounts 
     if who is None:
         await page.write(found)
         return
-    async with accounts_of(kept, run_id, who).clients(kept) as clients:
+    async with who.clients(kept) as clients:
         await page.write(found, clients)
 
 
-@command(app)
-def resume(
-    run: RunId,
-    repeat_unknown: RepeatUnknown = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
-) -> int:
-    """Go on with an interrupted run.
+@attrs.frozen
+class StoredRun:
+    """A run of the journal, and the options for its accounts."""
 
-    It was confirmed when it began. Whatever is undecided is read back before anything is sent, and no
-    reboot is repeated unless
-    --repeat-unknown says so.
+    kept: Journal
+    run_id: str
+    common: FleetOptions
+
+    def change(self, make: Callable[[Fleet], Run], name: str, asking: Confirm) -> int:
+        """Begin a run that follows this one, after a look at its plan; return the exit code."""
+        return change(make, None, {}, name=name, asking=asking, common=self.common)
+
+
+def stored_run(run: RunId, common: FleetOptions = Depends(fleet_options)) -> StoredRun:
+    """Return the run that is named. Raises `RunNotFound` and `Refusal`."""
+    kept = journal()
+    run_id = run_named(kept, run)
+    return StoredRun(kept, run_id, FleetOptions(accounts_of(kept, run_id, common.who), common.out))
+
+
+@fleet_command
+def resume(
+    stored: StoredRun = Depends(stored_run),
+    repeat_unknown: Annotated[
+        bool, typer.Option("--repeat-unknown", help="Also send again what may have been done already.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
+) -> int:
+    """Continue an interrupted run.
+
+    It was confirmed when it began. Whatever is undecided is read back before anything is sent, and no reboot
+    is repeated without --repeat-unknown.
 
     \b
     Examples:
       aioseflow fleet resume last
     """
-    kept = journal()
-    run_id = run_named(kept, run)
-    found = accounts_of(kept, run_id, who)
-    return act(lambda fleet: fleet.resume(run_id, repeat_unknown=repeat_unknown), out, kept, found)
+    return act(
+        lambda fleet: fleet.resume(stored.run_id, repeat_unknown=repeat_unknown), stored.common, stored.kept
+    )
 
 
-@command(app)
+@fleet_command
 def retry(
-    run: RunId,
-    failed: Annotated[bool, typer.Option("--failed/--no-failed", help="Those that failed.")] = True,
+    stored: StoredRun = Depends(stored_run),
+    failed: Annotated[bool, typer.Option("--failed/--no-failed", help="VMs that failed.")] = True,
     not_attempted: Annotated[
-        bool, typer.Option("--not-attempted/--no-not-attempted", help="Those that were not attempted.")
+        bool, typer.Option("--not-attempted/--no-not-attempted", help="VMs that were not attempted.")
     ] = True,
     unknown: Annotated[
-        bool, typer.Option("--unknown", help="Also those that may have been done, reboots too.")
+        bool, typer.Option("--unknown", help="Also VMs for which it may have been done, reboots too.")
     ] = False,
-    how: Confirm = Depends(confirm_options, "Asking first"),
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
+    asking: Confirm = Depends(confirm_options, "Asking first"),
 ) -> int:
     """Try again what did not work, as a new run.
 
@@ -190,28 +200,19 @@ def retry(
     Examples:
       aioseflow fleet retry last --no-not-attempted
     """
-    kept = journal()
-    run_id = run_named(kept, run)
 
-    return change(
-        lambda fleet: fleet.retry(run_id, failed=failed, not_attempted=not_attempted, unknown=unknown),
-        None,
-        {},
-        name="retry",
-        how=how,
-        who=accounts_of(kept, run_id, who),
-        out=out,
-    )
+    def make(fleet: Fleet) -> Run:
+        return fleet.retry(stored.run_id, failed=failed, not_attempted=not_attempted, unknown=unknown)
+
+    return stored.change(make, "retry", asking)
 
 
-@command(app)
+@fleet_command
 def restore(
-    run: RunId,
-    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
+    stored: StoredRun = Depends(stored_run),
+    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
     wait: Wait = True,
-    how: Confirm = Depends(confirm_options, "Asking first"),
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
+    asking: Confirm = Depends(confirm_options, "Asking first"),
 ) -> int:
     """Start exactly the VMs that a run stopped.
 
@@ -219,59 +220,50 @@ def restore(
     Examples:
       aioseflow fleet restore last --batch 20%
     """
-    kept = journal()
-    run_id = run_named(kept, run)
-    options = rolling.arguments()
-    return change(
-        lambda fleet: fleet.restore(run_id, wait=wait, **options),
-        None,
-        {},
-        name="restore",
-        how=how,
-        who=accounts_of(kept, run_id, who),
-        out=out,
-    )
+    options = rollout.arguments()
+    return stored.change(lambda fleet: fleet.restore(stored.run_id, wait=wait, **options), "restore", asking)
 
 
-@command(app)
+@fleet_command
 def reconcile(
-    run: RunId,
+    stored: StoredRun = Depends(stored_run),
     grace: Annotated[
-        str, typer.Option("--grace", metavar="TIME", help="Say not done no earlier than so long after it.")
+        str,
+        typer.Option(
+            "--grace", metavar="TIME", help="Decide not done no earlier than this after the request."
+        ),
     ] = "180s",
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """Read back what became of each unknown VM.
 
-    Each is told with its evidence, and nothing is sent again. Exit code 4 where some stay unknown, 3
-    where some turn out not done.
+    Each is shown with its evidence, and nothing is sent again. Exit code 4 where some stay unknown, 3 where
+    some turn out not done.
 
     \b
     Examples:
       aioseflow fleet reconcile last
     """
-    from .rollout_options import seconds_of
-
-    kept = journal()
-    run_id = run_named(kept, run)
-    found = run_async(_reconcile(kept, run_id, seconds_of(grace, "--grace"), accounts_of(kept, run_id, who)))
-    if out.is_page:
-        _findings(found)
+    found = run_async(_reconcile(stored, seconds_of(grace, "--grace")))
+    if stored.common.out.is_page:
+        _print_findings(found)
     else:
-        out.listing(found, ("account", "service_id", "vm_id", "vm_label", "action", "verdict", "why"))
+        columns = ("account", "service_id", "vm_id", "vm_label", "action", "verdict", "why")
+        stored.common.out.listing(found, columns)
     verdicts = {finding.verdict for finding in found}
     if "cannot_tell" in verdicts:
         return ExitCode.UNKNOWN
     return ExitCode.FAILED if "not_done" in verdicts else ExitCode.OK
 
 
-async def _reconcile(kept: Journal, run_id: str, grace: float, who: Accounts) -> list[Finding]:
-    async with who.fleet(kept) as fleet:
-        return await fleet.reconcile(run_id, grace=grace)
+async def _reconcile(stored: StoredRun, grace: float) -> list[Finding]:
+    async with stored.common.who.fleet(stored.kept) as fleet:
+        return await fleet.reconcile(stored.run_id, grace=grace)
 
 
-def _findings(found: Sequence[Finding]) -> None:
+_VERDICTS: Final = {"done": "done", "not_done": "not done", "cannot_tell": "unknown"}
+
+
+def _print_findings(found: Sequence[Finding]) -> None:
     from ...text import wrap
     from ..table import print_lines
 
@@ -281,26 +273,27 @@ def _findings(found: Sequence[Finding]) -> None:
     for finding in found:
         place = f"{escape(finding.service_id)}/{escape(finding.vm_id)}"
         name = f"{escape(finding.vm_label)} ({place})" if finding.vm_label else place
-        print_lines(wrap(f"{name}: {finding.verdict.replace('_', ' ')}", width, 4, ""))
-        print_lines(wrap(escape(finding.why, 400), width, 4))
-
-
-# -- which run, and whose -----------------------------------------------------------------------------------
+        print_lines(wrap(f"{name}: {_VERDICTS[finding.verdict]}", width, 4, ""))
+        print_lines(wrap(escape(finding.why, _WHY_MAX), width, 4))
 
 
 def run_named(kept: Journal, text: str) -> str:
-    """The id of a run that was named, ``last`` the newest's. Raises `RunNotFound` and `Refusal`."""
+    """Return the id of a run, for ``last`` the newest's. Raises `Refusal`."""
     if text != _LAST:
         return text
-    if not kept.path.exists():
-        raise Refusal(f"there are no runs in {escape(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
-    known = run_async(kept.runs())
+    known = run_async(kept.runs()) if kept.path.exists() else []
     if not known:
-        raise Refusal(f"there are no runs in {escape(str(kept.path), _LONGEST)}", ExitCode.NOTHING_SELECTED)
+        raise Refusal(f"there are no runs in {escape(str(kept.path), _ID_MAX)}", ExitCode.NOTHING_SELECTED)
     header = known[0].header
     when = f"{header.created_at:%Y-%m-%d %H:%M} UTC"
-    echo_err(f"last is {escape(header.run_id, _LONGEST)}: {escape(header.action)}, {when}")
+    echo_err(f"last is {escape(header.run_id, _ID_MAX)}: {escape(header.action)}, {when}")
     return header.run_id
+
+
+def _report_of(text: str) -> Report:
+    """Return the report of a run by its name. Raises `RunNotFound` and `Refusal`."""
+    kept = journal()
+    return run_async(_report(kept, run_named(kept, text)))
 
 
 async def _report(kept: Journal, run_id: str) -> Report:
@@ -311,12 +304,13 @@ async def _report(kept: Journal, run_id: str) -> Report:
 
 
 def accounts_of(kept: Journal, run_id: str, who: Accounts) -> Accounts:
-    """The accounts of a run: those that were named, or else those that it had. Raises `Refusal`."""
-    return of_accounts(kept.read_now(run_id).info.header.accounts, f"run {escape(run_id, _LONGEST)}", who)
+    """Return the accounts of a run: those named, else those that it had. Raises `Refusal`."""
+    labels = kept.read_now(run_id).info.header.accounts
+    return accounts_of_labels(labels, f"run {escape(run_id, _ID_MAX)}", who)
 
 
-def of_accounts(labels: Sequence[str], what: str, who: Accounts) -> Accounts:
-    """The accounts that runs call so: those named, else profiles that are them. Raises `Refusal`."""
+def accounts_of_labels(labels: Sequence[str], what: str, who: Accounts) -> Accounts:
+    """Return the accounts that runs call so: those named, else the profiles. Raises `Refusal`."""
     from ..profiles.profile_store import stored
 
     if not (who.names or who.everyone):
@@ -326,8 +320,8 @@ def of_accounts(labels: Sequence[str], what: str, who: Accounts) -> Accounts:
     mine = who.labels()
     if set(labels) <= set(mine):
         return who
-    theirs, ours = escape(", ".join(labels), _LONGEST), escape(", ".join(mine), _LONGEST)
+    theirs, ours = escape(", ".join(labels), _ID_MAX), escape(", ".join(mine), _ID_MAX)
     raise Refusal(
-        f"{what} is of {theirs}, and this would be {ours}; "
-        "name its account with --profile, or set SEFLOW_USERNAME and SEFLOW_BASE_URL to what they were"
+        f"{what} is of {theirs}, and this would be {ours}",
+        fix="name its account with --profile, or set SEFLOW_USERNAME and SEFLOW_BASE_URL to what they were",
     )

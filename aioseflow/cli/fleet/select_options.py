@@ -1,4 +1,4 @@
-"""What the options of `aioseflow fleet` select and ask for, as the methods of `Fleet` take it."""
+"""The options that select VMs, as the methods of `Fleet` take them."""
 
 from __future__ import annotations
 
@@ -11,46 +11,6 @@ from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import Refusal
 from .rollout_options import size_of
 
-Services: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--service",
-        metavar="ID",
-        help="Only this service; may be repeated.",
-        autocompletion=complete_service,
-    ),
-]
-Vms: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--vm", metavar="[SERVICE/]ID", help="Only this VM; may be repeated.", autocompletion=complete_vm
-    ),
-]
-Where: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--where", metavar="EXPR", help="Only VMs of which this is true, such as 'power == \"running\"'."
-    ),
-]
-Exclude: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--exclude", metavar="EXPR", help="Leave alone the VMs of which this is true."),
-]
-Everything: TypeAlias = Annotated[bool, typer.Option("--all", help="Every VM of every service.")]
-IgnoreMissing: TypeAlias = Annotated[
-    bool, typer.Option("--ignore-missing", help="Go on without the ids that do not exist.")
-]
-MaxTargets: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--max-targets",
-        metavar="N|P%",
-        help="Begin nothing if more are selected: a number, or a share of all VMs.",
-    ),
-]
-Strict: TypeAlias = Annotated[
-    bool, typer.Option("--strict", help="Begin nothing if a service could not be listed.")
-]
 Note: TypeAlias = Annotated[str, typer.Option("--note", metavar="TEXT", help="Kept with the run.")]
 
 
@@ -62,43 +22,74 @@ class SelectionOptions:
     note: str = ""
 
 
-def choose(
-    service: Services = None,
-    vm: Vms = None,
-    where: Where = None,
-    everything: Everything = False,
-    exclude: Exclude = None,
-    ignore_missing: IgnoreMissing = False,
-    max_targets: MaxTargets = None,
-    strict: Strict = False,
+def selection_options(
+    services: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--service",
+            metavar="ID",
+            help="Only this service; may be repeated.",
+            autocompletion=complete_service,
+        ),
+    ] = None,
+    vms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vm", metavar="[SERVICE/]ID", help="Only this VM; may be repeated.", autocompletion=complete_vm
+        ),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where", metavar="EXPR", help="Only VMs for which this is true, such as 'power == \"running\"'."
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every VM of every service.")] = False,
+    exclude: Annotated[
+        str | None, typer.Option("--exclude", metavar="EXPR", help="Leave out VMs for which this is true.")
+    ] = None,
+    missing: Annotated[
+        bool, typer.Option("--ignore-missing", help="Leave out ids that do not exist.")
+    ] = False,
+    max_targets: Annotated[
+        str | None,
+        typer.Option(
+            "--max-targets",
+            metavar="N|P%",
+            help="Start nothing if more VMs are selected: a number, or a share of all VMs.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Start nothing if a service could not be listed.")
+    ] = False,
     note: Note = "",
 ) -> SelectionOptions:
-    """What the options select; never by accident everything. Raises `Refusal`."""
-    if everything and (service or vm):
-        raise Refusal("--all says everything; leave --service and --vm out, or --all")
-    if everything and where is not None:
-        raise Refusal("--all says everything; leave --where out, or --all")
-    if not (everything or service or vm or where is not None):
-        raise Refusal("nothing is selected; name VMs with --service, --vm or --where, or say --all")
+    """Return what the options select; never the whole fleet without --all. Raises `Refusal`."""
+    if everything and (services or vms or where is not None):
+        raise Refusal("--all selects every VM", fix="leave out --service, --vm and --where, or --all")
+    if not (everything or services or vms or where is not None):
+        raise Refusal("no VMs selected", fix="use --service, --vm or --where, or --all for the whole fleet")
+    if where is not None and not where.strip():
+        raise Refusal("--where is empty, which never selects every VM", fix="use --all for the whole fleet")
     arguments: dict[str, Any] = {}
-    if service:
-        arguments["services"] = service
+    if services:
+        arguments["services"] = services
     if where is not None:
         arguments["where"] = where
-    pairs = [tuple(name.split("/", 1)) for name in vm or () if "/" in name]
+    pairs = [tuple(name.split("/", 1)) for name in vms or () if "/" in name]
     if pairs:
-        if len(pairs) < len(vm or ()):
+        if len(pairs) < len(vms or ()):
             raise Refusal("write either every --vm as SERVICE/VM, or every one as an id alone")
-        if service:
-            raise Refusal("--vm SERVICE/VM names the service already; leave --service out")
+        if services:
+            raise Refusal("--vm SERVICE/VM names the service already", fix="leave out --service")
         if where is not None:
-            raise Refusal("with --where write every --vm as an id alone")
+            raise Refusal("with --where, write every --vm as an id alone")
         arguments["where"] = pairs
-    elif vm:
-        arguments["vms"] = vm
+    elif vms:
+        arguments["vms"] = vms
     if exclude is not None:
         arguments["exclude"] = exclude
-    if ignore_missing:
+    if missing:
         arguments["missing"] = "ignore"
     if max_targets is not None:
         arguments["max_targets"] = size_of(max_targets)

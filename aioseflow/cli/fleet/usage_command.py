@@ -1,4 +1,4 @@
-"""Measure: the usage graphs of each VM, and a page of them."""
+"""The command usage: read the usage graphs of each VM, and write a page of them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..accounts import Accounts, accounts
-from ..command import Depends, command
+from ..command import Depends
 from ..journal_file import journal
-from ..output import OutputOptions, output_options
 from .execute import act
-from .group import app
+from .group import FleetOptions, fleet_command, fleet_options
 from .html import HtmlPage
-from .rollout_options import RolloutOptions, roll
-from .select_options import SelectionOptions, choose
+from .rollout_options import RolloutOptions, rollout_options
+from .select_options import SelectionOptions, selection_options
 
 if TYPE_CHECKING:
     from ...fleet import Fleet, Run
 
 
-@command(app)
+@fleet_command
 def usage(
-    chosen: SelectionOptions = Depends(choose, "Which VMs"),
-    rolling: RolloutOptions = Depends(roll, "How fast, and when to stop"),
+    selection: SelectionOptions = Depends(selection_options, "Which VMs"),
+    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
     report: Annotated[
         Path | None,
         typer.Option(
@@ -32,8 +30,7 @@ def usage(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
-    who: Accounts = Depends(accounts, "Account"),
-    out: OutputOptions = Depends(output_options, "Output"),
+    common: FleetOptions = Depends(fleet_options),
 ) -> int:
     """Read the CPU, network and disk graphs of each VM.
 
@@ -42,9 +39,9 @@ def usage(
       aioseflow fleet usage --all --report usage.html
       aioseflow fleet usage --service 33301 --output json > usage.json
     """
-    options = chosen.arguments | rolling.arguments()
+    options = selection.arguments | rollout.arguments()
 
     def make(fleet: Fleet) -> Run:
-        return fleet.usage(**options, note=chosen.note)
+        return fleet.usage(**options, note=selection.note)
 
-    return act(make, out, journal(), who, page=None if report is None else HtmlPage.at(report))
+    return act(make, common, journal(), page=None if report is None else HtmlPage.at(report))
