@@ -171,9 +171,7 @@ async def test_a_plan_tells_what_could_not_be_listed(panel: Sandbox, seflow: SeF
     plan = await plan_of(seflow)
     (lost,) = plan.undiscovered
     assert lost.startswith(f"service {C} (main): server_error: The panel failed (HTTP 500)")
-    assert f"Not included (could not be listed):\n  {lost}" in str(plan).replace(
-        "\n    ", " "
-    )
+    assert f"Not included (could not be listed):\n  {lost}" in str(plan).replace("\n    ", " ")
     assert len(plan.targets) == 16
 
 

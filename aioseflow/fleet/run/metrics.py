@@ -14,9 +14,12 @@ from typing import Final
 import attrs
 
 from ..model.fleet_account import FleetAccount, Flow
+from ..model.outcome import Outcome
 from ..model.progress import Progress
+from ..model.target import TargetState
 from ..model.timeline import Moment, Timeline
 from .execution import RunExecution
+from .observer import RunObserver
 from .state import RunState
 
 _HELD: Final = 0.5  # seconds; less is the pace that was agreed
@@ -64,7 +67,7 @@ class AccountFlow:
 
 
 @attrs.define(eq=False)
-class RunMetrics:
+class RunMetrics(RunObserver):
     """Measures one run."""
 
     run_state: RunState
@@ -74,13 +77,26 @@ class RunMetrics:
     _began: float = 0.0
     _resumed: bool = False
     _over: bool = False
+    _clock: Callable[[], float] = attrs.field(default=lambda: 0.0, init=False)
+    _look_at: float = attrs.field(default=inf, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.run_state.observers.add(self, is_ours=True)
+
+    def begun(self, state: TargetState) -> None:
+        """Measure, if a moment is due."""
+        self._look_if_due()
+
+    def decided(self, state: TargetState, outcome: Outcome) -> None:
+        """Measure, if a moment is due."""
+        self._look_if_due()
 
     def begin(self, clock: Callable[[], float]) -> None:
         """The run begins now."""
         for flow_gauge in self.gauges:
             flow_gauge.begin()
         self._began = clock()
-        self.run_state.clock, self.run_state.look = clock, self._look
+        self._clock = clock
         self._look()
 
     def go_on(self, earlier: Sequence[Moment], seconds: float) -> None:
@@ -97,13 +113,12 @@ class RunMetrics:
         if not self._over:
             self._take()
             self._over = True
-            self.run_state.look_at = inf
+            self._look_at = inf
 
     def progress(self, *, live: bool, over: bool) -> Progress:
         """Where the run stands now."""
         run_state, execution = self.run_state, self.execution
-        if run_state.clock() >= run_state.look_at:
-            self._look()
+        self._look_if_due()
         scheduler, discoveries = execution.scheduler, [pool.producer.discovery for pool in execution.pools]
         held = {each.account.name: each.account.throttled_for for each in self.gauges} if live else {}
         flows = self._flows()
@@ -130,7 +145,7 @@ class RunMetrics:
 
     def _flows(self) -> dict[str, Flow]:
         """By account, of those that say."""
-        now = self.run_state.clock()
+        now = self._clock()
         found = [(flow_gauge.account.name, flow_gauge.read(now)) for flow_gauge in self.gauges]
         return {name: flow for name, flow in found if flow is not None}
 
@@ -141,9 +156,13 @@ class RunMetrics:
         total = sum(flow.limit for flow in flows.values())
         return total if own is None else min(total, own)
 
+    def _look_if_due(self) -> None:
+        if self._clock() >= self._look_at:
+            self._look()
+
     def _look(self) -> None:
         self._take()
-        self.run_state.look_at = self.run_state.clock() + self.timeline.spacing
+        self._look_at = self._clock() + self.timeline.spacing
 
     def _take(self) -> None:
         run_state = self.run_state
@@ -152,7 +171,7 @@ class RunMetrics:
         counts, flows = run_state.counts, self._flows()
         self.timeline.add(
             Moment(
-                seconds=round(max(0.0, run_state.clock() - self._began), 3),
+                seconds=round(max(0.0, self._clock() - self._began), 3),
                 **{status.value: count for status, count in counts.items()},
                 in_flight=run_state.in_flight,
                 settling=run_state.settling,

@@ -17,10 +17,11 @@ from ..model.timeline import Moment, rows_of
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from ..plan.spec import RunSpec
+from .observer import RunObserver
 
 
 @attrs.define(eq=False)
-class JournalRecorder:
+class JournalRecorder(RunObserver):
     """One run's pages of a journal; without a journal it keeps nothing."""
 
     run_id: str
@@ -86,7 +87,7 @@ class JournalRecorder:
                 self.run_id, state.number, state.step, datetime.now(UTC), panel_at=state.sent_panel_at
             )
 
-    def accepted(self, state: TargetState) -> None:
+    def settling(self, state: TargetState) -> None:
         """The answer is there, or lost; what became of it is still to be read."""
         if self.journal is not None:
             self._put(
@@ -115,7 +116,7 @@ class JournalRecorder:
         if self.journal is not None and numbers:
             self._put(self.journal.reopened, numbers)
 
-    def finished(self, state: TargetState, outcome: Outcome) -> None:
+    def decided(self, state: TargetState, outcome: Outcome) -> None:
         """It has its outcome."""
         if self.journal is not None:
             self._put(

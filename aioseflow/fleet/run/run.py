@@ -24,6 +24,7 @@ from ..plan.spec import RunSpec, same_work
 from ..report.report import Report
 from .execution import RunExecution, RunResumer
 from .metrics import AccountFlow, RunMetrics
+from .observer import RunObserver
 from .recorder import JournalRecorder, header_of
 from .state import Remains, RunState
 
@@ -235,6 +236,13 @@ class Run:
             self._cancelled = True
             if self._inner is not None:
                 self._inner.cancel()
+
+    def observe(self, observer: RunObserver) -> None:
+        """Let an observer hear of every step of every target from now on.
+
+        An observer that raises is logged and dropped; the run goes on.
+        """
+        self._run_state.observers.add(observer)
 
     async def wait_closed(self) -> None:
         """Wait until every target has its outcome; raises nothing of the run's."""

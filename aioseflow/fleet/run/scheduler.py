@@ -20,6 +20,7 @@ from ..model.outcome import BAD, Outcome, Status
 from ..model.target import TargetState
 from ..plan.rollout import Rollout, in_order
 from .availability import AvailabilityCounter
+from .observer import RunObserver
 from .queues import AccountQueue, ServiceQueue
 from .state import RunState
 
@@ -28,7 +29,7 @@ _REFUSALS = (ApiError, GatewayError, PermissionDenied)  # each VM of a service m
 
 
 @attrs.define(eq=False)
-class Scheduler:
+class Scheduler(RunObserver):
     """Hands out the targets of one run, under its rollout."""
 
     run_state: RunState
@@ -62,7 +63,7 @@ class Scheduler:
         self._account_queues = {
             account: AccountQueue(window=self.windows.get(account, inf)) for account in self.accounts
         }
-        self.run_state.finished = self._finished
+        self.run_state.observers.add(self, is_ours=True)
 
     # -- what comes in ------------------------------------------------------------------------------------
 
@@ -350,7 +351,8 @@ class Scheduler:
 
     # -- how it went --------------------------------------------------------------------------------------
 
-    def _finished(self, state: TargetState, outcome: Outcome) -> None:
+    def decided(self, state: TargetState, outcome: Outcome) -> None:
+        """Count an outcome against the thresholds, and open the way for the next target."""
         if self.rollout.progress_deadline is not None:
             self._moved_at = asyncio.get_running_loop().time()
         if state.begun:

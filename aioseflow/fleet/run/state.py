@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
-from math import inf
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -20,6 +19,7 @@ from ..model.clock import RunClock
 from ..model.outcome import BAD, Outcome, Outcomes, Status, TargetKey
 from ..model.progress import ServiceProgress
 from ..model.target import NO_SERVICE, Stage, Target, TargetState, service_name
+from .observer import Observers
 from .recorder import JournalRecorder
 from .verdict import NOT_DONE, Facts, Reading, Verdict, verdict, verdict_of_skip
 
@@ -44,7 +44,7 @@ class RunState:
     Attributes:
         steps: the actions of the run, in order; ``action`` is their name in outcomes.
         recorder: writes every change into the journal.
-        finished: called with each target and its outcome, after both are recorded.
+        observers: called with every step of every target.
         outcomes: those of this run execution, in the order in which they came; ``past`` those that an
             earlier run execution decided.
         remains: how far targets had come whose outcome a resumed run may take up again.
@@ -53,14 +53,13 @@ class RunState:
         open: the targets without an outcome.
         services: progress of each service that has targets, in the order in which they were found.
         failures: the latest outcomes that are failed or unknown.
-        look: called before something changes, once ``clock`` has reached ``look_at``.
         time: gives the times of outcomes.
     """
 
     steps: Steps
     recorder: JournalRecorder
     action: str = attrs.field(init=False)
-    finished: Callable[[TargetState, Outcome], None] = attrs.field(default=lambda state, outcome: None)
+    observers: Observers = attrs.field(factory=Observers, init=False)
     targets: dict[TargetKey, None] = attrs.Factory(dict)
     outcomes: Outcomes = attrs.Factory(Outcomes)
     past: dict[TargetKey, Outcome] = attrs.Factory(dict)
@@ -74,12 +73,13 @@ class RunState:
     services: list[ServiceProgress] = attrs.field(factory=list, init=False)
     services_done: int = attrs.field(default=0, init=False)
     failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_LATEST_FAILURES), init=False)
-    clock: Callable[[], float] = attrs.field(default=lambda: 0.0, init=False)
-    look: Callable[[], None] = attrs.field(default=lambda: None, init=False)
-    look_at: float = attrs.field(default=inf, init=False)
     time: RunClock = attrs.field(factory=RunClock, init=False)
     _services: dict[tuple[str, str], ServiceProgress] = attrs.field(factory=dict, init=False)
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
+
+    def __attrs_post_init__(self) -> None:
+        if self.recorder.keeps:
+            self.observers.add(self.recorder, is_ours=True)
 
     @action.default
     def _name(self) -> str:
@@ -137,12 +137,12 @@ class RunState:
 
     def begin(self, state: TargetState) -> None:
         """Note that a worker acts on a target now."""
-        if self.clock() >= self.look_at:
-            self.look()
         state.started_at = state.started_at or self.time.now()
         state.in_flight = True
         self.in_flight += 1
         state.progress.in_flight += 1
+        for begun in self.observers.begun:
+            begun(state)
 
     def answered(
         self, state: TargetState, requests: int, error: SeFlowError | None, *, changes: bool
@@ -162,19 +162,17 @@ class RunState:
         state.postponed += 1
         self._land(state)
         state.stage = Stage.QUEUED
-        self.recorder.requeued(state)
+        for requeued in self.observers.requeued:
+            requeued(state)
 
     def settle(self, state: TargetState) -> None:
-        """Note that a target is read back from now on, and record that."""
-        self.wait(state)
-        self.recorder.accepted(state)
-
-    def wait(self, state: TargetState) -> None:
         """Note that a target is read back from now on."""
         self._land(state)
         state.settling = True
         self.settling += 1
         state.progress.settling += 1
+        for settling in self.observers.settling:
+            settling(state)
 
     def advance(self, state: TargetState) -> None:
         """Note that a step is done, and that the next one may begin."""
@@ -184,7 +182,8 @@ class RunState:
         state.postponed = 0
         state.answer_lost = False
         state.error = None
-        self.recorder.requeued(state)
+        for requeued in self.observers.requeued:
+            requeued(state)
 
     # -- its outcome --------------------------------------------------------------------------------------
 
@@ -239,8 +238,6 @@ class RunState:
         value: Any = None,
         error: SeFlowError | None = None,
     ) -> None:
-        if self.clock() >= self.look_at:
-            self.look()
         status, cause = decided
         target, key = state.target, state.key
         del self.open[key]
@@ -277,10 +274,10 @@ class RunState:
             self.services_done += 1
         if status in BAD:
             self.failures.append(outcome)
-        self.recorder.finished(state, outcome)
+        for observer in self.observers.decided:
+            observer(state, outcome)
         state.stage = Stage.DONE
         self._wake()
-        self.finished(state, outcome)
 
     def correct(self, outcome: Outcome, remains: Remains) -> None:
         """Put an outcome in the place of the one that its VM has, with how far the VM had come."""
