@@ -45,6 +45,7 @@ class RootGroup(LazyGroup):
         words, debug = take_switch(sys.argv[1:] if args is None else list(args))
         if words[:1] == ["help"]:
             words = [*words[1:], "--help"]
+        words = _accounts_behind(words)
         prepare_streams()
         if "_AIOSEFLOW_COMPLETE" in os.environ:
             from .completion.shells import register
@@ -54,6 +55,16 @@ class RootGroup(LazyGroup):
         code = _ended(lambda: super(RootGroup, self).main(words, **options), debug=debug)
         give_up_streams()
         sys.exit(code)
+
+
+def _accounts_behind(words: list[str]) -> list[str]:
+    """Return the words with the options that name accounts behind the command, where typer expects them."""
+    moved: list[str] = []
+    while words[:1] == ["--all-profiles"] or (words and words[0].partition("=")[0] == "--profile"):
+        size = 2 if words[0] == "--profile" else 1
+        moved, words = [*moved, *words[:size]], words[size:]
+    end = words.index("--") if "--" in words else len(words)
+    return [*words[:end], *moved, *words[end:]]
 
 
 def _ended(command: Callable[[], int | None], *, debug: bool) -> int:

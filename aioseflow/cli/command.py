@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import (
     Annotated,
@@ -21,14 +21,12 @@ from typing import (
 
 import attrs
 import typer
-from typer.core import TyperCommand, TyperGroup
+import typer.main
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.models import OptionInfo
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_FIRST: Final = {"Arguments": 0, "Options": 1}
-_TAKES_ANYTHING: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 @attrs.frozen
@@ -38,20 +36,30 @@ class _Given:
 
 
 class Sectioned(TyperCommand):
-    """A command whose help lists its options under the headings of what they make."""
+    """A command whose help lists its arguments as they are written, then its options by heading."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the arguments as they are written."""
+        return ["[OPTIONS]", *(name for name, _ in self._arguments())]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments first, then the command's own options, then each section."""
-        sections: dict[str, list[tuple[str, str]]] = {}
+        """Write the arguments, the command's own options, then each section."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": self._arguments(), "Options": []}
         for one in self.get_params(ctx):
-            record = one.get_help_record(ctx)
+            record = None if isinstance(one, TyperArgument) else one.get_help_record(ctx)
             if record is not None:
-                usual = "Arguments" if one.param_type_name == "argument" else "Options"
-                heading = getattr(one, "rich_help_panel", None) or usual
-                sections.setdefault(heading, []).append(record)
-        for heading in sorted(sections, key=lambda heading: _FIRST.get(heading, len(_FIRST))):
-            with formatter.section(heading):
-                formatter.write_dl(sections[heading])
+                sections.setdefault(getattr(one, "rich_help_panel", None) or "Options", []).append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+    def _arguments(self) -> list[tuple[str, str]]:
+        return [
+            (one.metavar or one.name.upper(), one.help or "")
+            for one in self.params
+            if isinstance(one, TyperArgument) and not one.hidden
+        ]
 
 
 class Candidate(NamedTuple):
@@ -102,56 +110,69 @@ class LazyGroup(TyperGroup):
 
 
 def Depends(make: Callable[..., T], under: str = "") -> T:  # noqa: N802 - FastAPI calls it so
-    """The default of a command's parameter that ``make`` builds from options of its own.
+    """Return the default of a command's parameter that ``make`` builds from options of its own.
 
-    The parameters of ``make`` become options of the command, in the place of that parameter, and stand in
-    its help ``under`` this heading.
+    The parameters of ``make`` become options of the command in the place of that parameter; the help lists
+    them ``under`` this heading.
     """
     return cast("T", _Given(make, under))
 
 
-def command(
-    app: typer.Typer,
-    name: str | None = None,
-    *,
-    hidden: bool = False,
-    takes_anything: bool = False,
-) -> Callable[[Function], Function]:
+def command(app: typer.Typer) -> Callable[[Function], Function]:
     """Declare a command of ``app``: a function that returns its exit code."""
 
     def declare(function: Function) -> Function:
-        settings = dict(_TAKES_ANYTHING) if takes_anything else None
-        app.command(name, cls=Sectioned, hidden=hidden, context_settings=settings)(expand_options(function))
+        app.command(cls=Sectioned)(expand_options(function))
         return function
 
     return declare
 
 
+def lazy_command(name: str, summary: str, function: Callable[..., Any], help_of: Callable[[], str]) -> Any:
+    """Return a command of a `LazyGroup`; its help beyond the summary is made when it is asked for."""
+
+    class Command(Sectioned):
+        def get_help(self, ctx: Any) -> str:
+            self.help = help_of()
+            return super().get_help(ctx)
+
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command(name, cls=Command, help=summary)(expand_options(function))
+    return typer.main.get_command(app)
+
+
+def with_parameters(
+    function: Callable[..., int], parameters: Sequence[inspect.Parameter]
+) -> Callable[..., int]:
+    """Return a function with these parameters for typer, which gets their values by name."""
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    function.__annotations__ = {one.name: one.annotation for one in parameters}
+    return function
+
+
 def expand_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function as typer reads it: with a parameter for each option, none for what they make."""
+    """Return a function as typer reads it: with a parameter for each option of its `Depends`."""
     taken = inspect.signature(function).parameters
     given = {name: one.default for name, one in taken.items() if isinstance(one.default, _Given)}
     if not given:
         return function
-    made = {name: _spread_once(each.make) for name, each in given.items()}
+    made = {name: _expand_once(each.make) for name, each in given.items()}
     options = {name: _shared_options(made[name], each.under) for name, each in given.items()}
     parameters: list[inspect.Parameter] = []
     for one in _options(function):
         parameters += options.get(one.name, [one])
 
     @functools.wraps(function)
-    def spreaded(**values: Any) -> Any:
+    def expanded(**values: Any) -> Any:
         for name, make in made.items():
             values[name] = make(**{one.name: values.pop(one.name) for one in options[name]})
         return function(**values)
 
-    spreaded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
-    spreaded.__annotations__ = {one.name: one.annotation for one in parameters}
-    return spreaded
+    return with_parameters(expanded, parameters)
 
 
-# What makes an object of options may itself be made of such; a dozen commands take the same.
-_spread_once: Final = functools.cache(expand_options)
+# A dozen commands take the same options, and an object of options may itself be made of such objects.
+_expand_once: Final = functools.cache(expand_options)
 
 
 @functools.cache
@@ -171,10 +192,10 @@ def _options(function: Callable[..., Any], under: str = "") -> list[inspect.Para
 
 
 def _under(hint: Any, heading: str) -> Any:
-    """The annotation of an option, with the heading that it has in the help."""
+    """Return the annotation of an option with the heading that it has in the help."""
     kind, *facts = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    told = [copy(fact) if isinstance(fact, OptionInfo) else fact for fact in facts]
-    for fact in told:
+    copies = [copy(fact) if isinstance(fact, OptionInfo) else fact for fact in facts]
+    for fact in copies:
         if isinstance(fact, OptionInfo):
             fact.rich_help_panel = heading
-    return Annotated[(kind, *told)] if told else hint
+    return Annotated[(kind, *copies)] if copies else hint

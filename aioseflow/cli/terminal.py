@@ -88,22 +88,22 @@ def can_ask() -> bool:
 
 
 def require_answerable(what: str, *, yes: bool) -> None:
-    """Raise `Refusal` for a change that nobody confirmed and nobody can be asked about."""
+    """Raise `Refusal` for a change without ``--yes`` where nobody can be asked."""
     if not yes and not can_ask():
-        raise Refusal(f"{what} changes something, and there is no terminal to ask; add --yes if it is meant")
+        raise Refusal(f"{what} needs a confirmation, and there is no terminal", fix="add --yes to confirm")
 
 
-def confirm(facts: str, question: str) -> None:
-    """Say what it is about, ask, and raise `Refusal` unless the answer is yes."""
+def confirm(facts: str, question: str = "Proceed?") -> None:
+    """Show the facts, ask, and raise `Refusal` unless the answer is yes."""
     if _answer(facts, f"{question} [y/N] ").lower() not in {"y", "yes"}:
-        raise Refusal("not confirmed, so nothing was sent", ExitCode.ERROR)
+        raise Refusal("not confirmed; nothing was sent", ExitCode.ERROR)
 
 
 def confirm_word(facts: str, question: str, word: str) -> None:
-    """The same for what cannot be undone: the answer is a word that one has to have read."""
+    """Show the facts of what cannot be undone, ask, and raise `Refusal` unless the answer is ``word``."""
     answer = _answer(facts, f"{question} ")
     if answer != word:
-        raise Refusal(f"'{escape(answer)}' is not {word}, so nothing was sent", ExitCode.ERROR)
+        raise Refusal(f"'{escape(answer)}' is not {escape(word)}; nothing was sent", ExitCode.ERROR)
 
 
 def read_line(question: str) -> str:
@@ -131,7 +131,7 @@ def _answer(facts: str, question: str) -> str:
         answer = read_line(question)
     except KeyboardInterrupt:
         echo_err("")
-        raise Refusal("interrupted, so nothing was sent", ExitCode.INTERRUPTED) from None
+        raise Refusal("interrupted; nothing was sent", ExitCode.INTERRUPTED) from None
     if not answer.endswith("\n"):
         echo_err("")
     return answer.strip()

@@ -1,4 +1,4 @@
-"""A command that was written wrongly: what is wrong, what may have been meant, and where the help is."""
+"""Errors in a command line: what is wrong, what may have been meant, and which help says more."""
 
 from __future__ import annotations
 
@@ -10,24 +10,32 @@ from ..text import escape
 from .exit_code import ExitCode
 from .terminal import echo_err, echo_error
 
-_MOST: Final = 3
-_ALIKE: Final = 0.7
+_HINTS_MAX: Final = 3
+_LIKENESS: Final = 0.7
 _VALUE_ERROR: Final = "Value error, "
+# Sentences of typer and pydantic.
+_IN_OTHER_WORDS: Final = (
+    (_VALUE_ERROR, ""),
+    (r"Input should be a valid integer.*", "it is a whole number"),
+    (r"Input should be greater than or equal to (\S+)", r"it is \1 or more"),
+    (r"Input should be less than or equal to (\S+)", r"it is \1 or less"),
+    (r"Got unexpected extra argument\(?s?\)? \((.*)\)", r"unexpected argument '\1'"),
+)
 _NOT_A_CHOICE: Final = r"(?s)'(?P<given>.*?)' is not one of (?P<choices>.*?)\.?"
 _MEANT: Final = r"(?s)(?P<what>.*?)\.? Did you mean (?P<meant>.*)\?"
 
 
 def is_usage(error: BaseException) -> bool:
-    """Whether typer says so; by its shape, as the package of its classes depends on its version."""
+    """Whether an error is one of typer about the command line, by its shape: its class is private."""
     return hasattr(error, "format_message")
 
 
 def explain_usage(error: Any) -> int:
-    """Say it in a sentence on stderr, or, where a group was named alone, what there is in it."""
+    """Write the error to stderr in a sentence, or the help of a group without a command; the exit code."""
     context = getattr(error, "ctx", None)
     message: str = getattr(error, "message", "") or error.format_message()
-    nothing_asked = type(error).__name__ == "NoArgsIsHelpError" or message.startswith("Missing command")
-    if context is not None and nothing_asked:
+    no_command = type(error).__name__ == "NoArgsIsHelpError" or message.startswith("Missing command")
+    if context is not None and no_command:
         echo_err(context.get_help())
         return ExitCode.USAGE
     what, meant = _parts(error, message)
@@ -37,17 +45,19 @@ def explain_usage(error: Any) -> int:
 
 
 def _parts(error: Any, message: str) -> tuple[str, str]:
-    """What is wrong, and what may have been meant."""
+    """Return what is wrong, and what may have been meant."""
     if hasattr(error, "possibilities"):
         context = getattr(error, "ctx", None)
         near = list(error.possibilities or ())
         if not near and context is not None and context.parent is None:
-            message = f"{message} before a command; write it behind the command's name"
+            message = f"{message} before a command; options go after it"
         return message, " or ".join(_nearest(error.option_name, near))
     if found := re.fullmatch(_MEANT, message):
         return found["what"], found["meant"].replace(", ", " or ")
-    # What may be chosen is on lines of its own.
-    whole = " ".join(error.format_message().split()).rstrip(".?").replace(_VALUE_ERROR, "")
+    # Choices are on lines of their own.
+    whole = " ".join(error.format_message().split()).rstrip(".?")
+    for pattern, words in _IN_OTHER_WORDS:
+        whole = re.sub(pattern, words, whole)
     if found := re.fullmatch(_NOT_A_CHOICE, message.removeprefix(_VALUE_ERROR)):
         near = _nearest(found["given"], re.findall(r"'([^']*)'", found["choices"]))
         return whole, " or ".join(map(repr, near))
@@ -63,4 +73,4 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
 def _nearest(word: str, words: Sequence[str]) -> list[str]:
     from difflib import get_close_matches
 
-    return get_close_matches(word, words, _MOST, _ALIKE)
+    return get_close_matches(word, words, _HINTS_MAX, _LIKENESS)

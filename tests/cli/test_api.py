@@ -42,6 +42,13 @@ def test_list_on_a_terminal_stays_within_its_width(spawn: Spawn) -> None:
     assert max(len(line) for line in visible(written).splitlines()) <= 60
 
 
+def test_without_a_call_there_is_help(run: Run) -> None:
+    ended = run("api")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("Usage: aioseflow api")
+    assert "\nSupport:\n  support.tickets  List the tickets" in ended.stderr
+
+
 def test_an_answer_is_json_on_stdout(run: Run, panel: Sandbox) -> None:
     answered = run("api", "vms.list", "33301")
     assert (answered.exit_code, answered.stderr) == (0, "")
@@ -99,8 +106,14 @@ def test_an_estimate_changes_nothing_and_asks_nothing(run: Run, panel: Sandbox) 
 )
 def test_without_a_terminal_no_change_is_sent_unless_yes_is_said(run: Run, panel: Sandbox, name: str) -> None:
     coroutine = COROUTINES[name]
-    needed = {"vms.resize_disk": ["--size", "50"], "vms.assign_ip": ["--interface-id", "net0"]}.get(name, [])
-    refused = run("api", name, *(["1"] * len(coroutine.positional)), *needed)
+    vm = ["1"] * len(coroutine.positional)
+    size = ["--size", "50"]
+    needed = {
+        "vms.resize": ["--cpu", "2"],
+        "vms.resize_disk": size,
+        "vms.assign_ip": ["--interface", "net0"],
+    }.get(name, [])
+    refused = run("api", name, *vm, *needed)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "--yes" in refused.stderr
     assert panel.requests == []
@@ -109,10 +122,8 @@ def test_without_a_terminal_no_change_is_sent_unless_yes_is_said(run: Run, panel
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        ([], 2, "say which call"),
-        (["vms.lst"], 2, "no call vms.lst (did you mean vms.list"),
-        (["qqqq"], 2, "no call qqqq; list them: aioseflow api --list"),
-        (["vms.list"], 2, "SERVICE_ID is missing"),
+        (["vms.lst"], 2, "No such command 'vms.lst'; did you mean 'vms.list'"),
+        (["qqqq"], 2, "No such command 'qqqq'; see aioseflow api --help"),
         (["vms.list", ".."], 2, "would leave its place in the path"),
         (["vms.list", "77"], 1, "service_notfound"),
         (["vms.reboot", "33301", "77", "--yes"], 1, "vm_notfound"),
@@ -149,7 +160,7 @@ def test_a_change_is_asked_for_on_the_terminal_and_data_stays_clean(
 ) -> None:
     with (tmp_path / "out.json").open("w+b") as out:
         terminal = spawn("api", "vms.stop", "33301", "4001", stdout=out)
-        question = terminal.expect("Send it? [y/N] ")
+        question = terminal.expect("Proceed? [y/N] ")
         assert f"vms.stop 33301 4001 as demo@example.com at {panel.url}" in question.replace("\r\n", " ")
         assert panel.requests == []
         terminal.type("y\n")
@@ -161,7 +172,7 @@ def test_a_change_is_asked_for_on_the_terminal_and_data_stays_clean(
 
 def test_ctrl_c_at_the_question_sends_nothing(spawn: Spawn, panel: Sandbox) -> None:
     terminal = spawn("api", "vms.stop", "33301", "4001")
-    terminal.expect("Send it? [y/N] ")
+    terminal.expect("Proceed? [y/N] ")
     terminal.type("\x03")
     code, written = terminal.finish()
     assert code == 130
@@ -169,7 +180,7 @@ def test_ctrl_c_at_the_question_sends_nothing(spawn: Spawn, panel: Sandbox) -> N
     assert panel.requests == []
 
 
-@pytest.mark.parametrize("place", [0, 1, 3, 5])
+@pytest.mark.parametrize("place", [1, 3, 5])
 def test_a_profile_may_be_named_anywhere_among_the_words(run: Run, panels: Panels, place: int) -> None:
     first, second = panels(), panels()
     for name, panel in (("first", first), ("second", second)):
@@ -210,9 +221,7 @@ async def test_an_interrupted_change_says_that_it_may_have_been_done(
         with pytest.raises(asyncio.CancelledError):
             await calling
         panel.clear_record()
-    assert capsys.readouterr().err == (
-        "aioseflow: vms.stop was sent, and whether the panel acted is not known\n"
-    )
+    assert capsys.readouterr().err == ("aioseflow: vms.stop was sent; it may or may not have taken effect\n")
 
 
 def test_a_pipe_that_closes_early_is_quiet(panel: Sandbox) -> None:

@@ -16,7 +16,6 @@ from cli.tried import words
 from aioseflow.cli.completion import candidates
 from aioseflow.cli.completion.candidates import (
     Candidates,
-    complete_call,
     complete_profile,
     complete_run,
     complete_service,
@@ -24,7 +23,6 @@ from aioseflow.cli.completion.candidates import (
 )
 from aioseflow.cli.completion.name_cache import ListedName, remember
 from aioseflow.cli.completion.shells import SCRIPTS, Shell
-from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.profiles import profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
 from aioseflow.fleet import Journal, RunHeader
@@ -205,13 +203,6 @@ def test_a_journal_that_somebody_locks_is_not_waited_for(tmp_path: Path) -> None
     holder.close()
 
 
-def test_calls_are_completed_with_what_they_do() -> None:
-    assert complete_call("vms.st") == [
-        (name, COROUTINES[name].summary) for name in COROUTINES if name.startswith("vms.st")
-    ]
-    assert len(complete_call("")) == len(COROUTINES)
-
-
 @pytest.mark.usefixtures("fleet")
 @pytest.mark.parametrize(
     ("line", "word"),
@@ -220,6 +211,8 @@ def test_calls_are_completed_with_what_they_do() -> None:
         ("fleet stop --vm web-3", "33302/4003"),
         ("fleet stop --vm=33301/4001 --vm 33302", "33302/4003"),
         ("vm show 33301/4002", "33301/4002"),
+        ("api vms.get 33301/4002", "33301/4002"),
+        ("api vms.g", "vms.get"),
     ],
 )
 def test_the_commands_that_take_a_name_complete_it(line: str, word: str) -> None:

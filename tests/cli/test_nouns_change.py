@@ -84,7 +84,7 @@ def test_without_a_terminal_no_change_is_sent_unless_yes_is_said(
     refused = run(*words)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr.startswith(
-        f"aioseflow: {words[0]} {words[1]} changes something, and there is no terminal"
+        f"aioseflow: {words[0]} {words[1]} needs a confirmation, and there is no terminal"
     )
     assert "--yes" in refused.stderr
     assert panel.requests == []
@@ -96,23 +96,23 @@ def test_with_yes_a_change_is_one_request(run: Run, panel: Sandbox, words: list[
     assert done.exit_code == 0, done.stderr
     [request] = panel.requests
     assert request.method != "GET"
-    assert done.stderr.startswith("Accepted; aioseflow ")
+    assert done.stderr.startswith("Accepted, not finished yet. Check with: aioseflow ")
 
 
 def test_the_question_names_the_vm_with_its_label_and_state_by_whom_and_where(
     spawn: Spawn, panel: Sandbox
 ) -> None:
     terminal = spawn("vm", "stop", "33301/4001")
-    assert _asked(terminal, "Send it? [y/N] ").splitlines() == [
+    assert _asked(terminal, "Proceed? [y/N] ").splitlines() == [
         "vm stop 33301/4001: 'vm-4001', running now",
         f"  as demo@example.com at {panel.url}",
-        "Send it? [y/N] ",
+        "Proceed? [y/N] ",
     ]
     assert _changes(panel) == []
     terminal.type("y\n")
     code, written = _written(terminal)
     assert code == 0
-    assert written.splitlines()[-1] == "Accepted; aioseflow vm show 33301/4001 shows when it is done."
+    assert written.splitlines()[-1] == "Accepted, not finished yet. Check with: aioseflow vm show 33301/4001"
     assert _changes(panel) == ["POST /service/33301/vms/4001/stop"]
     assert panel.effect_count("stop") == 1
 
@@ -141,7 +141,7 @@ def test_the_question_tells_what_is_so_now_and_what_will_be(
 ) -> None:
     asked = question(*words).stderr
     assert all(fact in asked for fact in facts), asked
-    assert "not confirmed, so nothing was sent" in asked
+    assert "not confirmed; nothing was sent" in asked
     assert _changes(panel) == []
 
 
@@ -157,9 +157,9 @@ def test_what_cannot_be_read_is_said_and_it_is_asked_all_the_same(question: Run,
     panel.faults.add(Fault("error", method="GET"))
     asked = question("vm", "resize", "33301/4001", "--memory", "4096").stderr
     assert asked.startswith(
-        "vm resize 33301/4001\n  memory: 4096\n  what is so now could not be read: The panel refused: "
+        "vm resize 33301/4001\n  memory: 4096\n  the present values could not be read: The panel refused: "
     )
-    assert "Send it? [y/N]" in asked
+    assert "Proceed? [y/N]" in asked
     assert _changes(panel) == []
 
 
@@ -194,9 +194,9 @@ def test_a_vm_that_is_not_there_is_refused_before_anybody_is_asked(here: Here, p
 def test_destroy_wants_the_id_of_the_vm(here: Here, panel: Sandbox) -> None:
     for answer, code, effects in (("y", 1, 0), ("4002", 1, 0), ("4001", 0, 1)):
         terminal = here("vm", "destroy", "33301/4001")
-        asked = _asked(terminal, "Type its id, 4001: ")
+        asked = _asked(terminal, "Type 4001 to confirm: ")
         assert "vm destroy 33301/4001: 'vm-4001', running now" in asked
-        assert "gone for good" in asked
+        assert "This destroys the VM and its disks for good." in asked
         terminal.type(f"{answer}\n")
         assert _written(terminal)[0] == code
         assert panel.effect_count("destroy") == effects
@@ -240,7 +240,7 @@ def test_an_upgrade_whose_price_is_not_known_is_not_offered(
 
 
 def test_who_does_not_type_the_id_destroys_nothing(question: Run, panel: Sandbox) -> None:
-    assert "gone for good" in question("vm", "destroy", "33301/4001").stderr
+    assert "for good" in question("vm", "destroy", "33301/4001").stderr
     assert _changes(panel) == []
 
 
@@ -270,7 +270,7 @@ def test_a_lost_answer_is_unknown_and_says_where_to_look(
     panel.faults.add(Fault("reset", method="POST", when="after"))
     ended = run(*words, "--yes")
     assert (ended.exit_code, ended.stdout, ended.stderr.count("\n")) == (4, "", 1)
-    assert ended.stderr.endswith(f"; aioseflow {look} shows what became of it\n")
+    assert ended.stderr.endswith(f"; check with: aioseflow {look}\n")
     assert len(_changes(panel)) == 1
 
 
@@ -278,7 +278,7 @@ def test_a_change_that_was_refused_is_no_riddle(run: Run, panel: Sandbox) -> Non
     ended = run("vm", "stop", "33301/77", "--yes")
     assert (ended.exit_code, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
     assert "vm_notfound" in ended.stderr
-    assert "shows what became of it" not in ended.stderr
+    assert "check with" not in ended.stderr
 
 
 def test_the_command_that_shows_it_is_for_the_same_profile_and_fit_for_a_shell(
@@ -288,10 +288,10 @@ def test_the_command_that_shows_it_is_for_the_same_profile_and_fit_for_a_shell(
     passwords.keep(profile, Secret(panel.password))
     profile_store.put(profile)
     done = run("vm", "stop", "33301/4001", "--yes", "--profile", "main")
-    assert done.stderr == "Accepted; aioseflow vm show 33301/4001 --profile main shows when it is done.\n"
+    assert done.stderr.endswith("Check with: aioseflow vm show 33301/4001 --profile main\n")
     panel.faults.add(Fault("reset", method="POST", when="after"))
     lost = run("vm", "reboot", "33301", "$(reboot)", "--yes")
-    assert "aioseflow vm show '33301/$(reboot)' shows what became of it" in lost.stderr
+    assert "check with: aioseflow vm show '33301/$(reboot)'" in lost.stderr
 
 
 def test_an_answer_is_data_where_data_is_asked_for(run: Run, panel: Sandbox) -> None:
@@ -328,6 +328,6 @@ async def test_an_interrupted_change_says_that_it_may_have_been_done_and_where_t
     with pytest.raises(asyncio.CancelledError):
         await sending
     assert capsys.readouterr().err == (
-        "aioseflow: vms.reboot was sent, and whether the panel acted is not known; "
-        "aioseflow vm show 33301/4001 shows\n"
+        "aioseflow: vms.reboot was sent; it may or may not have taken effect; "
+        "check with: aioseflow vm show 33301/4001\n"
     )

@@ -93,7 +93,7 @@ def test_on_a_terminal_a_row_stays_a_line(spawn: Spawn, hostile: Sandbox, column
 
 def test_the_question_shows_a_label_without_what_it_would_do(spawn: Spawn, hostile: Sandbox) -> None:
     terminal = spawn("vm", "resize", "33301/4001", "--note", "b\x1b[2J")
-    asked = terminal.expect("Send it? [y/N] ").replace("\r\n", "\n")
+    asked = terminal.expect("Proceed? [y/N] ").replace("\r\n", "\n")
     assert RAW.search(asked) is None
     assert r"\x1b]0;title" in asked
     assert max(map(len, asked.splitlines())) <= 80

@@ -44,6 +44,15 @@ def _label(panel: Sandbox) -> str:
     return f"demo@example.com at {panel.host}:{panel.port}"
 
 
+@pytest.mark.parametrize("words", [["--profile", "two"], ["--profile=two"], ["--all-profiles"]])
+def test_an_account_may_be_named_before_the_command(
+    run: Run, two: dict[str, Sandbox], words: list[str]
+) -> None:
+    before = run(*words, "service", "list", "-o", "json")
+    assert before == run("service", "list", "-o", "json", *words)
+    assert len(orjson.loads(before.stdout)) == (3 if words == ["--all-profiles"] else 2)
+
+
 def test_vm_list_is_of_all_services_in_the_order_of_their_ids(run: Run, panels: Panels) -> None:
     panel = panels(services=3, services_without_vms=1)
     listed = run("vm", "list", "-o", "json")
@@ -100,7 +109,7 @@ def test_every_form_has_the_same_rows(run: Run, panel: Sandbox) -> None:
 
 def test_an_empty_list_is_said_and_is_no_error(run: Run, panels: Panels) -> None:
     panels(services=1, vms_per_service=0)
-    assert run("vm", "list") == Result(0, "", "There are none.\n")
+    assert run("vm", "list") == Result(0, "", "No VMs match.\n")
     assert run("vm", "list", "-o", "json") == Result(0, "[]\n", "")
 
 
@@ -111,7 +120,7 @@ def test_a_service_that_cannot_be_listed_is_told_after_the_others_and_has_code_4
     listed = run("vm", "list", "-o", "json")
     assert listed.exit_code == 4
     assert [row["service_id"] for row in orjson.loads(listed.stdout)] == ["33302"] * 3
-    assert listed.stderr.startswith("aioseflow: The panel refused: ")
+    assert listed.stderr.startswith("aioseflow: not in the list: The panel refused: ")
     assert listed.stderr.count("\n") == 1
 
 
@@ -164,7 +173,9 @@ def test_one_account_that_does_not_answer_is_told_beside_the_others(
     listed = run("service", "list", "--all-profiles", "-o", "json")
     assert listed.exit_code == 4
     assert {row["account"] for row in orjson.loads(listed.stdout)} == {_label(two["two"])}
-    assert listed.stderr.startswith(f"aioseflow: {_label(two['one'])}: Wrong e-mail or password")
+    assert listed.stderr.startswith(
+        f"aioseflow: not in the list: {_label(two['one'])}: Wrong e-mail or password"
+    )
 
 
 def test_where_no_account_answers_each_is_told_and_the_code_is_that_of_the_first(

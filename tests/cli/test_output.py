@@ -145,7 +145,7 @@ def test_of_nothing_a_program_reads_nothing_and_a_person_a_sentence(
     OutputOptions(form).listing([], COLUMNS, kind=Vm)
     told = capsys.readouterr()
     assert told.out == text
-    assert told.err == ("There are none.\n" if form is OutputFormat.TABLE else "")
+    assert told.err == ("Nothing to list.\n" if form is OutputFormat.TABLE else "")
 
 
 @pytest.mark.parametrize("form", OutputFormat)
@@ -154,7 +154,7 @@ def test_an_unknown_name_is_refused_before_anything_is_written(
 ) -> None:
     for asked in (OutputOptions(form, ("id", "lable")), OutputOptions(form, (), "-lable")):
         with pytest.raises(
-            Refusal, match=r"no column lable \(did you mean label\?\); there are id, "
+            Refusal, match=r"no column lable \(did you mean label\?\); columns: id, "
         ) as caught:
             asked.listing(VMS, COLUMNS)
         assert caught.value.exit_code == 2
@@ -162,7 +162,7 @@ def test_an_unknown_name_is_refused_before_anything_is_written(
 
 
 def test_an_unknown_name_is_refused_of_an_empty_list_too_where_its_kind_is_known(printed: Printed) -> None:
-    with pytest.raises(Refusal, match=r"there are id, label, .*, unread, extra$"):
+    with pytest.raises(Refusal, match=r"columns: id, label, .*, unread, extra$"):
         printed(OutputFormat.TABLE, columns="lable", items=[], kind=Vm)
     assert (
         printed(OutputFormat.CSV, columns="rootpassword,usage.disk", items=[], kind=Vm)

@@ -8,7 +8,7 @@ import pytest
 
 from aioseflow import Vm
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.output.columns import check, chosen, ordered, reach, row_of
+from aioseflow.cli.output.columns import check, ordered, pick, reach, row_of
 
 _ROWS: list[dict[str, Any]] = [
     {"id": "1", "usage": None, "extra": {}, "items": [], "label": "a"},
@@ -31,7 +31,7 @@ _ROWS: list[dict[str, Any]] = [
 )
 def test_a_name_reaches_into_objects_and_into_each_of_a_list(name: str, found: Any) -> None:
     assert reach(_ROWS[1], name) == found
-    assert chosen(_ROWS[1], [name]) == {name: found}
+    assert pick(_ROWS[1], [name]) == {name: found}
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,16 @@ def test_a_name_that_some_row_has_is_known(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("ids", r"there is no column ids \(did you mean id\?\); there are id, usage, extra, items, label"),
-        ("usage.disc", r"no column usage\.disc \(did you mean usage\.disk\?\); there are usage\.disk"),
+        ("ids", r"no column ids \(did you mean id\?\); columns: id, usage, extra, items, label"),
+        ("usage.disc", r"no column usage\.disc \(did you mean usage\.disk\?\); columns: usage\.disk"),
         (
             "extra.nod",
-            r"no column extra\.nod \(did you mean extra\.node\?\); there are extra\.node, extra\.a\.b",
+            r"no column extra\.nod \(did you mean extra\.node\?\); columns: extra\.node, extra\.a\.b",
         ),
         ("items.size", r"no column items\.size"),
-        ("id.x", r"id is no object, so there is no x in it"),
-        ("zzz.x", r"there is no column zzz; there are"),
-        ("\x1b[2J", r"there is no column \\x1b\[2J"),
+        ("id.x", r"id is no object and has no x"),
+        ("zzz.x", r"no column zzz; columns: "),
+        ("\x1b[2J", r"no column \\x1b\[2J"),
     ],
 )
 def test_any_other_is_refused_with_what_there_is(name: str, told: str) -> None:

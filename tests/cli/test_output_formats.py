@@ -1,4 +1,4 @@
-"""CSV that no spreadsheet calculates with, YAML that reads back, and neither steers a terminal."""
+"""CSV that no spreadsheet calculates with, JSON and YAML that read back; none steers a terminal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import csv
 import io
 from typing import Any
 
+import orjson
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from aioseflow.cli.output.formats import as_csv, as_yaml
+from aioseflow.cli.output.formats import as_csv, as_yaml, dumps, line
 
 _HOSTILE = "\x1b[2J \x9b1m \u202e \u2028 \u200b \ufeff \U000e0041 \x7f \x85 Zürich 🙂"
 
@@ -111,3 +112,16 @@ def test_a_cell_of_csv(value: Any, cell: str) -> None:
 
 def test_csv_quotes_as_rfc_4180_says_with_line_feeds() -> None:
     assert as_csv([['a "b"', "c,d", "e\nf"]], ["x", "y", "z"]) == 'x,y,z\n"a ""b""","c,d","e\nf"\n'
+
+
+def test_printed_json_steers_no_terminal_and_says_the_same() -> None:
+    hostile = "\x1b[2J \x9b1m \u202e \u2028 \u200b \ufeff \U000e0041 \x7f Zürich 🙂"
+    written = dumps({"label": hostile})
+    assert orjson.loads(written) == {"label": hostile}
+    text = written.decode()
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert "Zürich 🙂" in text
+    assert "\\udb40\\udc41" in text
+    assert line({"label": hostile}).count(b"\n") == 1
+    assert orjson.loads(line({"label": hostile})) == {"label": hostile}
+    assert line({"label": hostile}).decode().rstrip("\n").isprintable()

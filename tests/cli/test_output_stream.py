@@ -44,7 +44,7 @@ def test_columns_are_those_that_were_asked_for_and_null_where_there_is_none(
 
 
 def test_what_cannot_be_is_refused_before_anything_runs() -> None:
-    with pytest.raises(Refusal, match="--sort cannot be had with jsonl"):
+    with pytest.raises(Refusal, match="jsonl writes each line at once and cannot be sorted"):
         OutputOptions(OutputFormat.JSONL, (), "id").stream()
     with pytest.raises(Refusal, match="no column vm_lable"):
         OutputOptions(OutputFormat.JSONL, ("vm_lable",)).stream(kind=Outcome)

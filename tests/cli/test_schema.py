@@ -19,7 +19,7 @@ from aioseflow import SeFlow, Vm
 from aioseflow.cli.app import app as whole
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.exit_code import Refusal
-from aioseflow.cli.jsonable import dumps
+from aioseflow.cli.output.formats import dumps
 from aioseflow.cli.schema import app
 from aioseflow.cli.schema.catalogue import catalogue
 from aioseflow.cli.schema.json_schema import name_of

@@ -28,8 +28,7 @@ Run = Callable[..., Result]
         ),
         (
             ["--yes", "fleet"],
-            "No such option: --yes before a command; write it behind the command's name; "
-            "see aioseflow --help",
+            "No such option: --yes before a command; options go after it; see aioseflow --help",
         ),
         (
             ["completion", "bsh"],
@@ -37,7 +36,10 @@ Run = Callable[..., Result]
         ),
         (["completion"], "Choose from: bash, zsh, fish; see aioseflow completion --help"),
         (["fleet", "usage", "--no-wait"], "see aioseflow fleet usage --help"),
-        (["demo", "--services", "two"], "see aioseflow demo --help"),
+        (["demo", "--services", "two"], "it is a whole number; see aioseflow demo --help"),
+        (["sandbox", "--port", "65536"], "it is 65535 or less; see aioseflow sandbox --help"),
+        (["logout", "a", "b"], "unexpected argument 'b'; see aioseflow logout --help"),
+        (["--profile"], "--profile before a command; options go after it; see aioseflow --help"),
         (["demo", "--vms", "3"], "see aioseflow demo --help"),
         (["sandbox", "--dialect", "latin"], "see aioseflow sandbox --help"),
         (["fl\x1b[2Jeet"], "No such command 'fl\\x1b[2Jeet'; did you mean 'fleet'? See aioseflow --help"),

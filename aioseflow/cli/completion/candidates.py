@@ -160,10 +160,3 @@ def _facts_of(action: str, state: str, created_at: int, note: str) -> str:
     when = dt.datetime.fromtimestamp(created_at / 1e6, dt.UTC)
     ended = "ended" if state == "ended" else "not ended"
     return _joined(action, ended, f"{when:%Y-%m-%d %H:%M}", note)
-
-
-def complete_call(incomplete: str) -> Candidates:
-    """Return names of calls of the API."""
-    from ..coroutines import COROUTINES
-
-    return [(name, one.summary) for name, one in COROUTINES.items() if name.startswith(incomplete)]

@@ -66,7 +66,7 @@ def inventory(
 
 
 async def _inventory(who: Accounts, host: str | None, where: str | None, *, partial: bool) -> int:
-    from ..jsonable import dumps
+    from ..output.formats import dumps
     from .ansible_document import Inventory
 
     async with who.clients() as clients, asyncio.TaskGroup() as group:

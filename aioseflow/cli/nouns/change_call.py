@@ -1,12 +1,10 @@
-"""A change: asked for with the facts, sent, and then where to look."""
+"""Calls that change something: confirmed with the facts, sent, and then the command that shows the result."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from ...errors import SeFlowError
-from ...models import Accepted
 from ...text import escape
 from ..exit_code import ExitCode, Refusal, of_error
 from ..output import OutputFormat
@@ -14,14 +12,12 @@ from ..terminal import confirm, confirm_word, echo_err, require_answerable
 from .change_facts import by_whom, facts
 from .invocation import Invocation
 
-_LONGEST_ID: Final = 60
-
 
 def change(asked: Invocation, *, yes: bool) -> int:
-    """Make it, after a look at the facts unless it is meant already (``yes``). Raises `Refusal`."""
+    """Make a change, confirmed by ``yes`` or after the facts were shown; the exit code. Raises `Refusal`."""
     require_answerable(asked.title, yes=yes)
     if not yes:
-        # Outside of a loop: one that waits for the keyboard would not see Ctrl-C.
+        # Outside of a loop: a loop that waits for the keyboard would not see Ctrl-C.
         _confirm(asked, asyncio.run(_facts(asked)))
     return asyncio.run(_send(asked))
 
@@ -33,17 +29,14 @@ async def _facts(asked: Invocation) -> list[str]:
 
 def _confirm(asked: Invocation, lines: list[str]) -> None:
     about = "\n".join([*lines, f"  {by_whom(asked.who.one())}"])
-    match asked.coroutine.name:
-        case "vms.destroy":
-            word = asked.values[1]
-            question = (
-                f"It is gone for good then, and its disks with it. Type its id, {escape(word, _LONGEST_ID)}:"
-            )
-            confirm_word(about, question, word)
-        case "services.request_upgrade":
-            confirm(about, "This spends money. Order it?")
-        case _:
-            confirm(about, "Send it?")
+    if asked.coroutine.name == "vms.destroy":
+        vm_id = asked.values[1]
+        about += "\nThis destroys the VM and its disks for good."
+        confirm_word(about, f"Type {escape(vm_id, 60)} to confirm:", vm_id)
+    elif asked.coroutine.name == "services.request_upgrade":
+        confirm(about, "This spends money. Order it?")
+    else:
+        confirm(about)
 
 
 async def _send(asked: Invocation) -> int:
@@ -53,13 +46,8 @@ async def _send(asked: Invocation) -> int:
         except SeFlowError as error:
             if not error.may_have_acted:
                 raise
-            told = str(error).rstrip(".")
-            raise Refusal(f"{told}; {asked.look} shows what became of it", of_error(error)) from error
-    _tell(asked, accepted)
-    return ExitCode.OK
-
-
-def _tell(asked: Invocation, accepted: Accepted) -> None:
+            raise Refusal(str(error).rstrip("."), of_error(error), fix=f"check with: {asked.look}") from error
     if asked.out.form is not OutputFormat.TABLE or asked.out.columns or accepted.info or accepted.extra:
         asked.out.single(accepted)
-    echo_err(f"Accepted; {asked.look} shows when it is done.")
+    echo_err(f"Accepted, not finished yet. Check with: {asked.look}")
+    return ExitCode.OK

@@ -1,4 +1,4 @@
-"""What one command line asks for."""
+"""A command line of a noun, parsed."""
 
 from __future__ import annotations
 
@@ -10,21 +10,16 @@ import attrs
 from ...text import escape
 from ..accounts import Accounts
 from ..output import OutputOptions
+from .call_parameters import is_of_vm
 from .noun_table import Verb
-from .parameters import is_of_a_vm
 
 if TYPE_CHECKING:
     from ..coroutines import Coroutine
 
-_LONGEST_WORD = 100
-
 
 @attrs.frozen
 class Invocation:
-    """One command: the call behind it, with what, of whom, and how the answer is to be written.
-
-    ``title`` is the noun and the verb, ``vm stop``.
-    """
+    """A command (``title``: noun and verb), its call with values and options, accounts and output."""
 
     title: str
     verb: Verb
@@ -36,16 +31,16 @@ class Invocation:
 
     @property
     def vm(self) -> str:
-        """The VM as fleet and help write it, or "" if it is of none."""
-        return "/".join(self.values[:2]) if is_of_a_vm(self.coroutine) else ""
+        """The VM as SERVICE/VM, empty if the call is not about a VM."""
+        return "/".join(self.values[:2]) if is_of_vm(self.coroutine) else ""
 
     @property
     def look(self) -> str:
-        """The command that shows what came of a change, fit for a shell and a terminal."""
-        place = self.verb.look.format(vm=_word(self.vm), service=_word(self.values[0]) if self.values else "")
+        """The command that shows the result of a change, quoted for a shell."""
+        service = _word(self.values[0]) if self.values else ""
         profile = "".join(f" --profile {_word(name)}" for name in self.who.names)
-        return f"aioseflow {place}{profile}"
+        return f"aioseflow {self.verb.look.format(vm=_word(self.vm), service=service)}{profile}"
 
 
 def _word(text: str) -> str:
-    return shlex.quote(escape(text, _LONGEST_WORD))
+    return shlex.quote(escape(text, 100))

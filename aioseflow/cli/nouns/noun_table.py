@@ -123,7 +123,7 @@ _ALL: Final = (
                 "domains.is_available",
                 "Look whether a name can be registered; orders nothing.",
                 examples=("check example.com", "check example.com -o json"),
-                place="names:check",
+                place="special_commands:check_domain",
             ),
         ),
     ),
@@ -144,7 +144,7 @@ _ALL: Final = (
                 "services.upgrade_options",
                 "List what a service can be upgraded to, and what it has now.",
                 examples=("upgrade-options 33301", "upgrade-options 33301 -o json"),
-                place="upgrading:options",
+                place="special_commands:list_upgrade_options",
             ),
             Verb(
                 "estimate-upgrade",
@@ -180,7 +180,7 @@ _ALL: Final = (
                 ("switch", "port", "name"),
                 ("graphs 33301", "graphs 33301 --save graphs/"),
                 more="With --save the files that were written are listed instead.",
-                place="save_commands:graphs",
+                place="save_commands:save_graphs",
             ),
             Verb(
                 "templates",
@@ -212,7 +212,7 @@ _ALL: Final = (
                     "list --where 'power == \"stopped\" and memory >= 4096'",
                     "list --sort=-memory --columns id,label,memory -o csv",
                 ),
-                place="list_commands:vms",
+                place="special_commands:list_vms",
                 reads_first=("services.list",),
             ),
             Verb(
@@ -268,7 +268,7 @@ _ALL: Final = (
                 ("kind", "characters"),
                 ("usage 33301/4001", "usage 33301/4001 cpu --save cpu.html"),
                 more="The panel sends HTML, which is untrusted: it never goes to a terminal.",
-                place="save_commands:usage",
+                place="save_commands:save_usage",
             ),
             Verb(
                 "interfaces",
@@ -296,7 +296,7 @@ _ALL: Final = (
                 "services.ips",
                 "List the addresses of a service, or of one VM.",
                 examples=("list 33301", "list 33301/4001"),
-                place="list_commands:ips",
+                place="special_commands:list_ips",
                 also=("vms.ips",),
             ),
             Verb(

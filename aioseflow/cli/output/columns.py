@@ -1,4 +1,4 @@
-"""Columns by name: what a name reaches in an object, which names there are, and the order by one."""
+"""Columns by name: the value of a name in an object, the known names, and the order by one of them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from ...plain import field_names, plain
-from ...text import escape
+from ...text import escape, natural_key
 from ..exit_code import Refusal
 from ..usage_errors import did_you_mean
 
 Row: TypeAlias = Mapping[str, Any]
 
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,300}(\.[0-9]{1,300})?")
-_DIGITS: Final = re.compile(r"([0-9]+)")
-_TOLD: Final = 60
+_NAMES_LISTED: Final = 60
 
 
 def row_of(item: object) -> Row:
-    """The item as parsed JSON. Raises ``TypeError`` for what is no object."""
+    """Return an item as plain JSON types. Raises ``TypeError`` for what is no object."""
     row = plain(item)
     if not isinstance(row, dict):
         raise TypeError(f"not a row but {type(item).__name__}")
@@ -28,7 +27,7 @@ def row_of(item: object) -> Row:
 
 
 def reach(value: Any, name: str) -> Any:
-    """What stands under a name, None where nothing does; in a list, what stands there in each."""
+    """Return the value of a name, None where there is none; of a list the values in its objects."""
     if isinstance(value, list):
         return [reach(one, name) for one in value]
     if not isinstance(value, Mapping):
@@ -40,13 +39,13 @@ def reach(value: Any, name: str) -> Any:
     return reach(value.get(head), tail) if dot else None
 
 
-def chosen(row: Row, names: Sequence[str]) -> dict[str, Any]:
-    """Only what was asked for, in this order, under these names."""
-    return {name: reach(row, name) for name in names}
+def pick(row: Row, names: Sequence[str]) -> Row:
+    """Return the values of these names, in this order; the row itself without names."""
+    return {name: reach(row, name) for name in names} if names else row
 
 
 def names_of(rows: Iterable[Row], kind: type | None) -> list[str]:
-    """Every name of the outermost level, in the order of their coming."""
+    """Return the names of the outermost level, in the order of their first appearance."""
     of_kind = [] if kind is None else field_names(kind)
     return list(dict.fromkeys([*of_kind, *(name for row in rows for name in row)]))
 
@@ -54,9 +53,9 @@ def names_of(rows: Iterable[Row], kind: type | None) -> list[str]:
 def check(
     names: Iterable[str], rows: Sequence[Row], kind: type | None = None, also: Sequence[str] = ()
 ) -> None:
-    """Raise `Refusal` for a name that stands in none of the rows; of nothing nothing is known.
+    """Raise `Refusal` for a name that no row has. Without rows every name is accepted.
 
-    Those of ``kind``, and ``also`` these, are known anyway.
+    The names of the class ``kind``, and those in ``also``, are known without a row.
     """
     known = names_of(rows, kind)
     for name in names:
@@ -65,7 +64,7 @@ def check(
 
 
 def _check_parts(name: str, known: Sequence[str], rows: Sequence[Any]) -> None:
-    """Look for a name part by part: at each there must be some row that goes on, or none that could."""
+    """Look for a name part by part: at each part a row must have the next one, or none may have an object."""
     path, at = "", list(rows)
     while name not in known:
         head, dot, tail = name.partition(".")
@@ -76,7 +75,7 @@ def _check_parts(name: str, known: Sequence[str], rows: Sequence[Any]) -> None:
         at = [one for one in _flat(reach(row, head) for row in at) if one is not None]
         if not at or not any(isinstance(one, Mapping) and one for one in at):
             if any(not isinstance(one, Mapping) for one in at):
-                raise Refusal(f"{escape(path + head)} is no object, so there is no {escape(tail)} in it")
+                raise Refusal(f"{escape(path + head)} is no object and has no {escape(tail)}")
             return
         at = [one for one in at if isinstance(one, Mapping)]
         known = list(dict.fromkeys(key for one in at for key in one))
@@ -86,12 +85,12 @@ def _check_parts(name: str, known: Sequence[str], rows: Sequence[Any]) -> None:
 def _unknown(name: str, path: str, known: Sequence[str]) -> Refusal:
     names = [path + one for one in known]
     hint = did_you_mean(name, names)
-    there = ", ".join(escape(one) for one in names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
-    return Refusal(f"there is no column {escape(name)}{hint}; there are {there}")
+    listed = [*map(escape, names[:_NAMES_LISTED]), *(["…"] if len(names) > _NAMES_LISTED else [])]
+    return Refusal(f"no column {escape(name)}{hint}", fix=f"columns: {', '.join(listed)}")
 
 
 def ordered(items: Sequence[tuple[Row, Any]], sort: str) -> list[tuple[Row, Any]]:
-    """Rows with what belongs to them, by a name: numbers as numbers, text as a person would, None last."""
+    """Return rows with their items, sorted by a name: numbers by size, text in natural order, None last."""
     name = sort.removeprefix("-")
     keyed = [(_key(reach(row, name)), (row, item)) for row, item in items]
     there = [pair for pair in keyed if pair[0] is not None]
@@ -111,18 +110,9 @@ def _key(value: Any) -> tuple[Any, ...] | None:
         case str() if _NUMBER.fullmatch(value):
             return (0, Decimal(value))
         case str():
-            return (1, _natural(value), value)
+            return (1, natural_key(value))
         case _:
-            return (1, _natural(text := str(value)), text)
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    """So that web-9 comes before web-10."""
-    parts = _DIGITS.split(text.casefold())
-    return [
-        (0, len(part.lstrip("0")), part.lstrip("0")) if n % 2 else (1, 0, part)
-        for n, part in enumerate(parts)
-    ]
+            return (1, natural_key(str(value)))
 
 
 def _flat(values: Iterable[Any]) -> Iterable[Any]:

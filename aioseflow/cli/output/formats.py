@@ -1,15 +1,35 @@
-"""Rows as CSV and YAML; like JSON, neither steers a terminal."""
+"""Data as JSON, CSV and YAML: what a terminal could take for a command is escaped in each."""
 
 from __future__ import annotations
 
 import csv
+import enum
 import io
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from ..jsonable import UNPRINTABLE, line
+import orjson
 
+from ...plain import plain
+
+
+class OutputFormat(enum.StrEnum):
+    """The format of data."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    YAML = "yaml"
+
+
+UNPRINTABLE: Final = re.compile(
+    "[\x7f-\x9f\u00ad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0001-\U000e007f]"
+)
+"""What JSON leaves as it is and a terminal may take for a command or the direction of writing: C1 controls,
+marks, separators, tags."""
 _CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f]")
 # What a spreadsheet reads as a formula; a negative number is one of no harm.
 _FORMULA: Final = re.compile(r"[=+\-@\t\r\n]")
@@ -19,8 +39,28 @@ _ENDLESS: Final = (1 << 31) - 1
 _AMBIGUOUS: Final = re.compile(r"[-+.]*[0-9].*|[yYnN]", re.DOTALL)
 
 
+def dumps(value: Any) -> bytes:
+    """Return a value as indented JSON in UTF-8 with a line end. Raises ``TypeError`` for what is no JSON."""
+    return _dumped(value, orjson.OPT_INDENT_2)
+
+
+def line(value: Any) -> bytes:
+    """Return a value as JSON on one line with a line end. Raises ``TypeError`` for what is no JSON."""
+    return _dumped(value, 0)
+
+
+def _dumped(value: Any, option: int) -> bytes:
+    text = orjson.dumps(plain(value), option=option | orjson.OPT_APPEND_NEWLINE).decode()
+    return UNPRINTABLE.sub(_escaped_json, text).encode()
+
+
+def _escaped_json(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
+
+
 def as_csv(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> str:
-    """RFC 4180 with ``\\n``; None is empty, what is nested is JSON, and a formula gets an apostrophe."""
+    """Return rows as RFC 4180: None is empty, a nested value JSON, and a formula begins with ``'``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_text(name) for name in names])
@@ -29,7 +69,7 @@ def as_csv(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> str:
 
 
 def as_yaml(value: Any) -> str:
-    """Block style; text that could be taken for something else is quoted."""
+    """Return a value as YAML in block style; text that could be taken for something else is quoted."""
     import yaml  # type: ignore[import-untyped]
 
     text: str = yaml.dump(
@@ -72,12 +112,10 @@ def _escaped(found: re.Match[str]) -> str:
 def _dumper() -> Any:
     import yaml
 
-    # That of libyaml, where there is one, takes a tenth of the time.
+    # The dumper of libyaml takes a tenth of the time.
     class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-        """Without anchors, and with more quotes."""
-
         def ignore_aliases(self, data: Any) -> bool:
-            """The same list twice is written twice."""
+            # Without anchors: a list that is there twice is written twice.
             return True
 
     def text(dumper: Any, value: str) -> Any:
