@@ -147,15 +147,15 @@ def test_a_dry_run_says_why_a_service_could_not_be_listed_and_which_have_no_vms(
     assert [found["why"] for found in document["without_vms"]] == ["no_such_route"] * 2
 
 
-def test_a_plan_of_an_older_version_is_refused_in_one_sentence(
+def test_a_plan_of_a_later_version_is_refused_in_one_sentence(
     run: Run, panel: Sandbox, tmp_path: Path
 ) -> None:
     document = json.loads(run("fleet", "plan", "reboot", "--all", "--output", "json").stdout)
     file = tmp_path / "plan.json"
-    file.write_text(json.dumps(document | {"version": 1}), encoding="utf-8")
+    file.write_text(json.dumps(document | {"version": 3}), encoding="utf-8")
     refused = run("fleet", "apply", str(file), "--yes")
     assert refused.exit_code == 2
-    assert "it is of version 1, and only version 2 can be read; make it anew" in " ".join(
+    assert "it is of version 3, and only versions 1 and 2 can be read; make it anew" in " ".join(
         refused.stderr.split()
     )
     assert panel.effects == {}

@@ -17,7 +17,7 @@ from aioseflow.errors import InvalidArgument
 from aioseflow.fleet.model.without_vms import WithoutVms
 from aioseflow.fleet.plan.plan import Plan, PlanDiff, StalePlan
 from aioseflow.fleet.plan.plan_text import page
-from aioseflow.fleet.plan.planned_vm import PlannedLoss, PlannedVm, observe
+from aioseflow.fleet.plan.planned_vm import PlannedLoss, PlannedVm
 from aioseflow.models import PowerState, Service, Vm
 from aioseflow.text import escape
 
@@ -238,36 +238,45 @@ def _of(name: str, **values: Any) -> Callable[[dict[str, Any]], None]:
     ("damage", "words"),
     [
         (_replaced(format="another"), '"format" is not'),
-        (_replaced(version=1), "it is of version 1, and only version 2 can be read"),
+        (_replaced(version=3), "it is of version 3, and only versions 1 and 2 can be read"),
         (_replaced(version=None), "version None"),
+        (_replaced(version=True), "version True"),
         (_replaced(digest="0" * 64), "digest"),
         (_replaced(action="start"), "digest"),
-        (_replaced(action=None), "action of the plan is None"),
-        (_replaced(calls=True), "calls of the plan is True"),
-        (_replaced(missing_values="2"), "missing_values of the plan"),
-        (_replaced(further=1), "further"),
-        (lambda document: document.pop("vms"), "vms"),
-        (_replaced(vms=[1]), "a VM lacks"),
-        (_of_vm(locked=0), "locked of a VM is 0"),
-        (_of_vm(batch=True), "batch of a VM is True"),
+        (_replaced(action=None), r"None is not text @ \$\.action"),
+        (_replaced(calls=True), r"True is not a whole number @ \$\.calls"),
+        (_replaced(missing_values="2"), r"'2' is not a whole number @ \$\.missing_values"),
+        (_replaced(further=1), "Plan lacks, or does not have, further"),
+        (lambda document: document.pop("vms"), "Plan lacks, or does not have, vms"),
+        (_replaced(vms=[1]), r"1 is not an object @ \$\.vms\[0\]"),
+        (_replaced(vms={}), r"{} is not a list @ \$\.vms"),
+        (_of_vm(locked=0), r"0 is not true or false @ \$\.vms\[0\]\.locked"),
+        (_of_vm(batch=True), r"True is not a whole number @ \$\.vms\[0\]\.batch"),
         (_of_vm(power="stopped"), "digest"),
-        (_of_vm(further=1), "further"),
+        (_of_vm(memory=4096), "digest"),
+        (_of_vm(memory=2048.0), r"2048.0 is not a whole number @ \$\.vms\[0\]\.memory"),
+        (_of_vm(cpus=True), r"True is not a whole number @ \$\.vms\[0\]\.cpus"),
+        (_of_vm(further=1), r"PlannedVm lacks, or does not have, further @ \$\.vms\[0\]"),
+        (lambda document: document["vms"][1].pop("locked"), r"locked @ \$\.vms\[1\]"),
         (_of_vm(do=None), "either do"),
         (_of_vm(batch=3), "batches"),
         (_of("lost", cause="refused"), "digest"),
-        (_of("lost", service_id=14), "service_id of what was not listed is 14"),
-        (_of("lost", message=None), "message of what was not listed is None"),
-        (_replaced(lost=["service 14 of main: Throttled"]), "what was not listed lacks"),
-        (_replaced(undiscovered=[1]), "undiscovered has an element"),
+        (_of("lost", service_id=14), r"14 is not text @ \$\.lost\[0\]\.service_id"),
+        (_of("lost", message=None), r"None is not text @ \$\.lost\[0\]\.message"),
+        (_replaced(lost=["service 14 of main: Throttled"]), r"is not an object @ \$\.lost\[0\]"),
         (lambda document: document.pop("undiscovered"), "undiscovered"),
         (_of("without_vms", why="empty_list"), "digest"),
-        (_of("without_vms", service_name=None), "service_name of a service without VMs is None"),
-        (_replaced(without_vms=[[]]), "a service without VMs lacks"),
-        (_replaced(accounts=[1]), "accounts has an element"),
-        (_replaced(worst_down={"main/9": "4"}), "worst_down has an element"),
+        (_of("without_vms", service_name=None), r"None is not text @ \$\.without_vms\[0\]\.service_name"),
+        (_replaced(without_vms=[[]]), r"\[\] is not an object @ \$\.without_vms\[0\]"),
+        (_replaced(accounts=[1]), r"1 is not text @ \$\.accounts\[0\]"),
+        (_replaced(accounts="main"), r"'main' is not a list @ \$\.accounts"),
+        (_replaced(worst_down={"main/9": "4"}), r"'4' is not a whole number @ \$\.worst_down\['main/9'\]"),
         (_replaced(created_at="yesterday"), "yesterday"),
+        (_replaced(created_at=0), r"0 is not text @ \$\.created_at"),
+        (_replaced(created_at="0001-01-01T00:00:00+23:59"), "date value out of range"),
         (_replaced(created_at="2025-01-02T03:04:05"), "time zone"),
         (_replaced(seconds=-1.0), "no duration"),
+        (_replaced(seconds=True), r"True is not a number @ \$\.seconds"),
         (_replaced(confirmed=3), "acts on 4 VMs"),
         (lambda document: document["vms"].append(document["vms"][0]), "some twice"),
     ],
@@ -374,7 +383,6 @@ def test_a_diff_names_what_came_went_and_changed() -> None:
         "+ VM 4 'web04' of service 9: stop",
         "- VM 3 'web03' of service 9: stop",
         "~ VM 2 'web02' of service 9: power 'running' -> 'stopped', "
-        "observed 'running, not locked, 2048 MB, 2 cores' -> 'stopped, not locked, 2048 MB, 2 cores', "
         "do 'stop' -> None, why_not None -> 'already_stopped'",
         "~ document.rollout differs",
         "~ order differs",
@@ -418,7 +426,46 @@ def test_a_stale_plan_of_several_accounts_names_them_and_survives_pickling() -> 
     assert "VM 3" not in str(error)
 
 
-def test_an_observation_that_is_written_differently_is_shown_whole() -> None:
-    plan = _plan([attrs.evolve(_planned(1), observed="running")])
-    with pytest.raises(StalePlan, match=f"was running, is {observe(_vm(1))}"):
-        plan.check_current({("main", "9", "1"): _vm(1)})
+def test_a_vm_that_is_left_alone_has_moved_only_where_its_reason_is_gone() -> None:
+    stopped = _vm(1, power=PowerState.STOPPED)
+    cases: list[tuple[str, Vm, Vm | None, str | None]] = [
+        ("already_stopped", stopped, _vm(1), "was stopped, is running"),
+        ("already_stopped", stopped, attrs.evolve(stopped, memory=4096), None),
+        ("already_stopped", stopped, None, None),
+        ("already_so", _vm(1), _vm(1, memory=1024), "was 2048 MB, is 1024 MB"),
+        (
+            "already_so",
+            _vm(1),
+            _vm(1, cpus=None, locked=True),
+            "was not locked, 2 cores, is locked, cores unknown",
+        ),
+        ("already_so", _vm(1), stopped, None),
+        ("locked", _vm(1, locked=True), _vm(1, power=PowerState.STOPPED), None),
+        ("excluded", _vm(1), stopped, None),
+    ]
+    for why_not, before, now, moved in cases:
+        plan = _plan([PlannedVm.of("main", _CLUSTER, before, why_not=why_not)])
+        current = {} if now is None else {("main", "9", "1"): now}
+        if moved is None:
+            plan.check_current(current)
+        else:
+            with pytest.raises(StalePlan) as caught:
+                plan.check_current(current)
+            assert caught.value.moved == (f"VM 1 of service 9: {moved}",), why_not
+
+
+def test_what_was_observed_is_data_and_a_text_of_it() -> None:
+    planned = PlannedVm.of("main", _CLUSTER, _vm(1, locked=None, memory=None), do="stop")
+    facts = (planned.power, planned.locked, planned.memory, planned.cpus)
+    assert facts == ("running", None, None, 2)
+    assert planned.observed == "running, lock unknown, memory unknown, 2 cores"
+    assert attrs.evolve(planned, cpus=None).observed.endswith("cores unknown")
+    (written,) = json.loads(_plan([planned]).to_json())["vms"]
+    assert (written["memory"], written["cpus"], written["observed"]) == (None, 2, planned.observed)
+
+
+def test_texts_for_people_are_ignored_when_a_file_is_read() -> None:
+    document = json.loads(_WHOLE.to_json())
+    document["undiscovered"] = ["service 9 (main): timeout"]
+    document["vms"][0]["observed"] = "stopped, not locked, 1 MB, 1 cores"
+    assert Plan.from_json(json.dumps(document)) == _WHOLE

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
-from types import NoneType
 from typing import Any, Final
 
 import attrs
@@ -19,14 +17,11 @@ from ...models import Vm
 from ...text import escape
 from ..model.outcome import TargetKey
 from ..model.without_vms import WithoutVms
-from .planned_vm import PlannedLoss, PlannedVm, observe, rests_on
+from .planned_vm import PlannedLoss, PlannedVm, has_moved, movement
 
-_FORMAT: Final = "aioseflow plan"
-_VERSION: Final = 2
 _COUNTED: Final = ("missing_values", "worst_down", "worst_failures")
 _SETTINGS: Final = ("action", "accounts", "batches", "lost", "without_vms", *_COUNTED)
 _IN_WORDS: Final = {"lost": "undiscovered"}
-_NOT_DIGESTED: Final = ("created_at", "confirmed", "calls", "seconds", "basis", "undiscovered")
 
 
 class StalePlan(InvalidArgument):
@@ -67,7 +62,8 @@ class PlanDiff:
 
 
 def _changes(before: PlannedVm, after: PlannedVm) -> str:
-    names = [name for name in _VM_TYPES if getattr(before, name) != getattr(after, name)]
+    names = [field.name for field in attrs.fields(PlannedVm) if field.eq]
+    names = [name for name in names if getattr(before, name) != getattr(after, name)]
     return ", ".join(f"{name} {getattr(before, name)!r} -> {getattr(after, name)!r}" for name in names)
 
 
@@ -156,11 +152,10 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, of all that decides what is done; not of times and predictions."""
-        document = {name: value for name, value in self._document().items() if name not in _NOT_DIGESTED}
-        document["lost"] = [loss | {"message": ""} for loss in document["lost"]]
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode("ascii")).hexdigest()
+        """SHA-256, in hexadecimal, of everything that decides what is done; not of times and predictions."""
+        from .plan_file import digest_of
+
+        return digest_of(self)
 
     def __str__(self) -> str:
         from .plan_text import page
@@ -193,18 +188,15 @@ class Plan:
         Raises:
             StalePlan: some have changed.
         """
-        from .plan_text import moves
-
         moved = []
         for planned in self.vms:
             vm = current.get(planned.key)
-            now = None if vm is None else observe(vm)
-            if now == planned.observed or (planned.do is None and not rests_on(planned, vm)):
+            if not has_moved(planned, vm):
                 continue
             account = f" of {planned.account}" if len(self.accounts) > 1 else ""
             place = f"VM {planned.vm_id} of service {planned.service_id}{account}"
             unread = {(planned.account, planned.service_id), (planned.account, None)} & unlisted
-            moved.append(f"{place}: {'could not be listed' if unread else moves(planned.observed, now)}")
+            moved.append(f"{place}: {'could not be listed' if unread else movement(planned, vm)}")
         if moved:
             shown = "; ".join(moved[:3]) + ("; …" if len(moved) > 3 else "")
             count = "1 VM is" if len(moved) == 1 else f"{len(moved)} VMs are"
@@ -234,114 +226,19 @@ class Plan:
             settings=tuple(settings),
         )
 
-    def _document(self) -> dict[str, Any]:
-        document = {name: getattr(self, name) for name in _PLAN_TYPES}
-        document["created_at"] = self.created_at.astimezone(UTC).isoformat()
-        for name, (_, types) in _ENTRIES.items():
-            document[name] = [{key: getattr(entry, key) for key in types} for entry in document[name]]
-        return document
-
     def to_json(self) -> str:
-        """All of it as one JSON text, for `from_json`."""
-        return json.dumps(
-            {"format": _FORMAT, "version": _VERSION, "digest": self.digest, **self._document()},
-            allow_nan=False,
-        )
+        """Return the plan as one JSON text, for `from_json`."""
+        from .plan_file import text_of
+
+        return text_of(self)
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """The plan that `to_json` wrote.
+        """Return the plan that `to_json` wrote, in this version of the format or an earlier one.
 
         Raises:
-            InvalidArgument: it is no plan, of a later version, or not as it was written.
+            InvalidArgument: the text is no plan, is of a later version, or was changed since it was written.
         """
-        try:
-            document = json.loads(text)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise _no_plan(f"it is not JSON ({error})") from None
-        if not isinstance(document, dict) or document.pop("format", None) != _FORMAT:
-            raise _no_plan('its "format" is not "aioseflow plan"')
-        version = document.pop("version", None)
-        if version != _VERSION:
-            raise _no_plan(f"it is of version {version!r:.40}, and only version {_VERSION} can be read")
-        digest = document.pop("digest", None)
-        _check(document, _PLAN_TYPES, "the plan")
-        for name, (what, types) in _ENTRIES.items():
-            for entry in document[name]:
-                _check(entry, types, what)
-        for name, kind in _ELEMENTS.items():
-            elements = document[name].values() if name == "worst_down" else document[name]
-            if not all(type(element) is kind for element in elements):
-                raise _no_plan(f"{name} has an element that is no {kind.__name__}")
-        try:
-            document["created_at"] = datetime.fromisoformat(document["created_at"])
-            document["vms"] = [PlannedVm(**entry) for entry in document["vms"]]
-            document["lost"] = [PlannedLoss(**entry) for entry in document["lost"]]
-            document["without_vms"] = [WithoutVms(**entry) for entry in document["without_vms"]]
-            # It is made of the entries again.
-            del document["undiscovered"]
-            plan = cls(**{name: _frozen(value) for name, value in document.items()})
-            is_whole = plan.digest == digest
-        except (ValueError, OverflowError) as error:
-            raise _no_plan(str(error)) from None
-        if not is_whole:
-            raise _no_plan("its digest is not that of its content, so that it was changed since")
-        return plan
+        from .plan_file import plan_from
 
-
-_VM_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    **dict.fromkeys(["account", "service_id", "service_name", "vm_id", "vm_label", "power"], (str,)),
-    "locked": (bool, NoneType),
-    "observed": (str,),
-    **dict.fromkeys(["do", "why_not"], (str, NoneType)),
-    "batch": (int, NoneType),
-}
-_LOSS_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    **dict.fromkeys(["account", "cause", "message"], (str,)),
-    **dict.fromkeys(["service_id", "service_name"], (str, NoneType)),
-}
-_WITHOUT_TYPES: Final[Mapping[str, tuple[type, ...]]] = dict.fromkeys(
-    ["account", "service_id", "service_name", "why"], (str,)
-)
-_ENTRIES: Final[Mapping[str, tuple[str, Mapping[str, tuple[type, ...]]]]] = {
-    "vms": ("a VM", _VM_TYPES),
-    "lost": ("what was not listed", _LOSS_TYPES),
-    "without_vms": ("a service without VMs", _WITHOUT_TYPES),
-}
-_PLAN_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "action": (str,),
-    "document": (dict,),
-    "created_at": (str,),
-    **dict.fromkeys(["accounts", "vms", "batches", "lost", "undiscovered", "without_vms"], (list,)),
-    "missing_values": (int,),
-    "worst_down": (dict,),
-    "worst_failures": (int, NoneType),
-    "calls": (int,),
-    "seconds": (int, float, NoneType),
-    "basis": (str,),
-    "confirmed": (int, NoneType),
-}
-_ELEMENTS: Final[Mapping[str, type]] = {
-    "accounts": str,
-    "batches": int,
-    "undiscovered": str,
-    "worst_down": int,
-}
-
-
-def _check(document: object, types: Mapping[str, tuple[type, ...]], what: str) -> None:
-    if not isinstance(document, dict) or document.keys() != types.keys():
-        names = document.keys() ^ types.keys() if isinstance(document, dict) else types.keys()
-        raise _no_plan(f"{what} lacks, or should not have, {', '.join(sorted(names))[:80]}")
-    for name, kinds in types.items():
-        # Exactly: a boolean is no number here.
-        if type(document[name]) not in kinds:
-            raise _no_plan(f"{name} of {what} is {document[name]!r:.40}")
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _no_plan(why: str) -> InvalidArgument:
-    return InvalidArgument(f"this cannot be used as a plan: {why}; make it anew with fleet.plan()")
+        return plan_from(text)

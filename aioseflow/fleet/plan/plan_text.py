@@ -185,14 +185,3 @@ def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:
     if len(lines) > _FOLDED:
         lines[_FOLDED - 1 :] = [cut(f"{lines[_FOLDED - 1]} …", width)]
     return lines
-
-
-def moves(before: str, now: str | None) -> str:
-    """The parts of two observations that differ."""
-    if now is None:
-        return "is gone"
-    was, has = before.split(", "), now.split(", ")
-    if len(was) != len(has):
-        return f"was {before}, is {now}"
-    pairs = [(old, new) for old, new in zip(was, has, strict=True) if old != new]
-    return f"was {', '.join(old for old, _ in pairs)}, is {', '.join(new for _, new in pairs)}"
