@@ -174,7 +174,8 @@ class AccountSession:
         if self.circuit.can_refresh:
             # The call that refreshed the header was cancelled.
             await self.renewed()
-        self.circuit.check()
+        if self.circuit.is_open:
+            raise self.circuit.refusal()
 
     async def renewed(self) -> bool:
         """Renew the refused login. Return True if requests may be sent again with a new header.

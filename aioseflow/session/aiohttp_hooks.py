@@ -50,7 +50,7 @@ class TrackedRequest(aiohttp.ClientRequest):
         """The key that a connector is asked for, before anything can have left."""
         exchange = current_exchange.get()
         if HAS_SEND_HOOK and exchange is not None:
-            exchange.connecting()
+            exchange.not_sent()
         return super().connection_key
 
     # Returns aiohttp's coroutine instead of being one: a coroutine more in each call.

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..errors import DecodeError, NotFound, OutcomeUnknown, SeFlowError
 from .call_options import PendingCall
 from .exchange import Exchange
 from .retry import TABLE, AttemptFailed, FailureKind, RetryRule, RetryState
-from .scrub import Scrubber
 
 _ANSWERED_NO = frozenset({FailureKind.BLOCKED, FailureKind.ANSWERED_NO})
 _BUDGET_EMPTY = "Not sent again: too many calls fail at the moment (the retry budget is empty)."
 
 
-def complete_error(
-    error: SeFlowError, pending: PendingCall[Any], *, base_url: str, scrub: Scrubber
-) -> SeFlowError:
+def complete_error(error: SeFlowError, pending: PendingCall[Any]) -> SeFlowError:
     """Add the call, its request and the number of attempts to an error, and return it.
 
     Texts of the panel were masked where they were read. A mask over a sentence of ours would show where the
     password has the same letters.
     """
-    call, exchange = pending.call, pending.exchange
+    account, call, exchange = pending.account, pending.call, pending.exchange
     if error.status == 404 and not error.codes and not call.placeholders:
         # The path has no ids, so the base URL is wrong.
-        if not base_url.endswith("/api"):
-            error.message = f"{base_url} answered 404. The address usually ends in /api: try {base_url}/api"
+        base = account.base
+        if not base.endswith("/api"):
+            error.message = f"{base} answered 404. The address usually ends in /api: try {base}/api"
         elif isinstance(error, NotFound):
-            error.message = f"{base_url} answered 404. Check the base URL."
+            error.message = f"{base} answered 404. Check the base URL."
     if exchange.attempts > 1:
         error.message = _joined(error.message, f"Tried {exchange.attempts} times.")
     error.args = (error.message,)
     error.add_note(f"{call}: {exchange.request}")
     if isinstance(error, DecodeError):
-        error.payload = scrub.value(error.payload)
+        error.payload = account.circuit.scrub.value(error.payload)
     error.call = call.name
     error.request = exchange.request
     error.attempts = exchange.attempts
@@ -45,33 +43,27 @@ def complete_error(
 
 
 def last_error(
-    failure: AttemptFailed,
-    pending: PendingCall[Any],
-    state: RetryState,
-    sent_at: datetime,
-    *,
-    base_url: str,
-    scrub: Scrubber,
+    failure: AttemptFailed, pending: PendingCall[Any], state: RetryState, since: float
 ) -> SeFlowError:
-    """Return the error of a call that is not tried again.
+    """Return the error of a call that is not tried again and was sent last ``since`` seconds ago.
 
-    The error is `OutcomeUnknown` if the panel may have acted and no answer shows whether it did. ``sent_at``
-    is when the request was sent last.
+    The error is `OutcomeUnknown` if the panel may have acted and no answer shows whether it did.
     """
     error = failure.error
     if state.budget_is_empty:
         error.retry_budget_empty = True
         error.message = _joined(error.message, _BUDGET_EMPTY)
-    complete_error(error, pending, base_url=base_url, scrub=scrub)
+    complete_error(error, pending)
     error.may_have_acted = pending.call.changes and state.may_have_acted
     unknown = TABLE[failure.kind][pending.call.safety] is RetryRule.OUTCOME_UNKNOWN
     # After a lost answer the first request may have done it, so the refusal of a retry ("not running", "no
     # such VM") does not show what the first one did.
     undecided = failure.kind in _ANSWERED_NO and error.may_have_acted
-    return _outcome_unknown(error, pending.exchange, sent_at) if unknown or undecided else error
+    return _outcome_unknown(error, pending.exchange, since) if unknown or undecided else error
 
 
-def _outcome_unknown(error: SeFlowError, exchange: Exchange, sent_at: datetime) -> OutcomeUnknown:
+def _outcome_unknown(error: SeFlowError, exchange: Exchange, since: float) -> OutcomeUnknown:
+    sent_at = datetime.now(UTC) - timedelta(seconds=since)
     times = "once" if exchange.sent == 1 else f"{exchange.sent} times, last"
     reason = _joined(error.message, "The change may or may not have taken effect.")
     outcome = OutcomeUnknown(

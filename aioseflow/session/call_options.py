@@ -9,6 +9,7 @@ import aiohttp
 import attrs
 
 from ..policy import RetryPolicy, Timeouts
+from .account_session import AccountSession
 from .call import Call
 from .exchange import Exchange
 from .gate import RequestClass
@@ -57,6 +58,7 @@ class PendingCall(Generic[T]):
     that is decoded in slices.
     """
 
+    account: AccountSession
     call: Call[T]
     prepared: Prepared = attrs.field(repr=False)
     identity: str | None

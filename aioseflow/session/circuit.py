@@ -63,11 +63,6 @@ class AuthCircuit:
         self.proven = False
         return not was_open
 
-    def check(self) -> None:
-        """Raise the error of `refusal` if the circuit is open."""
-        if self._reason is not None:
-            raise self.refusal()
-
     def refusal(self) -> SeFlowError:
         """Return the error for a call that is not sent because the circuit is open."""
         reason = self._reason

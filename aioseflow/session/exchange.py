@@ -78,8 +78,8 @@ class Exchange:
         self.sent_at = now
         self._may_have_left, self._reused_connection = True, False
 
-    def connecting(self) -> None:
-        """Note that a connection is being looked for or made: nothing has left yet."""
+    def not_sent(self) -> None:
+        """Note that nothing of the current attempt has left this machine: it has no connection."""
         if self._may_have_left:
             self.sent -= 1
             self._may_have_left = False
@@ -93,10 +93,6 @@ class Exchange:
         self.sent_at = now
         self._may_have_left, self._reused_connection, self._first_on_tls = True, reused, first_on_tls
         self._connection = connection
-
-    def not_sent(self) -> None:
-        """Note that the current attempt did not leave this machine."""
-        self.connecting()
 
     def answer_read(self) -> None:
         """Note that the answer was read to its end: nothing may arrive before the next request."""

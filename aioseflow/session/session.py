@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -78,7 +78,7 @@ class Session:
             timeouts, request_class = self._change_timeouts, RequestClass.ACTION
         else:
             timeouts, request_class = self._read_timeouts, options.read_class
-        pending = PendingCall(call, prepared, identity, exchange, request_class, timeouts)
+        pending = PendingCall(self.shared, call, prepared, identity, exchange, request_class, timeouts)
         try:
             loop = self.shared.require_open()
             self.shared.counters.calls += 1
@@ -89,7 +89,7 @@ class Session:
         except AttemptFailed as failed:
             first = failed
         except SeFlowError as error:
-            raise self._complete(error, pending)  # noqa: B904 - the same error
+            raise complete_error(error, pending)  # noqa: B904 - the same error
         return await self._retry(pending, first)
 
     async def _attempt(self, pending: PendingCall[T], loop: asyncio.AbstractEventLoop) -> T:
@@ -118,22 +118,14 @@ class Session:
         if call.markup:
             return cast("T", payload)
         scrub = pending.exchange.scrub
+        read: Callable[..., Any] = decode_slowly if pending.is_long else decode
         try:
-            if not pending.is_long:
-                return decode(
-                    call.returns,
-                    payload,
-                    key=call.key,
-                    call=call.name,
-                    identity=pending.identity,
-                    scrub=scrub,
-                )
-            slices = decode_slowly(
+            result = read(
                 call.returns, payload, key=call.key, call=call.name, identity=pending.identity, scrub=scrub
             )
             # A traceback of a cancellation may show the locals of this frame.
             payload = None
-            return await slices
+            return cast("T", await result if pending.is_long else result)
         except DecodeError as error:
             # The frames of its traceback hold the payload, which may contain passwords.
             undecodable = error.with_traceback(None)
@@ -301,23 +293,12 @@ class Session:
             last = failed
         except SeFlowError as error:
             error.may_have_acted = pending.call.changes and state.may_have_acted
-            raise self._complete(error, pending)  # noqa: B904 - the same error
-        since = loop.time() - exchange.sent_at
-        raise self._last_error(last, pending, state, datetime.now(UTC) - timedelta(seconds=since))
-
-    def _complete(self, error: SeFlowError, pending: PendingCall[Any]) -> SeFlowError:
-        shared = self.shared
-        return complete_error(error, pending, base_url=shared.base, scrub=shared.circuit.scrub)
-
-    def _last_error(
-        self, failure: AttemptFailed, pending: PendingCall[Any], state: RetryState, sent_at: datetime
-    ) -> SeFlowError:
-        shared = self.shared
-        error = last_error(failure, pending, state, sent_at, base_url=shared.base, scrub=shared.circuit.scrub)
-        if isinstance(error, OutcomeUnknown):
+            raise complete_error(error, pending)  # noqa: B904 - the same error
+        final = last_error(last, pending, state, loop.time() - exchange.sent_at)
+        if isinstance(final, OutcomeUnknown):
             shared.counters.unknown += 1
-            self._emit(pending, Unknown, sent_at=error.sent_at)
-        return error
+            self._emit(pending, Unknown, sent_at=final.sent_at)
+        raise final
 
     def _count_answer(
         self, pending: PendingCall[Any], admission: Admission, failure: AttemptFailed | None, now: float
