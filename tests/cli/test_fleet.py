@@ -147,7 +147,7 @@ def test_usage_tells_sizes_and_never_the_html(run: Run, panel: Sandbox) -> None:
     done = run("fleet", "usage", "--vm", "4001")
     assert done.exit_code == 0
     head, row, *_ = done.stdout.splitlines()
-    assert re.split(" {2,}", head) == ["service", "VM", "label", "cpu chars", "net chars", "disk chars"]
+    assert re.split(" {2,}", head) == ["service", "VM", "label", "cpu graph", "net graph", "disk graph"]
     assert row.split()[:3] == ["33301", "4001", "vm-4001"]
     assert all(int(size) > 100 for size in row.split()[3:])
     assert "<" not in done.stdout

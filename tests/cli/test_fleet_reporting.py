@@ -10,8 +10,10 @@ import pytest
 from cli.terminals import Result
 from support.reports import LOST, a_report, an_outcome
 
-from aioseflow import SeFlowError, Undiscovered
+from aioseflow import SeFlowError, Status, Undiscovered, UntrustedHtml, UsageGraphs
+from aioseflow.cli.demo import table_of
 from aioseflow.cli.fleet.print_failures import _blocks
+from aioseflow.cli.fleet.print_report import usage_table
 from aioseflow.sandbox import Fault, Sandbox
 
 Run = Callable[..., Result]
@@ -112,3 +114,21 @@ def test_failures_tell_what_was_listed_in_part_from_what_was_not_listed() -> Non
         "listed in part: service 9 web",
         "    the panel listed only page 1 of 3 (the VMs of service 9)",
     ]
+
+
+def test_usage_is_shown_as_the_sizes_of_what_was_read() -> None:
+    graphs = UsageGraphs(
+        cpu=UntrustedHtml("cpu", "a" * 1234),
+        net=UntrustedHtml("net", "bb"),
+        disk=UntrustedHtml("disk", "<b>"),
+    )
+    read = an_outcome(1, Status.UNCHANGED, value=graphs, vm_label="a\x1bb")
+    assert usage_table(a_report(read, an_outcome(2))).rows == [["9", "1", "a\\x1bb", "1,234", "2", "3"]]
+
+
+def test_the_table_of_a_demonstration_has_a_row_for_each_run_and_fits_80_columns() -> None:
+    big = a_report(*(an_outcome(number, Status.FAILED) for number in range(3)))
+    lines = table_of([big, a_report(over=False)]).lines()
+    assert lines[1].split() == ["stop", "3", "0", "0", "3", "0", "0", "249.0"]
+    assert lines[2].split() == ["stop", "0", "0", "0", "0", "0", "0", "0.0"]
+    assert len(lines[0]) <= 78

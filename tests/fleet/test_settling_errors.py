@@ -8,7 +8,6 @@ import pytest
 from support.coherent import NO_PAGE, SHORT, CoherentPanel, panel_and_client
 
 from aioseflow import DecodeError, Reboot, Resize, Rollout, SeFlowError, Status, Stop
-from aioseflow.cli.summary import causes_of
 
 LIST = "GET /service/9/vms"
 BROKEN = {"vms": [{"id": "91", "state": "online"}, {"label": "without an id"}]}
@@ -34,10 +33,8 @@ async def test_the_error_of_a_list_that_could_not_be_read_back_rides_along(tmp_p
             assert isinstance(outcome.error, DecodeError)
             assert outcome.error.call == "vms.list"
             assert "$.vms[1].id" in str(outcome.error)
+        assert "accepted, but could not be read back" in each.summary()
         assert "$.vms[1].id" in each.summary()
-        said = " ".join(" ".join(causes_of(each, 80)).split())
-        assert "could not be read back. e.g. " in said
-        assert "$.vms[1].id" in said
 
 
 async def test_a_vm_that_is_read_in_the_end_has_no_error() -> None:

@@ -28,7 +28,6 @@ from aioseflow import (
     Vm,
     WithoutVms,
 )
-from aioseflow.cli.summary import causes_of
 from aioseflow.fleet.discovery.discover import Discovery
 from aioseflow.models.services import ServiceStatus
 from aioseflow.pages.contents import contents_of
@@ -192,7 +191,6 @@ async def test_it_is_told_wherever_a_report_is_told() -> None:
         report = await seflow.fleet.stop(settle=SHORT)
     line = "no VMs in 1 service: web9"
     assert line in report.summary().splitlines()
-    assert causes_of(report, 80) == [f"stop: {line}"]
     assert json.loads(report.to_json())["without_vms"] == [
         {"account": "main", "service_id": "9", "service_name": "web9", "why": "no_vm_functions"}
     ]

@@ -1,9 +1,9 @@
-"""The report's claims held against the panel's own record."""
+"""The claims of the reports, compared with the panel's own record."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import attrs
 
@@ -31,23 +31,23 @@ class Stage:
 
 @attrs.frozen
 class Claim:
-    """Something that was looked at, and whether it is as it must be."""
+    """Something that was checked, and whether it holds."""
 
     holds: bool
     text: str
 
 
 def examine(stages: list[Stage], panel: Sandbox) -> list[Claim]:
-    """All findings: nothing lost, nothing rebooted twice, no claim that the panel contradicts."""
-    findings = [_nothing_lost(stages, panel)]
+    """Check that nothing is lost, nothing was rebooted twice, and no outcome contradicts the panel."""
+    claims = [_nothing_lost(stages, panel)]
     for stage in stages:
         if stage.action == "reboot":
-            findings.append(_once_each(stage, panel))
+            claims.append(_once_each(stage, panel))
         if stage.action != "usage":
-            findings.append(_claims(stage))
+            claims.append(_true_outcomes(stage))
             if stage.report.counts[Status.UNKNOWN]:
-                findings.append(_unknown(stage))
-    return findings
+                claims.append(_unknown(stage))
+    return claims
 
 
 def _nothing_lost(stages: list[Stage], panel: Sandbox) -> Claim:
@@ -55,11 +55,11 @@ def _nothing_lost(stages: list[Stage], panel: Sandbox) -> Claim:
     lost = []
     for stage in stages:
         report = stage.report
-        told = Counter(_key(outcome) for outcome in report.outcomes)
+        counted = Counter(_key(outcome) for outcome in report.outcomes)
         unlisted = {service.service_id for service in report.undiscovered}
         # A run that was interrupted while it was listing names the services that it did not come to.
-        missing = {key for key in there - told.keys() if None not in unlisted and key[0] not in unlisted}
-        twice = [key for key, number in told.items() if number > 1]
+        missing = {key for key in there - counted.keys() if None not in unlisted and key[0] not in unlisted}
+        twice = [key for key, number in counted.items() if number > 1]
         if missing or twice or sum(report.counts.values()) != len(report.targets):
             lost.append(f"{stage.action}: {_some([*missing, *twice]) or 'the counts do not add up'}")
     if lost:
@@ -77,31 +77,28 @@ def _once_each(stage: Stage, panel: Sandbox) -> Claim:
     text = (
         f"reboot: {stage.sent} requests arrived, {stage.effects.total()} took effect, at most {most} per VM"
     )
-    if repeated:
-        return Claim(False, f"{text}; rebooted twice: {_some(repeated)}")
-    return Claim(True, f"{text}: no VM was rebooted twice")
+    end = f"; rebooted twice: {_some(repeated)}" if repeated else ": no VM was rebooted twice"
+    return Claim(not repeated, text + end)
 
 
-def _claims(stage: Stage) -> Claim:
-    """Each outcome but unknown says something about the panel: what it is not true of is named."""
-    told = {_key(outcome) for outcome in stage.report.outcomes}
-    wrong = [_key(outcome) for outcome in stage.report.outcomes if not _is_true(outcome, stage)]
-    wrong += [key for key in stage.effects if key not in told]
+def _true_outcomes(stage: Stage) -> Claim:
+    """Check every outcome but unknown, and name the VMs that the panel's record contradicts."""
+    outcomes = stage.report.outcomes
+    wrong = [_key(outcome) for outcome in outcomes if not _is_true(outcome, stage)]
+    wrong += stage.effects.keys() - {_key(outcome) for outcome in outcomes}
     if wrong:
         return Claim(False, f"{stage.action}: the panel's record contradicts the outcome of {_some(wrong)}")
     counts = stage.report.counts
-    changed = f"all {counts[Status.CHANGED]} changed took effect once each"
-    if stage.action in _POWER:
-        power = _POWER[stage.action]
-        verified = sum(outcome.verified for outcome in stage.report.outcomes) - counts[Status.UNCHANGED]
-        which = "and were" if verified == counts[Status.CHANGED] else f"and the {verified} read back were"
-        return Claim(
-            True,
-            f"{stage.action}: {changed} {which} {power} at the panel when the run ended; all "
-            f"{counts[Status.UNCHANGED]} unchanged were {power} and left alone; no failed one was {power}",
-        )
+    text = f"{stage.action}: all {counts[Status.CHANGED]} changed took effect once each"
+    power = _POWER.get(stage.action)
+    if power is None:
+        return Claim(True, f"{text}; nothing took effect on a VM reported failed or not attempted")
+    verified = sum(outcome.verified for outcome in outcomes) - counts[Status.UNCHANGED]
+    which = "and were" if verified == counts[Status.CHANGED] else f"and the {verified} read back were"
     return Claim(
-        True, f"{stage.action}: {changed}; nothing took effect on a VM reported failed or not attempted"
+        True,
+        f"{text} {which} {power} at the panel when the run ended; all {counts[Status.UNCHANGED]} unchanged "
+        f"were {power} and left alone; no failed one was {power}",
     )
 
 
@@ -112,7 +109,7 @@ def _is_true(outcome: Outcome, stage: Stage) -> bool:
     reached = wanted is None or stage.power[key] == wanted
     match outcome.status:
         case Status.CHANGED:
-            # Not verified is a claim about the acceptance alone.
+            # Without verified, the outcome claims the acceptance alone.
             return effects == 1 and (reached or not outcome.verified)
         case Status.UNCHANGED:
             return effects == 0 and reached
@@ -131,8 +128,8 @@ def _unknown(stage: Stage) -> Claim:
     acted = sum(stage.effects[key] > 0 for key in unknown)
     return Claim(
         True,
-        f"{stage.action}: {len(unknown)} unknown, all named above; at the panel {acted} of them took effect "
-        f"and {len(unknown) - acted} did not, which no answer ever told",
+        f"{stage.action}: {len(unknown)} unknown, named above; at the panel {acted} of them took effect and "
+        f"{len(unknown) - acted} did not, which no answer said",
     )
 
 
@@ -140,7 +137,7 @@ def _key(outcome: Outcome) -> tuple[str, str]:
     return outcome.service_id, outcome.vm_id
 
 
-def _some(keys: list[tuple[str, str]] | Mapping[tuple[str, str], int]) -> str:
+def _some(keys: Collection[tuple[str, str]]) -> str:
     names = [f"{service}/{vm}" for service, vm in list(keys)[:_NAMED]]
     more = len(keys) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

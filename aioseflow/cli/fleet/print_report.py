@@ -15,6 +15,7 @@ from ..terminal import columns
 if TYPE_CHECKING:
     from ...fleet import Outcome, Report, Run
     from ...fleet.report.headline import Line
+    from ..table import Table
     from .group import FleetOptions
 
 OUTCOME_COLUMNS: Final = (
@@ -35,6 +36,7 @@ OUTCOME_COLUMNS: Final = (
 """The columns of a csv of outcomes."""
 
 _PAGE_WIDTH_MAX: Final = 100
+_NAME_MAX: Final = 32
 _STYLES: Final = {"good": "bold green", "bad": "bold red", "unsure": "bold magenta", "strong": "bold"}
 
 
@@ -87,10 +89,9 @@ def page_width() -> int:
 
 def _page(report: Report, who: Accounts) -> set[str]:
     from ...fleet.report.report_text import lines_of
-    from ..summary import usage_of
     from ..table import print_lines
 
-    if report.action == "usage" and (sizes := usage_of(report)).rows:
+    if report.action == "usage" and (sizes := usage_table(report)).rows:
         sizes.print()
         print_lines([""])
     named: set[str] = set()
@@ -101,6 +102,22 @@ def _page(report: Report, who: Accounts) -> set[str]:
 
     print_page(lines_of(report, width=page_width(), step=step))
     return named
+
+
+def usage_table(report: Report) -> Table:
+    """Return how large the usage graphs of each VM are; they are untrusted HTML, which is not shown."""
+    from ...fleet import UsageGraphs
+    from ..table import Column, Table
+
+    rows = []
+    for outcome in report.outcomes:
+        if isinstance(outcome.value, UsageGraphs):
+            graphs = outcome.value
+            sizes = [f"{len(graph.html):,}" for graph in (graphs.cpu, graphs.net, graphs.disk)]
+            names = (outcome.service_id, outcome.vm_id, outcome.vm_label)
+            rows.append([*(escape(name, _NAME_MAX) for name in names), *sizes])
+    figures = (Column(f"{kind} graph", right=True) for kind in ("cpu", "net", "disk"))
+    return Table([Column("service"), Column("VM"), Column("label"), *figures], rows)
 
 
 def print_page(lines: Iterable[Line]) -> None:

@@ -34,6 +34,10 @@ _WITHOUT: Final = 8
 _HELPLESS: Final = frozenset({*SKIPPED, "invalid_selection", "invalid_argument"})
 _OF_THE_VM: Final = frozenset({"locked", "transitional"})
 """Causes that pass by themselves."""
+_MEANINGS: Final = {
+    "not_settled": "accepted, but not seen to be done in time; check before repeating",
+    "not_readable": "accepted, but could not be read back",
+}
 _FIRST: Final = {
     "authentication": "correct the password first, before the panel locks the account",
     "address_not_allowed": "allow this machine's address in the panel first",
@@ -51,6 +55,18 @@ def lines_of(report: Report, *, width: int, step: StepName) -> list[Line]:
     first = headline(report)
     lines = _toned(fit(first.text), first.tone)
     lines += _toned([*_head(report, fit), *_figures(report, fit)])
+    lines += problems_of(report, width=width)
+    # VMs that a stop left down are down on purpose.
+    if report.downtimes and report.action not in ("stop", "destroy"):
+        lines += [Line(""), *_downtimes(report.downtimes, fit)]
+    steps = _next(report, fit, step)
+    return [*lines, *([Line(""), *steps] if steps else [])]
+
+
+def problems_of(report: Report, *, width: int) -> list[Line]:
+    """Return the causes with their VMs, and what could not be listed, each after a blank line."""
+    fit = partial(wrap, width=width, indent=4, first="")
+    lines: list[Line] = []
     groups = [group for status in UNDONE for group in report.grouped if group.status is status]
     for group in groups[:_GROUPS]:
         lines += [Line(""), *_cause(report, group, fit)]
@@ -60,11 +76,7 @@ def lines_of(report: Report, *, width: int, step: StepName) -> list[Line]:
     for lost in split(report.undiscovered):
         if lost:
             lines += [Line(""), *_undiscovered(lost, fit)]
-    # VMs that a stop left down are down on purpose.
-    if report.downtimes and report.action not in ("stop", "destroy"):
-        lines += [Line(""), *_downtimes(report.downtimes, fit)]
-    steps = _next(report, fit, step)
-    return [*lines, *([Line(""), *steps] if steps else [])]
+    return lines
 
 
 def _toned(lines: Iterable[str], tone: Tone = "") -> list[Line]:
@@ -130,6 +142,8 @@ def _cause(report: Report, group: CauseGroup, fit: Fit) -> list[Line]:
     word = "skipped" if is_skipped(group) else _words(group.status)
     head = fit(f"{word}, {escape(group.cause, 64)}: {quantity(group.count, 'VM')}")
     lines = fit(group.names, first="    ")
+    if group.cause in _MEANINGS:
+        lines += fit(_MEANINGS[group.cause], first="    ")
     if group.example:
         example = escape(group.example, _SENTENCE)
         lines += fit(f"e.g. {example}" if group.count > 1 else example, first="    ")
