@@ -56,8 +56,7 @@ def _list(wanted: bool) -> None:
 @app.callback()
 def api(
     listing: Annotated[
-        bool,
-        typer.Option("--list", is_eager=True, callback=_list, help="List all calls."),
+        bool, typer.Option("--list", is_eager=True, callback=_list, help="List all calls.")
     ] = False,
 ) -> None:
     """Make one call and print its answer as JSON. One call is for one account.

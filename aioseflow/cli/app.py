@@ -1,4 +1,4 @@
-"""The commands, and the one place where an error becomes a sentence and an exit code."""
+"""The root of the commands, and the one place where an error becomes a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from ..__about__ import __version__
 from .command import LazyGroup
 from .exit_code import ExitCode, of_error
 from .menu import MENU
-from .streams import give_up_streams
-from .terminal import echo, echo_err, echo_error, prepare_streams
+from .terminal import echo, echo_err, echo_error, give_up_streams, prepare_streams
 from .trace import print_debug, scrubbed, take_switch
 from .usage_errors import explain_usage, is_usage
 
@@ -25,7 +24,7 @@ _ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in e
 
 
 class RootGroup(LazyGroup):
-    """The outermost group: whatever a command raises ends as one sentence on stderr and an exit code."""
+    """The root group: an exception of a command becomes one sentence on stderr and an exit code."""
 
     sections: ClassVar = {
         heading: {name: one.summary for name, one in entries.items()} for heading, entries in MENU.items()
@@ -36,7 +35,7 @@ class RootGroup(LazyGroup):
         module, _, attribute = _ENTRIES[name].place.partition(":")
         found = typer.main.get_command(getattr(import_module(f".{module}", __package__), attribute))
         found.name = name
-        # Every application of typer's has these, and this is a part of one.
+        # Options that every typer application has, and this is a part of one.
         found.params = [one for one in found.params if one.name not in _OF_TYPER]
         return found
 
@@ -72,7 +71,7 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     try:
         return command() or ExitCode.OK
     except SystemExit as ended:
-        # How typer ends where nobody reads its help any more, which is no error of ours.
+        # typer ends so where nobody reads its help any more, which is no error.
         return ExitCode.OK if type(sys.stdout).__name__ == "PacifyFlushWrapper" else _code(ended)
     except BaseExceptionGroup as group:
         whole, error = group, _first(group)
@@ -84,15 +83,15 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
         return ExitCode.INTERRUPTED
     if debug:
         print_debug(whole)
-    # What was raised here or below says what to do; anything else is a mistake in this program.
+    # Errors of this package say what to do; any other is a mistake in this program.
     if type(error).__module__.startswith("aioseflow."):
         echo_error(str(error))
     elif isinstance(error, OSError):
         echo_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
-        proof = "all that is above" if debug else "what the same command with --debug shows"
-        said = f"{type(error).__name__}: {scrubbed(str(error))}"
-        echo_error(f"this is a bug in aioseflow: {said}; report it with {proof}")
+        proof = "the lines above" if debug else "the output of the same command with --debug"
+        message = f"{type(error).__name__}: {scrubbed(str(error))}"
+        echo_error(f"this is a bug in aioseflow: {message}; report it with {proof}")
     return of_error(error)
 
 
@@ -107,12 +106,15 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 app = typer.Typer(
     cls=RootGroup,
-    # aioseflow completion is the one way.
+    # aioseflow completion is the only way.
     add_completion=False,
     # Plain help: it can be searched and copied, and costs no import of rich.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 some VMs failed, 4 some outcomes unknown or services not "
+    "listed, 5 stopped by a guard, limit or deadline, 6 login refused, 7 stale plan or run of another "
+    "process, 8 nothing selected, 130 interrupted. --debug, anywhere, shows where an error comes from.",
 )
 
 
@@ -126,17 +128,13 @@ def _version(context: typer.Context, wanted: bool) -> None:
 def _root(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> int | None:
-    """Servers of a SeFlow (HostBill) account: one call, or every VM at once.
+    """Manage services and VMs of a SeFlow (HostBill) account: one call, or every VM at once.
 
     The account is that of --profile (see aioseflow login), or of SEFLOW_USERNAME, SEFLOW_PASSWORD and
     SEFLOW_BASE_URL.
-
-    Exit codes: 0 all as asked, 1 error, 2 usage, 3 some failed, 4 some unknown or not listed, 5 stopped by a
-    guard, threshold or deadline, 6 login refused, 7 stale plan or run held by another, 8 nothing selected,
-    130 interrupted. --debug, anywhere, shows where an error came from.
 
     \b
     Examples:

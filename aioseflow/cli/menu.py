@@ -1,12 +1,14 @@
-"""What there is on the command line; each command is imported when it is asked for."""
+"""The commands by headings; each is imported when it is asked for."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from .nouns.noun_table import NOUNS
+
 
 class Entry(NamedTuple):
-    """A command or a group: where it is (``module:attribute`` of this package), and a line of help."""
+    """A command or a group: its place (``module:attribute`` of this package) and its line of help."""
 
     place: str
     summary: str
@@ -14,26 +16,15 @@ class Entry(NamedTuple):
 
 MENU: Final[dict[str, dict[str, Entry]]] = {
     "Many VMs at once": {
-        "fleet": Entry("fleet:app", "Plan, start, stop, reboot, resize, measure; and go on with it."),
+        "fleet": Entry("fleet:app", "Plan, start, stop, reboot, resize, measure; resume and compare runs."),
         "inventory": Entry("inventory.inventory_command:app", "All VMs as an inventory for Ansible."),
     },
-    "One thing at a time": {
-        "vm": Entry("nouns:vm", "Virtual servers: list, show, start, stop, reboot, resize, …"),
-        "disk": Entry("nouns:disk", "Disks of a VM: list, resize."),
-        "ip": Entry("nouns:ip", "Addresses: list, available, assign, remove."),
-        "rdns": Entry("nouns:rdns", "Reverse DNS of a service: list, set."),
-        "service": Entry("nouns:service", "Services: list, show, bandwidth, upgrade, …"),
-        "domain": Entry("nouns:domain", "Domains: list, show, check."),
-        "ticket": Entry("nouns:ticket", "Support tickets: list, show."),
-        "invoice": Entry("nouns:invoice", "Invoices: list, show."),
-        "balance": Entry("nouns:balance", "What is owed, and the credit."),
-        "account": Entry("nouns:account", "The registration data: show, update."),
-    },
+    "One thing at a time": {name: Entry(f"nouns:{name}", noun.summary) for name, noun in NOUNS.items()},
     "Accounts": {
-        "login": Entry("profiles.login:app", "Log in to a client area, and keep its password."),
-        "logout": Entry("profiles.logout:app", "Forget a profile and its password."),
-        "profiles": Entry("profiles.profiles_command:app", "List the accounts that have a name here."),
-        "doctor": Entry("doctor.doctor_command:app", "Check everything between here and the panel."),
+        "login": Entry("profiles.login:app", "Store an account as a profile, with its password."),
+        "logout": Entry("profiles.logout:app", "Remove a profile and its password."),
+        "profiles": Entry("profiles.profiles_command:app", "List the profiles."),
+        "doctor": Entry("doctor.doctor_command:app", "Check the connection to the panel, and the login."),
     },
     "For scripts": {
         "api": Entry("api:app", "Make any call of the API and print its answer."),
@@ -41,8 +32,8 @@ MENU: Final[dict[str, dict[str, Entry]]] = {
         "completion": Entry("completion.shells:app", "Completion scripts for bash, zsh and fish."),
     },
     "To try it": {
-        "demo": Entry("demo:app", "See it work: a fleet acted on through faults."),
-        "sandbox": Entry("sandbox:app", "Run a panel on this machine, to try against."),
+        "demo": Entry("demo:app", "Act on a faulty panel on this machine, and prove the reports."),
+        "sandbox": Entry("sandbox:app", "Run a panel on this machine for trials."),
     },
 }
-"""By the headings under which ``--help`` lists them."""
+"""The commands under the headings of ``--help``."""

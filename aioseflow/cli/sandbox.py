@@ -1,4 +1,4 @@
-"""`aioseflow sandbox`: the provider on loopback, until it is told to stop."""
+"""The command `aioseflow sandbox`: the provider on loopback, until it is stopped."""
 
 from __future__ import annotations
 
@@ -36,15 +36,17 @@ app = typer.Typer(rich_markup_mode=None)
 
 @command(app)
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8443,
-    services: Annotated[int, typer.Option(min=0, help="Services with VMs.")] = 5,
-    vms: Annotated[int, typer.Option(min=0, help="VMs of each service.")] = 40,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same panel.")] = 1,
-    dialect: Annotated[Dialect, typer.Option(help="How its answers are written.")] = Dialect.SEFLOW,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 for any free one.")
+    ] = 8443,
+    services: Annotated[int, typer.Option(min=0, metavar="N", help="Services with VMs.")] = 5,
+    vms: Annotated[int, typer.Option(min=0, metavar="N", help="VMs of each service.")] = 40,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same panel.")] = 1,
+    dialect: Annotated[Dialect, typer.Option(help="Dialect of the answers.")] = Dialect.SEFLOW,
 ) -> int:
-    """Run a panel on this machine, to try against; Ctrl-C ends it.
+    """Run a panel on this machine for trials; Ctrl-C ends it.
 
-    Prints the lines that point another shell's aioseflow at it.
+    Prints the variables that make aioseflow in another shell use it.
 
     \b
     Examples:
@@ -81,7 +83,7 @@ async def _run(panel: Sandbox) -> None:
         ) from None
     serving = asyncio.ensure_future(serve(panel))
     loop = asyncio.get_running_loop()
-    # Being stopped is how a server ends: no error, and no code that says so.
+    # A server ends by being stopped, which is no error.
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, serving.cancel)
     settings = {

@@ -1,4 +1,4 @@
-"""Tables: coloured and cut to the width on a terminal, whole elsewhere; the same cells in both."""
+"""Tables and sheets: coloured and fitted to the width on a terminal, whole elsewhere."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from ..text import cells, cut, wrap
 from .terminal import columns, echo, is_terminal
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
 
 _GAP: Final = "  "
-_NARROW: Final = 8
-_NARROWEST: Final = 3
-_HEAD: Final = "bold underline"
-_NAME: Final = "bold"
+_TEXT_CELLS_MIN: Final = (8, 3)
+_SHEET_CELLS_MIN: Final = 16
+_HEAD_STYLE: Final = "bold underline"
+_NAME_STYLE: Final = "bold"
 _DIM: Final = "dim"
 _NOTHING: Final = "-"
 
 
 @attrs.frozen
 class Column:
-    """A heading; figures stand to the right. ``alarm`` colours figures other than 0.
+    """A heading; ``right`` aligns figures, and ``alarm`` colours figures other than 0.
 
-    Where a line would be too long, text gives way; figures and what is to be kept ``whole`` do not.
+    Text is cut where a line would be too long; figures and ``whole`` columns are not.
     """
 
     heading: str
@@ -39,25 +38,22 @@ class Column:
 
 @attrs.frozen
 class Table:
-    """Cells must be fit for a terminal already (`text.escape`)."""
+    """Rows of cells, which must be fit for a terminal already (`text.escape`)."""
 
     head: Sequence[Column]
     rows: Sequence[Sequence[str]]
 
     def lines(self, room: int = sys.maxsize) -> list[str]:
-        """Aligned text, a line for the headings and each row, of ``room`` cells at most if that can be."""
+        """Return aligned lines, the headings first, of at most ``room`` cells if that is possible."""
         return ["".join(parts).rstrip() for parts in self._parts(room)]
 
     def print(self) -> None:
-        """Write it to stdout."""
-        if is_terminal(sys.stdout):
-            styles = (
-                [_HEAD] * len(self.head),
-                *([_style(*pair) for pair in zip(self.head, row, strict=True)] for row in self.rows),
-            )
-            print_styled(zip(self._parts(columns()), styles, strict=True))
-        else:
-            print_lines(self.lines())
+        """Write the table to stdout."""
+        styles = (
+            [_HEAD_STYLE] * len(self.head),
+            *([_style(*pair) for pair in zip(self.head, row, strict=True)] for row in self.rows),
+        )
+        print_styled(zip(self._parts(_room()), styles, strict=True))
 
     def _parts(self, room: int) -> list[list[str]]:
         texts = [[column.heading for column in self.head], *self.rows]
@@ -67,40 +63,34 @@ class Table:
 
 @attrs.frozen
 class Sheet:
-    """Names, each with the lines of its value (none for a heading); fit for a terminal already."""
+    """Names with the lines of their values, without lines for a heading; fit for a terminal already."""
 
     facts: Sequence[tuple[str, Sequence[str]]]
 
     def lines(self, room: int = sys.maxsize) -> list[str]:
-        """A line for each name, or more where a value is folded to ``room`` cells."""
+        """Return a line for each name, or more where a value is folded to ``room`` cells."""
         return ["".join(parts).rstrip() for parts in self._parts(room)]
 
     def print(self) -> None:
-        """Write it to stdout."""
-        if is_terminal(sys.stdout):
-            print_styled(
-                (parts, (_NAME, "", _DIM if parts[2] == _NOTHING else "")) for parts in self._parts(columns())
-            )
-        else:
-            print_lines(self.lines())
+        """Write the sheet to stdout."""
+        print_styled(
+            (parts, (_NAME_STYLE, "", _DIM if parts[2] == _NOTHING else "")) for parts in self._parts(_room())
+        )
 
     def _parts(self, room: int) -> list[list[str]]:
         indent = max((cells(name) for name, values in self.facts if values), default=0)
-        width = max(room - indent - len(_GAP), 2 * _NARROW)
+        width = max(room - indent - len(_GAP), _SHEET_CELLS_MIN)
         parts = []
         for name, values in self.facts:
-            told = [line for value in values for line in _folded(value, width)]
-            blank = " " * (indent - cells(name))
-            parts.append([name, blank + _GAP if told else "", told[0] if told else ""])
-            parts += [["", " " * indent + _GAP, line] for line in told[1:]]
+            lines = [line for value in values for line in wrap(value, width) or [""]]
+            gap = " " * (indent - cells(name)) + _GAP if lines else ""
+            parts.append([name, gap, lines[0] if lines else ""])
+            parts += [["", " " * indent + _GAP, line] for line in lines[1:]]
         return parts
 
 
-def console_of_stdout() -> Console:
-    """A console that interprets nothing in a text."""
-    from rich.console import Console
-
-    return Console(width=columns(), markup=False, highlight=False, emoji=False)
+def _room() -> int:
+    return columns() if is_terminal(sys.stdout) else sys.maxsize
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -113,7 +103,9 @@ def print_styled(lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
     if not is_terminal(sys.stdout):
         print_lines("".join(parts).rstrip() for parts, _ in lines)
         return
-    console = console_of_stdout()
+    from rich.console import Console
+
+    console = Console(width=columns(), markup=False, highlight=False, emoji=False)
     with console.capture() as captured:
         for parts, styles in lines:
             console.print(_styled(parts, styles), soft_wrap=True)
@@ -133,25 +125,16 @@ def _styled(parts: Sequence[str], styles: Sequence[str]) -> Text:
 
 
 def _style(column: Column, text: str) -> str:
-    if text == _NOTHING or (column.right and text == "0"):
-        return _DIM
-    return column.alarm
-
-
-def _folded(text: str, width: int) -> list[str]:
-    if cells(text) <= width:
-        return [text]
-    # Wide characters take two cells each.
-    return wrap(text, width if text.isascii() else width // 2) or [text]
+    return _DIM if text == _NOTHING or (column.right and text == "0") else column.alarm
 
 
 def _fitted(head: Sequence[Column], texts: Sequence[Sequence[str]], room: int) -> list[int]:
-    """A width for each column: the widest text gives way first, then the headings of figures."""
+    """Return a width for each column: the widest text gives way first, then the headings of figures."""
     sizes = [[cells(text) for text in texts_of] for texts_of in zip(*texts, strict=True)]
     widths = [max(of) for of in sizes]
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
     kept = [column.right or column.whole for column in head]
-    for least in (_NARROW, _NARROWEST):
+    for least in _TEXT_CELLS_MIN:
         for bodies in (False, True):
             floors = [
                 (max(of[1:], default=0) if bodies else width) if whole else least
@@ -169,8 +152,7 @@ def _fitted(head: Sequence[Column], texts: Sequence[Sequence[str]], room: int) -
 def _aligned(head: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> list[str]:
     padded = []
     for at, (column, width, text) in enumerate(zip(head, widths, row, strict=True)):
-        told = cut(text, width)
-        blank = " " * (width - cells(told))
-        gap = _GAP if at else ""
-        padded.append(gap + (blank + told if column.right else told + blank))
+        kept = cut(text, width)
+        blank = " " * (width - cells(kept))
+        padded.append((_GAP if at else "") + (blank + kept if column.right else kept + blank))
     return padded

@@ -1,4 +1,4 @@
-"""What may reach a terminal: the panel's text escaped, questions on stderr, closed pipes kept quiet."""
+"""Standard streams: data on stdout, words and questions on stderr; a stream that nobody reads is no error."""
 
 from __future__ import annotations
 
@@ -8,42 +8,80 @@ import select
 import shutil
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Final, TextIO
 
 from ..text import cells, escape, wrap
 from .exit_code import ExitCode, Refusal
 
-_SENTENCE = 1000
-_GLANCE = 0.2  # seconds
+_MESSAGE_MAX: Final = 1000
+_COLUMNS_MIN: Final = 40
+_WAIT_SECONDS: Final = 0.2
 
 
-def columns() -> int:
-    """The width to write for: that of the terminal of stdout, else of stderr, or 80."""
-    fallback = (80, 24)
-    if not is_terminal(sys.stdout) and is_terminal(sys.stderr):
-        # What is said is read there, wherever the data go.
-        with suppress(OSError):
-            fallback = os.get_terminal_size(sys.stderr.fileno())
-    return max(40, shutil.get_terminal_size(fallback).columns)
+def fill_closed_descriptors() -> None:
+    """Open descriptors that the caller closed (``>&-``) onto nothing.
 
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether somebody looks at it; a stream that was closed is none."""
-    return stream is not None and not stream.closed and stream.isatty()
+    The next file that is opened, such as the journal, would otherwise become standard output.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free descriptor is this one.
+            os.open(os.devnull, os.O_RDWR)
 
 
 def prepare_streams() -> None:
-    """Let no character that the terminal's encoding lacks end a command."""
+    """Escape characters that the terminal's encoding does not have, instead of ending the command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
+def give_up_streams() -> None:
+    """Send what cannot be written nowhere: the interpreter would report it once more when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            try:
+                stream.flush()
+            except OSError:
+                _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def columns() -> int:
+    """Return the width to write for: of the terminal of stdout, else of stderr, else 80."""
+    fallback = (80, 24)
+    if not is_terminal(sys.stdout) and is_terminal(sys.stderr):
+        # Words are read there, wherever the data go.
+        with suppress(OSError):
+            fallback = os.get_terminal_size(sys.stderr.fileno())
+    return max(_COLUMNS_MIN, shutil.get_terminal_size(fallback).columns)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal; a closed one is not."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
 def echo(data: str | bytes) -> None:
-    """Data, on stdout. Nobody there any more is no error."""
-    stream = sys.stdout
-    if stream is None:
-        return
+    """Write data to stdout."""
+    if sys.stdout is not None:
+        _write(sys.stdout, data)
+
+
+def echo_err(message: str) -> None:
+    """Write a line for people to stderr."""
+    if sys.stderr is not None:
+        _write(sys.stderr, f"{message}\n")
+
+
+def _write(stream: TextIO, data: str | bytes) -> None:
     try:
         if isinstance(data, bytes):
             stream.flush()
@@ -55,31 +93,11 @@ def echo(data: str | bytes) -> None:
         _discard(stream)
 
 
-def echo_err(message: str) -> None:
-    """A line for people, on stderr."""
-    stream = sys.stderr
-    if stream is None:
-        return
-    try:
-        stream.write(message + "\n")
-        stream.flush()
-    except BrokenPipeError:
-        _discard(stream)
-
-
 def echo_error(message: str) -> None:
-    """An error as one sentence, on stderr; one line where a program may read it."""
-    text = f"aioseflow: {escape(message, _SENTENCE)}"
-    lines = wrap(text, columns(), 4, "") if is_terminal(sys.stderr) else [text]
-    for line in lines:
+    """Write an error to stderr; on one line where a program may read it."""
+    text = f"aioseflow: {escape(message, _MESSAGE_MAX)}"
+    for line in wrap(text, columns(), 4, "") if is_terminal(sys.stderr) else [text]:
         echo_err(line)
-
-
-def _discard(stream: TextIO) -> None:
-    """Send what is still to come nowhere: the interpreter flushes once more when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 def can_ask() -> bool:
@@ -107,13 +125,13 @@ def confirm_word(facts: str, question: str, word: str) -> None:
 
 
 def read_line(question: str) -> str:
-    """Ask on stderr, and give a line from stdin with its end, ``""`` where there is no more."""
-    # Not input(): that writes its prompt to stdout, which may be a file of data.
+    """Ask on stderr and return a line from stdin with its end, ``""`` at the end of the input."""
+    # input() would write its prompt to stdout, which may be a file of data.
     sys.stderr.write(question)
     sys.stderr.flush()
     if is_terminal(sys.stdin):
-        # Ctrl-C that comes just before a read that blocks would be seen only after the next line.
-        while not select.select([sys.stdin], [], [], _GLANCE)[0]:
+        # Ctrl-C right before a read that blocks would be seen only after the next line.
+        while not select.select([sys.stdin], [], [], _WAIT_SECONDS)[0]:
             pass
     return sys.stdin.readline()
 
@@ -121,11 +139,8 @@ def read_line(question: str) -> str:
 def _answer(facts: str, question: str) -> str:
     width = columns()
     for line in facts.splitlines():
-        if cells(line) <= width:
-            echo_err(line)
-            continue
         text = line.lstrip()
-        for part in wrap(text, width, len(line) - len(text)):
+        for part in [line] if cells(line) <= width else wrap(text, width, len(line) - len(text)):
             echo_err(part)
     try:
         answer = read_line(question)

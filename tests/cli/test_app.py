@@ -78,7 +78,7 @@ def test_a_group_is_not_offered_what_typer_gives_to_whole_programs(run: Run) -> 
             ZeroDivisionError("by zero"),
             1,
             "this is a bug in aioseflow: ZeroDivisionError: by zero; "
-            "report it with what the same command with --debug shows",
+            "report it with the output of the same command with --debug",
         ),
     ],
 )
@@ -120,7 +120,7 @@ def test_debug_shows_where_an_error_came_from_before_the_sentence(
     assert "ExceptionGroup: several (1 sub-exception)" in ended.stderr
     assert ended.stderr.endswith(
         "aioseflow: this is a bug in aioseflow: ZeroDivisionError: by zero; "
-        "report it with all that is above\n"
+        "report it with the lines above\n"
     )
 
 

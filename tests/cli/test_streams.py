@@ -57,7 +57,7 @@ def test_a_closed_stdin_is_nobody_to_ask() -> None:
 def test_what_was_closed_is_not_taken_by_the_next_file(tmp_path: Path) -> None:
     """A journal that were standard output would get whatever is printed."""
     program = (
-        "from aioseflow.cli.streams import fill_closed_descriptors as fill; import os, sys; fill();"
+        "from aioseflow.cli.terminal import fill_closed_descriptors as fill; import os, sys; fill();"
         f"print(os.open({os.fspath(tmp_path / 'journal')!r}, os.O_CREAT | os.O_RDWR), file=sys.stderr)"
     )
     code, _, err = _sh('"$PYTHON" -c "$PROGRAM" <&- >&-', PROGRAM=program)

@@ -12,7 +12,7 @@ import typer
 from ...errors import ConfigurationError, InvalidArgument
 from ...safety import Safety
 from ...text import escape
-from .. import collector
+from .. import spare_collections
 from ..accounts import fleet_of
 from ..completion import name_cache
 from ..exit_code import ExitCode, Refusal, of_report
@@ -193,7 +193,7 @@ async def _act(
     from ..run_control import control_runs
 
     async with common.who.clients(kept) as clients:
-        collector.spare()
+        spare_collections()
         run = make(fleet_of(clients, kept))
         with control_runs(view()) as control:
             try:

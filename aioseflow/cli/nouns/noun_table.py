@@ -1,4 +1,4 @@
-"""Which nouns there are, their verbs, and the call that each verb makes."""
+"""The nouns and verbs of the command line, and the call that each verb makes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ class Verb:
 
     Attributes:
         call: the coroutine behind it.
-        columns: of a table or CSV unless --columns says others; empty where the answer is one object.
+        columns: of a table or CSV without ``--columns``; empty where the answer is one object.
         examples: command lines, without ``aioseflow`` and the noun.
-        more: what help says beside the summary.
-        look: after a change, the command that shows what came of it; ``{vm}`` and ``{service}`` stand for
-            what was named.
-        place: ``module:function`` of this package for what is written by hand; its parameters are its own.
+        more: the text of the help below the summary.
+        look: the command that shows the result of a change; ``{vm}`` and ``{service}`` are filled in.
+        place: ``module:function`` of this package for a command with parameters of its own.
         also: further coroutines that it may call and whose answers it prints.
         reads_first: coroutines that it calls on the way; their answers are not printed.
     """
@@ -38,7 +37,7 @@ class Verb:
 
 @attrs.frozen
 class Noun:
-    """A group of commands; ``default`` is the verb that is meant where none is said."""
+    """A group of commands; ``default`` is the verb of a line without one."""
 
     name: str
     summary: str
@@ -47,164 +46,17 @@ class Noun:
 
 
 _VM_SHOW: Final = "vm show {vm}"
-_ACCEPTED: Final = "Accepted is not finished: aioseflow fleet {name} --vm SERVICE/VM also waits until it is."
+_ACCEPTED: Final = "Does not wait until the VM is done; aioseflow fleet {name} --vm SERVICE/VM does."
 
 _ALL: Final = (
     Noun(
-        "account",
-        "Who the account is: name, address, language.",
-        (
-            Verb("show", "account.details", "Show the registration data.", examples=("show", "show -o json")),
-            Verb(
-                "update",
-                "account.update",
-                "Change registration data; only what is given is sent.",
-                examples=("update --city Rome --postcode 00100",),
-                more="The e-mail address is the login: after --email the stored one is refused.",
-                look="account show",
-            ),
-        ),
-    ),
-    Noun(
-        "balance",
-        "What is owed, and the credit.",
-        (
-            Verb(
-                "show",
-                "billing.balance",
-                "Show the total of the unpaid invoices, and the credit.",
-                examples=("", "show -o json"),
-            ),
-        ),
-        default="show",
-    ),
-    Noun(
-        "invoice",
-        "Invoices: list them, show one.",
-        (
-            Verb(
-                "list",
-                "billing.invoices",
-                "List the invoices.",
-                ("id", "date", "duedate", "status", "total", "datepaid"),
-                ("list", "list --sort=-date", "list --all-profiles -o csv"),
-            ),
-            Verb("show", "billing.invoice", "Show an invoice with its items.", examples=("show 239780",)),
-        ),
-    ),
-    Noun(
-        "ticket",
-        "Support tickets: list them, read one.",
-        (
-            Verb(
-                "list",
-                "support.tickets",
-                "List the tickets.",
-                ("ticket_number", "date", "status", "subject", "deptname"),
-                ("list", "list --sort=-date"),
-            ),
-            Verb("show", "support.ticket", "Show a ticket with its replies.", examples=("show 437928",)),
-        ),
-    ),
-    Noun(
-        "domain",
-        "Domain names: list them, show one, look whether one is free.",
-        (
-            Verb(
-                "list",
-                "domains.list",
-                "List the domains.",
-                ("id", "name", "status", "expires", "daytoexpire", "autorenew"),
-                ("list", "list --sort expires"),
-            ),
-            Verb("show", "domains.get", "Show a domain with its name servers.", examples=("show 548",)),
-            Verb(
-                "check",
-                "domains.is_available",
-                "Look whether a name can be registered; orders nothing.",
-                examples=("check example.com", "check example.com -o json"),
-                place="special_commands:check_domain",
-            ),
-        ),
-    ),
-    Noun(
-        "service",
-        "Services: list, show, upgrade; their traffic, templates and resources.",
-        (
-            Verb(
-                "list",
-                "services.list",
-                "List the services.",
-                ("id", "name", "status", "domain", "total", "billingcycle", "next_due"),
-                ("list", "list --sort=-total", "list --all-profiles -o jsonl"),
-            ),
-            Verb("show", "services.get", "Show a service; passwords are hidden.", examples=("show 33301",)),
-            Verb(
-                "upgrade-options",
-                "services.upgrade_options",
-                "List what a service can be upgraded to, and what it has now.",
-                examples=("upgrade-options 33301", "upgrade-options 33301 -o json"),
-                place="special_commands:list_upgrade_options",
-            ),
-            Verb(
-                "estimate-upgrade",
-                "services.estimate_upgrade",
-                "Say what an upgrade would cost; orders nothing.",
-                examples=(
-                    "estimate-upgrade 33301 --resources 1557=9953",
-                    "estimate-upgrade 33301 --resources 1558:9960=4",
-                ),
-            ),
-            Verb(
-                "upgrade",
-                "services.request_upgrade",
-                "Order an upgrade: spends money.",
-                examples=(
-                    "upgrade 33301 --resources 1557=9953",
-                    "upgrade 33301 --package 12 --cycle Annually --yes",
-                ),
-                more="What it would cost is asked for and shown first. The order is sent at most once.",
-                look="invoice list",
-                reads_first=("services.estimate_upgrade",),
-            ),
-            Verb(
-                "bandwidth",
-                "services.bandwidth",
-                "Show the bandwidth used, its limit and its billing.",
-                examples=("bandwidth 33301",),
-            ),
-            Verb(
-                "graphs",
-                "services.bandwidth_graphs",
-                "List the traffic graphs of the switch ports, and save them as PNG files.",
-                ("switch", "port", "name"),
-                ("graphs 33301", "graphs 33301 --save graphs/"),
-                more="With --save the files that were written are listed instead.",
-                place="save_commands:save_graphs",
-            ),
-            Verb(
-                "templates",
-                "services.templates",
-                "List the operating systems that can be installed.",
-                ("id", "name"),
-                ("templates 33301",),
-            ),
-            Verb(
-                "resources",
-                "services.resources",
-                "Show what is available and what is used.",
-                examples=("resources 33301",),
-            ),
-        ),
-    ),
-    Noun(
         "vm",
-        "VMs: list, show, start, stop, reboot, resize, destroy; one at a time.",
+        "VMs: list, show, start, stop, reboot, resize, destroy, …",
         (
             Verb(
                 "list",
                 "vms.list",
-                "List the VMs of all services, or of those that are named.",
+                "List the VMs of all services, or of some.",
                 ("service_id", "id", "label", "power", "memory", "cpus", "disk", "ip"),
                 (
                     "list",
@@ -240,9 +92,9 @@ _ALL: Final = (
             Verb(
                 "reboot",
                 "vms.reboot",
-                "Reboot a VM, from an ISO image if one is named.",
+                "Reboot a VM, from an ISO image if one is given.",
                 examples=("reboot 33301/4001", "reboot 33301/4001 --iso rescue.iso"),
-                more="It is sent at most once: where the answer is lost, look before you repeat it.",
+                more="Sent at most once: check before you repeat it after a lost answer.",
                 look=_VM_SHOW,
             ),
             Verb(
@@ -258,16 +110,16 @@ _ALL: Final = (
                 "vms.destroy",
                 "Remove a VM and its disks for good.",
                 examples=("destroy 33301/4001",),
-                more="The VM's id has to be typed, unless --yes is given.",
+                more="Asks for the id of the VM, unless --yes is given.",
                 look="vm list {service}",
             ),
             Verb(
                 "usage",
                 "vms.usage",
-                "Read the graphs of CPU, network and disk: their sizes, or one as a file.",
+                "Read the graphs of CPU, network and disk: sizes, or one graph to a file.",
                 ("kind", "characters"),
                 ("usage 33301/4001", "usage 33301/4001 cpu --save cpu.html"),
-                more="The panel sends HTML, which is untrusted: it never goes to a terminal.",
+                more="The panel sends HTML, which is untrusted and never goes to a terminal.",
                 place="save_commands:save_usage",
             ),
             Verb(
@@ -280,66 +132,10 @@ _ALL: Final = (
             Verb(
                 "rebuild-network",
                 "vms.rebuild_network",
-                "Write a VM's network configuration anew.",
+                "Rebuild a VM's network configuration.",
                 examples=("rebuild-network 33301/4001",),
-                more="It is sent at most once: where the answer is lost, look before you repeat it.",
+                more="Sent at most once: check before you repeat it after a lost answer.",
                 look=_VM_SHOW,
-            ),
-        ),
-    ),
-    Noun(
-        "ip",
-        "Addresses of services and VMs: list, assign, remove.",
-        (
-            Verb(
-                "list",
-                "services.ips",
-                "List the addresses of a service, or of one VM.",
-                examples=("list 33301", "list 33301/4001"),
-                place="special_commands:list_ips",
-                also=("vms.ips",),
-            ),
-            Verb(
-                "available",
-                "vms.available_ips",
-                "List the addresses that an interface of a VM could be given.",
-                ("id", "ipaddress"),
-                ("available 33301/4001 net0",),
-            ),
-            Verb(
-                "assign",
-                "vms.assign_ip",
-                "Give an interface of a VM one more address.",
-                examples=("assign 33301/4001 5004 --interface net0",),
-                more="It is sent at most once: where the answer is lost, look before you repeat it.",
-                look="ip list {vm}",
-            ),
-            Verb(
-                "remove",
-                "vms.remove_ip",
-                "Take an address away from a VM.",
-                examples=("remove 33301/4001 5000",),
-                look="ip list {vm}",
-            ),
-        ),
-    ),
-    Noun(
-        "rdns",
-        "Reverse DNS: the names of addresses.",
-        (
-            Verb(
-                "list",
-                "services.rdns",
-                "List the names of a service's addresses.",
-                ("ipaddress", "ptrcontent", "ptrname"),
-                ("list 33301",),
-            ),
-            Verb(
-                "set",
-                "services.set_rdns",
-                "Name addresses of a service.",
-                examples=("set 33301 10.16.0.2=mail.example.com",),
-                look="rdns list {service}",
             ),
         ),
     ),
@@ -353,12 +149,215 @@ _ALL: Final = (
                 "vms.resize_disk",
                 "Change the size of a disk.",
                 examples=("resize 33301/4001 virtio0 --size 50",),
-                more="Whether a disk can be made smaller, and what its data comes to, is up to the panel.",
+                more="Whether a disk can shrink, and what happens to its data, is up to the panel.",
                 look="disk list {vm}",
+            ),
+        ),
+    ),
+    Noun(
+        "ip",
+        "Addresses: list, available, assign, remove.",
+        (
+            Verb(
+                "list",
+                "services.ips",
+                "List the addresses of a service, or of one VM.",
+                examples=("list 33301", "list 33301/4001"),
+                place="special_commands:list_ips",
+                also=("vms.ips",),
+            ),
+            Verb(
+                "available",
+                "vms.available_ips",
+                "List the addresses that can be assigned to an interface of a VM.",
+                ("id", "ipaddress"),
+                ("available 33301/4001 net0",),
+            ),
+            Verb(
+                "assign",
+                "vms.assign_ip",
+                "Assign an address to an interface of a VM.",
+                examples=("assign 33301/4001 5004 --interface net0",),
+                more="Sent at most once: check before you repeat it after a lost answer.",
+                look="ip list {vm}",
+            ),
+            Verb(
+                "remove",
+                "vms.remove_ip",
+                "Remove an address from a VM.",
+                examples=("remove 33301/4001 5000",),
+                look="ip list {vm}",
+            ),
+        ),
+    ),
+    Noun(
+        "rdns",
+        "Reverse DNS of a service: list, set.",
+        (
+            Verb(
+                "list",
+                "services.rdns",
+                "List the PTR records of a service's addresses.",
+                ("ipaddress", "ptrcontent", "ptrname"),
+                ("list 33301",),
+            ),
+            Verb(
+                "set",
+                "services.set_rdns",
+                "Set PTR records of a service's addresses.",
+                examples=("set 33301 10.16.0.2=mail.example.com",),
+                look="rdns list {service}",
+            ),
+        ),
+    ),
+    Noun(
+        "service",
+        "Services: list, show, bandwidth, upgrade, …",
+        (
+            Verb(
+                "list",
+                "services.list",
+                "List the services.",
+                ("id", "name", "status", "domain", "total", "billingcycle", "next_due"),
+                ("list", "list --sort=-total", "list --all-profiles -o jsonl"),
+            ),
+            Verb("show", "services.get", "Show a service; passwords are hidden.", examples=("show 33301",)),
+            Verb(
+                "upgrade-options",
+                "services.upgrade_options",
+                "List the possible upgrades of a service, and its present options.",
+                examples=("upgrade-options 33301", "upgrade-options 33301 -o json"),
+                place="special_commands:list_upgrade_options",
+            ),
+            Verb(
+                "estimate-upgrade",
+                "services.estimate_upgrade",
+                "Show the price of an upgrade; orders nothing.",
+                examples=(
+                    "estimate-upgrade 33301 --resources 1557=9953",
+                    "estimate-upgrade 33301 --resources 1558:9960=4",
+                ),
+            ),
+            Verb(
+                "upgrade",
+                "services.request_upgrade",
+                "Order an upgrade: spends money.",
+                examples=(
+                    "upgrade 33301 --resources 1557=9953",
+                    "upgrade 33301 --package 12 --cycle Annually --yes",
+                ),
+                more="The price is shown first. The order is sent at most once.",
+                look="invoice list",
+                reads_first=("services.estimate_upgrade",),
+            ),
+            Verb(
+                "bandwidth",
+                "services.bandwidth",
+                "Show the bandwidth used, its limit and its billing.",
+                examples=("bandwidth 33301",),
+            ),
+            Verb(
+                "graphs",
+                "services.bandwidth_graphs",
+                "List the traffic graphs of the switch ports, or save them as PNG files.",
+                ("switch", "port", "name"),
+                ("graphs 33301", "graphs 33301 --save graphs/"),
+                more="With --save the written files are listed instead.",
+                place="save_commands:save_graphs",
+            ),
+            Verb(
+                "templates",
+                "services.templates",
+                "List the operating systems that can be installed.",
+                ("id", "name"),
+                ("templates 33301",),
+            ),
+            Verb(
+                "resources",
+                "services.resources",
+                "Show the available and the used resources.",
+                examples=("resources 33301",),
+            ),
+        ),
+    ),
+    Noun(
+        "domain",
+        "Domains: list, show, check.",
+        (
+            Verb(
+                "list",
+                "domains.list",
+                "List the domains.",
+                ("id", "name", "status", "expires", "daytoexpire", "autorenew"),
+                ("list", "list --sort expires"),
+            ),
+            Verb("show", "domains.get", "Show a domain with its name servers.", examples=("show 548",)),
+            Verb(
+                "check",
+                "domains.is_available",
+                "Check whether a name can be registered; orders nothing.",
+                examples=("check example.com", "check example.com -o json"),
+                place="special_commands:check_domain",
+            ),
+        ),
+    ),
+    Noun(
+        "ticket",
+        "Support tickets: list, show.",
+        (
+            Verb(
+                "list",
+                "support.tickets",
+                "List the tickets.",
+                ("ticket_number", "date", "status", "subject", "deptname"),
+                ("list", "list --sort=-date"),
+            ),
+            Verb("show", "support.ticket", "Show a ticket with its replies.", examples=("show 437928",)),
+        ),
+    ),
+    Noun(
+        "invoice",
+        "Invoices: list, show.",
+        (
+            Verb(
+                "list",
+                "billing.invoices",
+                "List the invoices.",
+                ("id", "date", "duedate", "status", "total", "datepaid"),
+                ("list", "list --sort=-date", "list --all-profiles -o csv"),
+            ),
+            Verb("show", "billing.invoice", "Show an invoice with its items.", examples=("show 239780",)),
+        ),
+    ),
+    Noun(
+        "balance",
+        "Unpaid total and credit.",
+        (
+            Verb(
+                "show",
+                "billing.balance",
+                "Show the total of the unpaid invoices, and the credit.",
+                examples=("", "show -o json"),
+            ),
+        ),
+        default="show",
+    ),
+    Noun(
+        "account",
+        "Registration data: show, update.",
+        (
+            Verb("show", "account.details", "Show the registration data.", examples=("show", "show -o json")),
+            Verb(
+                "update",
+                "account.update",
+                "Change registration data; only the given options are sent.",
+                examples=("update --city Rome --postcode 00100",),
+                more="The e-mail address is the login: after --email the stored login is refused.",
+                look="account show",
             ),
         ),
     ),
 )
 
 NOUNS: Final[Mapping[str, Noun]] = {noun.name: noun for noun in _ALL}
-"""Every noun by its name, in the order of the provider's document."""
+"""Every noun by its name, in the order of the help."""

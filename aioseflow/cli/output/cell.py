@@ -8,34 +8,34 @@ from typing import Any, Final
 from ...text import escape
 
 NOTHING: Final = "-"
-"""Stands where there is nothing."""
+"""The cell of a value that is not there."""
 
-_LONGEST: Final = 200
-_CALLED: Final = ("name", "label", "description", "id")
+_TEXT_MAX: Final = 200
+_NAMES: Final = ("name", "label", "description", "id")
 
 
-def cell(value: Any, longest: int = _LONGEST) -> str:
-    """Parsed JSON on one line, fit for a terminal."""
-    return escape(_said(value), longest)
+def cell(value: Any, most: int = _TEXT_MAX) -> str:
+    """Return parsed JSON on one line, fit for a terminal."""
+    return escape(_text_of(value), most)
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether there is nothing to be told: None, or an object or list without anything in it."""
+    """Whether a value is None, or an object or list without anything in it."""
     if isinstance(value, Mapping):
         return all(map(is_nothing, value.values()))
     return value is None or value == []
 
 
-def _said(value: Any) -> str:
+def _text_of(value: Any) -> str:
     match value:
         case _ if is_nothing(value):
             return NOTHING
         case bool():
             return "yes" if value else "no"
         case Mapping():
-            return ", ".join(f"{name}={_said(part)}" for name, part in _parts(value))
+            return ", ".join(f"{name}={_text_of(part)}" for name, part in _parts(value))
         case list():
-            return ", ".join(_called(one) for one in value)
+            return ", ".join(_name_of(one) for one in value)
         case _:
             return str(value)
 
@@ -48,9 +48,9 @@ def _parts(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield f"{path}{name}", part
 
 
-def _called(value: Any) -> str:
-    """What an object of a list is called; the object itself where it has no name."""
+def _name_of(value: Any) -> str:
+    """Return the name of an object in a list; the object itself where it has none."""
     if not isinstance(value, Mapping):
-        return _said(value)
-    name = next((value[key] for key in _CALLED if value.get(key) not in (None, "")), None)
-    return f"({_said(value)})" if name is None else _said(name)
+        return _text_of(value)
+    name = next((value[key] for key in _NAMES if value.get(key) not in (None, "")), None)
+    return f"({_text_of(value)})" if name is None else _text_of(name)

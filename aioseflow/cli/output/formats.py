@@ -73,12 +73,7 @@ def as_yaml(value: Any) -> str:
     import yaml  # type: ignore[import-untyped]
 
     text: str = yaml.dump(
-        value,
-        Dumper=_dumper(),
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=False,
-        width=_ENDLESS,
+        value, Dumper=_dumper(), sort_keys=False, allow_unicode=True, default_flow_style=False, width=_ENDLESS
     )
     # They stand in double quotes only.
     return UNPRINTABLE.sub(_escaped, text)

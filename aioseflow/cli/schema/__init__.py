@@ -19,8 +19,7 @@ app = typer.Typer(rich_markup_mode=None)
 @command(app)
 def schema(
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help="Name of a schema, such as vm; all without it."),
+        str | None, typer.Argument(metavar="[NAME]", help="Name of a schema, such as vm; all without it.")
     ] = None,
     array: Annotated[bool, typer.Option("--array", help="Schema of an array of such objects.")] = False,
     out: OutputOptions = Depends(output_options),
