@@ -68,16 +68,16 @@ def judge(
     """
     if action.safety is Safety.ONCE and not action.settles:
         if not action.takes_down:
-            return "cannot_tell", "nothing that can be read tells"
+            return "cannot_tell", "no reading can confirm it"
         return _judge_uptime(vm, sent, read, grace)
     if done:
         return "done", "it is gone" if vm is None else f"it is read as {_said(vm)}"
     if vm is None:
-        return "cannot_tell", "it is in no list any more"
+        return "cannot_tell", "it is not listed any more"
     if done is None:
-        return "cannot_tell", "what the panel shows of it does not tell"
+        return "cannot_tell", "the panel does not report what would show it"
     if (reason := held(vm)) is not None:
-        return "cannot_tell", f"it is {reason}: the panel took a request and is still at it; ask again"
+        return "cannot_tell", f"it is {reason}: the panel is still working on a request; ask again"
     if sent is None:
         return "cannot_tell", f"it is read as {_said(vm)}, and when it was sent is not known"
     return _after_grace(f"it is read as {_said(vm)}", sent.least_seconds_until(read), grace)
@@ -87,7 +87,7 @@ def _judge_uptime(
     vm: Vm | None, sent: Instant | None, read: Instant, grace: float
 ) -> tuple[FindingVerdict, str]:
     if vm is None or sent is None or not isinstance(vm.uptime, int):
-        return "cannot_tell", "the panel shows neither uptime nor boot time: no reading can tell"
+        return "cannot_tell", "this panel reports no uptime, so a reboot cannot be confirmed"
     seconds = sent.panel_seconds_until(read)
     if seconds is None:
         return "cannot_tell", (
@@ -98,7 +98,7 @@ def _judge_uptime(
     if vm.uptime < seconds - DATE_PRECISION_SECONDS:
         return "done", booted
     if vm.uptime < seconds + UPTIME_LAG_SECONDS:
-        return "cannot_tell", f"{booted}: too close to tell"
+        return "cannot_tell", f"{booted}: too close to decide"
     return _after_grace(booted, seconds, grace)
 
 
