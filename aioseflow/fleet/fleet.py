@@ -29,10 +29,7 @@ from .recovery.findings import Finding
 from .recovery.registry import RunRegistry
 from .recovery.runs import Runs
 from .report.report import Report
-from .run.execution import RunExecution
-from .run.recorder import JournalRecorder
 from .run.run import Run
-from .run.state import RunState
 from .run.verdict import NOT_DONE_AFTER_SECONDS
 from .select.selection import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, protection, select
 
@@ -209,12 +206,11 @@ class Fleet:
             spec, _ = self._spec(what, where, options)
         for account in self._accounts:
             account.require_open()
-        execution = RunExecution(self._accounts, spec, RunState(spec.steps, JournalRecorder("", None)))
         journal = self._registry.journal
         known = {}
         if journal is not None:
             known = {account.name: await journal.learned(account.name) for account in self._accounts}
-        plan = await make_plan(self._accounts, spec, execution, known)
+        plan = await make_plan(self._accounts, spec, known)
         self._planned[plan.digest, plan.created_at] = spec
         while len(self._planned) > _PLANS_KEPT:
             del self._planned[next(iter(self._planned))]

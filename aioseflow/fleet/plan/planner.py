@@ -12,16 +12,16 @@ from ...models import Service, Vm
 from ...safety import Safety
 from ..actions.action import Skip
 from ..actions.steps import ends_down, skip_of, takes_down
-from ..discovery.discover import ListedService
+from ..discovery.discover import Discovery, ListedService
 from ..model.fleet_account import FleetAccount
 from ..model.undiscovered import Undiscovered
 from ..model.vm_state import held, is_down
-from ..run.execution import RunExecution
 from .estimate import expect
 from .plan import Plan
 from .planned_vm import PlannedLoss, PlannedVm
 from .rollout import Rollout, in_order, worst_down
 from .spec import RunSpec
+from .survey import Survey
 
 _POLLS_EXPECTED = 3  # lists of a service until its VMs have settled
 _CALLS = {"usage": 3}
@@ -40,21 +40,23 @@ class _Found:
 
 
 async def make_plan(
-    accounts: tuple[FleetAccount, ...],
-    spec: RunSpec,
-    execution: RunExecution,
-    known: Mapping[str, Mapping[str, float]],
+    accounts: tuple[FleetAccount, ...], spec: RunSpec, known: Mapping[str, Mapping[str, float]]
 ) -> Plan:
-    """List everything and say what a run would do. Raises what the run would raise before it begins."""
-    targets, seen = await execution.list_everything()
-    execution.check(targets, seen)
-    if (error := execution.error) is not None:
+    """List everything, and return what a run would do. Raises what the run would raise before it begins.
+
+    ``known`` has what earlier runs measured, by account.
+    """
+    discoveries = [Discovery(each, spec.selection, count_all=spec.counts_all_vms) for each in accounts]
+    survey = Survey(spec, discoveries)
+    await survey.read()
+    survey.check()
+    if (error := survey.error) is not None:
         raise error
-    found_entries = (entry for name, listed in seen for entry in _entries(spec, execution, name, listed))
+    found_entries = (entry for name, listed in survey.listed for entry in _entries(survey, name, listed))
     # What a panel lists twice is one VM.
     entries = list({(*entry.place, entry.vm.id): entry for entry in found_entries}.values())
     acting = list(in_order((entry for entry in entries if entry.why_not is None), lambda entry: entry.place))
-    rollout = spec.rollout or Rollout(same_cause=None)
+    rollout, window = spec.rules, spec.window(accounts)
     batches = rollout.sizes(len(acting)) if rollout.has_batches else ()
     numbers: list[int | None] = [number for number, size in enumerate(batches, 1) for _ in range(size)]
     numbers = numbers or [None for _ in acting]
@@ -63,7 +65,7 @@ async def make_plan(
     services = {entry.place for entry in acting}
     settles = spec.policy is not None and any(step.settles for step in spec.steps)
     calls = sum(_CALLS.get(step.name, 1) for step in spec.steps) * len(acting)
-    calls += len(accounts) + len(seen) + (_POLLS_EXPECTED * len(services) if settles else 0)
+    calls += len(accounts) + len(survey.listed) + (_POLLS_EXPECTED * len(services) if settles else 0)
     vms = [
         PlannedVm.of(entry.account, entry.service, entry.vm, do=spec.action, batch=number)
         for entry, number in zip(acting, numbers, strict=True)
@@ -74,7 +76,7 @@ async def make_plan(
         if entry.why_not is not None
     ]
     # Lists come in any order, and the same world makes the same plan.
-    lost = sorted(execution.undiscovered, key=_place_of)
+    lost = sorted(survey.undiscovered, key=_place_of)
     return Plan(
         action=spec.action,
         document=spec.to_document() | ({"parent": spec.parent} if spec.parent else {}),
@@ -83,10 +85,10 @@ async def make_plan(
         vms=tuple(vms),
         batches=batches,
         lost=tuple(map(PlannedLoss.of, lost)),
-        without_vms=execution.without_vms,
+        without_vms=tuple(found for discovery in discoveries for found in discovery.without_vms),
         missing_values=spec.selection.missing_values,
-        worst_down=_worst_down(spec, rollout, execution, seen, acting, numbers, len(targets)),
-        worst_failures=_worst_failures(rollout, execution, len(acting)),
+        worst_down=_worst_down(survey, window, acting, numbers),
+        worst_failures=_worst_failures(rollout, window, len(acting)),
         calls=calls,
         seconds=estimate.seconds,
         basis=estimate.basis,
@@ -99,11 +101,11 @@ def _place_of(lost: Undiscovered) -> tuple[str, int, str]:
     return lost.account, len(service_id), service_id
 
 
-def _entries(spec: RunSpec, execution: RunExecution, account: str, listed: ListedService) -> Iterable[_Found]:
-    selection, service = spec.selection, listed.service
+def _entries(survey: Survey, account: str, listed: ListedService) -> Iterable[_Found]:
+    spec, service = survey.spec, listed.service
+    selection, protected = spec.selection, survey.protected[account]
     if not selection.wants_service(account, service):
         return
-    protected = next(pool.producer.protected for pool in execution.pools if pool.account.name == account)
     changes = any(step.safety is not Safety.READ for step in spec.steps)
     for vm in listed.vms:
         if not selection.selects(account, service, vm):
@@ -116,16 +118,11 @@ def _entries(spec: RunSpec, execution: RunExecution, account: str, listed: Liste
 
 
 def _worst_down(
-    spec: RunSpec,
-    rollout: Rollout,
-    execution: RunExecution,
-    seen: list[tuple[str, ListedService]],
-    acting: list[_Found],
-    numbers: list[int | None],
-    targets: int,
+    survey: Survey, window: int | None, acting: list[_Found], numbers: list[int | None]
 ) -> dict[str, int]:
-    """By service, the most of its VMs that are down at once, those that are down already among them."""
-    down = {(account, listed.service.id): sum(is_down(vm) for vm in listed.vms) for account, listed in seen}
+    """Return, by service, the most of its VMs that are down at once; those that are down already count."""
+    spec, rollout = survey.spec, survey.spec.rules
+    down = {(account, listed.service.id): sum(map(is_down, listed.vms)) for account, listed in survey.listed}
     shares: dict[tuple[str, str], Counter[int]] = {}
     if takes_down(spec.steps):
         for entry, number in zip(acting, numbers, strict=True):
@@ -138,17 +135,15 @@ def _worst_down(
             [shares[place][number] for number in sorted(shares[place])] if place in shares else [],
             down=down.get(place, 0),
             stays_down=ends_down(spec.steps),
-            seen=seen_up or execution.waits_for_return,
-            window=execution.scheduler.window,
+            seen=seen_up or rollout.waits_for_return,
+            window=window,
             failures=rollout.failures_allowed(len(acting)),
-            max_unavailable=rollout.unavailable_allowed(targets),
+            max_unavailable=rollout.unavailable_allowed(len(survey.targets)),
         )
         for place in sorted(places)
     }
 
 
-def _worst_failures(rollout: Rollout, execution: RunExecution, total: int) -> int | None:
+def _worst_failures(rollout: Rollout, window: int | None, total: int) -> int | None:
     allowed = rollout.failures_allowed(total)
-    if allowed is None:
-        return None
-    return min(total, allowed + (execution.scheduler.window or total))
+    return None if allowed is None else min(total, allowed + (window or total))

@@ -188,6 +188,12 @@ class Rollout:
         """Whether all targets must be known before the first is acted on."""
         return self.has_batches or self.max_unavailable is not None or isinstance(self.max_failures, str)
 
+    @property
+    def waits_for_return(self) -> bool:
+        """Whether a VM that was down for a while is finished only when it serves again."""
+        named = (self.window, self.healthy, self.max_failures)
+        return self.needs_everything() or any(each is not None for each in named)
+
     def sizes(self, total: int) -> tuple[int, ...]:
         """The batches of ``total`` targets, canary first: each at least 1, together ``total``."""
         sizes: list[int] = []
@@ -238,6 +244,10 @@ class Rollout:
 
 
 _STORED: Final = tuple(field.name for field in attrs.fields(Rollout) if field.name != "healthy")
+
+
+NO_ROLLOUT: Final = Rollout(same_cause=None)
+"""The rules of a run that was given no rollout: none."""
 
 
 def check_limit(limit: object) -> None:

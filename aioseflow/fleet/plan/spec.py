@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import attrs
 
 from ...errors import InvalidArgument
-from ...policy import SettlePolicy
+from ...policy import UNSETTLED_VMS_PER_REQUEST, SettlePolicy
 from ...safety import Safety
 from ..actions.action import Action
 from ..actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
@@ -17,9 +17,10 @@ from ..actions.power import Await, Reboot, Start, Stop
 from ..actions.steps import Steps, name_of
 from ..actions.usage import Usage
 from ..journal import RunHeader
+from ..model.fleet_account import FleetAccount
 from ..select.selection import Selection
 from .plan import Plan
-from .rollout import HealthCheck, Rollout, Share
+from .rollout import NO_ROLLOUT, HealthCheck, Rollout, Share
 
 _KINDS: Final[Mapping[str, Callable[..., Action]]] = {
     kind.name: kind
@@ -62,6 +63,30 @@ class RunSpec:
             or self.plan is not None
             or (self.rollout is not None and self.rollout.needs_everything())
         )
+
+    @property
+    def rules(self) -> Rollout:
+        """The rollout; one without rules where the run was given none."""
+        return self.rollout or NO_ROLLOUT
+
+    @property
+    def counts_all_vms(self) -> bool:
+        """Whether a guard is a percentage of all VMs, so that every service has to be listed."""
+        return self.max_targets is not None and self.max_targets.fraction is not None
+
+    def windows(self, accounts: Iterable[FleetAccount]) -> dict[str, int]:
+        """Return, by account, how many VMs may be unfinished at once where the rollout does not say so.
+
+        Without such a bound every VM could fail before a threshold stops the run.
+        """
+        rules = self.rules
+        if rules.window is not None or (rules.max_failures is None and rules.healthy is None):
+            return {}
+        return {each.name: UNSETTLED_VMS_PER_REQUEST * each.concurrency for each in accounts}
+
+    def window(self, accounts: Iterable[FleetAccount]) -> int | None:
+        """Return how many VMs of all accounts may be unfinished at once; None is no limit."""
+        return self.rules.window or sum(self.windows(accounts).values()) or None
 
     def to_document(self) -> dict[str, Any]:
         """Itself, fit for JSON, as far as JSON can hold it."""

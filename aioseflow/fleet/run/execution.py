@@ -10,22 +10,19 @@ from typing import Final, Protocol
 import attrs
 
 from ...errors import SeFlowError
-from ...models import Service, Vm
-from ...policy import UNSETTLED_VMS_PER_REQUEST, SettlePolicy
+from ...policy import SettlePolicy
 from ..actions.steps import ends_down, takes_down
-from ..discovery.discover import ListedService
 from ..discovery.vm_list import read_vms
 from ..journal import StoredRun
 from ..model.fleet_account import FleetAccount
-from ..model.outcome import TargetKey
-from ..model.refusals import RunRefused, refuse_contested
-from ..model.target import Target, TargetState
+from ..model.refusals import refuse_contested
+from ..model.target import TargetState
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from ..plan.plan import Plan
-from ..plan.rollout import Rollout
 from ..plan.spec import RunSpec
-from ..select.selection import Selection, check_found, protection
+from ..plan.survey import Survey
+from ..select.selection import protection
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
@@ -33,7 +30,6 @@ from .state import RunState
 from .stored_outcome import outcome_of
 from .worker import WorkerPool
 
-_NO_ROLLOUT: Final = Rollout(same_cause=None)
 _AT_ONCE: Final = 500
 
 
@@ -62,12 +58,8 @@ class RunExecution:
     is_discovered: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        spec, rollout = self.spec, self.spec.rollout or _NO_ROLLOUT
-        window, windows = rollout.window, {}
-        if window is None and (rollout.max_failures is not None or rollout.healthy is not None):
-            # What is not finished may fail yet: without a bound a threshold would stop nothing.
-            windows = {each.name: UNSETTLED_VMS_PER_REQUEST * each.concurrency for each in self.accounts}
-            window = sum(windows.values())
+        spec, rollout = self.spec, self.spec.rules
+        window, windows = spec.window(self.accounts), spec.windows(self.accounts)
         if rollout.max_unavailable is not None and takes_down(spec.steps):
             policy = spec.policy or SettlePolicy()
             self.availability = AvailabilityCounter(
@@ -90,7 +82,7 @@ class RunExecution:
                     self.run_state,
                     self.scheduler,
                     self.availability,
-                    count_all=spec.max_targets is not None and spec.max_targets.fraction is not None,
+                    count_all=spec.counts_all_vms,
                     planned=planned,
                 ),
                 self.availability,
@@ -106,11 +98,6 @@ class RunExecution:
         state.idle = False
         pool.watch(state)
         return True
-
-    @property
-    def waits_for_return(self) -> bool:
-        """Whether a VM that was down for a while is finished only when it serves again."""
-        return any(pool.waits_for_return for pool in self.pools)
 
     @property
     def error(self) -> SeFlowError | None:
@@ -216,58 +203,25 @@ class RunExecution:
 
     # -- everything before anything -----------------------------------------------------------------------
 
-    async def list_everything(self) -> tuple[list[Target], list[tuple[str, ListedService]]]:
-        """Read all lists of all accounts: the targets, and everything that was listed, with its account."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                listings = [tasks.create_task(pool.producer.list_everything()) for pool in self.pools]
-        except BaseException:
-            for pool in self.pools:
-                pool.producer.unlist()
-            raise
-        found = [target for listing in listings for target in listing.result()[0]]
-        seen = [
-            (pool.account.name, listed)
-            for pool, task in zip(self.pools, listings, strict=True)
-            for listed in task.result()[1]
-        ]
-        return found, seen
-
     async def _take_everything(self) -> None:
-        found, seen = await self.list_everything()
-        self.check(found, seen)
+        survey = Survey(self.spec, [pool.producer.discovery for pool in self.pools])
+        await survey.read()
+        if self.availability is not None:
+            for account, listed in survey.listed:
+                self.availability.read(account, listed.service.id, listed)
+        survey.check()
+        found = survey.targets
         if self.spec.plan is not None:
             # Lists come in any order, and batches are made of the order.
             places = {vm.key: place for place, vm in enumerate(self.spec.plan.vms)}
             found.sort(key=lambda target: places[target.key])
-        gone = self._gone(found, seen) if self.spec.selection.missing == "name" else []
+        gone = survey.gone() if self.spec.selection.missing == "name" else []
         states = self.run_state.select([*found, *gone])
         await self._write(states)
         self._all_is_known()
         for state in states[len(states) - len(gone) :]:
             self.run_state.decide(state, "not_found")
         self.offer([state for state in states if state.key in self.run_state.open])
-
-    def _gone(self, found: Sequence[Target], seen: Sequence[tuple[str, ListedService]]) -> list[Target]:
-        """The VMs that were named and exist no more, as far as that is known."""
-        where = self.spec.selection.where
-        listed = {(account, each.service.id): each for account, each in seen}
-        services = {pool.account.name: pool.producer.discovery for pool in self.pools}
-        here = {target.key for target in found}
-        gone = []
-        for key in sorted((where.keys if where is not None else None) or ()):
-            account, service_id, vm_id = key
-            read, discovery = listed.get(key[:2]), services[account]
-            if read is not None:
-                is_gone = read.is_whole and all(vm.id != vm_id for vm in read.vms)
-            else:
-                is_gone = (
-                    discovery.error is None and discovery.is_whole and service_id not in discovery.services
-                )
-            if is_gone and key not in here:
-                service = Service(id=service_id) if read is None else read.service
-                gone.append(Target(account, service, Vm(id=vm_id)))
-        return gone
 
     def offer(self, states: Sequence[TargetState]) -> None:
         """Let targets be begun, in batches where there are any."""
@@ -277,71 +231,6 @@ class RunExecution:
             self.availability.allowed = allowed or 1
         needing = [state for state in states if producers[state.target.account].needing([state])]
         self.scheduler.add_all(needing)
-
-    def check(self, found: list[Target], seen: list[tuple[str, ListedService]]) -> None:
-        """Raise `InvalidArgument` for what keeps the run from beginning, now that everything was listed."""
-        vms = [(account, listed.service.id, vm.id) for account, listed in seen for vm in listed.vms]
-        discoveries = [pool.producer.discovery for pool in self.pools]
-        asked = all(discovery.error is None and discovery.is_whole for discovery in discoveries)
-        lost = self.undiscovered
-        if self.spec.strict and lost:
-            names = ", ".join(
-                f"service {loss.service_id}" if loss.service_id else loss.account for loss in lost[:5]
-            )
-            raise RunRefused(
-                f"strict: {len(lost)} could not be listed ({names}: {lost[0].cause}), so nothing was sent",
-                reason="undiscovered",
-                argument="strict",
-            )
-        plan = self.spec.plan
-        if plan is not None:
-            listed = {(account, each.service.id, vm.id): vm for account, each in seen for vm in each.vms}
-            if any(discovery.error is None for discovery in discoveries):
-                plan.check_current(listed, {(loss.account, loss.service_id) for loss in lost})
-            self._check_protected(plan, found)
-        else:
-            check_found(
-                self.spec.selection,
-                [target.key for target in found],
-                services={service for each in discoveries for service in each.services} if asked else None,
-                vms=None if lost else set(vms),
-            )
-        self._check_count(found, vms)
-
-    def _check_protected(self, plan: Plan, found: list[Target]) -> None:
-        """A plan may come from a client that protects other VMs than this one."""
-        stored = plan.document.get("selection")
-        selection = None if stored is None else Selection.from_document(stored)
-        protected = {pool.account.name: pool.producer.protected for pool in self.pools}
-        acting = {vm.key for vm in plan.targets}
-        for target in found:
-            matcher = protected[target.account]
-            if matcher is None or target.key not in acting:
-                continue
-            if selection is not None and selection.names_vm(*target.key):
-                continue
-            if matcher.may_match(target.account, target.service, target.vm):
-                raise RunRefused(
-                    f"VM {target.vm.id} of service {target.service.id} is protected here, and the plan did "
-                    "not name it: nothing was sent; plan again",
-                    reason="protected",
-                )
-
-    def _check_count(self, found: list[Target], vms: list[TargetKey]) -> None:
-        most = self.spec.max_targets
-        if most is None:
-            return
-        for account in self.accounts if most.fraction is not None else (None,):
-            mine = [target for target in found if account is None or target.account == account.name]
-            all_vms = [key for key in vms if account is None or key[0] == account.name]
-            if len(mine) > most.limit(len(all_vms)):
-                of = "" if account is None else f" of the {len(all_vms)} of account {account.name}"
-                allowed = most.count if most.fraction is None else f"{float(most.fraction * 100):g}%"
-                raise RunRefused(
-                    f"max_targets allows {allowed}, and {len(mine)} VMs are selected{of}: nothing was sent",
-                    reason="max_targets",
-                    argument="max_targets",
-                )
 
     async def _write(self, states: Sequence[TargetState]) -> None:
         """Write targets down; refuse those that another run is at."""

@@ -8,7 +8,6 @@ from contextlib import aclosing
 
 import attrs
 
-from ...models import Service
 from ..actions.action import Skip
 from ..actions.steps import skip_of
 from ..discovery.discover import Discovery, ListedService
@@ -39,7 +38,6 @@ class TargetProducer:
     planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
     broken: JournalError | None = attrs.field(default=None, init=False)
     discovery: Discovery = attrs.field(init=False)
-    _listed: list[Service] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.discovery = Discovery(
@@ -49,33 +47,11 @@ class TargetProducer:
             found_none=self.run_state.recorder.without_vms,
         )
 
-    async def list_everything(self) -> tuple[list[Target], list[ListedService]]:
-        """Read all lists before anything is done: the targets, and everything that was listed."""
-        found, seen = [], []
-        async with aclosing(self.discovery.lists()) as lists:
-            async for listed in lists:
-                seen.append(listed)
-                self._listed.append(listed.service)
-                found += self._wanted(listed)
-        return found, seen
-
-    def unlist(self) -> None:
-        """What was listed is not gone on with: its VMs are no targets, and its services unlisted again."""
-        self.discovery.unlisted.update({service.id: service for service in self._listed})
-
     def _wanted(self, listed: ListedService) -> list[Target]:
         name, service = self.account.name, listed.service
         if self.availability is not None:
             self.availability.read(name, service.id, listed)
-        if not self.selection.wants_service(name, service):
-            return []
-        if self.protected is None and self.selection.is_everything:
-            return [Target(name, service, vm) for vm in listed.vms]
-        return [
-            Target(name, service, vm)
-            for vm in listed.vms
-            if self.selection.wants(name, service, vm, self.protected)
-        ]
+        return self.selection.targets(name, service, listed.vms, self.protected)
 
     async def feed(self) -> None:
         """Read the lists while the workers act on what they gave."""

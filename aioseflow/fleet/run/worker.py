@@ -52,9 +52,7 @@ class WorkerPool:
 
     @waits_for_return.default
     def _has_to_serve(self) -> bool:
-        rollout = self.scheduler.rollout
-        named = (rollout.window, rollout.healthy, rollout.max_failures)
-        return rollout.needs_everything() or any(each is not None for each in named)
+        return self.scheduler.rollout.waits_for_return
 
     def __attrs_post_init__(self) -> None:
         self.panel_clock = self.producer.discovery.panel_clock

@@ -15,6 +15,7 @@ from ...identifiers import Id, check_id
 from ...models import Service, Vm
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
+from ..model.target import Target
 from .expression import Expression, compile_expression
 
 
@@ -193,6 +194,16 @@ class Selection:
     def wants(self, account: str, service: Service, vm: Vm, protected: Matcher | None = None) -> bool:
         """Whether this VM is a target."""
         return self.selects(account, service, vm) and self.leaves_out(account, service, vm, protected) is None
+
+    def targets(
+        self, account: str, service: Service, vms: Iterable[Vm], protected: Matcher | None
+    ) -> list[Target]:
+        """Return the VMs of a service that are targets."""
+        if not self.wants_service(account, service):
+            return []
+        if protected is None and self.is_everything:
+            return [Target(account, service, vm) for vm in vms]
+        return [Target(account, service, vm) for vm in vms if self.wants(account, service, vm, protected)]
 
     def names_vm(self, account: str, service_id: str, vm_id: str) -> bool:
         """Whether this VM was named by its id."""
