@@ -78,7 +78,7 @@ class AccountPort:
     @property
     def throttled_for(self) -> float:
         """Seconds for which nothing is sent, because the panel asked for it or the pace demands it."""
-        return self._session.shared.held
+        return self._session.shared.throttled_for
 
     @property
     def flow(self) -> Flow:
@@ -88,7 +88,7 @@ class AccountPort:
             limit=shared.gate.limit.value,
             in_flight=shared.gate.in_flight,
             refused=shared.counters.refusals,
-            held=shared.held,
+            held=shared.throttled_for,
             answers=not shared.breaker.is_open,
         )
 
@@ -99,7 +99,7 @@ class AccountPort:
 
     def restore_limit(self, state: Mapping[str, Any]) -> None:
         """Start near a limit that an earlier session found, unless something was sent already."""
-        self._session.shared.remember(state)
+        self._session.shared.restore_limit(state)
 
     def capture(self) -> AbstractContextManager[Sequence[Exchange]]:
         """Collect what the calls of a block do on the wire."""

@@ -301,11 +301,11 @@ class AccountSession:
         return str(getattr(self.gate.limit, "why", ""))
 
     @property
-    def held(self) -> float:
+    def throttled_for(self) -> float:
         """Seconds for which nothing is sent."""
         return 0.0 if self._loop is None else max(0.0, self.gate.limit.not_before - self._loop.time())
 
-    def remember(self, state: Mapping[str, Any]) -> None:
+    def restore_limit(self, state: Mapping[str, Any]) -> None:
         """Let the limit start from a state that was learned before, unless something was sent already."""
         limit = self.gate.limit
         if isinstance(limit, AdaptiveLimit) and not self.counters.attempts:
@@ -326,7 +326,7 @@ class AccountSession:
             waiting=gate.waiting,
             limit=gate.size,
             limit_why="one at a time until the panel answers" if gate.serial else self._limit_why,
-            held=self.held,
+            held=self.throttled_for,
             retry_budget=self.budget.tokens,
             circuit="open" if self.circuit.is_open else "closed",
             panel="down" if self.breaker.is_open else "up",

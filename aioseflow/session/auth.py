@@ -21,8 +21,8 @@ class Auth(Protocol):
     def header(self) -> Masked:
         """The value of the ``Authorization`` header.
 
-        The same object is returned until the header changes, because its identity tells late refusals of an
-        old header from those of the new one.
+        The same object is returned until the header changes, because its identity separates late
+        refusals of an old header from refusals of the new one.
         """
         ...
 

@@ -35,8 +35,8 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _REPLACEMENT: Final = "\ufffd"
 _PAGE_START_MAX_BYTES: Final = 4096  # a page shows in its first bytes
 _NOISE_MAX_BYTES: Final = 256 * 1024  # in front of the JSON
-_INSIDE_LOOKBACK_BYTES: Final = 256
-_MAX_ARRAYS_TRIED: Final = 4
+_INSIDE_LOOKBACK_BYTES: Final = 256  # for the white space before a nested value
+_MAX_ARRAYS_TRIED: Final = 4  # each is a parse of the rest
 _INTEGER_MAX_DIGITS: Final = 18  # what fits 64 bits, as orjson reads integers
 
 

@@ -43,7 +43,7 @@ async def read_body(response: ClientResponse) -> bytes:
         return first
     body = Body()
     body.add(first)
-    # A traceback of a cancellation may show the locals of this frame, so none of them is a chunk.
+    # A traceback of a cancellation may show the locals of this frame, so no local is a chunk.
     del first
     while body.add(await content.readany()):
         if body.size > MAX_BODY_BYTES:

@@ -106,7 +106,7 @@ class AuthCircuit:
             # The next refused request tries again.
             self._was_refreshed = False
             raise
-        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which tells what to do
+        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which says what to do
             _log_failure("the refresh of the login", error)
             return False
         self._use_header()
@@ -126,7 +126,7 @@ class AuthCircuit:
         try:
             given = ask()
             credentials = _checked(await given if inspect.isawaitable(given) else given)
-        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which tells what to do
+        except Exception as error:  # noqa: BLE001 - the caller gets the refusal, which says what to do
             _log_failure("the callback for new credentials", error)
             return False
         if credentials is None or credentials == self.credentials:

@@ -58,7 +58,7 @@ _NOT_TLS_REASONS: Final = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_
 """OpenSSL's reasons for an answer that is no TLS record, such as plain HTTP."""
 _LENGTH: Final = re.compile(r"\A.{0,80}content-length", re.IGNORECASE)
 _ENCODING: Final = re.compile(r"content-encoding: ([\w() -]{1,40})")
-_MAX_CAUSES: Final = 8
+_MAX_CAUSES: Final = 8  # of a chain of exceptions, which may be a circle
 _REASON_MAX_CHARACTERS: Final = 200
 
 

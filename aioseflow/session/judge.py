@@ -40,7 +40,7 @@ from .retry import AttemptFailed, FailureKind
 _ADDRESS_CODE: Final = "ipnotallowed"
 _LOGIN_CODE: Final = "wronglogin"
 _PERMISSION_CODE: Final = "unauthorized"
-_THROTTLE_SEARCH_BYTES: Final = 4096
+_THROTTLE_SEARCH_BYTES: Final = 4096  # of a body that is not JSON
 _LOCATION_MAX_CHARACTERS: Final = 200
 _ENCODING_MAX_CHARACTERS: Final = 40
 PROXY_LOGIN_STATUS: Final = 407

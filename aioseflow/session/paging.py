@@ -31,7 +31,7 @@ _TOTALS: Final = frozenset(
     }
 )
 _DEPTH_MAX_LEVELS: Final = 3  # of holders inside holders, such as links inside meta
-_MAX_KEYS_READ: Final = 64
+_MAX_KEYS_READ: Final = 64  # a hostile answer may have millions
 
 
 def pages_of(payload: Mapping[str, Any], rows: Any, status: int, headers: Mapping[str, str]) -> str | None:

@@ -57,6 +57,7 @@ _SECONDS_IN_TEXT: Final = re.compile(
 )
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _NUMBER_MAX: Final = 1e300
+# A hostile answer may have millions of each.
 _MAX_CODES: Final = 16
 _CODE_MAX_CHARACTERS: Final = 200
 _MAX_KEYS_READ: Final = 64
@@ -249,8 +250,8 @@ def _named_wait(code: str) -> float | None:
         return None
     if (inside := as_number(found[1])) is not None:
         return inside
-    behind = _SECONDS_IN_TEXT.search(code, found.end())
-    return None if behind is None else float(behind[0])
+    after = _SECONDS_IN_TEXT.search(code, found.end())
+    return None if after is None else float(after[0])
 
 
 def _text(pairs: list[tuple[str, Any]]) -> str:

@@ -39,7 +39,7 @@ class FailureKind(enum.Enum):
 
 
 class RetryRule(enum.Enum):
-    """What may follow a failure: the entries of the table."""
+    """Rule for what may follow a failure: the entries of the table."""
 
     RETRY = "send again after a wait that doubles"
     RETRY_AFTER_DELAY = "send again after the delay that the panel asked for"

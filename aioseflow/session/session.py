@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Callable
 from itertools import count
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 from tenacity import AsyncRetrying, RetryCallState
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 _WITH_BODY = frozenset({"POST", "PUT"})
 _NOT_SENT = frozenset({FailureKind.NOT_SENT, FailureKind.TLS_REFUSED, FailureKind.PROXY_REFUSED})
-_REPORTED_WAIT_MIN_SECONDS = 1.0  # a shorter wait for the panel's request rate is no event
+_REPORTED_WAIT_MIN_SECONDS: Final = 1.0  # a shorter wait for the panel's request rate is no event
 _jitter = random.Random()  # noqa: S311 - not a secret
 
 
@@ -238,7 +238,7 @@ class Session:
             return body
         finally:
             shared.deadlines.end(timer)
-        # Outside of the handler: aiohttp's exceptions hold the request with its headers, and none of them may
+        # Outside of the handler: aiohttp's exceptions hold the request with its headers, and must not
         # be chained to an error that a user prints or pickles.
         exchange.drop_connection()
         if failure.kind in _NOT_SENT:

@@ -26,7 +26,7 @@ async def exchange_of(
     loop = asyncio.get_running_loop()
     exchange, began = Exchange("vms.stop", "POST /x"), loop.time()
     exchange.begin(began)
-    exchange.connecting()
+    exchange.not_sent()
     watch = deadlines.begin(exchange, began, answer, began + until)
     try:
         if leaves is not None:

@@ -1,4 +1,4 @@
-"""Each rule of the limits is needed: without it, one of these panels takes longer or refuses more than it may.
+"""Each rule of the limits is needed: without it, one of these panels takes longer or refuses more.
 
 The bounds lie between the results with the rule that the row names, and without it. Rules that change a few
 per cent only are measured by ``python -m benchmarks.overload``.

@@ -45,7 +45,7 @@ class _TrialDirection(enum.Enum):
 
 @attrs.frozen
 class _LimitTrial:
-    """One window at another limit, and what was measured before it."""
+    """Trial: a window at another limit, and the measurements from before it."""
 
     direction: _TrialDirection
     mean: float  # logarithm of seconds

@@ -1,7 +1,7 @@
 """The noise filter: refusals that have another reason than the load, such as one broken worker of the panel.
 
 A limit that gives up a slot for each of them ends at one request at a time, and the refusals go on. The fall
-itself is the experiment that tells them apart: when half of the limit is gone and few requests were refused
+itself is the experiment that separates them: when half of the limit is gone and few requests were refused
 on the way down, the refusals do not depend on the number in flight. The share that was refused is the noise
 floor; as many refusals are then forgiven.
 """
