@@ -12,6 +12,7 @@ from typing import (
     ClassVar,
     Final,
     NamedTuple,
+    TypeAlias,
     TypeVar,
     cast,
     get_args,
@@ -27,6 +28,13 @@ from typer.models import OptionInfo
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
+Where: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--where", metavar="EXPR", help="Only VMs of which this is true, such as 'power == \"running\"'."
+    ),
+]
+"""The option of a condition for VMs."""
 
 
 @attrs.frozen

@@ -1,1 +1,1 @@
-"""`aioseflow inventory`: the VMs as a dynamic inventory of Ansible."""
+"""The VMs as a dynamic inventory of Ansible."""

@@ -1,4 +1,4 @@
-"""An inventory as Ansible reads it: the groups with their hosts, and each host's variables."""
+"""An inventory as Ansible reads it: groups with their hosts, and the variables of each host."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import attrs
 
 from ...fleet.model.target import service_name
 from ...models import Service, Vm
+from ...text import natural_key
 from .ansible_names import distinct, group_part, host_part, is_host_name
 
 Group: TypeAlias = tuple[str, ...]
@@ -20,7 +21,7 @@ _NO_TEMPLATE: Final = "none"
 
 @attrs.frozen
 class Member:
-    """A VM, where it is and whose."""
+    """A VM with its service and its account."""
 
     account: str
     service: Service
@@ -28,24 +29,24 @@ class Member:
 
     @property
     def template(self) -> str:
-        """What it was installed from."""
+        """The template that the VM was installed from."""
         return self.vm.template_label or self.vm.template or ""
 
 
 @attrs.frozen
 class Inventory:
-    """Hosts by their names; groups by theirs, each with its hosts."""
+    """Hosts by their names, and groups by theirs with the names of their hosts."""
 
     hosts: Mapping[str, Member]
     groups: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> Inventory:
-        """Name all of them and group them by service, power and template.
+        """Return the members named, and grouped by service, power and template.
 
-        The same VMs give the same names, whatever the order in which they were listed.
+        The names do not depend on the order of the members.
         """
-        members = sorted(members, key=_place)
+        members = sorted(members, key=lambda member: tuple(map(natural_key, _key(member))))
         groups = _groups(members)
         names = distinct(
             {_key(member): _host_names(member) for member in members}, "-", taken=groups.values()
@@ -56,12 +57,8 @@ class Inventory:
                 inside[groups[group]].append(names[_key(member)])
         return cls({names[_key(member)]: member for member in members}, inside)
 
-    def variables(self, host: str) -> dict[str, Any]:
-        """What Ansible knows of a host. Raises `KeyError`."""
-        return variables(self.hosts[host])
-
     def document(self) -> dict[str, Any]:
-        """The whole, as ``--list`` answers."""
+        """Return the answer to ``--list``."""
         return {
             "_meta": {"hostvars": {host: variables(member) for host, member in self.hosts.items()}},
             "all": {"children": list(self.groups)},
@@ -70,7 +67,7 @@ class Inventory:
 
 
 def variables(member: Member) -> dict[str, Any]:
-    """A host's variables; without an address of the VM there is no ``ansible_host``."""
+    """Return the variables of a host; ``ansible_host`` only if the VM has an address."""
     vm, service = member.vm, member.service
     addresses = _addresses(vm)
     first = next((each for each in addresses if each.version == 4), addresses[0] if addresses else None)
@@ -89,7 +86,7 @@ def variables(member: Member) -> dict[str, Any]:
 
 
 def _safe(text: str | None) -> Any:
-    """A text that Ansible takes for a text: what could be a template of Jinja is marked as none."""
+    """Return a text for Ansible; one that could be a template of Jinja is marked as unsafe."""
     return {_UNSAFE: text} if text is not None and "{" in text else text
 
 
@@ -132,9 +129,3 @@ def _host_names(member: Member) -> list[str]:
 
 def _key(member: Member) -> tuple[str, str, str]:
     return member.account, member.service.id, member.vm.id
-
-
-def _place(member: Member) -> tuple[str, int, str, int, str]:
-    # Ids are mostly numbers, and 9 comes before 10.
-    service, vm = member.service.id, member.vm.id
-    return member.account, len(service), service, len(vm), vm

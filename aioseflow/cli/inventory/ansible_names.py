@@ -1,4 +1,4 @@
-"""Names that Ansible takes: each of one thing only, and the same for the same fleet."""
+"""Names for Ansible: unique, and the same for the same fleet."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Key = TypeVar("Key", bound=tuple[str, ...])
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _NOT_IN_GROUP: Final = re.compile(r"[^A-Za-z0-9_]+")
 _NOT_IN_HOST: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST: Final = 100
-# What Ansible itself means by them: work delegated to localhost must not land on a VM that is called so.
-_TAKEN: Final = frozenset({"all", "ungrouped", "localhost", "_meta"})
+_PART_MAX: Final = 100
+# Names with a meaning in Ansible: work delegated to localhost must not reach a VM of that name.
+_RESERVED: Final = frozenset({"all", "ungrouped", "localhost", "_meta"})
 
 
 def is_host_name(label: str) -> bool:
-    """Whether a label can be a host's name as it is, in patterns and on the command line too."""
+    """Whether a label can be the name of a host as it is, also in patterns and on the command line."""
     return (
         _HOST.fullmatch(label) is not None
-        and label.lower() not in _TAKEN
+        and label.lower() not in _RESERVED
         # "10.0.0.7", "10.7" and "1" are addresses to a resolver, and perhaps not this VM's.
         and not _is_address(label)
     )
@@ -37,23 +37,22 @@ def _is_address(text: str) -> bool:
 
 
 def group_part(text: str) -> str:
-    """A text as part of a group's name: letters, digits and underscores."""
-    return _NOT_IN_GROUP.sub("_", text.lower())[:_LONGEST].strip("_") or "unnamed"
+    """Return a text as part of a group's name: letters, digits and underscores."""
+    return _NOT_IN_GROUP.sub("_", text.lower())[:_PART_MAX].strip("_") or "unnamed"
 
 
 def host_part(text: str) -> str:
-    """A text as part of a host's name."""
-    return _NOT_IN_HOST.sub("_", text)[:_LONGEST].strip("._-") or "unnamed"
+    """Return a text as part of a host's name."""
+    return _NOT_IN_HOST.sub("_", text)[:_PART_MAX].strip("._-") or "unnamed"
 
 
 def distinct(
     candidates: Mapping[Key, Sequence[str]], joint: str, taken: Collection[str] = ()
 ) -> dict[Key, str]:
-    """A name for each key, no two the same and none of those ``taken``.
+    """Return a unique name for each key, and none of those ``taken``.
 
-    ``candidates`` are a key's names, the finest first, each more exact than the one before; all keys that
-    would share one take their next. Where even the last are shared, they are numbered in the order of the
-    keys.
+    ``candidates`` are the names of a key, each more exact than the one before: keys that share a name take
+    their next. Names that are shared at the end are numbered in the order of the keys.
     """
     level = dict.fromkeys(candidates, 0)
     while True:

@@ -1,4 +1,4 @@
-"""The command `aioseflow inventory`."""
+"""The command `aioseflow inventory`: the VMs as a dynamic inventory of Ansible."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...errors import AddressNotAllowed, AuthenticationError, InvalidArgument, SeFlowError
 from ...text import escape
 from ..accounts import Accounts, accounts
-from ..command import Depends, command
+from ..command import Depends, Where, command
 from ..exit_code import ExitCode, Refusal
 from ..terminal import echo, echo_err
 
 if TYPE_CHECKING:
     from ...client import SeFlow
-    from ...errors import SeFlowError
     from .ansible_document import Member
 
-_SENTENCE = 300
+_ERROR_MAX = 300
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -29,23 +29,18 @@ def inventory(
     listing: Annotated[
         bool, typer.Option("--list", help="All groups and hosts, with their variables.")
     ] = False,
-    host: Annotated[str | None, typer.Option("--host", metavar="NAME", help="One host's variables.")] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(
-            "--where", metavar="EXPR", help="Only VMs of which this is true, such as 'power == \"running\"'."
-        ),
-    ] = None,
+    host: Annotated[str | None, typer.Option("--host", metavar="NAME", help="Variables of a host.")] = None,
+    where: Where = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Leave out what cannot be listed, instead of failing.")
     ] = False,
 ) -> int:
-    """The VMs as an inventory of Ansible, in JSON.
+    """Print the VMs as an inventory of Ansible, in JSON.
 
-    Groups are service_…, power_… and template_…; a host is called by its VM's label, or label-SERVICE-VM
-    where others are called so too, or vm-SERVICE-VM where Ansible could not take the label.
+    Groups are service_…, power_… and template_…. A host has the label of its VM as its name, or
+    label-SERVICE-VM if other VMs have that label, or vm-SERVICE-VM if Ansible cannot take the label.
 
-    Ansible calls an executable file with --list; this is one:
+    Ansible calls an executable file with --list, such as:
 
     \b
     #!/bin/sh
@@ -57,63 +52,58 @@ def inventory(
       aioseflow inventory --host web-1
       ansible -i inventory.sh power_running -m ping
 
-    Exit codes: 0 all listed, 4 something could not be listed (and nothing is printed), 6 login refused,
-    8 no such host.
+    Exit codes: 0 all listed, 4 something could not be listed (nothing is printed), 6 login refused, 8 no such
+    host.
     """
     if listing == (host is not None):
-        raise Refusal("say --list, or --host NAME")
+        raise Refusal("give --list, or --host NAME")
     return asyncio.run(_inventory(who, host, where, partial=partial))
 
 
 async def _inventory(who: Accounts, host: str | None, where: str | None, *, partial: bool) -> int:
     from ..output.formats import dumps
-    from .ansible_document import Inventory
+    from .ansible_document import Inventory, variables
 
+    members: list[Member] = []
     async with who.clients() as clients, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_members(seflow, where)) for seflow in clients]
-    read = [task.result() for task in tasks]
-    lost = [error for _, errors in read for error in errors]
-    # Nothing at all is no part.
-    if lost and not (partial and any(members for members, _ in read)):
-        raise _incomplete(lost)
+        tasks = [group.create_task(_list(seflow, where, members)) for seflow in clients]
+    lost = [error for task in tasks for error in task.result()]
+    # An inventory of nothing is no part of one.
+    if lost and not (partial and members):
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        raise Refusal(
+            f"no inventory, since not everything could be listed: {escape(str(lost[0]), _ERROR_MAX)}{more}",
+            ExitCode.UNKNOWN,
+            fix="try again, or add --partial to leave it out",
+        )
     for error in lost:
-        echo_err(f"Left out: {escape(str(error), _SENTENCE)}")
-    made = Inventory.of([member for members, _ in read for member in members])
+        echo_err(f"Left out: {escape(str(error), _ERROR_MAX)}")
+    made = Inventory.of(members)
     if host is None:
         echo(dumps(made.document()))
-        return ExitCode.OK
-    if host not in made.hosts:
+    elif host in made.hosts:
+        echo(dumps(variables(made.hosts[host])))
+    else:
         raise Refusal(
-            f"there is no host {escape(host)}; aioseflow inventory --list has all", ExitCode.NOTHING_SELECTED
+            f"no host {escape(host)}",
+            ExitCode.NOTHING_SELECTED,
+            fix="list the hosts: aioseflow inventory --list",
         )
-    echo(dumps(made.variables(host)))
     return ExitCode.OK
 
 
-async def _members(seflow: SeFlow, where: str | None) -> tuple[list[Member], list[SeFlowError]]:
-    """The VMs of one account, and the errors of what could not be listed."""
-    from ...errors import AddressNotAllowed, AuthenticationError, InvalidArgument, SeFlowError
+async def _list(seflow: SeFlow, where: str | None, members: list[Member]) -> list[SeFlowError]:
+    """Add the VMs of an account to ``members``; return the errors of what could not be listed."""
     from ...fleet import ALL
+    from ..nouns.read_call import errors_of
     from .ansible_document import Member
 
-    members: list[Member] = []
-    lost: list[SeFlowError] = []
-    try:
+    async def rows(seflow: SeFlow, found: list[Member]) -> None:
         async for service, vm in seflow.fleet.vms(ALL if where is None else where):
-            members.append(Member(seflow.name, service, vm))
-    except (AddressNotAllowed, AuthenticationError, InvalidArgument):
-        raise
-    except SeFlowError as error:
-        lost = [error]
-    except ExceptionGroup as group:
-        lost = [error for error in group.exceptions if isinstance(error, SeFlowError)]
-    return members, lost
+            found.append(Member(seflow.name, service, vm))
 
-
-def _incomplete(lost: list[SeFlowError]) -> Refusal:
-    more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-    return Refusal(
-        f"not everything could be listed, so there is no inventory: {escape(str(lost[0]), _SENTENCE)}{more}; "
-        "try again, or take what there is with --partial",
-        ExitCode.UNKNOWN,
-    )
+    errors = await errors_of(rows, seflow, members)
+    for error in errors:
+        if isinstance(error, AddressNotAllowed | AuthenticationError | InvalidArgument):
+            raise error
+    return errors

@@ -66,7 +66,7 @@ async def every_account(
     async with who.clients() as clients:
         for seflow in clients:
             found[seflow.name] = []
-        errors = await asyncio.gather(*(_errors_of(rows, seflow, found[seflow.name]) for seflow in clients))
+        errors = await asyncio.gather(*(errors_of(rows, seflow, found[seflow.name]) for seflow in clients))
     lost = [(name, error) for name, several in zip(found, errors, strict=True) for error in several]
     if all(errors) and not any(found.values()):
         if len(lost) == 1:
@@ -83,9 +83,10 @@ async def every_account(
     return ExitCode.UNKNOWN if lost else ExitCode.OK
 
 
-async def _errors_of(
+async def errors_of(
     rows: Callable[[SeFlow, list[Any]], Awaitable[None]], seflow: SeFlow, found: list[Any]
 ) -> list[SeFlowError]:
+    """Return the errors that ``rows`` raises for an account; it may find something before it raises."""
     errors: list[SeFlowError] = []
     try:
         await rows(seflow, found)

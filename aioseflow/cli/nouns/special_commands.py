@@ -10,7 +10,7 @@ import typer
 
 from ...text import natural_key
 from ..accounts import Accounts, accounts
-from ..command import Depends
+from ..command import Depends, Where
 from ..completion.candidates import complete_service, complete_vm
 from ..completion.name_cache import ListedName, remember
 from ..exit_code import ExitCode, Refusal
@@ -28,12 +28,6 @@ Service: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="SERVICE", help="The id of the service; see service list.", autocompletion=complete_service
-    ),
-]
-Where: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--where", metavar="EXPR", help="Only VMs of which this is true, such as 'power == \"running\"'."
     ),
 ]
 
