@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack
 
+import attrs
+
 from ..errors import ConfigurationError, InvalidArgument
 from ..identifiers import Id
 from ..models import PowerState, Service, Vm
@@ -275,6 +277,8 @@ class Fleet:
         keys = self._history.stopped_by(run_id)
         wait = options.pop("wait", True)
         checked, name = self._spec(Start(), keys or ALL, {**options, "wait": wait})
+        # A list that is older than the stop would show each VM as running still.
+        checked = attrs.evolve(checked, confirms_skips=True)
         return self._history.child(run_id, checked, keys, run_id_given=name)
 
     async def reconcile(

@@ -289,3 +289,24 @@ async def test_what_cannot_be_listed_is_not_called_gone(kept: bool, tmp_path: Pa
         assert statuses(report) == {"changed": 4}
         assert {lost.service_id for lost in report.undiscovered} == {"33302"}
         assert not report.ok
+
+
+async def test_a_list_that_is_older_than_the_stop_keeps_no_vm_down(kept: bool, tmp_path: Path) -> None:
+    """The list of before the stop says that all run: each is read by itself before it is left alone."""
+    async with fleet_of(tmp_path, kept) as (panel, seflow):
+        run = seflow.fleet.stop(wait=False)
+        await run
+        await asyncio.sleep(2)
+        old = [{"id": vm, "status": "running"} for vm in panel.services["33301"].vms]
+        panel.faults.add(
+            Fault("answer", path="/service/@id/vms", service="33301", payload={"vms": old}, times=1)
+        )
+        running = panel.services["33301"].vms["4001"]
+        running.power = "running"
+        report = await seflow.fleet.restore(run.id)
+        assert powers(panel) == ["running"] * 8
+        assert statuses(report) == {"changed": 7, "unchanged": 1}
+        assert {outcome.vm_id for outcome in report.outcomes if outcome.status is Status.UNCHANGED} == {
+            "4001"
+        }
+        assert report.ok

@@ -61,6 +61,7 @@ class TargetState:
         error: what the present step raised last.
         postponed: how often the present step went back to the queue because the panel was in trouble.
         in_flight: whether a worker is acting on it; ``settling`` whether it is being read back.
+        is_doubted: whether it is to be read by itself before anything is sent, because its list may be old.
         begun: whether it takes a place of the rollout's window; ``idle`` whether nothing is under way.
     """
 
@@ -81,6 +82,7 @@ class TargetState:
     postponed: int = 0
     in_flight: bool = False
     settling: bool = False
+    is_doubted: bool = False
     begun: bool = False
     idle: bool = True
 

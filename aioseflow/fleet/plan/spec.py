@@ -33,7 +33,8 @@ class RunSpec:
     """What a run is to do.
 
     ``policy`` is None where nothing is waited for; ``plan`` what it follows; ``rollout`` None where it was
-    given none; ``selection_lost`` says why a journal could not give the selection back.
+    given none; ``selection_lost`` says why a journal could not give the selection back. ``confirms_skips``:
+    a VM that seems to need nothing is read once more by itself, because its list may be an old one.
     """
 
     steps: Steps
@@ -47,6 +48,7 @@ class RunSpec:
     parent: str | None = None
     note: str = ""
     requested_by: str = ""
+    confirms_skips: bool = False
 
     @property
     def action(self) -> str:
@@ -98,6 +100,7 @@ class RunSpec:
             "rollout": None if rollout is None else rollout.to_document(),
             "healthy": rollout is not None and rollout.healthy is not None,
             "strict": self.strict,
+            "confirms_skips": self.confirms_skips,
             "planned": self.plan is not None,
             "max_targets": None if self.max_targets is None else self.max_targets.to_size(),
         }

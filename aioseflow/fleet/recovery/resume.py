@@ -167,6 +167,10 @@ class Resumer:
     def take_up(self) -> None:
         """Hand the targets to the workers, now that there are some."""
         pools = {pool.account.name: pool for pool in self.pools}
+        for state in (*self._watch, *self._queue):
+            availability = pools[state.target.account].availability
+            if availability is not None and (state.step or state.stage is not Stage.QUEUED):
+                availability.count_begun(state.key)
         for state in self._watch:
             state.idle = False
             pools[state.target.account].watch(state)

@@ -301,6 +301,7 @@ class Runs:
             policy=policy_of(document),
             rollout=rollout_from(document, healthy),
             strict=document["strict"],
+            confirms_skips=document.get("confirms_skips", False),
             max_targets=guard_of(document),
             parent=header.parent,
             note=header.note,

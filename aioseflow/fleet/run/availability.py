@@ -83,6 +83,10 @@ class AvailabilityCounter:
         self._ours[key] = _Ours(asyncio.get_running_loop().time())
         return True
 
+    def count_begun(self, key: TargetKey) -> None:
+        """Take a place for a VM that an earlier run execution has begun to act on, however many are down."""
+        self._ours.setdefault(key, _Ours(asyncio.get_running_loop().time()))
+
     def presume_down(self, key: TargetKey) -> None:
         """An earlier sitting left it down, until lists that are not stale say otherwise."""
         now = asyncio.get_running_loop().time()

@@ -84,6 +84,7 @@ class RunExecution:
                     self.availability,
                     count_all=spec.counts_all_vms,
                     planned=planned,
+                    confirms_skips=spec.confirms_skips,
                 ),
                 self.availability,
             )

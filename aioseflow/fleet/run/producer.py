@@ -36,6 +36,7 @@ class TargetProducer:
     availability: AvailabilityCounter | None = None
     count_all: bool = False  # list services that are not selected too, to know how many VMs there are
     planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
+    confirms_skips: bool = False  # read a VM that seems to need nothing once more, by itself
     broken: JournalError | None = attrs.field(default=None, init=False)
     discovery: Discovery = attrs.field(init=False)
 
@@ -112,6 +113,8 @@ class TargetProducer:
             if skip is None and why:
                 # What was left alone for its state has moved since, and was not planned to be acted on.
                 skip = Skip(Status.NOT_ATTEMPTED, why if why in HELD else "moved")
+            if skip is not None and self.confirms_skips and skip.status is Status.UNCHANGED:
+                state.is_doubted, skip = True, None
             if skip is None:
                 left.append(state)
             else:

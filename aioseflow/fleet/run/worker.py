@@ -84,7 +84,11 @@ class WorkerPool:
         action, target = run_state.steps[state.step], state.target
         if self.availability is not None and not await self._may_go_down(state):
             return
-        if len(run_state.steps) > 1 and (skip := action.skip(target.vm)) is not None:
+        if state.is_doubted:
+            target = await self._read_once_more(state)
+        is_to_be_checked = state.is_doubted or len(run_state.steps) > 1
+        state.is_doubted = False
+        if is_to_be_checked and (skip := action.skip(target.vm)) is not None:
             self._skipped(state, skip)
             return
         changes = action.safety is not Safety.READ
@@ -138,6 +142,19 @@ class WorkerPool:
             run_state.decide(state, value=value)
         else:
             self._read_back(state, action)
+
+    async def _read_once_more(self, state: TargetState) -> Target:
+        """Read a VM by itself, because its list may be an old one; if that fails, keep what was listed."""
+        target = state.target
+        try:
+            vm = await self.account.polls.get(target.service.id, target.vm.id)
+        except SeFlowError:
+            return target
+        except asyncio.CancelledError:
+            self.run_state.decide(state, "cancelled")
+            raise
+        state.target = Target(target.account, target.service, vm)
+        return state.target
 
     def _skipped(self, state: TargetState, skip: Skip) -> None:
         """Go on after a step that turned out to be needless, or end where it is impossible."""
