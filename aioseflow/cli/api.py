@@ -14,7 +14,7 @@ from .accounts import Accounts, accounts
 from .command import Depends, LazyGroup, lazy_command, with_parameters
 from .coroutines import COROUTINES, Coroutine
 from .exit_code import ExitCode
-from .nouns.call_parameters import parameter, parameters_of, values_of
+from .nouns.call_parameters import example_of, parameter, parameters_of, values_of
 from .nouns.change_facts import by_whom
 from .output.formats import dumps
 from .table import print_lines
@@ -38,7 +38,8 @@ class ApiGroup(LazyGroup):
 
         who = parameter("who", Any, Depends(accounts, "Account"))
         function = with_parameters(run, [*parameters_of(coroutine), who])
-        return lazy_command(name, coroutine.summary, function, lambda: coroutine.summary)
+        text = f"{coroutine.summary}\n\n\b\nExamples:\n  aioseflow api {name} {example_of(coroutine)}"
+        return lazy_command(name, coroutine.summary, function, lambda: text)
 
 
 app = typer.Typer(cls=ApiGroup, rich_markup_mode=None, add_completion=False, no_args_is_help=True)

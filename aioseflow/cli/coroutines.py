@@ -17,6 +17,7 @@ from ..endpoints.domains import DomainsEndpoints
 from ..endpoints.services import ServicesEndpoints
 from ..endpoints.support import SupportEndpoints
 from ..endpoints.vms import VmsEndpoints
+from ..safety import Safety
 from ..session.call import PLACEHOLDER, Call
 from .terminal import echo_error
 
@@ -45,6 +46,11 @@ class Coroutine:
     def changes(self) -> bool:
         """Whether the call changes something."""
         return self.calls[0].changes
+
+    @property
+    def is_once(self) -> bool:
+        """Whether the call is never sent again after a lost answer."""
+        return self.calls[0].safety is Safety.ONCE
 
     @property
     def many(self) -> bool:

@@ -16,6 +16,7 @@ from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS, change_call
 from aioseflow.cli.nouns.invocation import Invocation
+from aioseflow.cli.nouns.noun_commands import examples_of
 from aioseflow.cli.output import OutputOptions
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
@@ -27,7 +28,7 @@ Panels = Callable[..., Sandbox]
 Spawn = Callable[..., Terminal]
 
 CHANGES = {
-    f"{noun.name} {verb.name}": f"{noun.name} {verb.examples[0]}".split()
+    f"{noun.name} {verb.name}": examples_of(noun, verb)[0].split()
     for noun in NOUNS.values()
     for verb in noun.verbs
     if COROUTINES[verb.call].changes

@@ -14,6 +14,7 @@ from cli.terminals import Result
 from aioseflow.cli import nouns
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS
+from aioseflow.cli.nouns.noun_commands import examples_of
 from aioseflow.cli.nouns.noun_table import Noun, Verb
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile import Place, Profile
@@ -30,10 +31,10 @@ VERBS = [
     pytest.param(noun, verb, id=f"{noun.name} {verb.name}") for noun in NOUNS.values() for verb in noun.verbs
 ]
 EXAMPLES: dict[str, Example] = {
-    f"{noun.name} {example}": (shlex.split(f"{noun.name} {example}"), COROUTINES[verb.call].changes)
+    example: (shlex.split(example), COROUTINES[verb.call].changes)
     for noun in NOUNS.values()
     for verb in noun.verbs
-    for example in verb.examples
+    for example in examples_of(noun, verb)
 }
 
 
@@ -103,7 +104,7 @@ def test_every_help_says_in_a_line_what_it_does_which_call_it_is_and_how_it_is_w
     assert lines[0].startswith(f"Usage: aioseflow {noun.name} {verb.name} [OPTIONS]")
     assert lines[2] == f"  {verb.summary}"
     assert all(f"  {request}" in lines for request in COROUTINES[verb.call].requests)
-    assert f"    aioseflow {noun.name} {verb.examples[0]}".rstrip() in lines
+    assert f"    aioseflow {examples_of(noun, verb)[0]}" in lines
     assert max(map(len, lines)) <= 80
     assert "second" not in helped.stdout
 

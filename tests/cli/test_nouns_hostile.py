@@ -14,6 +14,7 @@ from cli.terminals import Result, Terminal, visible
 
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import NOUNS
+from aioseflow.cli.nouns.noun_commands import examples_of
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.sandbox.account_data import InvoiceLine
 
@@ -27,7 +28,7 @@ HOSTILE = (
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 FORMS = ("table", "json", "jsonl", "csv", "yaml")
 READINGS = {
-    f"{noun.name} {verb.name}": shlex.split(f"{noun.name} {verb.examples[0] or verb.name}")
+    f"{noun.name} {verb.name}": shlex.split(examples_of(noun, verb)[0])
     for noun in NOUNS.values()
     for verb in noun.verbs
     if not COROUTINES[verb.call].changes

@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 
 _VM: Final = "The VM as SERVICE/VM, or as two words."
 _SERVICE: Final = "The id of the service; see service list."
+# Metavar, help, and an example.
 _IDS: Final = {
-    "billing": ("INVOICE", "The id of the invoice; see invoice list."),
-    "domains": ("DOMAIN", "The id of the domain; see domain list."),
-    "services": ("SERVICE", _SERVICE),
+    "billing": ("INVOICE", "The id of the invoice; see invoice list.", "239780"),
+    "domains": ("DOMAIN", "The id of the domain; see domain list.", "548"),
+    "services": ("SERVICE", _SERVICE, "33301"),
 }
 _ARGUMENTS: Final = {
-    "service_id": ("SERVICE", _SERVICE),
-    "number": ("TICKET", "The number of the ticket; see ticket list."),
-    "names": ("IP=HOST ...", "Addresses and their new names."),
-    "name": ("NAME", "The domain name."),
-    "kind": ("cpu|net|disk", "The graph."),
-    "iface": ("INTERFACE", "The id of the interface; see vm interfaces."),
-    "ip_id": ("IP", "The id of the address; see ip list or ip available."),
-    "disk_id": ("DISK", "The id of the disk; see disk list."),
+    "service_id": ("SERVICE", _SERVICE, "33301"),
+    "number": ("TICKET", "The number of the ticket; see ticket list.", "437928"),
+    "names": ("IP=HOST ...", "Addresses and their new names.", "10.16.0.2=mail.example.com"),
+    "name": ("NAME", "The domain name.", "example.com"),
+    "kind": ("cpu|net|disk", "The graph.", "cpu"),
+    "iface": ("INTERFACE", "The id of the interface; see vm interfaces.", "net0"),
+    "ip_id": ("IP", "The id of the address; see ip list or ip available.", "5000"),
+    "disk_id": ("DISK", "The id of the disk; see disk list.", "virtio0"),
 }
 _OPTIONS: Final = {
     "memory": ("--memory", "MB", "Memory in MB."),
@@ -56,7 +57,7 @@ _NEED_AN_OPTION: Final = {
     "vms.resize",
 }
 _OPTIONS_NAMED: Final = 5
-_FLEET_VERBS: Final = ("start", "stop", "reboot", "resize", "destroy")
+FLEET_VERBS: Final = ("start", "stop", "reboot", "resize", "destroy")
 # A second word for the VM, which help leaves out: everything else writes SERVICE/VM.
 _SECOND_WORD: Final = "second_word"
 
@@ -69,7 +70,7 @@ def is_of_vm(coroutine: Coroutine) -> bool:
 def parameters_of(coroutine: Coroutine) -> list[inspect.Parameter]:
     """Return the arguments and options of a coroutine, and ``--yes`` if it changes something."""
     parameters = []
-    for name, metavar, text in _arguments(coroutine):
+    for name, metavar, text, _ in _arguments(coroutine):
         kind = list[str] if _is_mapping(coroutine.positional.get(name)) else str
         # None of them is required by typer: which one is missing is known after the VM's words are counted.
         argument = typer.Argument(
@@ -107,7 +108,7 @@ def values_of(coroutine: Coroutine, given: dict[str, Any], title: str) -> tuple[
 def _positional(coroutine: Coroutine, given: dict[str, Any]) -> list[Any]:
     arguments = _arguments(coroutine)
     words: list[str] = []
-    for name, _, _ in arguments:
+    for name, *_ in arguments:
         word = given.get(name)
         words += word if isinstance(word, list) else [] if word is None else [word]
     if is_of_vm(coroutine):
@@ -117,7 +118,7 @@ def _positional(coroutine: Coroutine, given: dict[str, Any]) -> list[Any]:
     values: list[Any] = []
     for name, hint in coroutine.positional.items():
         if not words:
-            missing = next((metavar for argument, metavar, _ in arguments if argument == name), "SERVICE/VM")
+            missing = next((metavar for argument, metavar, *_ in arguments if argument == name), "SERVICE/VM")
             raise Refusal(f"{missing} is missing")
         if _is_mapping(hint):
             values.append(_mapping(name, words))
@@ -131,7 +132,7 @@ def _positional(coroutine: Coroutine, given: dict[str, Any]) -> list[Any]:
 
 def _one_word_too_many(coroutine: Coroutine, vm: str, word: str) -> Refusal:
     verb = coroutine.name.partition(".")[2]
-    if is_of_vm(coroutine) and verb in _FLEET_VERBS:
+    if is_of_vm(coroutine) and verb in FLEET_VERBS:
         both = f"--vm {escape(vm)} --vm {escape(word)}"
         return Refusal(f"{verb} takes one VM", fix=f"for several: aioseflow fleet {verb} {both}")
     return Refusal(f"unexpected argument '{escape(word)}'")
@@ -163,16 +164,22 @@ def split(words: Sequence[str]) -> list[str]:
     return [service, vm, *words[1:]]
 
 
-def _arguments(coroutine: Coroutine) -> list[tuple[str, str, str]]:
-    """Return name, metavar and help of each argument; one without help is hidden."""
+def example_of(coroutine: Coroutine) -> str:
+    """Return the arguments of a coroutine as an example."""
+    return " ".join(example for *_, example in _arguments(coroutine)).strip()
+
+
+def _arguments(coroutine: Coroutine) -> list[tuple[str, str, str, str]]:
+    """Return name, metavar, help and example of each argument; one without help is hidden."""
+    chapter = coroutine.name.partition(".")[0]
     found = [
-        (name, *(_IDS[coroutine.name.partition(".")[0]] if name == "id" else _ARGUMENTS[name]))
+        (name, *(_IDS[chapter] if name == "id" else _ARGUMENTS[name]))
         for name in coroutine.positional
         if name != "vm_id"
     ]
     if not is_of_vm(coroutine):
         return found
-    return [("vm_id", "SERVICE/VM", _VM), *found[1:], (_SECOND_WORD, "VM", "")]
+    return [("vm_id", "SERVICE/VM", _VM, "33301/4001"), *found[1:], (_SECOND_WORD, "VM", "", "")]
 
 
 def _option(name: str) -> tuple[str, str, str | None]:

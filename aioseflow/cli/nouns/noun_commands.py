@@ -15,7 +15,7 @@ import typer
 from ..accounts import accounts
 from ..command import Depends, LazyGroup, lazy_command, with_parameters
 from ..output import object_options, output_options
-from .call_parameters import parameter, parameters_of, values_of
+from .call_parameters import FLEET_VERBS, example_of, parameter, parameters_of, values_of
 from .invocation import Invocation
 from .noun_table import Noun, Verb
 
@@ -51,13 +51,27 @@ def _help(noun: Noun, verb: Verb) -> str:
 
     calls = [COROUTINES[name] for name in (verb.call, *verb.also, *verb.reads_first)]
     requests = dict.fromkeys(request for call in calls for request in call.requests)
+    paragraphs = [verb.summary, verb.more]
+    if calls[0].is_once:
+        paragraphs.append("Sent at most once: check before you repeat it after a lost answer.")
+    if noun.name == "vm" and verb.name in FLEET_VERBS:
+        fleet = f"aioseflow fleet {verb.name} --vm SERVICE/VM"
+        paragraphs.append(f"Does not wait until the VM is done; {fleet} does.")
     # A backspace alone on a line is click's sign to leave the lines of a paragraph as they are.
-    lines = [verb.summary, "", *([verb.more, ""] if verb.more else []), "\b", *requests]
-    examples = [f"  aioseflow {noun.name} {example}".rstrip() for example in verb.examples]
-    lines += ["", "\b", "Examples:", *examples]
+    paragraphs.append("\n".join(["\b", *requests]))
+    examples = [f"  aioseflow {example}" for example in examples_of(noun, verb)]
+    paragraphs.append("\n".join(["\b", "Examples:", *examples]))
     if calls[0].many:
-        lines += ["", f"Columns: {', '.join(field_names(calls[0].item))}."]
-    return "\n".join(lines)
+        paragraphs.append(f"Columns: {', '.join(field_names(calls[0].item))}.")
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def examples_of(noun: Noun, verb: Verb) -> list[str]:
+    """Return the examples of a verb without ``aioseflow``."""
+    from ..coroutines import COROUTINES
+
+    examples = verb.examples or (example_of(COROUTINES[verb.call]),)
+    return [f"{noun.name} {verb.name} {example}".rstrip() for example in examples]
 
 
 def _special(verb: Verb) -> Callable[..., int]:
