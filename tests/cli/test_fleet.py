@@ -12,7 +12,7 @@ import orjson
 import pytest
 from cli.terminals import Result, Terminal, process, visible
 
-from aioseflow.fleet.select.expression import compile_expression
+from aioseflow.fleet.select.syntax import compile_expression
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.sandbox.machines import Vm
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow import ConfigurationError
-from aioseflow.fleet.select.expression import compile_expression
 from aioseflow.fleet.select.fields import fields
+from aioseflow.fleet.select.syntax import compile_expression
 from aioseflow.models import Model, PowerState, Quota, Service, ServiceStatus, Vm, VmUsage
 from aioseflow.secret import Secret
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow import InvalidArgument
-from aioseflow.fleet.select.expression import LONGEST_TEXT, compile_expression
+from aioseflow.fleet.select.syntax import LONGEST_TEXT, compile_expression
 from aioseflow.models import Service, Vm
 
 REFUSED = [

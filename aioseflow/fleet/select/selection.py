@@ -16,7 +16,7 @@ from ...models import Service, Vm
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
 from ..model.target import Target
-from .expression import Expression, compile_expression
+from .syntax import Expression, compile_expression
 
 
 @final

@@ -30,9 +30,9 @@ import attrs
 
 from ...errors import ConfigurationError, InvalidArgument
 from ...models import Service, Vm
+from .compiler import EXAMPLE, Compiler
 from .fields import Read
 from .term import quoted
-from .terms import EXAMPLE, Compiler
 
 LONGEST_TEXT: Final = 4000
 
