@@ -158,7 +158,7 @@ class SeFlow:
         self._journal = journal
         self._session = Session(shared, CallOptions(retry, _timeouts(timeouts), _deadline(deadline)))
         if callable(protected) or protected:
-            from .fleet.select.selection import protection
+            from .fleet.select.matcher import protection
 
             protection(self._fleet_account)
 

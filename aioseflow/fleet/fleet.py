@@ -33,7 +33,8 @@ from .recovery.runs import Runs
 from .report.report import Report
 from .run.run import Run
 from .run.verdict import NOT_DONE_AFTER_SECONDS
-from .select.selection import ALL, Everything, Exclude, Matcher, Missing, Selection, Where, protection, select
+from .select.matcher import Matcher, protection
+from .select.selection import ALL, Everything, Exclude, Missing, Selection, Where, select
 
 _PLANS_KEPT: Final = 20
 

@@ -10,7 +10,8 @@ import pytest
 from support.coherent import SHORT, panel_and_client
 
 from aioseflow import Reboot, RunRefused, Service, Vm
-from aioseflow.fleet.select.selection import Matcher, select
+from aioseflow.fleet.select.matcher import Matcher
+from aioseflow.fleet.select.selection import select
 
 ESCAPED = "R&amp;D-db"
 PLAIN = "R&D-db"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow import InvalidArgument
-from aioseflow.fleet.select.syntax import LONGEST_TEXT, compile_expression
+from aioseflow.fleet.select.syntax import CHARACTERS_MAX, compile_expression
 from aioseflow.models import Service, Vm
 
 REFUSED = [
@@ -120,7 +120,7 @@ REFUSED = [
     ('memory == t"P1D"', "a timedelta cannot be used here"),
     ('id in {"4"}', "{ at character 7 cannot be used here; write ["),
     # denial
-    ("x" * (LONGEST_TEXT + 1), "4,001 characters, 4,000 at most"),
+    ("x" * (CHARACTERS_MAX + 1), "4,001 characters, 4,000 at most"),
     ("not " * 990 + "locked", "nested too deeply"),
 ]
 
@@ -132,17 +132,20 @@ def test_it_is_refused_with_what_to_write(text: str, message: str) -> None:
     assert message in str(refused.value)
     assert str(refused.value).startswith("where")
     assert len(str(refused.value)) < 500
+    assert refused.value.argument == "where"
 
 
 @pytest.mark.parametrize("value", [None, 5, b"locked", ["locked"]])
 def test_what_is_no_text_is_refused(value: Any) -> None:
-    with pytest.raises(InvalidArgument, match="not text"):
+    with pytest.raises(InvalidArgument, match="not text") as refused:
         compile_expression(value)
+    assert refused.value.argument == "where"
 
 
 def test_a_message_names_the_argument() -> None:
-    with pytest.raises(InvalidArgument, match=r"^exclude: there is no field powr"):
+    with pytest.raises(InvalidArgument, match=r"^exclude: there is no field powr") as refused:
         compile_expression('powr == "x"', "exclude")
+    assert refused.value.argument == "exclude"
 
 
 WORDS = st.sampled_from(

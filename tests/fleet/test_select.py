@@ -13,6 +13,7 @@ from support.clients import QUICK_SETTLE
 
 from aioseflow import ALL, InvalidArgument, SeFlow
 from aioseflow.fleet.select.selection import select
+from aioseflow.models import Service, Vm
 from aioseflow.sandbox import Fault, Sandbox
 
 
@@ -69,8 +70,9 @@ async def test_duplicates_collapse(panel: Sandbox, seflow: SeFlow) -> None:
 async def test_a_selection_that_came_out_empty_or_odd_is_never_everything(
     panel: Sandbox, seflow: SeFlow, where: Any
 ) -> None:
-    with pytest.raises(InvalidArgument, match="where"):
+    with pytest.raises(InvalidArgument, match="where") as refused:
         seflow.fleet.stop(where=where)
+    assert refused.value.argument == "where"
     assert panel.requests == []
 
 
@@ -79,15 +81,37 @@ async def test_a_selection_that_came_out_empty_or_odd_is_never_everything(
 async def test_ids_that_came_out_empty_or_odd_are_never_everything(
     panel: Sandbox, seflow: SeFlow, keyword: str, bad: Any
 ) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument) as refused:
         seflow.fleet.stop(**{keyword: bad})
+    assert refused.value.argument == keyword
     assert panel.requests == []
 
 
 @pytest.mark.parametrize("bad", [None, "", "x", 7, ["94"]])
 def test_an_odd_exclusion_is_refused(bad: Any) -> None:
-    with pytest.raises(InvalidArgument, match="exclude"):
+    with pytest.raises(InvalidArgument, match="exclude") as refused:
         select(ALL, services=ALL, vms=ALL, exclude=bad)
+    assert refused.value.argument == "exclude"
+
+
+async def _predicate(service: Service, vm: Vm) -> bool:
+    return True
+
+
+def test_a_coroutine_is_no_predicate() -> None:
+    with pytest.raises(InvalidArgument, match="where is a coroutine function") as refused:
+        select(_predicate)  # type: ignore[arg-type]
+    assert refused.value.argument == "where"
+    selection = select(lambda service, vm: _predicate(service, vm))  # type: ignore[arg-type,return-value]
+    with pytest.raises(InvalidArgument, match="the predicate returned a coroutine"):
+        selection.selects("main", Service(id="9"), Vm(id="4"))
+
+
+@pytest.mark.parametrize("protected", ["powr == 1", [("9",)], [None]])
+def test_odd_protection_names_the_account_and_the_argument(protected: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"^account my: protected") as refused:
+        SeFlow("a", "b", base_url="https://panel.example.com/api", name="my", protected=protected)
+    assert refused.value.argument == "protected"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ..model.outcome import TargetKey, cause_of
 from ..model.target import service_name
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from ..model.without_vms import WhyNoVms, WithoutVms
-from ..select.selection import Matcher, Selection
+from ..select.selection import Selection
 from .vm_list import VmList, one_page, pages_of, read_vms
 
 _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
@@ -211,7 +211,7 @@ async def listed_vms(
     mine = frozenset(key for key in keys if key[0] == account.name)
     if not mine:
         return []
-    discovery = Discovery(account, Selection(Matcher(pairs=frozenset(), keys=mine), None, None, Matcher()))
+    discovery = Discovery(account, Selection.of_keys(mine, "error"))
     async with aclosing(discovery.lists()) as lists:
         found = [listed async for listed in lists]
     told.lose(discovery.undiscovered)

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from ...models import Service, Vm
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
-from ..select.selection import Selection, check_found, protection
+from ..select.matcher import protection
+from ..select.selection import Selection, check_found
 from .discover import Discovery
 
 

@@ -18,7 +18,8 @@ from ..model.outcome import TargetKey
 from ..model.refusals import RunRefused
 from ..model.target import Target
 from ..model.undiscovered import Undiscovered
-from ..select.selection import Matcher, Selection, check_found, protection
+from ..select.matcher import Matcher, protection
+from ..select.selection import Selection, check_found
 from .plan import Plan
 from .spec import RunSpec
 

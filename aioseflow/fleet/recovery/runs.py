@@ -44,7 +44,8 @@ from ..run.run import Run
 from ..run.state import Remains
 from ..run.stored_outcome import facts_of, outcome_of
 from ..run.verdict import INTERRUPTED
-from ..select.selection import Matcher, Selection, Where, select
+from ..select.matcher import Matcher
+from ..select.selection import Selection, Where, select
 from .findings import Finding
 from .reconcile import Reconciler, corrections, record
 from .registry import RunRegistry

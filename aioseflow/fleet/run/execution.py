@@ -22,7 +22,7 @@ from ..model.without_vms import WithoutVms
 from ..plan.plan import Plan
 from ..plan.spec import RunSpec
 from ..plan.survey import Survey
-from ..select.selection import protection
+from ..select.matcher import protection
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler

@@ -16,7 +16,8 @@ from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, TargetKey
 from ..model.target import Target, TargetState
 from ..model.vm_state import HELD
-from ..select.selection import Matcher, Selection
+from ..select.matcher import Matcher
+from ..select.selection import Selection
 from .availability import AvailabilityCounter
 from .scheduler import Scheduler
 from .state import RunState

@@ -1,4 +1,4 @@
-"""The parts of a text expression: rule-engine's tree, checked and turned into functions."""
+"""`Compiler`: checks the tree that rule-engine makes of a text, and turns it into functions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import attrs
 
 from ...errors import InvalidArgument
 from ...models import Model, OpenEnum, Service, Vm
+from .expression import Read
 from .fields import (
     ATTRIBUTES,
     BOOLEAN,
@@ -22,7 +23,6 @@ from .fields import (
     TEXT,
     TEXTS,
     Field,
-    Read,
     applied,
     both,
     decided,
@@ -46,16 +46,19 @@ _LITERALS: Final = {"Boolean": BOOLEAN, "Datetime": DATE, "Float": NUMBER, "Null
 
 @attrs.frozen
 class Compiler:
-    """Makes functions of a tree; rule-engine's own evaluation knows no missing values.
+    """Turns a tree into functions; rule-engine's own evaluation knows no missing values.
 
-    Without ``vm_known`` every value of the VM is undecided, and so is whether it is missing.
+    Attributes:
+        what: the name of the argument, for messages.
+        vm_known: False makes functions that judge a service alone: every value of the VM is undecided, and
+            so is whether it is missing.
     """
 
     what: str
     vm_known: bool
 
     def condition(self, node: Any) -> Term:
-        """A part that is true or false of each VM. Raises `InvalidArgument`."""
+        """Return the term of a part that is true or false of each VM. Raises `InvalidArgument`."""
         term = self._term(node)
         if term.is_literal:
             raise self._refusal(f"{term.shown}, or what comes to it, is the same for every VM; {EXAMPLE}")
@@ -64,7 +67,7 @@ class Compiler:
         return term
 
     def _refusal(self, message: str) -> InvalidArgument:
-        return InvalidArgument(f"{self.what}: {message}")
+        return InvalidArgument(f"{self.what}: {message}", argument=self.what)
 
     def _term(self, node: Any) -> Term:
         name = _class_of(node)

@@ -1,4 +1,4 @@
-"""What a text expression can name: the fields of the models by type; and functions of values, missing too."""
+"""The fields that an expression can name, by type; and functions of values that may be missing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
 from ...models import Model, Service, Vm
+from .expression import Read
 
 TEXT: Final = "a text"
 NUMBER: Final = "a number"
@@ -24,19 +25,16 @@ TEXTS: Final = "a list of texts"
 DATE: Final = "a date"
 NULL: Final = "null"
 
-Read: TypeAlias = Callable[[Service, Vm, str], Any]
-"""A value of a VM of an account, None where it is missing; of a condition True, False or None (undecided)."""
-
 
 @attrs.frozen
 class Field:
     """A field that can be named.
 
     Attributes:
-        kind: one of the words above, as it is said in messages.
-        path: the attributes that lead to it, with dots between.
-        names: their public names, as in `Model.unread`.
-        optional: whether it can be missing, which null asks for.
+        kind: its type, one of the words above.
+        path: the attributes that lead to it, joined with dots.
+        names: the public names of these attributes, as in `Model.unread`.
+        optional: whether it can be missing, so that it can be compared with null.
         words: the enumeration of its texts, if it has one.
     """
 
@@ -48,9 +46,10 @@ class Field:
 
     @functools.cached_property
     def read(self) -> Callable[[Model], Any]:
-        """Its plain value (text, number, boolean, tuple, aware datetime) in a model; None where missing.
+        """A function that reads the plain value (text, number, boolean, tuple, aware datetime) in a model.
 
-        What the panel sent in a form that cannot be read is missing, though the model has an empty list.
+        It returns None where the value is missing. A value that the panel sent in a form that cannot be read
+        is missing, although the model may have an empty list for it.
         """
         get, plain, name = operator.attrgetter(self.path), _PLAIN[self.kind], self.names[-1]
         within = self.path.rpartition(".")[0]
@@ -71,7 +70,7 @@ class Field:
         return read
 
     def is_unread(self, model: Model) -> bool:
-        """Whether the panel sent it, or what it is a part of, in a form that cannot be read."""
+        """Whether the panel sent the field, or what it is a part of, in a form that cannot be read."""
         holder: Any = model
         for attribute, name in zip(self.path.split("."), self.names, strict=True):
             if holder is None:
@@ -86,9 +85,9 @@ _known: Final[dict[type[Model], dict[str, Field]]] = {}
 
 
 def fields(model: type[Model]) -> dict[str, Field]:
-    """The fields of a model by name; those of a model within it have its name and a dot before theirs.
+    """Return the fields of a model by name; a field of a model within it is named ``outer.inner``.
 
-    Secrets are none, nor is what has no type that could be compared.
+    Secrets, and fields whose type cannot be compared, are left out.
     """
     if model not in _known:
         _known[model] = dict(_fields(model))
@@ -165,7 +164,7 @@ ATTRIBUTES: Final[dict[tuple[str, str], tuple[str, Callable[[Any], Any]]]] = {
     (TEXTS, "length"): (NUMBER, len),
     (TEXTS, "is_empty"): (BOOLEAN, operator.not_),
 }
-"""By type and name: the type and the function; a text that is no whole number has its ``to_int`` missing."""
+"""By type and name, the type and the function; ``to_int`` of a text that is no whole number is missing."""
 
 
 def applied(function: Callable[[Any], Any], read: Read) -> Read:
@@ -188,7 +187,7 @@ def both(function: Callable[[Any, Any], Any], left: Read, right: Read) -> Read:
 
 
 def decided(by: bool, tests: list[Read]) -> Read:
-    """``or`` is decided by one that is True, ``and`` by one that is False."""
+    """Return the test of ``or``, which one True decides (``by``), or of ``and``, which one False decides."""
 
     def test(service: Service, vm: Vm, account: str) -> bool | None:
         result: bool | None = not by

@@ -1,6 +1,6 @@
 r"""``where=`` as text: ``power == "running" and service.name =~ "web.*" and memory >= 4096``.
 
-The grammar is that of rule-engine (the extra ``where``), of which this is read:
+The grammar is that of rule-engine (the extra ``where``). These parts of it are used:
 
 - **Fields**: those of `Vm` by their names (``power``, or ``vm.power``; ``usage.memory.percent``), those of
   `Service` behind ``service.``, and ``account``, the account's name. Secrets are no fields. ``uptime`` is a
@@ -26,79 +26,39 @@ import re
 import warnings
 from typing import Any, Final
 
-import attrs
-
 from ...errors import ConfigurationError, InvalidArgument
-from ...models import Service, Vm
 from .compiler import EXAMPLE, Compiler
-from .fields import Read
+from .expression import Expression
 from .term import quoted
 
-LONGEST_TEXT: Final = 4000
-
-
-@attrs.define(eq=False)
-class Expression:
-    """A compiled text, to be called with a service and a VM.
-
-    Attributes:
-        text: as it was given.
-    """
-
-    text: str
-    _test: Read = attrs.field(repr=False)
-    _test_of_service: Read = attrs.field(repr=False)
-    _undecided: set[tuple[str, str, str]] = attrs.field(factory=set, init=False, repr=False)
-
-    def __call__(self, service: Service, vm: Vm, account: str = "") -> bool:
-        """Whether the VM is selected; False where a missing value leaves it undecided."""
-        return self.decide(service, vm, account) is True
-
-    def decide(self, service: Service, vm: Vm, account: str = "") -> bool | None:
-        """Whether it is true of the VM; None, and counted, where a missing value leaves it undecided."""
-        decided: bool | None = self._test(service, vm, account)
-        if decided is None:
-            self._undecided.add((account, service.id, vm.id))
-        return decided
-
-    def rules_out(self, service: Service, account: str = "") -> bool:
-        """Whether no VM of the service can be selected, so that they need not be listed."""
-        # This test reads nothing of the VM that is given.
-        return self._test_of_service(service, Vm(""), account) is False
-
-    @property
-    def missing(self) -> int:
-        """How many VMs so far a missing value left undecided, so that they were left out; each once."""
-        return len(self._undecided)
+CHARACTERS_MAX: Final = 4000
 
 
 def compile_expression(text: str, what: str = "where") -> Expression:
-    """Compile a text; ``what`` is the argument's name, for messages.
+    """Compile a text, which was given for the argument ``what``.
 
     Raises:
-        InvalidArgument: no expression, a field that does not exist, types that cannot be compared, a bad
-            regular expression; it says where and what to write.
+        InvalidArgument: the text is no expression, names a field that does not exist, compares values of
+            different types, or has a bad regular expression. The message says where, and what to write.
         ConfigurationError: the package rule-engine is not installed.
     """
     if not isinstance(text, str):
-        raise InvalidArgument(f"{what} is {type(text).__name__}, not text; {EXAMPLE}")
+        raise _refused(what, f" is {type(text).__name__}, not text; {EXAMPLE}")
     if not text.strip():
-        raise InvalidArgument(
-            f"{what} is blank, which never means everything; leave it out or give aioseflow.ALL"
-        )
-    if len(text) > LONGEST_TEXT:
-        raise InvalidArgument(
-            f"{what} has {len(text):,} characters, {LONGEST_TEXT:,} at most; give pairs or a predicate"
+        raise _refused(what, " is blank, which never means everything; leave it out or give aioseflow.ALL")
+    if len(text) > CHARACTERS_MAX:
+        raise _refused(
+            what, f" has {len(text):,} characters, {CHARACTERS_MAX:,} at most; give pairs or a predicate"
         )
     try:
         tree = _parse(text, what)
         tests = [Compiler(what, vm_known).condition(tree).read for vm_known in (True, False)]
     except RecursionError:
-        raise InvalidArgument(f'{what} is nested too deeply; lists are shorter: id in ["4", "5"]') from None
+        raise _refused(what, ' is nested too deeply; lists are shorter: id in ["4", "5"]') from None
     return Expression(text, *tests)
 
 
-# What the grammar has and a selection has no use for is refused before rule-engine evaluates constants: one
+# Parts of the grammar that a selection has no use for are refused before rule-engine evaluates constants: one
 # shift (1 << 9999999999) would take all memory. Texts and comments come first, to skip their inside.
 _TOKEN: Final = re.compile(
     r"""[rsbdt]?(?P<quote>["'])(?:[^\\\n]|\\.)*?(?P=quote)|\#.*"""
@@ -110,19 +70,17 @@ _INSTEAD: Final = {"&&": "and", "||": "or", "=": "==", "None": "null", "{": '["4
 
 
 def _parse(text: str, what: str) -> Any:
-    """The root of rule-engine's tree."""
+    """Return the root of rule-engine's tree. Raises `InvalidArgument`."""
     for token in _TOKEN.finditer(text):
         if token["huge"]:
-            raise InvalidArgument(
-                f"{what}: {token['huge']:.30} at character {token.start() + 1} is too long a number"
+            raise _refused(
+                what, f": {token['huge']:.30} at character {token.start() + 1} is too long a number"
             )
         if word := token["refused"]:
             lower = word.lower() if word.lower() != word else None
             instead = _INSTEAD.get(word) or lower
             hint = f"write {instead}" if instead else EXAMPLE
-            raise InvalidArgument(
-                f"{what}: {word} at character {token.start() + 1} cannot be used here; {hint}"
-            )
+            raise _refused(what, f": {word} at character {token.start() + 1} cannot be used here; {hint}")
     with warnings.catch_warnings():
         # "\d" in a text means what it says, though Python would rather have it doubled.
         warnings.simplefilter("ignore")
@@ -137,18 +95,23 @@ def _parse(text: str, what: str) -> Any:
             context = rule_engine.Context(default_timezone="utc")
             return rule_engine.Rule(text, context=context).statement.expression
         except rule_engine.errors.RegexSyntaxError as error:
-            raise InvalidArgument(
-                f"{what}: {quoted(error.value)} is no regular expression: {error.error}; "
-                'for example label =~ "db-[0-9]+"'
+            raise _refused(
+                what,
+                f": {quoted(error.value)} is no regular expression: {error.error}; "
+                'for example label =~ "db-[0-9]+"',
             ) from None
         except rule_engine.errors.RuleSyntaxError as error:
-            raise InvalidArgument(f"{what}: syntax error {_place(text, error.token)}; {EXAMPLE}") from None
+            raise _refused(what, f": syntax error {_place(text, error.token)}; {EXAMPLE}") from None
         except rule_engine.errors.EngineError as error:
             value = getattr(error, "value", None)
             shown = f" ({quoted(value)})" if isinstance(value, str) else ""
-            raise InvalidArgument(f"{what}: {error.message}{shown}; {EXAMPLE}") from None
+            raise _refused(what, f": {error.message}{shown}; {EXAMPLE}") from None
         except OverflowError as error:
-            raise InvalidArgument(f"{what}: {error}; {EXAMPLE}") from None
+            raise _refused(what, f": {error}; {EXAMPLE}") from None
+
+
+def _refused(what: str, why: str) -> InvalidArgument:
+    return InvalidArgument(f"{what}{why}", argument=what)
 
 
 def _place(text: str, token: Any) -> str:

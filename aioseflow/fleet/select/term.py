@@ -1,4 +1,4 @@
-"""One part of a text expression, and how it is written in messages."""
+"""`Term`: a part of an expression, and its text in messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from .fields import BOOLEAN, DATE, NUMBER, TEXT, Field, Read
+from .expression import Read
+from .fields import BOOLEAN, DATE, NUMBER, TEXT, Field
 
 
 @attrs.frozen
@@ -17,10 +18,10 @@ class Term:
 
     Attributes:
         kind: its type, a word of `fields`.
-        shown: how it is written.
-        value: that of a literal.
-        members: those of a list that is written out.
-        field: that which it names, `unread` whether it was sent in a form that cannot be read.
+        shown: its text in messages.
+        value: the value of a literal.
+        members: the members of a list that is written out.
+        field: the field that it names; ``unread`` reads whether that was sent in a form that cannot be read.
     """
 
     kind: str
@@ -37,13 +38,13 @@ class Term:
 
 
 def quoted(value: Any) -> str:
-    """A literal as it is written."""
+    """Return a literal as it is written."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:76]}…"
 
 
 def listed(members: tuple[Term, ...]) -> str:
-    """Several parts as a list is written, the first four of many."""
+    """Return several parts as a list is written; the first four of many."""
     shown = ", ".join(member.shown for member in members[:4])
     return f"[{shown}, …]" if len(members) > 4 else f"[{shown}]"
 
@@ -54,7 +55,7 @@ def is_digits(term: Term) -> bool:
 
 
 def converted(literal: Term, kind: str) -> str | None:
-    """The literal as one of another type, where it can be meant so."""
+    """Return a literal as one of another type; None where it cannot be meant so."""
     text = str(literal.value).strip()
     if kind == TEXT and literal.kind == NUMBER:
         return quoted(text)
