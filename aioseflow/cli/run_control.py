@@ -26,9 +26,9 @@ class RunControl:
 
     view: ProgressView
     interrupts: int = 0
+    keyboard: Keyboard | None = None
     _run: Run | None = None
     _asked: bool = False
-    _keyboard: Keyboard | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -78,17 +78,6 @@ class RunControl:
                 self._run.pause()
         self._show_keys()
 
-    def take_keys(self) -> None:
-        """Read keys from stdin, if it is a terminal that can be asked on."""
-        if can_ask():
-            self._keyboard = Keyboard(sys.stdin.fileno(), self.on_key, self.view.hide)
-            self._keyboard.attach()
-
-    def leave_keys(self) -> None:
-        """Read no more keys, and set the terminal as it was."""
-        if self._keyboard is not None:
-            self._keyboard.detach()
-
     def _drain(self, word: str, again: str) -> None:
         if self._run is not None:
             self.view.note(f"{word}: finishing what was sent, starting nothing more. {again} to stop now.")
@@ -100,7 +89,7 @@ class RunControl:
             self._run.cancel()
 
     def _show_keys(self) -> None:
-        if self._keyboard is None or not self._keyboard.is_attached or self._run is None:
+        if self.keyboard is None or not self.keyboard.is_attached or self._run is None:
             self.view.keys = ""
         elif self._asked:
             self.view.keys = _SURE
@@ -118,10 +107,14 @@ def control_runs(view: ProgressView) -> Iterator[RunControl]:
     for number in _SIGNALS:
         loop.add_signal_handler(number, control.on_signal)
     try:
-        with view:
-            control.take_keys()
-            yield control
+        # Where nobody is shown the keys, they are left to whoever else reads them.
+        if can_ask():
+            control.keyboard = Keyboard(sys.stdin.fileno(), control.on_key, view.hide)
+            control.keyboard.attach()
+        yield control
     finally:
-        control.leave_keys()
+        view.hide()
+        if control.keyboard is not None:
+            control.keyboard.detach()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)

@@ -339,8 +339,8 @@ def test_throttling_is_said_as_soon_as_it_begins(capsys: pytest.CaptureFixture[s
 
 
 def test_without_a_terminal_it_is_lines_and_notes_are_dated_too(capsys: pytest.CaptureFixture[str]) -> None:
-    with view() as lines:
-        assert isinstance(lines, StatusLines)
-        lines.note("Interrupted")
-        lines.hide()
+    lines = view()
+    assert isinstance(lines, StatusLines)
+    lines.note("Interrupted")
+    lines.hide()
     assert told(capsys) == ["Interrupted"]

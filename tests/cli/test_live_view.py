@@ -197,7 +197,7 @@ def test_every_frame_adds_up_and_no_line_wraps(
     run.finish()
     adds_up(seat.look(), run.progress)
     seat.picture.end()
-    seat.picture.__exit__(None, None, None)
+    seat.picture.hide()
     assert seat.terminal.shown == []
     assert not seat.terminal.screen.cursor.hidden
 
@@ -343,10 +343,10 @@ def test_the_view_is_a_picture_where_one_can_be_drawn(
 
 def test_a_picture_of_nothing_says_nothing(stage: Any) -> None:
     seat = stage()
-    with seat.picture as picture:
-        picture.draw()
-        picture.end()
-        assert picture.frame(80, 24) == []
+    seat.picture.draw()
+    seat.picture.end()
+    seat.picture.hide()
+    assert seat.picture.frame(80, 24) == []
     assert seat.terminal.raw == ""
 
 

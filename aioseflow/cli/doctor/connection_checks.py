@@ -40,8 +40,9 @@ class ConnectionChecks:
     own: str | None = None
     _make: Checker = attrs.field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._make = Checker(self.account)
+    @_make.default
+    def _for_account(self) -> Checker:
+        return Checker(self.account)
 
     async def checks(self) -> AsyncGenerator[Check, None]:
         """Make each check in turn; the first that fails is the last."""

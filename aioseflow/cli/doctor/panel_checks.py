@@ -51,8 +51,9 @@ class PanelChecks:
     broken: SeFlowError | None = None
     _make: Checker = attrs.field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._make = Checker(self.connection.account)
+    @_make.default
+    def _for_account(self) -> Checker:
+        return Checker(self.connection.account)
 
     @classmethod
     def client(cls, connection: ConnectionChecks) -> SeFlow:

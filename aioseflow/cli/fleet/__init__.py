@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import change_commands, plan_commands, run_commands, usage_command
+from . import change_commands, plan_commands, run_commands
 from .group import app
 
 _ORDER: Final = (
@@ -12,4 +12,4 @@ _ORDER: Final = (
 # As help lists them: what is done, then what was.
 app.registered_commands.sort(key=lambda one: _ORDER.index(one.callback.__name__ if one.callback else ""))
 
-__all__ = ["app", "change_commands", "plan_commands", "run_commands", "usage_command"]
+__all__ = ["app", "change_commands", "plan_commands", "run_commands"]

@@ -1,7 +1,8 @@
-"""The commands start, stop, reboot, resize and destroy."""
+"""The commands start, stop, reboot, resize, destroy and usage."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
@@ -9,13 +10,15 @@ import typer
 
 from ..command import Depends
 from ..exit_code import Refusal
-from .execute import Confirm, change, confirm_options
+from ..journal_file import journal
+from .execute import Confirm, act, change, confirm_options
 from .group import FleetOptions, Wait, fleet_command, fleet_options
+from .html import HtmlPage
 from .rollout_options import RolloutOptions, rollout_options
 from .select_options import SelectionOptions, selection_options
 
 if TYPE_CHECKING:
-    from ...fleet import Action, Resize
+    from ...fleet import Action, Fleet, Resize, Run
 
 
 @attrs.frozen
@@ -158,3 +161,31 @@ def destroy(options: ChangeOptions = Depends(change_options), wait: Wait = True)
     from ...fleet import Destroy
 
     return options.make(Destroy(), wait=wait)
+
+
+@fleet_command
+def usage(
+    selection: SelectionOptions = Depends(selection_options, "Which VMs"),
+    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Also write a page with all graphs, and traffic by service."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
+    common: FleetOptions = Depends(fleet_options),
+) -> int:
+    """Read the CPU, network and disk graphs of each VM.
+
+    \b
+    Examples:
+      aioseflow fleet usage --all --report usage.html
+      aioseflow fleet usage --service 33301 --output json > usage.json
+    """
+    options = selection.arguments | rollout.arguments()
+
+    def make(fleet: Fleet) -> Run:
+        return fleet.usage(**options, note=selection.note)
+
+    return act(make, common, journal(), page=None if report is None else HtmlPage.at(report))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import attrs
 
@@ -55,14 +54,6 @@ class LiveView:
     _spent: float = 0.0
     _keys_drawn: str = ""
     _drawn_at: float = -inf
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.screen.clear()
 
     def begin(self, action: str, run: Run) -> None:
         """Show this run from now on."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import attrs
 
@@ -37,14 +36,6 @@ class StatusLines:
     _last: str = ""
     _alarm: tuple[bool, ...] = ()
     _said_at: float = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def begin(self, action: str, run: Run) -> None:
         """Show this run from now on."""
