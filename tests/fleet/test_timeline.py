@@ -17,7 +17,7 @@ from support.virtual import VIRTUAL
 from aioseflow import FixedLimit, Status
 from aioseflow.fleet import Moment
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
-from aioseflow.fleet.model.timeline import MOST, Timeline, moments_of, rows_of
+from aioseflow.fleet.model.timeline import MOMENTS_MAX, Timeline, moments_of, rows_of
 from aioseflow.sandbox import Fault, Sandbox
 
 
@@ -33,13 +33,13 @@ def panel(vms: int = 30, **options: Any) -> Sandbox:
     return Sandbox(services=1, vms_per_service=vms, seed=1, listen=False, port=80, **options)
 
 
-@pytest.mark.parametrize("seconds", [10, MOST, 1000, 100_000])
+@pytest.mark.parametrize("seconds", [10, MOMENTS_MAX, 1000, 100_000])
 def test_there_are_never_more_moments_than_fit_however_long_it_takes(seconds: int) -> None:
     timeline, at = Timeline(), 0.0
     while at <= seconds:
         timeline.add(moment(at, changed=int(at)))
         at += timeline.spacing
-    assert min(MOST, seconds) / 2 <= len(timeline.moments) <= MOST
+    assert min(MOMENTS_MAX, seconds) / 2 <= len(timeline.moments) <= MOMENTS_MAX
     assert timeline.moments[0].seconds == 0.0
     assert timeline.moments[-1].seconds > seconds - timeline.spacing
     assert all(before.seconds < after.seconds for before, after in pairwise(timeline.moments))

@@ -9,10 +9,10 @@ import attrs
 
 from .outcome import Status
 
-MOST: Final = 240
+MOMENTS_MAX: Final = 240
 """Moments that are kept; when there are more, every second one goes, and the spacing doubles."""
 
-SPACING: Final = 1.0
+SPACING_SECONDS: Final = 1.0
 """Seconds between two moments, to begin with."""
 
 
@@ -55,9 +55,9 @@ _FIELDS: Final = tuple(field.name for field in attrs.fields(Moment))
 
 @attrs.define(eq=False)
 class Timeline:
-    """Moments in their order, never more than `MOST`."""
+    """Moments in their order, never more than `MOMENTS_MAX`."""
 
-    spacing: float = SPACING
+    spacing: float = SPACING_SECONDS
     moments: list[Moment] = attrs.Factory(list)
 
     def add(self, moment: Moment) -> None:
@@ -67,7 +67,7 @@ class Timeline:
             moment = attrs.evolve(moment, seconds=moments[-1].seconds)
             moments.pop()
         moments.append(moment)
-        if len(moments) > MOST:
+        if len(moments) > MOMENTS_MAX:
             # The first stays, and the newest does.
             del moments[1:-1:2]
             self.spacing *= 2
@@ -77,7 +77,7 @@ class Timeline:
         for moment in earlier:
             self.add(moment)
         if len(self.moments) > 1:
-            while self.moments[-1].seconds / self.spacing >= MOST:
+            while self.moments[-1].seconds / self.spacing >= MOMENTS_MAX:
                 self.spacing *= 2
 
 

@@ -112,7 +112,7 @@ class Resumer:
                 self.run_state.off_before.add(key_of(stored))
             point = resume_point(stored, steps)
             if point is ResumePoint.FINAL:
-                self.run_state.recall([outcome_of(stored, steps, now)])
+                self.run_state.restore_outcomes([outcome_of(stored, steps, now)])
                 self._count(stored)
             else:
                 undecided.append((stored, point))
@@ -121,7 +121,7 @@ class Resumer:
             refuse_contested({key: run for key, run in elsewhere.items() if key in mine})
         states = [self._state(stored, point) for stored, point in undecided]
         for state in states:
-            self.run_state.reopen(state)
+            self.run_state.restore_target(state)
         self.run_state.recorder.reopened(
             [stored.row.number for stored, _ in undecided if stored.stage is Stage.DONE]
         )
@@ -164,7 +164,7 @@ class Resumer:
             if availability is not None and availability.stays_down and left_so:
                 availability.presume_down(key_of(stored))
 
-    def take_up(self) -> None:
+    def requeue_targets(self) -> None:
         """Hand the targets to the workers, now that there are some."""
         pools = {pool.account.name: pool for pool in self.pools}
         for state in (*self._watch, *self._queue):
@@ -177,9 +177,9 @@ class Resumer:
         needing = [
             state
             for state in self._queue
-            if state.answer_lost or state.step or pools[state.target.account].producer.needing([state])
+            if state.answer_lost or state.step or pools[state.target.account].producer.skip_needless([state])
         ]
-        self.scheduler.add_all(needing)
+        self.scheduler.enqueue_all(needing)
 
     def _state(self, stored: StoredTarget, point: ResumePoint) -> TargetState:
         """Rebuild a target's state from the journal, so that a cancel while resuming gives a true outcome."""

@@ -13,7 +13,7 @@ from ..model.vm_state import is_down
 
 
 @attrs.define(eq=False)
-class _Ours:
+class _TakenDown:
     """A VM that we took down: since when, from when on lists may say that it is up, and what they said."""
 
     since: float
@@ -37,7 +37,7 @@ class AvailabilityCounter:
     stale_for: float = 0.0
     blocked: bool = False
     _down: set[TargetKey] = attrs.field(factory=set, init=False)
-    _ours: dict[TargetKey, _Ours] = attrs.field(factory=dict, init=False)
+    _ours: dict[TargetKey, _TakenDown] = attrs.field(factory=dict, init=False)
     _read_at: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
     _listed: dict[tuple[str, str], set[TargetKey]] = attrs.field(factory=dict, init=False)
 
@@ -71,7 +71,7 @@ class AvailabilityCounter:
                 if believed and (ours.seen_up >= 2 or vm.locked is False):
                     del self._ours[key]
 
-    def age(self, account: str, service_id: str, now: float) -> float:
+    def seconds_since_list(self, account: str, service_id: str, now: float) -> float:
         """Seconds since this service was last read."""
         return now - self._read_at.get((account, service_id), float("-inf"))
 
@@ -80,19 +80,19 @@ class AvailabilityCounter:
         if key not in self._down and key not in self._ours and self.count >= self.allowed:
             self.blocked = True
             return False
-        self._ours[key] = _Ours(asyncio.get_running_loop().time())
+        self._ours[key] = _TakenDown(asyncio.get_running_loop().time())
         return True
 
     def count_begun(self, key: TargetKey) -> None:
         """Take a place for a VM that an earlier run execution has begun to act on, however many are down."""
-        self._ours.setdefault(key, _Ours(asyncio.get_running_loop().time()))
+        self._ours.setdefault(key, _TakenDown(asyncio.get_running_loop().time()))
 
     def presume_down(self, key: TargetKey) -> None:
         """An earlier sitting left it down, until lists that are not stale say otherwise."""
         now = asyncio.get_running_loop().time()
-        self._ours[key] = _Ours(now, finished_at=now)
+        self._ours[key] = _TakenDown(now, finished_at=now)
 
-    def holds(self, key: TargetKey) -> bool:
+    def confirm(self, key: TargetKey) -> bool:
         """Whether a reserved VM may still go down, after the lists were read anew; else it is released."""
         if key in self._down or self.count <= self.allowed:
             return True
@@ -100,7 +100,7 @@ class AvailabilityCounter:
         self.blocked = True
         return False
 
-    def finished(self, outcome: Outcome) -> None:
+    def note_outcome(self, outcome: Outcome) -> None:
         """Our VM has its outcome; what it says decides from when on a list may say that it is up."""
         key = outcome.key
         if key not in self._ours:
@@ -111,11 +111,11 @@ class AvailabilityCounter:
         elif not self.stays_down or outcome.status is Status.FAILED:
             self._ours[key].finished_at = asyncio.get_running_loop().time()
 
-    def read_before(self, moment: float) -> list[tuple[str, str]]:
+    def services_read_before(self, moment: float) -> list[tuple[str, str]]:
         """The services whose last list is older than a time of the loop's, the oldest first."""
         old = [(read_at, place) for place, read_at in self._read_at.items() if read_at <= moment]
         return [place for _, place in sorted(old)]
 
-    def waiting_for(self) -> set[tuple[str, str]]:
+    def services_with_vms_down(self) -> set[tuple[str, str]]:
         """The services of which a list might show that one is up again."""
         return {key[:2] for key in (*self._down, *self._ours)}

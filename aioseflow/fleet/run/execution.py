@@ -30,7 +30,7 @@ from .state import RunState
 from .stored_outcome import outcome_of
 from .worker import WorkerPool
 
-_AT_ONCE: Final = 500
+_TARGETS_PER_JOURNAL_WRITE: Final = 500
 
 
 class RunResumer(Protocol):
@@ -40,7 +40,7 @@ class RunResumer(Protocol):
         """Decide on every target, before there are workers."""
         ...
 
-    def take_up(self) -> None:
+    def requeue_targets(self) -> None:
         """Hand the targets to the workers."""
         ...
 
@@ -103,7 +103,9 @@ class RunExecution:
     @property
     def error(self) -> SeFlowError | None:
         """What kept every account from being listed, or the journal from being written."""
-        broken = [pool.producer.broken for pool in self.pools if pool.producer.broken is not None]
+        broken = [
+            pool.producer.journal_error for pool in self.pools if pool.producer.journal_error is not None
+        ]
         if broken:
             return broken[0]
         errors = [pool.producer.discovery.error for pool in self.pools]
@@ -120,65 +122,67 @@ class RunExecution:
         """The selected services that have no VMs."""
         return tuple(found for pool in self.pools for found in pool.producer.discovery.without_vms)
 
-    def recall(self, history: StoredRun) -> None:
+    def restore_ended(self, history: StoredRun) -> None:
         """Take over a run that is over."""
         now = datetime.now(UTC)
-        self.run_state.recall(outcome_of(target, self.spec.steps, now) for target in history.targets)
-        self._recall_losses(history)
+        self.run_state.restore_outcomes(
+            outcome_of(target, self.spec.steps, now) for target in history.targets
+        )
+        self._restore_undiscovered(history)
 
     async def work(self, *, whole: bool, history: StoredRun | None, resumer: RunResumer | None) -> None:
         """Do all of it. Raises `InvalidArgument` for what is refused before anything is changed."""
-        self.scheduler.open()
+        self.scheduler.start_timers()
         for account in self.accounts:
             # Until everything that is to come was offered.
-            self.scheduler.expect(account.name)
+            self.scheduler.expect_targets(account.name)
         if history is not None and resumer is not None:
             for pool in self.pools:
                 pool.producer.discovery.recall(history.without_vms)
             await resumer.read_back(history)
         elif self.spec.plan is not None:
-            self._recall_plan(self.spec.plan)
+            self._restore_losses_of_plan(self.spec.plan)
         complete = history is not None and self._is_complete(history)
         if whole and not complete:
-            await self._take_everything()
+            await self._select_everything()
         try:
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(self.scheduler.sweep())]
+                helpers = [tasks.create_task(self.scheduler.give_up_idle())]
                 if self.availability is not None:
                     helpers.append(tasks.create_task(self._watch_availability(self.availability)))
-                workers = [worker for pool in self.pools for worker in pool.work(tasks)]
+                workers = [worker for pool in self.pools for worker in pool.start_workers(tasks)]
                 if resumer is not None:
-                    resumer.take_up()
+                    resumer.requeue_targets()
                 if not whole and not complete:
                     for pool in self.pools:
-                        self.scheduler.expect(pool.account.name)
-                    feeding = [tasks.create_task(pool.producer.feed()) for pool in self.pools]
+                        self.scheduler.expect_targets(pool.account.name)
+                    feeding = [tasks.create_task(pool.producer.produce()) for pool in self.pools]
                     helpers.append(tasks.create_task(self._note_discovered(feeding)))
                 for account in self.accounts:
-                    self.scheduler.arrived(account.name)
+                    self.scheduler.producer_finished(account.name)
                 await asyncio.wait(workers)
                 if not self.is_discovered and self.scheduler.stopping is None:
-                    self._all_is_known()
+                    self._mark_discovered()
                 for helper in helpers:
                     helper.cancel()
         finally:
-            self.scheduler.shut()
+            self.scheduler.cancel_timers()
 
     def _is_complete(self, history: StoredRun) -> bool:
         """Whether an earlier sitting knew all targets; what could not be listed then may be listed now."""
         if not history.discovered or (history.info.undiscovered and not self.spec.selection_lost):
             return False
-        self._recall_losses(history)
+        self._restore_undiscovered(history)
         return True
 
-    def _recall_losses(self, history: StoredRun) -> None:
+    def _restore_undiscovered(self, history: StoredRun) -> None:
         for pool in self.pools:
             discovery = pool.producer.discovery
             discovery.reading = False
             discovery.lose(loss for loss in history.info.undiscovered if loss.account == pool.account.name)
             discovery.recall(history.without_vms)
 
-    def _recall_plan(self, plan: Plan) -> None:
+    def _restore_losses_of_plan(self, plan: Plan) -> None:
         """A plan that did not know everything makes no report that is ok."""
         for found in plan.without_vms:
             self.run_state.recorder.without_vms(found)
@@ -193,9 +197,9 @@ class RunExecution:
     async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(feeding)
         if self.scheduler.stopping is None and not self.is_discovered:
-            self._all_is_known()
+            self._mark_discovered()
 
-    def _all_is_known(self) -> None:
+    def _mark_discovered(self) -> None:
         """No targets will be added any more, but what could not be listed may be by a later sitting."""
         self.is_discovered = True
         if self.spec.plan is not None or not any(c.producer.discovery.undiscovered for c in self.pools):
@@ -204,7 +208,7 @@ class RunExecution:
 
     # -- everything before anything -----------------------------------------------------------------------
 
-    async def _take_everything(self) -> None:
+    async def _select_everything(self) -> None:
         survey = Survey(self.spec, [pool.producer.discovery for pool in self.pools])
         await survey.read()
         if self.availability is not None:
@@ -217,9 +221,9 @@ class RunExecution:
             places = {vm.key: place for place, vm in enumerate(self.spec.plan.vms)}
             found.sort(key=lambda target: places[target.key])
         gone = survey.gone() if self.spec.selection.missing == "name" else []
-        states = self.run_state.select([*found, *gone])
-        await self._write(states)
-        self._all_is_known()
+        states = self.run_state.add_targets([*found, *gone])
+        await self._record(states)
+        self._mark_discovered()
         for state in states[len(states) - len(gone) :]:
             self.run_state.decide(state, "not_found")
         self.offer([state for state in states if state.key in self.run_state.open])
@@ -230,15 +234,16 @@ class RunExecution:
         if self.availability is not None:
             allowed = self.scheduler.rollout.unavailable_allowed(len(states))
             self.availability.allowed = allowed or 1
-        needing = [state for state in states if producers[state.target.account].needing([state])]
-        self.scheduler.add_all(needing)
+        needing = [state for state in states if producers[state.target.account].skip_needless([state])]
+        self.scheduler.enqueue_all(needing)
 
-    async def _write(self, states: Sequence[TargetState]) -> None:
+    async def _record(self, states: Sequence[TargetState]) -> None:
         """Write targets down; refuse those that another run is at."""
         recorder = self.run_state.recorder
         # All in one go: a target that is known here must be known there, whatever comes in between.
         writing = [
-            recorder.selected(states[start : start + _AT_ONCE]) for start in range(0, len(states), _AT_ONCE)
+            recorder.selected(states[start : start + _TARGETS_PER_JOURNAL_WRITE])
+            for start in range(0, len(states), _TARGETS_PER_JOURNAL_WRITE)
         ]
         taken: dict[int, str] = {}
         for each in writing:
@@ -257,16 +262,16 @@ class RunExecution:
             blocked = availability.blocked and not self.scheduler.paused
             if blocked:
                 availability.blocked = False
-                for place in sorted(availability.waiting_for()):
+                for place in sorted(availability.services_with_vms_down()):
                     await self._read_anew(availability, place, policy.first_poll)
             if self.run_state.queued and not self.scheduler.paused:
                 # Any machine of the run's services counts, also where nothing is done at the moment.
-                for place in availability.read_before(loop.time() - policy.longest_poll):
+                for place in availability.services_read_before(loop.time() - policy.longest_poll):
                     await self._read_anew(availability, place, policy.longest_poll)
             if not blocked:
                 pause, moved_at = policy.first_poll, loop.time()
                 continue
-            self.scheduler.kick()
+            self.scheduler.wake_workers()
             now, before, count = loop.time(), count, len(self.run_state.outcomes)
             if (
                 count != before
@@ -284,7 +289,7 @@ class RunExecution:
         """Read the list of a service, unless the last one is younger than so many seconds."""
         name, service_id = place
         now = asyncio.get_running_loop().time()
-        if availability.age(name, service_id, now) < age:
+        if availability.seconds_since_list(name, service_id, now) < age:
             return
         account = next(account for account in self.accounts if account.name == name)
         try:

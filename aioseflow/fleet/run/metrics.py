@@ -22,11 +22,11 @@ from .execution import RunExecution
 from .observer import RunObserver
 from .state import RunState
 
-_HELD: Final = 0.5  # seconds; less is the pace that was agreed
-_LATELY: Final = 3.0  # seconds since a refusal
-_BEFORE: Final = 10.0  # seconds of which the largest limit is what it was
-_LESS: Final = 0.75  # of it: the search for the limit is refused now and then, too
-_OFTEN: Final = 0.25  # seconds between two notes of the limit
+_HELD_MIN_SECONDS: Final = 0.5  # seconds; less is the pace that was agreed
+_REFUSAL_RECENT_SECONDS: Final = 3.0  # seconds since a refusal
+_LIMIT_WINDOW_SECONDS: Final = 10.0  # seconds of which the largest limit is what it was
+_THROTTLED_LIMIT_FRACTION: Final = 0.75  # of it: the search for the limit is refused now and then, too
+_LIMIT_SAMPLE_SECONDS: Final = 0.25  # seconds between two notes of the limit
 
 
 @attrs.define(eq=False)
@@ -34,7 +34,7 @@ class AccountFlow:
     """How the requests of one account flow, and what they did before."""
 
     account: FleetAccount
-    _base: int = 0
+    _refused_before: int = 0
     _refused: int = 0
     _refused_at: float = -inf
     _limits: deque[tuple[float, int]] = attrs.Factory(deque)
@@ -42,7 +42,7 @@ class AccountFlow:
     def begin(self) -> None:
         """The run begins now: what was refused before is no matter of it."""
         flow = self._flow()
-        self._base = self._refused = 0 if flow is None else flow.refused
+        self._refused_before = self._refused = 0 if flow is None else flow.refused
 
     def read(self, now: float) -> Flow | None:
         """Now, at this time of the loop's clock; None for an account that does not say."""
@@ -51,15 +51,22 @@ class AccountFlow:
             return None
         if flow.refused > self._refused:
             self._refused, self._refused_at = flow.refused, now
-        held, limits = flow.held >= _HELD, self._limits
-        if not limits or (not held and (now - limits[-1][0] >= _OFTEN or flow.limit > limits[-1][1])):
+        held, limits = flow.held >= _HELD_MIN_SECONDS, self._limits
+        if not limits or (
+            not held and (now - limits[-1][0] >= _LIMIT_SAMPLE_SECONDS or flow.limit > limits[-1][1])
+        ):
             # Not while everybody waits: what the limit was before is still what it was.
             limits.append((now, flow.limit))
-            while now - limits[0][0] > _BEFORE:
+            while now - limits[0][0] > _LIMIT_WINDOW_SECONDS:
                 limits.popleft()
         was = max(flow.limit, *(limit for _, limit in limits))
-        less = now - self._refused_at <= _LATELY and flow.limit <= _LESS * was
-        return attrs.evolve(flow, refused=flow.refused - self._base, was=was, throttled=held or less)
+        less = (
+            now - self._refused_at <= _REFUSAL_RECENT_SECONDS
+            and flow.limit <= _THROTTLED_LIMIT_FRACTION * was
+        )
+        return attrs.evolve(
+            flow, refused=flow.refused - self._refused_before, was=was, throttled=held or less
+        )
 
     def _flow(self) -> Flow | None:
         # A stand-in for an account need not have it.
@@ -71,35 +78,35 @@ class RunMetrics(RunObserver):
     """Measures one run."""
 
     run_state: RunState
-    gauges: Sequence[AccountFlow]
+    account_flows: Sequence[AccountFlow]
     execution: RunExecution
     timeline: Timeline = attrs.Factory(Timeline)
     _began: float = 0.0
     _resumed: bool = False
-    _over: bool = False
+    _has_ended: bool = False
     _clock: Callable[[], float] = attrs.field(default=lambda: 0.0, init=False)
-    _look_at: float = attrs.field(default=inf, init=False)
+    _next_sample_at: float = attrs.field(default=inf, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.run_state.observers.add(self, is_ours=True)
 
     def begun(self, state: TargetState) -> None:
         """Measure, if a moment is due."""
-        self._look_if_due()
+        self._sample_if_due()
 
     def decided(self, state: TargetState, outcome: Outcome) -> None:
         """Measure, if a moment is due."""
-        self._look_if_due()
+        self._sample_if_due()
 
     def begin(self, clock: Callable[[], float]) -> None:
         """The run begins now."""
-        for flow_gauge in self.gauges:
-            flow_gauge.begin()
+        for account_flow in self.account_flows:
+            account_flow.begin()
         self._began = clock()
         self._clock = clock
-        self._look()
+        self._sample()
 
-    def go_on(self, earlier: Sequence[Moment], seconds: float) -> None:
+    def continue_from(self, earlier: Sequence[Moment], seconds: float) -> None:
         """An earlier sitting began so many seconds before this one, and went like this."""
         # A calendar may go backwards, and a run does not.
         self._began -= max(seconds, earlier[-1].seconds if earlier else 0.0)
@@ -110,17 +117,17 @@ class RunMetrics(RunObserver):
 
     def end(self) -> None:
         """The run is over: the last moment is how it ended."""
-        if not self._over:
-            self._take()
-            self._over = True
-            self._look_at = inf
+        if not self._has_ended:
+            self._add_moment()
+            self._has_ended = True
+            self._next_sample_at = inf
 
     def progress(self, *, live: bool, over: bool) -> Progress:
         """Where the run stands now."""
         run_state, execution = self.run_state, self.execution
-        self._look_if_due()
+        self._sample_if_due()
         scheduler, discoveries = execution.scheduler, [pool.producer.discovery for pool in execution.pools]
-        held = {each.account.name: each.account.throttled_for for each in self.gauges} if live else {}
+        held = {each.account.name: each.account.throttled_for for each in self.account_flows} if live else {}
         flows = self._flows()
         return Progress(
             targets=len(run_state.targets),
@@ -146,7 +153,7 @@ class RunMetrics(RunObserver):
     def _flows(self) -> dict[str, Flow]:
         """By account, of those that say."""
         now = self._clock()
-        found = [(flow_gauge.account.name, flow_gauge.read(now)) for flow_gauge in self.gauges]
+        found = [(account_flow.account.name, account_flow.read(now)) for account_flow in self.account_flows]
         return {name: flow for name, flow in found if flow is not None}
 
     def _limit_of(self, flows: Mapping[str, Flow]) -> int | None:
@@ -156,15 +163,15 @@ class RunMetrics(RunObserver):
         total = sum(flow.limit for flow in flows.values())
         return total if own is None else min(total, own)
 
-    def _look_if_due(self) -> None:
-        if self._clock() >= self._look_at:
-            self._look()
+    def _sample_if_due(self) -> None:
+        if self._clock() >= self._next_sample_at:
+            self._sample()
 
-    def _look(self) -> None:
-        self._take()
-        self._look_at = self._clock() + self.timeline.spacing
+    def _sample(self) -> None:
+        self._add_moment()
+        self._next_sample_at = self._clock() + self.timeline.spacing
 
-    def _take(self) -> None:
+    def _add_moment(self) -> None:
         run_state = self.run_state
         if self._resumed and not run_state.targets:
             return  # nothing was recalled yet

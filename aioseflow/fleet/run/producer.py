@@ -22,7 +22,9 @@ from .availability import AvailabilityCounter
 from .scheduler import Scheduler
 from .state import RunState
 
-_LISTS_AHEAD = 4  # times the account's concurrency: targets that may lie ready while lists are read
+_READY_TARGETS_PER_REQUEST = (
+    4  # times the account's concurrency: targets that may lie ready while lists are read
+)
 
 
 @attrs.define(eq=False)
@@ -38,7 +40,7 @@ class TargetProducer:
     count_all: bool = False  # list services that are not selected too, to know how many VMs there are
     planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
     confirms_skips: bool = False  # read a VM that seems to need nothing once more, by itself
-    broken: JournalError | None = attrs.field(default=None, init=False)
+    journal_error: JournalError | None = attrs.field(default=None, init=False)
     discovery: Discovery = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -49,40 +51,44 @@ class TargetProducer:
             found_none=self.run_state.recorder.without_vms,
         )
 
-    def _wanted(self, listed: ListedService) -> list[Target]:
+    def _selected(self, listed: ListedService) -> list[Target]:
         name, service = self.account.name, listed.service
         if self.availability is not None:
             self.availability.read(name, service.id, listed)
         return self.selection.targets(name, service, listed.vms, self.protected)
 
-    async def feed(self) -> None:
+    async def produce(self) -> None:
         """Read the lists while the workers act on what they gave."""
         name = self.account.name
         # Which service has most to do is known only when all are; nothing else needs them all.
-        ahead = None if self.scheduler.rollout.per_service else _LISTS_AHEAD * self.account.concurrency
+        ahead = (
+            None
+            if self.scheduler.rollout.per_service
+            else _READY_TARGETS_PER_REQUEST * self.account.concurrency
+        )
         try:
             async with aclosing(self.discovery.lists()) as lists:
                 async for listed in lists:
-                    self.take(self._wanted(listed))
+                    self.add_targets(self._selected(listed))
                     if ahead is not None:
-                        await self.scheduler.room(name, ahead)
+                        await self.scheduler.wait_for_room(name, ahead)
                     if self.scheduler.stopping is not None:
                         return
         finally:
-            self.scheduler.arrived(name)
+            self.scheduler.producer_finished(name)
 
-    def take(self, targets: Iterable[Target]) -> None:
+    def add_targets(self, targets: Iterable[Target]) -> None:
         """Take targets in; what needs nothing has its outcome at once, the rest may be begun."""
-        states = self.run_state.select(targets)
-        self._write(states)
+        states = self.run_state.add_targets(targets)
+        self._record(states)
 
-    def _write(self, states: list[TargetState]) -> None:
+    def _record(self, states: list[TargetState]) -> None:
         """Offer targets once the journal knows that no other run is at them."""
         writing = self.run_state.recorder.selected(states) if states else None
         if writing is None:
             self._offer(states)
             return
-        self.scheduler.expect(self.account.name, len(states))
+        self.scheduler.expect_targets(self.account.name, len(states))
 
         def written(writing: asyncio.Future[list[tuple[int, str]]]) -> None:
             if not writing.cancelled():
@@ -91,7 +97,7 @@ class TargetProducer:
                     self.fail(error)
                 elif error is None:
                     self._offer(self._without_contested(states, dict(writing.result())))
-            self.scheduler.arrived(self.account.name, len(states))
+            self.scheduler.producer_finished(self.account.name, len(states))
 
         writing.add_done_callback(written)
 
@@ -103,9 +109,9 @@ class TargetProducer:
         return [state for state in states if state.key in self.run_state.open]
 
     def _offer(self, states: list[TargetState]) -> None:
-        self.scheduler.add(self.needing(states))
+        self.scheduler.enqueue(self.skip_needless(states))
 
-    def needing(self, states: Iterable[TargetState]) -> list[TargetState]:
+    def skip_needless(self, states: Iterable[TargetState]) -> list[TargetState]:
         """Those that something is to be sent for; the others get their outcome."""
         left = []
         for state in states:
@@ -124,5 +130,5 @@ class TargetProducer:
 
     def fail(self, broken: JournalError) -> None:
         """The journal cannot be written any more: begin nothing new."""
-        self.broken = self.broken or broken
+        self.journal_error = self.journal_error or broken
         self.scheduler.stop("journal_failed")

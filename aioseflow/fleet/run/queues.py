@@ -18,16 +18,16 @@ T = TypeVar("T")
 class ServiceQueue:
     """The targets of one service that may be begun, and how it went so far."""
 
-    place: int
+    number: int
     waiting: deque[TargetState] = attrs.Factory(deque)
     steps: deque[TargetState] = attrs.Factory(
         deque
     )  # begun, to go on, and the service has its number in flight
     in_flight: int = 0
     last_turn: int = -1
-    entry: int = 0  # number of its valid entry in the heap, 0 for none
-    cause: str | None = None
-    same: int = 0
+    heap_entry: int = 0  # number of its valid entry in the heap, 0 for none
+    last_cause: str | None = None
+    same_failures: int = 0
     stopped: bool = False
 
 
@@ -38,14 +38,14 @@ class AccountQueue:
     heap: list[tuple[int, int, int, int, ServiceQueue]] = attrs.Factory(list)
     queues: dict[str, ServiceQueue] = attrs.Factory(dict)
     steps: deque[TargetState] = attrs.Factory(deque)  # begun, and to go on
-    again: deque[TargetState] = attrs.Factory(deque)  # begun, and postponed
-    workers: deque[asyncio.Future[TargetState | None]] = attrs.Factory(deque)
+    requeued: deque[TargetState] = attrs.Factory(deque)  # begun, and postponed
+    idle_workers: deque[asyncio.Future[TargetState | None]] = attrs.Factory(deque)
     window: float = inf
     unfinished: int = 0  # begun, and without an outcome
-    expected: int = 0  # sources of more targets
-    coming: int = 0  # targets that a journal still writes down: lists must not run ahead of a slow disk
+    producers: int = 0  # sources of more targets
+    unwritten: int = 0  # targets that a journal still writes down: lists must not run ahead of a slow disk
     ready: int = 0
-    room: asyncio.Event = attrs.Factory(asyncio.Event)
+    has_room: asyncio.Event = attrs.Factory(asyncio.Event)
 
     def queue_of(self, state: TargetState) -> ServiceQueue:
         """The lane of its service."""
@@ -54,8 +54,8 @@ class AccountQueue:
             queue = self.queues[state.key[1]] = ServiceQueue(len(self.queues))
         return queue
 
-    def expect(self, sources: int, targets: int) -> None:
+    def change_expected(self, producers: int, targets: int) -> None:
         """So many sources more, or fewer, and so many targets that are known and not ready."""
-        self.expected += sources
-        self.coming += targets
-        self.room.set()
+        self.producers += producers
+        self.unwritten += targets
+        self.has_room.set()

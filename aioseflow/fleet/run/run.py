@@ -196,7 +196,7 @@ class Run:
         check_limit(limit)
         self._execution.scheduler.limit = limit
         if self.is_live:
-            self._execution.scheduler.kick()
+            self._execution.scheduler.wake_workers()
 
     def start(self) -> Self:
         """Begin, in the running loop; more than once does nothing more.
@@ -346,9 +346,9 @@ class Run:
             self._before = history.info
             self._created_at = history.info.started_at or history.info.header.created_at
             before = (self._began - self._created_at).total_seconds()
-            self._metrics.go_on(moments_of(history.timeline), before)
+            self._metrics.continue_from(moments_of(history.timeline), before)
             if history.info.state == "ended" and self._owner.is_complete(history, self._spec.steps):
-                self._execution.recall(history)
+                self._execution.restore_ended(history)
                 self._finished_at = history.info.finished_at
                 return
         if journal is not None:

@@ -24,8 +24,12 @@ from .observer import RunObserver
 from .queues import AccountQueue, ServiceQueue
 from .state import RunState
 
-_AT_ONCE = 200
-_REFUSALS = (ApiError, GatewayError, PermissionDenied)  # each VM of a service may fail for the same one
+_OUTCOMES_BEFORE_YIELD = 200
+_ERRORS_OF_A_SERVICE = (
+    ApiError,
+    GatewayError,
+    PermissionDenied,
+)  # each VM of a service may fail for the same one
 
 
 @attrs.define(eq=False)
@@ -52,12 +56,12 @@ class Scheduler(RunObserver):
     _batch_left: int = attrs.field(default=0, init=False)
     _batches: deque[list[TargetState]] = attrs.field(factory=deque, init=False)
     _account_queues: dict[str, AccountQueue] = attrs.field(init=False)
-    _turn: int = attrs.field(default=0, init=False)
-    _entries: int = attrs.field(default=0, init=False)
+    _last_turn: int = attrs.field(default=0, init=False)
+    _last_heap_entry: int = attrs.field(default=0, init=False)
     _deadline_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _progress_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _pause_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
-    _moved_at: float = attrs.field(default=0.0, init=False)
+    _progress_at: float = attrs.field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._account_queues = {
@@ -67,31 +71,31 @@ class Scheduler(RunObserver):
 
     # -- what comes in ------------------------------------------------------------------------------------
 
-    def open(self) -> None:
+    def start_timers(self) -> None:
         """The run begins now: its deadlines count from here."""
         loop = asyncio.get_running_loop()
-        self._moved_at = loop.time()
+        self._progress_at = loop.time()
         if self.rollout.deadline is not None:
             self._deadline_timer = loop.call_later(self.rollout.deadline, self.stop, "deadline")
         if self.rollout.progress_deadline is not None:
             self._watch_progress(self.rollout.progress_deadline)
 
-    def shut(self) -> None:
+    def cancel_timers(self) -> None:
         """Forget the timers."""
         for timer in (self._deadline_timer, self._progress_timer, self._pause_timer):
             if timer is not None:
                 timer.cancel()
 
-    def expect(self, account: str, targets: int = 0) -> None:
+    def expect_targets(self, account: str, targets: int = 0) -> None:
         """More targets of this account are still to come, until `arrived` is called as often."""
-        self._account_queues[account].expect(1, targets)
+        self._account_queues[account].change_expected(1, targets)
 
-    def arrived(self, account: str, targets: int = 0) -> None:
+    def producer_finished(self, account: str, targets: int = 0) -> None:
         """All that was expected once is there."""
-        self._account_queues[account].expect(-1, -targets)
-        self.kick()
+        self._account_queues[account].change_expected(-1, -targets)
+        self.wake_workers()
 
-    def add(self, states: Iterable[TargetState]) -> None:
+    def enqueue(self, states: Iterable[TargetState]) -> None:
         """These may be begun."""
         fuller: dict[ServiceQueue, AccountQueue] = {}
         for state in states:
@@ -107,14 +111,14 @@ class Scheduler(RunObserver):
             account_queue.ready += 1
             fuller[queue] = account_queue
         for queue, account_queue in fuller.items():
-            self._offer(account_queue, queue)
-        self.kick()
+            self._push_queue(account_queue, queue)
+        self.wake_workers()
 
-    def add_all(self, states: Sequence[TargetState]) -> None:
+    def enqueue_all(self, states: Sequence[TargetState]) -> None:
         """All that there is to act on, to be begun batch by batch where the rollout has any."""
         self.total = len(states)
         if not self.rollout.has_batches:
-            self.add(states)
+            self.enqueue(states)
             return
         self.batch_sizes = self.rollout.sizes(len(states))
         ordered = in_order(states, lambda state: state.key[:2])
@@ -125,28 +129,28 @@ class Scheduler(RunObserver):
             self._batches.append(batch)
         self._next_batch()
 
-    async def room(self, account: str, most: int) -> None:
+    async def wait_for_room(self, account: str, most: int) -> None:
         """Wait until fewer than so many targets of the account are on hand, or nothing new may be begun."""
         account_queue = self._account_queues[account]
-        while account_queue.ready + account_queue.coming >= most and self.stopping is None:
-            account_queue.room.clear()
-            await account_queue.room.wait()
+        while account_queue.ready + account_queue.unwritten >= most and self.stopping is None:
+            account_queue.has_room.clear()
+            await account_queue.has_room.wait()
 
-    def go_on(self, state: TargetState) -> None:
+    def enqueue_next_step(self, state: TargetState) -> None:
         """A target's next step may be made."""
         self._account_queues[state.key[0]].steps.append(state)
-        self.kick()
+        self.wake_workers()
 
-    def again(self, state: TargetState) -> None:
+    def requeue(self, state: TargetState) -> None:
         """A target goes to the end of the queue."""
         if self.stopping is not None:
-            self._give_up(state, self.stopping)
+            self._decide_idle(state, self.stopping)
         else:
             state.idle = True
-            self._account_queues[state.key[0]].again.append(state)
-        self.kick()
+            self._account_queues[state.key[0]].requeued.append(state)
+        self.wake_workers()
 
-    def put_back(self, state: TargetState) -> None:
+    def return_to_queue(self, state: TargetState) -> None:
         """It could not be begun after all."""
         state.begun = False
         account_queue = self._account_queues[state.key[0]]
@@ -158,9 +162,9 @@ class Scheduler(RunObserver):
         state.idle = True
         queue.waiting.appendleft(state)
         account_queue.ready += 1
-        self._offer(account_queue, queue)
+        self._push_queue(account_queue, queue)
 
-    def answered(self, state: TargetState) -> None:
+    def release(self, state: TargetState) -> None:
         """A worker is done with it, for now or for good."""
         account_queue = self._account_queues[state.key[0]]
         queue = account_queue.queue_of(state)
@@ -168,71 +172,71 @@ class Scheduler(RunObserver):
         queue.in_flight -= 1
         if queue.steps:
             account_queue.steps.appendleft(queue.steps.popleft())
-        if not queue.entry:
-            self._offer(account_queue, queue)
-        self.kick()
+        if not queue.heap_entry:
+            self._push_queue(account_queue, queue)
+        self.wake_workers()
 
     # -- who is next --------------------------------------------------------------------------------------
 
-    async def next(self, account: str) -> TargetState | None:
+    async def next_target(self, account: str) -> TargetState | None:
         """The next target to act on; None when there will be none any more."""
         account_queue = self._account_queues[account]
-        if not account_queue.workers and (state := self._take(account_queue)) is not None:
+        if not account_queue.idle_workers and (state := self._pick(account_queue)) is not None:
             return state
         if self._is_over():
             return None
         turn: asyncio.Future[TargetState | None] = asyncio.get_running_loop().create_future()
-        account_queue.workers.append(turn)
+        account_queue.idle_workers.append(turn)
         try:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and (given := turn.result()) is not None:
                 # Handed over in the very moment of the cancellation: nobody has begun it.
-                self._return(given)
+                self._undo_pick(given)
             raise
 
-    def kick(self) -> None:
+    def wake_workers(self) -> None:
         """Something changed: hand out what may be begun now."""
         for account_queue in self._account_queues.values():
-            while account_queue.workers:
-                if account_queue.workers[0].done():
-                    account_queue.workers.popleft()
+            while account_queue.idle_workers:
+                if account_queue.idle_workers[0].done():
+                    account_queue.idle_workers.popleft()
                     continue
-                state = self._take(account_queue)
+                state = self._pick(account_queue)
                 if state is None:
                     break
-                account_queue.workers.popleft().set_result(state)
+                account_queue.idle_workers.popleft().set_result(state)
         if self._is_over():
             for account_queue in self._account_queues.values():
-                for worker in account_queue.workers:
+                for worker in account_queue.idle_workers:
                     if not worker.done():
                         worker.set_result(None)
-                account_queue.workers.clear()
+                account_queue.idle_workers.clear()
 
     def _is_over(self) -> bool:
         return not self.run_state.open and not any(
-            account_queue.expected for account_queue in self._account_queues.values()
+            account_queue.producers for account_queue in self._account_queues.values()
         )
 
-    def _take(self, account_queue: AccountQueue) -> TargetState | None:
+    def _pick(self, account_queue: AccountQueue) -> TargetState | None:
         if self.paused or (self.limit is not None and self.in_flight >= self.limit):
             return None
-        state = self._next_step(account_queue)
+        state = self._pick_next_step(account_queue)
         if state is None and self.stopping is None:
-            state = self._begin(account_queue)
+            state = self._pick_new(account_queue)
             if (
                 state is None
-                and account_queue.again
-                and not self._is_full(account_queue.queue_of(account_queue.again[0]))
+                and account_queue.requeued
+                and not self._is_full(account_queue.queue_of(account_queue.requeued[0]))
             ):
-                state = account_queue.again.popleft()
+                state = account_queue.requeued.popleft()
         if state is not None:
             state.idle = False
             self.in_flight += 1
             account_queue.queue_of(state).in_flight += 1
         return state
 
-    def _next_step(self, account_queue: AccountQueue) -> TargetState | None:
+    def _pick_next_step(self, account_queue: AccountQueue) -> TargetState | None:
         # What was begun is finished, whatever stops the rest.
         while account_queue.steps:
             state = account_queue.steps.popleft()
@@ -242,7 +246,7 @@ class Scheduler(RunObserver):
             queue.steps.append(state)  # until `answered`: other services' steps do not wait for it
         return None
 
-    def _begin(self, account_queue: AccountQueue) -> TargetState | None:
+    def _pick_new(self, account_queue: AccountQueue) -> TargetState | None:
         if account_queue.unfinished >= account_queue.window:
             return None
         if (
@@ -250,48 +254,48 @@ class Scheduler(RunObserver):
             and sum(each.unfinished for each in self._account_queues.values()) >= self.window
         ):
             return None
-        queue = self._next_queue(account_queue)
+        queue = self._pop_queue(account_queue)
         if queue is None:
             return None
         state = queue.waiting[0]
         if self.availability is not None and not self.availability.reserve(state.key):
-            self._offer(account_queue, queue)
+            self._push_queue(account_queue, queue)
             return None
         queue.waiting.popleft()
         account_queue.ready -= 1
-        account_queue.room.set()
-        self._turn += 1
-        queue.last_turn = self._turn
+        account_queue.has_room.set()
+        self._last_turn += 1
+        queue.last_turn = self._last_turn
         if self.rollout.per_service is None or queue.in_flight + 1 < self.rollout.per_service:
-            self._offer(account_queue, queue)
+            self._push_queue(account_queue, queue)
         state.begun = True
         account_queue.unfinished += 1
         return state
 
-    def _next_queue(self, account_queue: AccountQueue) -> ServiceQueue | None:
+    def _pop_queue(self, account_queue: AccountQueue) -> ServiceQueue | None:
         while account_queue.heap:
             *_, entry, queue = heapq.heappop(account_queue.heap)
-            if entry != queue.entry:
+            if entry != queue.heap_entry:
                 continue  # its count has changed since
-            queue.entry = 0
+            queue.heap_entry = 0
             if queue.waiting and not self._is_full(queue):
                 return queue
         return None
 
-    def _offer(self, account_queue: AccountQueue, queue: ServiceQueue) -> None:
+    def _push_queue(self, account_queue: AccountQueue, queue: ServiceQueue) -> None:
         """Put a service in the heap, by how much it has left."""
         if not queue.waiting or self._is_full(queue):
             return
-        self._entries += 1
-        queue.entry = self._entries
+        self._last_heap_entry += 1
+        queue.heap_entry = self._last_heap_entry
         heapq.heappush(
-            account_queue.heap, (-len(queue.waiting), queue.last_turn, queue.place, queue.entry, queue)
+            account_queue.heap, (-len(queue.waiting), queue.last_turn, queue.number, queue.heap_entry, queue)
         )
 
     def _is_full(self, queue: ServiceQueue) -> bool:
         return self.rollout.per_service is not None and queue.in_flight >= self.rollout.per_service
 
-    def _return(self, state: TargetState) -> None:
+    def _undo_pick(self, state: TargetState) -> None:
         self.in_flight -= 1
         account_queue = self._account_queues[state.key[0]]
         account_queue.queue_of(state).in_flight -= 1
@@ -306,9 +310,9 @@ class Scheduler(RunObserver):
     def unpause(self) -> None:
         """Hand out again."""
         if self.paused and self._progress_timer is not None:
-            self._moved_at = asyncio.get_running_loop().time()
+            self._progress_at = asyncio.get_running_loop().time()
         self.paused = False
-        self.kick()
+        self.wake_workers()
 
     def stop(self, cause: str) -> None:
         """Begin nothing new; what was begun is finished. The first cause counts."""
@@ -317,24 +321,24 @@ class Scheduler(RunObserver):
             self.paused = False
             self.stopped.set()
             for account_queue in self._account_queues.values():
-                account_queue.room.set()
-            self.kick()
+                account_queue.has_room.set()
+            self.wake_workers()
 
-    async def sweep(self) -> None:
+    async def give_up_idle(self) -> None:
         """Once stopped, give those their outcome that were not begun."""
         await self.stopped.wait()
         cause = self.stopping or "drained"
         left = [state for state in self.run_state.open.values() if state.idle]
         for done, state in enumerate(left):
             if state.key in self.run_state.open:
-                self._give_up(state, cause)
-            if done % _AT_ONCE == _AT_ONCE - 1:
+                self._decide_idle(state, cause)
+            if done % _OUTCOMES_BEFORE_YIELD == _OUTCOMES_BEFORE_YIELD - 1:
                 await asyncio.sleep(0)
         for account_queue in self._account_queues.values():
-            account_queue.again.clear()
-        self.kick()
+            account_queue.requeued.clear()
+        self.wake_workers()
 
-    def _give_up(self, state: TargetState, cause: str) -> None:
+    def _decide_idle(self, state: TargetState, cause: str) -> None:
         # What may have been carried out was begun, and what was begun is finished.
         if not (state.answer_lost and self.read_back(state)):
             self.run_state.decide(state, cause)
@@ -342,8 +346,8 @@ class Scheduler(RunObserver):
     def _watch_progress(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         if self.paused or (self._batches and not self._batch_left):  # by wish, of `pause` or `pause_between`
-            self._moved_at = loop.time()
-        left = self._moved_at + seconds - loop.time()
+            self._progress_at = loop.time()
+        left = self._progress_at + seconds - loop.time()
         if left <= 0:
             self.stop("no_progress")
         elif self.stopping is None:
@@ -354,12 +358,12 @@ class Scheduler(RunObserver):
     def decided(self, state: TargetState, outcome: Outcome) -> None:
         """Count an outcome against the thresholds, and open the way for the next target."""
         if self.rollout.progress_deadline is not None:
-            self._moved_at = asyncio.get_running_loop().time()
+            self._progress_at = asyncio.get_running_loop().time()
         if state.begun:
             state.begun = False
             self._account_queues[state.key[0]].unfinished -= 1
         if self.availability is not None:
-            self.availability.finished(outcome)
+            self.availability.note_outcome(outcome)
         bad = outcome.status in BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
@@ -372,7 +376,7 @@ class Scheduler(RunObserver):
             self._judge_run()
         if state.batch is not None and not self._batch_left and self.stopping is None:
             self._end_batch()
-        self.kick()
+        self.wake_workers()
 
     def _judge_run(self) -> None:
         total = self.total if self.total is not None else len(self.run_state.targets)
@@ -387,19 +391,19 @@ class Scheduler(RunObserver):
         if outcome.status is Status.NOT_ATTEMPTED:
             return
         queue = self._account_queues[state.key[0]].queue_of(state)
-        refused = outcome.status is Status.FAILED and isinstance(outcome.error, _REFUSALS)
-        if not refused or outcome.cause != queue.cause:
-            queue.cause, queue.same = outcome.cause if refused else None, 0
+        refused = outcome.status is Status.FAILED and isinstance(outcome.error, _ERRORS_OF_A_SERVICE)
+        if not refused or outcome.cause != queue.last_cause:
+            queue.last_cause, queue.same_failures = outcome.cause if refused else None, 0
         if refused:
-            queue.same += 1
-            if queue.same >= most and not queue.stopped:
+            queue.same_failures += 1
+            if queue.same_failures >= most and not queue.stopped:
                 self._stop_service(state, queue)
 
     def _stop_service(self, state: TargetState, queue: ServiceQueue) -> None:
         queue.stopped = True
         account_queue = self._account_queues[state.key[0]]
         account_queue.ready -= len(queue.waiting)
-        account_queue.room.set()
+        account_queue.has_room.set()
         left, queue.waiting = queue.waiting, deque()
         # Those of later batches follow when their turn comes.
         for other in left:
@@ -414,7 +418,7 @@ class Scheduler(RunObserver):
     def _next_batch(self) -> None:
         if self._batches and self.stopping is None:
             batch = self._batches.popleft()
-            self._moved_at = asyncio.get_running_loop().time()
+            self._progress_at = asyncio.get_running_loop().time()
             self.batch = batch[0].batch or 0
             self._batch_left, self.batch_failures = len(batch), 0
-            self.add(batch)
+            self.enqueue(batch)

@@ -24,7 +24,7 @@ from .verdict import NOT_DONE_AFTER_SECONDS, Reading
 Done: TypeAlias = Callable[[Vm | None], bool | None]
 Look: TypeAlias = Callable[[Service, Vm], Awaitable[bool | None]]
 
-_LOOKS_AT_ONCE: Final = 8
+_VM_READS_IN_FLIGHT_MAX: Final = 8
 _POLL_GROWTH: Final = 1.5  # each pause by the one before
 _POLL_JITTER: Final = 0.2  # of a pause, upwards: the lists of many services must not be read in one moment
 
@@ -152,8 +152,8 @@ class SettlePoller:
                 undecided.append((each, vm))
             else:
                 self._see(service, each, vm, done)
-        for start in range(0, len(undecided), _LOOKS_AT_ONCE):
-            some = undecided[start : start + _LOOKS_AT_ONCE]
+        for start in range(0, len(undecided), _VM_READS_IN_FLIGHT_MAX):
+            some = undecided[start : start + _VM_READS_IN_FLIGHT_MAX]
             looked = await asyncio.gather(*(self._look(each, vm) for each, vm in some))
             for (each, vm), done in zip(some, looked, strict=True):
                 self._see(service, each, vm, done)

@@ -90,7 +90,7 @@ class RunState:
         """Targets of which nothing is under way."""
         return len(self.open) - self.in_flight - self.settling
 
-    def select(self, targets: Iterable[Target]) -> list[TargetState]:
+    def add_targets(self, targets: Iterable[Target]) -> list[TargetState]:
         """Take targets in, without those that are here already."""
         new = []
         listed, progress = None, NO_SERVICE
@@ -111,7 +111,7 @@ class RunState:
                     self.off_before.add(key)
         return new
 
-    def recall(self, outcomes: Iterable[Outcome]) -> None:
+    def restore_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Take over outcomes that an earlier run execution decided for good."""
         for outcome in outcomes:
             self.targets[outcome.key] = None
@@ -123,7 +123,7 @@ class RunState:
             if outcome.status.is_bad:
                 self.failures.append(outcome)
 
-    def reopen(self, state: TargetState) -> None:
+    def restore_target(self, state: TargetState) -> None:
         """Take in a target of an earlier run execution that is not decided."""
         self.targets[state.key] = None
         self.open[state.key] = state
@@ -160,14 +160,14 @@ class RunState:
     def postpone(self, state: TargetState) -> None:
         """Note that a target goes back to the queue, to be acted on again later."""
         state.postponed += 1
-        self._land(state)
+        self._clear_activity(state)
         state.stage = Stage.QUEUED
         for requeued in self.observers.requeued:
             requeued(state)
 
     def settle(self, state: TargetState) -> None:
         """Note that a target is read back from now on."""
-        self._land(state)
+        self._clear_activity(state)
         state.settling = True
         self.settling += 1
         state.progress.settling += 1
@@ -176,7 +176,7 @@ class RunState:
 
     def advance(self, state: TargetState) -> None:
         """Note that a step is done, and that the next one may begin."""
-        self._land(state)
+        self._clear_activity(state)
         state.step += 1
         state.stage = Stage.QUEUED
         state.postponed = 0
@@ -241,7 +241,7 @@ class RunState:
         status, cause = decided
         target, key = state.target, state.key
         del self.open[key]
-        self._land(state)
+        self._clear_activity(state)
         now = self.time.now()
         # Where a sequence ended before its end, the step says where.
         named = len(self.steps) > 1 and status is not Status.CHANGED and status is not Status.UNCHANGED
@@ -324,7 +324,7 @@ class RunState:
             self._readers.append(reader)
             await reader
 
-    def _land(self, state: TargetState) -> None:
+    def _clear_activity(self, state: TargetState) -> None:
         if state.in_flight:
             state.in_flight = False
             self.in_flight -= 1

@@ -61,35 +61,35 @@ class WorkerPool:
 
     # -- work ---------------------------------------------------------------------------------------------
 
-    def work(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+    def start_workers(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the workers; they end when there is nothing left to do."""
         self._tasks = tasks
         policy = self.policy or SettlePolicy()
-        self._poller = SettlePoller(self.account, policy, self._settled, self._read, tasks)
+        self._poller = SettlePoller(self.account, policy, self._settled, self._note_list, tasks)
         workers = self.account.concurrency
         if self.run_state.recorder.keeps:
             # Some wait for their intent to be durable, while as many as may be are in flight.
             workers += (workers + 1) // 2
-        return [tasks.create_task(self._pull()) for _ in range(workers)]
+        return [tasks.create_task(self._run_worker()) for _ in range(workers)]
 
-    async def _pull(self) -> None:
-        while (state := await self.scheduler.next(self.account.name)) is not None:
+    async def _run_worker(self) -> None:
+        while (state := await self.scheduler.next_target(self.account.name)) is not None:
             try:
-                await self._act(state)
+                await self._perform_step(state)
             finally:
-                self.scheduler.answered(state)
+                self.scheduler.release(state)
 
-    async def _act(self, state: TargetState) -> None:
+    async def _perform_step(self, state: TargetState) -> None:
         run_state = self.run_state
         action, target = run_state.steps[state.step], state.target
-        if self.availability is not None and not await self._may_go_down(state):
+        if self.availability is not None and not await self._may_take_down(state):
             return
         if state.is_doubted:
             target = await self._read_once_more(state)
         is_to_be_checked = state.is_doubted or len(run_state.steps) > 1
         state.is_doubted = False
         if is_to_be_checked and (skip := action.skip(target.vm)) is not None:
-            self._skipped(state, skip)
+            self._apply_skip(state, skip)
             return
         changes = action.safety is not Safety.READ
         run_state.begin(state)
@@ -137,7 +137,7 @@ class WorkerPool:
         if error is not None and not state.answer_lost:
             run_state.decide(state)
         elif isinstance(value, Skip):
-            self._skipped(state, value)
+            self._apply_skip(state, value)
         elif not changes and not action.settles:
             run_state.decide(state, value=value)
         else:
@@ -156,25 +156,28 @@ class WorkerPool:
         state.target = Target(target.account, target.service, vm)
         return state.target
 
-    def _skipped(self, state: TargetState, skip: Skip) -> None:
+    def _apply_skip(self, state: TargetState, skip: Skip) -> None:
         """Go on after a step that turned out to be needless, or end where it is impossible."""
         state.stage = Stage.QUEUED
         if skip.status is Status.UNCHANGED and state.step < len(self.run_state.steps) - 1:
-            self._go_on(state)
+            self._start_next_step(state)
         elif skip.status is Status.UNCHANGED and state.changed_before:
             self._step_done(state, reading=Reading.DONE)
         else:
             self.run_state.skip(state, skip)
 
-    async def _may_go_down(self, state: TargetState) -> bool:
+    async def _may_take_down(self, state: TargetState) -> bool:
         """Look once more, shortly before: machines may have gone down by themselves since the last list."""
         if self.availability is None or state.step or state.postponed:
             return True
         name, service_id = state.target.account, state.target.service.id
         now = asyncio.get_running_loop().time()
-        if self.availability.age(name, service_id, now) > (self.policy or SettlePolicy()).first_poll:
+        if (
+            self.availability.seconds_since_list(name, service_id, now)
+            > (self.policy or SettlePolicy()).first_poll
+        ):
             try:
-                self._read(service_id, await read_vms(self.account, self.account.polls, service_id))
+                self._note_list(service_id, await read_vms(self.account, self.account.polls, service_id))
             except SeFlowError:
                 # What cannot be read now is as it was read last.
                 pass
@@ -182,15 +185,15 @@ class WorkerPool:
                 self.run_state.decide(state, "cancelled")
                 raise
         held_up = self.scheduler.paused or self.scheduler.stopping is not None
-        if self.availability.holds(state.key) and not held_up:
+        if self.availability.confirm(state.key) and not held_up:
             return True
-        self.scheduler.put_back(state)
+        self.scheduler.return_to_queue(state)
         return False
 
-    def _read(self, service_id: str, listed: VmList) -> None:
+    def _note_list(self, service_id: str, listed: VmList) -> None:
         if self.availability is not None:
             self.availability.read(self.account.name, service_id, listed)
-            self.scheduler.kick()
+            self.scheduler.wake_workers()
 
     def _has_patience(self, state: TargetState) -> bool:
         """Whether a target may still go back into the queue while the panel is in trouble."""
@@ -204,7 +207,7 @@ class WorkerPool:
     async def _postpone(self, state: TargetState) -> None:
         """Back to the end of the queue, and a pause before this worker takes the next."""
         self.run_state.postpone(state)
-        self.scheduler.again(state)
+        self.scheduler.requeue(state)
         self._postponed += 1
         pause = min(
             WORKER_PAUSE_MAX_SECONDS, 0.5 * 2.0 ** min(10, self._postponed // self.account.concurrency)
@@ -255,7 +258,7 @@ class WorkerPool:
         if state.step < len(self.run_state.steps) - 1:
             state.changed_before = True
             state.verified = state.verified and reading is Reading.DONE
-            self._go_on(state)
+            self._start_next_step(state)
         elif (
             self.scheduler.rollout.healthy is not None
             and action.safety is not Safety.READ
@@ -266,9 +269,9 @@ class WorkerPool:
         else:
             self.run_state.decide(state, reading=reading)
 
-    def _go_on(self, state: TargetState) -> None:
+    def _start_next_step(self, state: TargetState) -> None:
         self.run_state.advance(state)
-        self.scheduler.go_on(state)
+        self.scheduler.enqueue_next_step(state)
 
     async def _await_health(self, state: TargetState, reading: Reading | None) -> None:
         """Ask whether a VM serves again, until it does or the patience ends."""
