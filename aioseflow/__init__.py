@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         Action,
         CauseGroup,
         Comparison,
-        Destroy,
         Downtime,
+        Effect,
         Finding,
         Fleet,
         Flow,
@@ -49,11 +49,7 @@ if TYPE_CHECKING:
         PlannedLoss,
         PlannedVm,
         Progress,
-        Reboot,
-        RebuildNetwork,
         Report,
-        Resize,
-        ResizeDisk,
         Rollout,
         Run,
         RunHeader,
@@ -63,20 +59,19 @@ if TYPE_CHECKING:
         RunRefused,
         ServiceProgress,
         ServiceSummary,
-        SetRdns,
         Skip,
         StalePlan,
-        Start,
         Status,
-        Stop,
         Undiscovered,
-        Usage,
         UsageGraphs,
         Where,
         WithoutVms,
         http_check,
         tcp_check,
     )
+    from .fleet.actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
+    from .fleet.actions.power import Reboot, Start, Stop
+    from .fleet.actions.usage import Usage
     from .identifiers import Id
     from .models import (
         Accepted,
@@ -134,12 +129,14 @@ else:
                 "SeFlowError ServerError Throttled TransportError"
             ),
             "fleet": (
-                "ALL Action CauseGroup Comparison Destroy Downtime Finding Fleet Flow HealthCheck Journal "
-                "JournalError Moment Outcome Plan PlanDiff PlannedLoss PlannedVm Progress Reboot "
-                "RebuildNetwork Report Resize ResizeDisk Rollout Run RunHeader RunInfo RunIsActive "
-                "RunNotFound RunRefused ServiceProgress ServiceSummary SetRdns Skip StalePlan Start Status "
-                "Stop Undiscovered Usage UsageGraphs Where WithoutVms http_check tcp_check"
+                "ALL Action CauseGroup Comparison Downtime Effect Finding Fleet Flow HealthCheck Journal "
+                "JournalError Moment Outcome Plan PlanDiff PlannedLoss PlannedVm Progress Report Rollout "
+                "Run RunHeader RunInfo RunIsActive RunNotFound RunRefused ServiceProgress ServiceSummary "
+                "Skip StalePlan Status Undiscovered UsageGraphs Where WithoutVms http_check tcp_check"
             ),
+            "fleet.actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
+            "fleet.actions.power": "Reboot Start Stop",
+            "fleet.actions.usage": "Usage",
             "identifiers": "Id",
             "models": (
                 "Accepted Account AvailableIp Balance Bandwidth BandwidthGraph Disk Domain Interface "
@@ -245,6 +242,7 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "http_check",
     "HealthCheck",
     "Action",
+    "Effect",
     "Skip",
     "Finding",
     "PlannedVm",

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 from ..lazy import lazily
 
 if TYPE_CHECKING:
-    from .actions.action import Action, Skip
-    from .actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
-    from .actions.power import Reboot, Start, Stop
-    from .actions.usage import Usage, UsageGraphs
+    from .actions.action import Action, Effect, Skip
+    from .actions.usage import UsageGraphs
     from .fleet import Fleet
     from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
     from .model.fleet_account import Closeable, FleetAccount, Flow
@@ -33,10 +31,8 @@ else:
         __name__,
         {
             "model.fleet_account": "Closeable FleetAccount Flow",
-            "actions.action": "Action Skip",
-            "actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
-            "actions.power": "Reboot Start Stop",
-            "actions.usage": "Usage UsageGraphs",
+            "actions.action": "Action Effect Skip",
+            "actions.usage": "UsageGraphs",
             "fleet": "Fleet",
             "run.health": "http_check tcp_check",
             "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
@@ -65,8 +61,8 @@ __all__ = [
     "CauseGroup",
     "Closeable",
     "Comparison",
-    "Destroy",
     "Downtime",
+    "Effect",
     "Everything",
     "Exclude",
     "Finding",
@@ -83,11 +79,7 @@ __all__ = [
     "PlannedLoss",
     "PlannedVm",
     "Progress",
-    "Reboot",
-    "RebuildNetwork",
     "Report",
-    "Resize",
-    "ResizeDisk",
     "Rollout",
     "Run",
     "RunHeader",
@@ -97,14 +89,10 @@ __all__ = [
     "RunRefused",
     "ServiceProgress",
     "ServiceSummary",
-    "SetRdns",
     "Skip",
     "StalePlan",
-    "Start",
     "Status",
-    "Stop",
     "Undiscovered",
-    "Usage",
     "UsageGraphs",
     "Where",
     "WithoutVms",

@@ -13,16 +13,15 @@ from ..errors import ConfigurationError, InvalidArgument
 from ..identifiers import Id
 from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
-from .actions.action import Action
-from .actions.changes import Destroy, Resize
+from .actions.action_like import ActionLike, Actions
+from .actions.changes import Resize
 from .actions.power import Await, Reboot, Start, Stop
-from .actions.steps import as_steps, steps_again
+from .actions.steps import as_steps, refuse_unconfirmed, steps_again
 from .actions.usage import Usage
 from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo
 from .model.fleet_account import FleetAccount, FleetClient, account_of
 from .model.outcome import Status
-from .model.refusals import RunRefused
 from .plan.plan import Plan
 from .plan.planner import make_plan
 from .plan.rollout import HealthCheck, Rollout, Share, Size
@@ -163,11 +162,11 @@ class Fleet:
 
     def run(
         self,
-        what: Plan | Action | Sequence[Action],
+        what: Plan | Actions,
         where: Where = ALL,
         *,
         refresh: bool = False,
-        action: Action | Sequence[Action] | None = None,
+        action: Actions | None = None,
         healthy: HealthCheck | None = None,
         **options: Unpack[WaitOptions],
     ) -> Run:
@@ -185,17 +184,10 @@ class Fleet:
             raise InvalidArgument(
                 "refresh=, action= and healthy= are for plans; a health check of a run is Rollout(healthy=…)"
             )
-        steps = as_steps(what)
-        if any(step.name == Destroy.name for step in steps):
-            raise RunRefused(
-                "destroy is for good: make a plan, look at it, and run plan.confirm(count)",
-                reason="not_confirmed",
-            )
+        refuse_unconfirmed(as_steps(what))
         return self._begin(what, where, options)
 
-    async def plan(
-        self, what: Action | Sequence[Action] | Run, where: Where = ALL, **options: Unpack[WaitOptions]
-    ) -> Plan:
+    async def plan(self, what: Actions | Run, where: Where = ALL, **options: Unpack[WaitOptions]) -> Plan:
         """List everything and say what `run` would do to each VM, and what may come of it; changes nothing.
 
         A `Run` that was made and not begun, such as ``fleet.retry(run_id)``, is planned in its stead: the
@@ -236,7 +228,7 @@ class Fleet:
         run_id: str,
         *,
         repeat_unknown: bool = False,
-        action: Action | Sequence[Action] | None = None,
+        action: Actions | None = None,
         healthy: HealthCheck | None = None,
         where: Where | None = None,
     ) -> Run:
@@ -261,7 +253,7 @@ class Fleet:
         failed: bool = True,
         not_attempted: bool = True,
         unknown: bool = False,
-        action: Action | Sequence[Action] | None = None,
+        action: Actions | None = None,
         healthy: HealthCheck | None = None,
     ) -> Run:
         """A new run, a child of an earlier one, for those of its VMs that ended so. Raises `RunNotFound`.
@@ -272,13 +264,20 @@ class Fleet:
         chosen = {Status.FAILED: failed, Status.NOT_ATTEMPTED: not_attempted, Status.UNKNOWN: unknown}
         return self._history.retry(run_id, chosen, action=action, healthy=healthy)
 
-    def restore(self, run: Run | str, **options: Unpack[WaitOptions]) -> Run:
-        """The inverse of a stop: start exactly the VMs that this run stopped. Raises `RunNotFound`."""
-        run_id = run if isinstance(run, str) else run.id
-        keys = self._history.stopped_by(run_id)
+    def restore(
+        self, run: Run | str, *, action: ActionLike | None = None, **options: Unpack[WaitOptions]
+    ) -> Run:
+        """The inverse of a stop: start exactly the VMs that this run stopped. Raises `RunNotFound`.
+
+        For another action, the ``undo`` that it declares. ``action`` gives back one of your own, which a
+        journal cannot hold.
+        """
+        run_id, steps = (run, ()) if isinstance(run, str) else (run.id, run.spec.steps)
+        undo, keys = self._history.to_undo(run_id, action, steps)
+        refuse_unconfirmed([undo])
         wait = options.pop("wait", True)
-        checked, name = self._spec(Start(), keys or ALL, {**options, "wait": wait})
-        # A list that is older than the stop would show each VM as running still.
+        checked, name = self._spec(undo, keys or ALL, {**options, "wait": wait})
+        # A list that is older than the run would show each VM as it was before.
         checked = attrs.evolve(checked, confirms_skips=True)
         return self._history.child(run_id, checked, keys, run_id_given=name)
 
@@ -287,7 +286,7 @@ class Fleet:
         run_id: str,
         *,
         grace: float = NOT_DONE_AFTER_SECONDS,
-        action: Action | Sequence[Action] | None = None,
+        action: Actions | None = None,
     ) -> list[Finding]:
         """Read back every VM of a run whose answer was lost, and record what that decides.
 
@@ -313,12 +312,12 @@ class Fleet:
 
     # -- what they have in common -------------------------------------------------------------------------
 
-    def _begin(self, what: Action | Sequence[Action], where: Any, options: WaitOptions | RunOptions) -> Run:
+    def _begin(self, what: Actions, where: Any, options: WaitOptions | RunOptions) -> Run:
         spec, run_id = self._spec(what, where, options)
         return self._history.begin(spec, run_id)
 
     def _spec(
-        self, what: Action | Sequence[Action], where: Any, options: WaitOptions | RunOptions
+        self, what: Actions, where: Any, options: WaitOptions | RunOptions
     ) -> tuple[RunSpec, str | None]:
         """Check everything that can be checked before anything is sent. Raises `InvalidArgument`."""
         given: dict[str, Any] = dict(options)
@@ -355,20 +354,13 @@ class Fleet:
         plan: Plan,
         *,
         refresh: bool,
-        action: Action | Sequence[Action] | None,
+        action: Actions | None,
         healthy: HealthCheck | None,
         options: WaitOptions,
     ) -> Run:
         told = set(options) - {"run_id", "note", "requested_by"}
         if told:
             raise InvalidArgument(f"{min(told)} is part of the plan; give it to fleet.plan()")
-        destroys = any(name == Destroy.name for name in plan.action.split("+"))
-        if destroys and (refresh or plan.confirmed is None):
-            raise RunRefused(
-                f"this plan destroys {len(plan.targets)} VMs for good: look at it, then run "
-                f"plan.confirm({len(plan.targets)})",
-                reason="not_confirmed",
-            )
         missing = set(plan.accounts) - {account.name for account in self._accounts}
         if missing:
             raise InvalidArgument(f"the plan is for account {min(missing)!r:.60}, which is not in this fleet")
@@ -381,6 +373,8 @@ class Fleet:
             if made
             else steps_of(document)
         )
+        if refresh or plan.confirmed is None:
+            refuse_unconfirmed(steps, len(plan.targets))
         rollout = planned_rollout(document, made, healthy)
         keys = [vm.key for vm in plan.vms if vm.why_not not in ("excluded", "protected")]
         if not keys and not refresh:

@@ -12,6 +12,7 @@ from aioseflow import (
     Action,
     DecodeError,
     Destroy,
+    Effect,
     InvalidArgument,
     PowerState,
     Reboot,
@@ -19,6 +20,7 @@ from aioseflow import (
     Resize,
     ResizeDisk,
     Safety,
+    Service,
     SetRdns,
     Skip,
     Start,
@@ -27,6 +29,9 @@ from aioseflow import (
     Usage,
     Vm,
 )
+from aioseflow.fleet.actions.action import ACTIONS, built_in
+from aioseflow.fleet.actions.declaration import Declaration
+from aioseflow.fleet.actions.power import Await
 from aioseflow.fleet.model.vm_state import is_down
 
 UP = Vm(id="4", label="web01", power=PowerState.RUNNING, power_word="online", memory=4096, cpus=2)
@@ -60,6 +65,13 @@ def test_each_says_what_may_be_repeated_and_whether_a_reading_shows_it() -> None
         "destroy": (Safety.IDEMPOTENT, True),
         "usage": (Safety.READ, False),
     }
+    assert {action.name: action.effect.value for action in EVERY if action.effect is not Effect.NONE} == {
+        "stop": "down",
+        "start": "up",
+        "reboot": "bounce",
+        "rebuild_network": "bounce",
+        "destroy": "down",
+    }
     assert {action.name for action in EVERY if action.takes_down} == {
         "stop",
         "reboot",
@@ -67,6 +79,102 @@ def test_each_says_what_may_be_repeated_and_whether_a_reading_shows_it() -> None
         "destroy",
     }
     assert {action.name for action in EVERY if action.ends_down} == {"stop", "destroy"}
+
+
+class Bare(Action):
+    """Declares no more than
+    it must.
+
+    Here is more of it.
+    """
+
+    name = "bare"
+
+    async def perform(self, account: Any, service: Service, vm: Vm) -> None:
+        raise AssertionError
+
+
+class Seen(Bare):
+    """Is done for every VM that is there."""
+
+    undo = Bare
+
+    def done(self, vm: Vm | None) -> bool:
+        return vm is not None
+
+
+class Unseen(Seen):
+    settles = False
+
+
+def test_what_is_not_declared_is_derived() -> None:
+    bare = Bare()
+    assert (bare.safety, bare.effect, bare.undo, bare.requests) == (Safety.ONCE, Effect.NONE, None, 1)
+    assert (bare.settles, bare.takes_down, bare.ends_down, bare.needs_confirmation) == (False,) * 4
+    assert (bare.skip(OFF), bare.done(OFF), bare.done(None)) == (None,) * 3
+    assert repr(bare) == "<action bare>"
+    assert [kind.settles for kind in (Bare, Seen, Unseen)] == [False, True, False]
+    assert [kind.help for kind in (Bare, Seen, Unseen)] == [
+        "Declares no more than it must.",
+        "Is done for every VM that is there.",
+        "",
+    ]
+
+
+async def test_by_default_a_vm_that_a_list_does_not_decide_on_is_read_alone() -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Account:
+        @property
+        def polls(self) -> Account:
+            return self
+
+        async def get(self, service_id: str, vm_id: str) -> Vm:
+            asked.append((service_id, vm_id))
+            return OFF
+
+    service = Service(id="9")
+    looks = [await action.look(Account(), service, SILENT) for action in (Stop(), Start(), Bare())]
+    assert looks == [True, False, None]
+    assert asked == [("9", "4")] * 3
+
+
+def test_a_class_without_perform_is_no_action() -> None:
+    class Idle(Action):
+        name = "idle"
+
+    with pytest.raises(TypeError, match="perform"):
+        Idle()  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize(("effect", "down"), [("none", "  "), ("down", "me"), ("up", "  "), ("bounce", "m ")])
+def test_an_effect_says_whether_the_vm_can_be_used_meanwhile_and_at_the_end(effect: str, down: str) -> None:
+    found = Effect(effect)
+    assert ("m" if found.takes_down else " ") + ("e" if found.ends_down else " ") == down
+
+
+def test_the_registry_has_each_built_in_action_once_with_all_that_people_read_of_it() -> None:
+    assert [kind.name for kind in ACTIONS.values()] == list(ACTIONS)
+    assert {type(action) for action in EVERY} | {Await} == set(ACTIONS.values())
+    for name, kind in ACTIONS.items():
+        assert kind.help.endswith("."), name
+        assert len(kind.help) < 70, name
+        assert kind.undo is None or Declaration.of(kind).undo in ACTIONS, name
+    assert {name: kind.requests for name, kind in ACTIONS.items() if kind.requests != 1} == {
+        "wait": 0,
+        "resize_disk": 2,
+        "usage": 3,
+    }
+    assert {name: Declaration.of(kind).undo for name, kind in ACTIONS.items() if kind.undo} == {
+        "stop": "start"
+    }
+    assert [name for name, kind in ACTIONS.items() if kind.needs_confirmation] == ["destroy"]
+
+
+def test_two_built_in_actions_cannot_have_one_name() -> None:
+    with pytest.raises(ValueError, match="stop"):
+        built_in(type("Halt", (Stop,), {}))
+    assert ACTIONS["stop"] is Stop
 
 
 @pytest.mark.parametrize("action", EVERY, ids=lambda action: action.name)

@@ -179,7 +179,7 @@ class TestDestroy:
             assert caught.value.reason == "not_confirmed"
         assert panel.requests == []
         plan = await seflow.fleet.plan(Destroy(), services=["33301"], settle=QUICK_SETTLE)
-        with pytest.raises(RunRefused, match=r"destroys 8 VMs.*confirm\(8\)"):
+        with pytest.raises(RunRefused, match=r"destroy of 8 VMs.*confirm\(8\)"):
             seflow.fleet.run(plan)
         for count in (7, 9, 0, True, "8", 8.0):
             number: Any = count

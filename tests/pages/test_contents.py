@@ -134,7 +134,7 @@ def test_who_was_down_is_said() -> None:
     assert page.down is not None
     assert page.down.summary == "1 VM, 1 still down at the end"
     assert page.down.longest == (("web01", "1 min 10 s", "still down"),)
-    assert contents(a_report(an_outcome(1, action="usage"))).down is None
+    assert contents(a_report(an_outcome(1, action="usage"), action="usage")).down is None
 
 
 def test_the_head_says_which_run_it_was() -> None:

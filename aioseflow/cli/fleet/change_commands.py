@@ -18,7 +18,9 @@ from .rollout_options import RolloutOptions, rollout_options
 from .select_options import SelectionOptions, selection_options
 
 if TYPE_CHECKING:
-    from ...fleet import Action, Fleet, Resize, Run
+    from ...fleet import Fleet, Run
+    from ...fleet.actions import Action
+    from ...fleet.actions.changes import Resize
 
 
 @attrs.frozen
@@ -68,7 +70,7 @@ class ResizeOptions:
 
     def action(self) -> Resize:
         """Return the action. Raises `Refusal` and `InvalidArgument`."""
-        from ...fleet import Resize
+        from ...fleet.actions.changes import Resize
 
         if not self.are_given:
             raise Refusal("nothing to resize to", fix="give --memory, --cpu, --cpu-share or several of them")
@@ -96,7 +98,7 @@ def start(options: ChangeOptions = Depends(change_options), wait: Wait = True) -
     Examples:
       aioseflow fleet start --where 'label =~ "web.*"' --max-unavailable 10%
     """
-    from ...fleet import Start
+    from ...fleet.actions.power import Start
 
     return options.make(Start(), wait=wait)
 
@@ -110,7 +112,7 @@ def stop(options: ChangeOptions = Depends(change_options), wait: Wait = True) ->
       aioseflow fleet stop --service 33301 --exclude 'label == "db-1"'
       aioseflow fleet stop --all --max-failures 5 --yes -o jsonl > outcomes.jsonl
     """
-    from ...fleet import Stop
+    from ...fleet.actions.power import Stop
 
     return options.make(Stop(), wait=wait)
 
@@ -126,7 +128,7 @@ def reboot(options: ChangeOptions = Depends(change_options)) -> int:
     Examples:
       aioseflow fleet reboot --where 'uptime > 8640000' --batch 10% --pause 1m
     """
-    from ...fleet import Reboot
+    from ...fleet.actions.power import Reboot
 
     return options.make(Reboot())
 
@@ -158,7 +160,7 @@ def destroy(options: ChangeOptions = Depends(change_options), wait: Wait = True)
     Examples:
       aioseflow fleet destroy --vm 33301/4021 --vm 33301/4022
     """
-    from ...fleet import Destroy
+    from ...fleet.actions.changes import Destroy
 
     return options.make(Destroy(), wait=wait)
 

@@ -1,24 +1,11 @@
-"""What can be done to a VM."""
+"""Actions: what can be done to a VM.
 
-from .action import Action, Skip
-from .changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
-from .power import Await, Reboot, Start, Stop
-from .steps import Steps
-from .usage import Usage, UsageGraphs
+Importing this package enters every built-in action into `ACTIONS`, in the order in which help lists them.
+"""
 
-__all__ = [
-    "Action",
-    "Await",
-    "Destroy",
-    "Reboot",
-    "RebuildNetwork",
-    "Resize",
-    "ResizeDisk",
-    "SetRdns",
-    "Skip",
-    "Start",
-    "Steps",
-    "Stop",
-    "Usage",
-    "UsageGraphs",
-]
+from . import power  # isort: split
+
+from . import changes, usage
+from .action import ACTIONS, Action, Effect, Skip
+
+__all__ = ["ACTIONS", "Action", "Effect", "Skip", "changes", "power", "usage"]

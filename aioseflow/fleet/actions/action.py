@@ -1,16 +1,47 @@
-"""What can be done to a VM: what it sends, what makes it needless, and how it is seen to be done."""
+"""`Action`, the base class of what a run does to each VM, and `ACTIONS`, the built-in ones by name.
+
+An action is declared once, in its class: plans, runs, reports, restoring, help and the command line read what
+it declares there. No other module has a table of actions.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+import enum
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from ...errors import SeFlowError
 from ...models import Service, Vm
 from ...safety import Safety
-from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status
+
+
+class Effect(enum.StrEnum):
+    """What an action does to the availability of its VM."""
+
+    NONE = "none"
+    """The VM stays as it is, up or down."""
+    DOWN = "down"
+    """The VM cannot be used from then on."""
+    UP = "up"
+    """The VM runs from then on."""
+    BOUNCE = "bounce"
+    """The VM cannot be used for a while, and runs again."""
+
+    @property
+    def takes_down(self) -> bool:
+        """Whether the VM cannot be used meanwhile."""
+        return self in (Effect.DOWN, Effect.BOUNCE)
+
+    @property
+    def ends_down(self) -> bool:
+        """Whether the VM cannot be used afterwards."""
+        return self is Effect.DOWN
 
 
 @attrs.frozen
@@ -22,48 +53,114 @@ class Skip:
     error: SeFlowError | None = None
 
 
-@runtime_checkable
-class Action(Protocol):
-    """One kind of thing done to each VM of a run; write a class of your own for what is not here.
+class _Derived:
+    """Class attribute that is computed from the rest of the declaration, unless a subclass declares it."""
+
+    def __init__(self, derive: Callable[[Any], Any]) -> None:
+        self._derive = derive
+
+    def __get__(self, action: object | None, kind: type) -> Any:
+        return self._derive(kind if action is None else action)
+
+
+def _declares(action: Any, name: str) -> bool:
+    """Whether an action, or its class, has an attribute of its own in the place of that of `Action`."""
+    kind = action if isinstance(action, type) else type(action)
+    classes = kind.__mro__[: kind.__mro__.index(Action)]
+    return any(name in vars(each) for each in classes) or name in getattr(action, "__dict__", ())
+
+
+def _effect_of(action: Any) -> Effect:
+    # `takes_down` and `ends_down` were declared before there was `effect`, and may be so still.
+    if not _declares(action, "takes_down") or not action.takes_down:
+        return Effect.NONE
+    return Effect.DOWN if _declares(action, "ends_down") and action.ends_down else Effect.BOUNCE
+
+
+def _help_of(action: Any) -> str:
+    kind = action if isinstance(action, type) else type(action)
+    first_paragraph = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
+    return " ".join(first_paragraph.split())
+
+
+class Action(ABC):
+    """One kind of thing done to each VM of a run; a subclass is an action of your own.
+
+    A subclass declares ``name`` and ``safety``, defines `perform`, and the rest where the default is not
+    right for it.
 
     Attributes:
-        name: the word for it in outcomes and reports.
+        name: the word for it in outcomes, reports and journals; letters, digits, ``_``, ``.`` and ``-``.
         safety: what may be repeated. READ changes nothing; IDEMPOTENT is sent again after a lost answer;
             ONCE never is, and its VM is then ``unknown``.
-        settles: whether a later reading of the VM shows that it was done, by `done` or by `look`.
-        takes_down: whether the VM cannot be used meanwhile; ``ends_down`` whether it cannot afterwards.
+        effect: what it does to the availability of the VM: downtimes, plans and ``max_unavailable`` count by
+            it.
+        undo: the action that undoes it, by name or class, for `Fleet.restore`; None where nothing does.
+        requests: how many requests it sends for one VM, for the estimate of a plan.
+        settles: whether reading the VM back shows that it was done; by default whether the class defines
+            `done` or `look`.
+        needs_confirmation: whether it runs only as a plan that was confirmed, because it is for good.
+        help: one line for people; by default the first paragraph of the docstring.
+        takes_down, ends_down: whether ``effect`` makes the VM unusable meanwhile, and afterwards.
     """
 
-    @property
-    def name(self) -> str: ...
+    __slots__ = ()
 
-    @property
-    def safety(self) -> Safety: ...
+    name: str
+    safety: Safety = Safety.ONCE
+    effect: Effect = _Derived(_effect_of)  # type: ignore[assignment]  # computed where it is not declared
+    undo: str | type[Action] | None = None
+    requests: int = 1
+    settles: bool = _Derived(lambda action: _declares(action, "done") or _declares(action, "look"))  # type: ignore[assignment]
+    needs_confirmation: bool = False
+    help: str = _Derived(_help_of)  # type: ignore[assignment]
+    takes_down: bool = _Derived(lambda action: action.effect.takes_down)  # type: ignore[assignment]
+    ends_down: bool = _Derived(lambda action: action.effect.ends_down)  # type: ignore[assignment]
 
-    @property
-    def settles(self) -> bool: ...
-
-    @property
-    def takes_down(self) -> bool: ...
-
-    @property
-    def ends_down(self) -> bool: ...
+    def __repr__(self) -> str:
+        return f"<action {getattr(self, 'name', '?')}>"
 
     def skip(self, vm: Vm) -> Skip | None:
-        """Why this VM needs nothing, from what its service's list says of it; None if it needs it."""
-        ...
+        """Return why this VM needs nothing, from what its service's list says of it; None if it needs it."""
+        return None
 
-    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
-        """Send it. Raises `SeFlowError`; a `Skip` says that a look before sending found it needless.
+    @abstractmethod
+    async def perform(self, account: Any, service: Service, vm: Vm) -> Any:
+        """Send the request, with the calls of ``account``: ``account.vms``, ``account.services`` ….
 
-        Anything else is the outcome's ``value``, for READ.
+        Returns the outcome's ``value``, for READ; a `Skip` where a look before sending found the VM in no
+        need of it. Raises `SeFlowError`.
         """
-        ...
 
     def done(self, vm: Vm | None) -> bool | None:
-        """Whether a list shows it to be done; None where lists do not tell. ``vm`` is None if it is gone."""
-        ...
+        """Return whether a list shows it to be done; None where lists do not tell.
 
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        """A reading of its own, where `done` says None; None if that does not tell either."""
-        ...
+        ``vm`` is None if the VM is in no list any more.
+        """
+        return None
+
+    async def look(self, account: Any, service: Service, vm: Vm) -> bool | None:
+        """Read this VM alone, where `done` cannot tell from a list; None if that does not tell either.
+
+        By default `done` judges the reading.
+        """
+        return self.done(await account.polls.get(service.id, vm.id))
+
+
+Kind = TypeVar("Kind", bound=type[Action])
+
+_kinds: dict[str, type[Action]] = {}
+
+ACTIONS: Final[Mapping[str, type[Action]]] = MappingProxyType(_kinds)
+"""The built-in actions by name, complete once `aioseflow.fleet.actions` is imported.
+
+A journal and a plan's file name an action of these, and its fields; those of the user's own are given again.
+"""
+
+
+def built_in(kind: Kind) -> Kind:
+    """Enter a class into `ACTIONS`. Raises `ValueError` where its name is taken."""
+    if kind.name in _kinds:
+        raise ValueError(f"two actions are called {kind.name}")
+    _kinds[kind.name] = kind
+    return kind

@@ -1,4 +1,4 @@
-"""Changes other than power: sizes, network, reverse DNS, and the end of a VM."""
+"""Changes other than power: sizes, network, reverse DNS, and destroying a VM."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import math
 from decimal import Decimal
 from string import Formatter
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -17,7 +17,7 @@ from ...safety import Safety
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, cause_of
 from ..model.vm_state import unread
-from .action import Skip
+from .action import Action, Effect, Skip, built_in
 
 
 def _check_positive(name: str, value: object) -> None:
@@ -34,18 +34,20 @@ def _disk_id(value: Id) -> str:
     return check_id(value, "disk_id")
 
 
+@built_in
 @attrs.frozen(kw_only=True)
-class Resize:
-    """Memory in MB, cores, CPU share in percent; at least one. Done when the VM is read so."""
+class Resize(Action):
+    """Give the VM memory, cores or a CPU share.
+
+    ``memory`` is in MB, ``cpu`` in cores, ``cpu_share`` in percent of a core; at least one is given. Done
+    when the VM is read with them; one that has them already is ``unchanged``.
+    """
 
     memory: int | None = None
     cpu: int | None = None
     cpu_share: int | None = None
-    name: ClassVar[str] = "resize"
-    safety: ClassVar[Safety] = Safety.IDEMPOTENT
-    settles: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = False
-    ends_down: ClassVar[bool] = False
+    name = "resize"
+    safety = Safety.IDEMPOTENT
 
     def __attrs_post_init__(self) -> None:
         for name in ("memory", "cpu", "cpu_share"):
@@ -86,23 +88,22 @@ class Resize:
         return done
 
 
+@built_in
 @attrs.frozen(kw_only=True)
-class ResizeDisk:
-    """Give a disk a size, in GB; one that has it already is left alone. Done when it is read so."""
+class ResizeDisk(Action):
+    """Give a disk of the VM a size.
+
+    ``size`` is in GB. Done when the disk is read with it; a VM whose disk has it already is ``unchanged``.
+    """
 
     disk_id: str = attrs.field(converter=_disk_id)
     size: int
-    name: ClassVar[str] = "resize_disk"
-    safety: ClassVar[Safety] = Safety.IDEMPOTENT
-    settles: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = False
-    ends_down: ClassVar[bool] = False
+    name = "resize_disk"
+    safety = Safety.IDEMPOTENT
+    requests = 2  # it reads the size first
 
     def __attrs_post_init__(self) -> None:
         _check_positive("size", self.size)
-
-    def skip(self, vm: Vm) -> Skip | None:
-        return None
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         sizes = {disk.id: disk.size for disk in await account.vms.disks(service.id, vm.id)}
@@ -118,9 +119,6 @@ class ResizeDisk:
             return Skip(Status.UNCHANGED, "already_so")
         return await account.vms.resize_disk(service.id, vm.id, self.disk_id, size=self.size)
 
-    def done(self, vm: Vm | None) -> bool | None:
-        return None
-
     async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         sizes = {disk.id: disk.size for disk in await account.polls.disks(service.id, vm.id)}
         if self.disk_id not in sizes:
@@ -130,27 +128,20 @@ class ResizeDisk:
         return sizes[self.disk_id] == self.size
 
 
+@built_in
 @attrs.frozen
-class RebuildNetwork:
-    """Write the network configuration anew; sent at most once, and no reading shows that it happened."""
+class RebuildNetwork(Action):
+    """Write the network configuration of the VM again.
 
-    name: ClassVar[str] = "rebuild_network"
-    safety: ClassVar[Safety] = Safety.ONCE
-    settles: ClassVar[bool] = False
-    takes_down: ClassVar[bool] = True
-    ends_down: ClassVar[bool] = False
+    Sent at most once, and no reading shows that it happened.
+    """
 
-    def skip(self, vm: Vm) -> Skip | None:
-        return None
+    name = "rebuild_network"
+    safety = Safety.ONCE
+    effect = Effect.BOUNCE
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.rebuild_network(service.id, vm.id)
-
-    def done(self, vm: Vm | None) -> bool | None:
-        return None
-
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        return None
 
 
 _NAME_FIELDS = frozenset({"id", "label", "service_id"})
@@ -166,20 +157,19 @@ class _Names:
     names: dict[str, str | None] = attrs.Factory(dict)
 
 
+@built_in
 @attrs.frozen
-class SetRdns:
-    """Give each VM's first address a name, such as ``"{label}.example.com"``; done when it is read so.
+class SetRdns(Action):
+    """Give the first address of the VM a name.
 
-    ``{label}``, ``{id}`` and ``{service_id}`` are the VM's.
+    ``hostname`` is a template such as ``"{label}.example.com"``; ``{label}``, ``{id}`` and ``{service_id}``
+    are those of the VM. Done when the address is read with the name.
     """
 
     hostname: str
     _readings: dict[tuple[str, str], _Names] = attrs.field(factory=dict, init=False, eq=False, repr=False)
-    name: ClassVar[str] = "set_rdns"
-    safety: ClassVar[Safety] = Safety.IDEMPOTENT
-    settles: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = False
-    ends_down: ClassVar[bool] = False
+    name = "set_rdns"
+    safety = Safety.IDEMPOTENT
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -214,9 +204,6 @@ class SetRdns:
         await account.services.set_rdns(service.id, {self._ip(vm): self._wanted(service, vm)})
         return None
 
-    def done(self, vm: Vm | None) -> bool | None:
-        return None
-
     async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
         if (error := self._lacking(vm)) is not None:
             raise error
@@ -249,24 +236,21 @@ class SetRdns:
         return self.hostname.format(id=vm.id, label=vm.label or vm.id, service_id=service.id)
 
 
+@built_in
 @attrs.frozen
-class Destroy:
-    """Remove for good; runs only from a plan that was confirmed. Done when the VM is in no list any more."""
+class Destroy(Action):
+    """Destroy the VM with all its data, for good.
 
-    name: ClassVar[str] = "destroy"
-    safety: ClassVar[Safety] = Safety.IDEMPOTENT
-    settles: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = True
-    ends_down: ClassVar[bool] = True
+    Runs only as a plan that was confirmed: `Plan.confirm`. Done when the VM is in no list any more.
+    """
 
-    def skip(self, vm: Vm) -> Skip | None:
-        return None
+    name = "destroy"
+    safety = Safety.IDEMPOTENT
+    effect = Effect.DOWN
+    needs_confirmation = True
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.destroy(service.id, vm.id)
 
     def done(self, vm: Vm | None) -> bool | None:
         return vm is None
-
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        return None

@@ -1,8 +1,8 @@
-"""Power: stop, start, reboot, and waiting for a state."""
+"""Power: start, stop, reboot, and waiting for a state."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -11,76 +11,81 @@ from ...models import PowerState, Service, Vm
 from ...safety import Safety
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status
-from .action import Skip
+from .action import Action, Effect, Skip, built_in
 
 
-@attrs.frozen
-class Stop:
-    """Power off; done when the VM is read as stopped."""
+class _PowerAction(Action):
+    """Action that is done when the VM is read in the state ``power``."""
 
-    name: ClassVar[str] = "stop"
-    safety: ClassVar[Safety] = Safety.IDEMPOTENT
-    settles: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = True
-    ends_down: ClassVar[bool] = True
+    __slots__ = ()
+
+    power: PowerState
+    already = "already_so"
 
     def skip(self, vm: Vm) -> Skip | None:
-        return Skip(Status.UNCHANGED, "already_stopped") if vm.power is PowerState.STOPPED else None
-
-    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
-        await account.vms.stop(service.id, vm.id)
+        return Skip(Status.UNCHANGED, self.already) if vm.power is self.power else None
 
     def done(self, vm: Vm | None) -> bool | None:
-        return _is(vm, PowerState.STOPPED)
+        if vm is None:
+            return False
+        # A list that does not speak of power at all cannot decide; a word that says neither can.
+        return None if vm.power_word is None and vm.power is PowerState.UNKNOWN else vm.power is self.power
 
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        return _is(await account.polls.get(service.id, vm.id), PowerState.STOPPED)
 
-
+@built_in
 @attrs.frozen
-class Start:
-    """Power on; done when the VM is read as running."""
+class Start(_PowerAction):
+    """Power the VM on.
 
-    name: ClassVar[str] = "start"
-    safety: ClassVar[Safety] = Safety.IDEMPOTENT
-    settles: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = False
-    ends_down: ClassVar[bool] = False
+    Done when the VM is read as running; one that runs already is ``unchanged``.
+    """
 
-    def skip(self, vm: Vm) -> Skip | None:
-        return Skip(Status.UNCHANGED, "already_running") if vm.power is PowerState.RUNNING else None
+    name = "start"
+    safety = Safety.IDEMPOTENT
+    effect = Effect.UP
+    power = PowerState.RUNNING
+    already = "already_running"
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.start(service.id, vm.id)
 
-    def done(self, vm: Vm | None) -> bool | None:
-        return _is(vm, PowerState.RUNNING)
 
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        return _is(await account.polls.get(service.id, vm.id), PowerState.RUNNING)
-
-
+@built_in
 @attrs.frozen
-class Reboot:
-    """Reboot what runs; sent at most once, and mostly no reading shows that it happened."""
+class Stop(_PowerAction):
+    """Power the VM off.
 
-    name: ClassVar[str] = "reboot"
-    safety: ClassVar[Safety] = Safety.ONCE
-    settles: ClassVar[bool] = False
-    takes_down: ClassVar[bool] = True
-    ends_down: ClassVar[bool] = False
+    Done when the VM is read as stopped; one that is off already is ``unchanged``.
+    """
+
+    name = "stop"
+    safety = Safety.IDEMPOTENT
+    effect = Effect.DOWN
+    undo = Start
+    power = PowerState.STOPPED
+    already = "already_stopped"
+
+    async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
+        await account.vms.stop(service.id, vm.id)
+
+
+@built_in
+@attrs.frozen
+class Reboot(Action):
+    """Reboot the VM.
+
+    Sent at most once, and mostly no reading shows that it happened. A VM that is off is ``not_attempted``.
+    """
+
+    name = "reboot"
+    safety = Safety.ONCE
+    effect = Effect.BOUNCE
 
     def skip(self, vm: Vm) -> Skip | None:
         return Skip(Status.NOT_ATTEMPTED, "not_running") if vm.power is PowerState.STOPPED else None
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.reboot(service.id, vm.id)
-
-    def done(self, vm: Vm | None) -> bool | None:
-        return None
-
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        return None
 
 
 def _state(value: PowerState | str) -> PowerState:
@@ -89,32 +94,18 @@ def _state(value: PowerState | str) -> PowerState:
     raise InvalidArgument(f"power is 'running' or 'stopped', not {value!r:.40}")
 
 
+@built_in
 @attrs.frozen
-class Await:
-    """Send nothing, and wait until the VM is read in a state: `Fleet.wait`."""
+class Await(_PowerAction):
+    """Wait until the VM is read as running, or as stopped.
+
+    Nothing is sent: `Fleet.wait`.
+    """
 
     power: PowerState = attrs.field(converter=_state)
-    name: ClassVar[str] = "wait"
-    safety: ClassVar[Safety] = Safety.READ
-    settles: ClassVar[bool] = True
-    takes_down: ClassVar[bool] = False
-    ends_down: ClassVar[bool] = False
-
-    def skip(self, vm: Vm) -> Skip | None:
-        return Skip(Status.UNCHANGED, "already_so") if vm.power is self.power else None
+    name = "wait"
+    safety = Safety.READ
+    requests = 0
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         return None
-
-    def done(self, vm: Vm | None) -> bool | None:
-        return _is(vm, self.power)
-
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        return _is(await account.polls.get(service.id, vm.id), self.power)
-
-
-def _is(vm: Vm | None, power: PowerState) -> bool | None:
-    if vm is None:
-        return False
-    # A list that does not speak of power at all cannot decide; a word that says neither can.
-    return None if vm.power_word is None and vm.power is PowerState.UNKNOWN else vm.power is power

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import attrs
 
 from ...models import Service, UntrustedHtml, Vm
 from ...safety import Safety
 from ..model.fleet_account import FleetAccount
-from .action import Skip
+from .action import Action, built_in
 
 
 @attrs.frozen
 class UsageGraphs:
-    """A VM's three usage graphs, each a piece of untrusted HTML."""
+    """The three usage graphs of a VM, each a piece of untrusted HTML."""
 
     cpu: UntrustedHtml
     net: UntrustedHtml
     disk: UntrustedHtml
 
 
+@built_in
 @attrs.frozen
-class Usage:
-    """Read the usage graphs; the outcome's ``value`` is `UsageGraphs`."""
+class Usage(Action):
+    """Read the CPU, network and disk graphs of the VM.
 
-    name: ClassVar[str] = "usage"
-    safety: ClassVar[Safety] = Safety.READ
-    settles: ClassVar[bool] = False
-    takes_down: ClassVar[bool] = False
-    ends_down: ClassVar[bool] = False
+    The ``value`` of the outcome is a `UsageGraphs`.
+    """
 
-    def skip(self, vm: Vm) -> Skip | None:
-        return None
+    name = "usage"
+    safety = Safety.READ
+    requests = 3
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> UsageGraphs:
         return UsageGraphs(
@@ -40,9 +37,3 @@ class Usage:
             net=await account.vms.usage(service.id, vm.id, "net"),
             disk=await account.vms.usage(service.id, vm.id, "disk"),
         )
-
-    def done(self, vm: Vm | None) -> bool | None:
-        return None
-
-    async def look(self, account: FleetAccount, service: Service, vm: Vm) -> bool | None:
-        return None

@@ -24,7 +24,6 @@ from .spec import RunSpec
 from .survey import Survey
 
 _POLLS_EXPECTED = 3  # lists of a service until its VMs have settled
-_CALLS = {"usage": 3}
 
 
 @attrs.frozen
@@ -64,7 +63,7 @@ async def make_plan(
     estimate = expect(known, spec.action, {account.name: counts[account.name] for account in accounts})
     services = {entry.place for entry in acting}
     settles = spec.policy is not None and any(step.settles for step in spec.steps)
-    calls = sum(_CALLS.get(step.name, 1) for step in spec.steps) * len(acting)
+    calls = sum(step.requests for step in spec.steps) * len(acting)
     calls += len(accounts) + len(survey.listed) + (_POLLS_EXPECTED * len(services) if settles else 0)
     vms = [
         PlannedVm.of(entry.account, entry.service, entry.vm, do=spec.action, batch=number)

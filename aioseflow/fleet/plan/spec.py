@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
 
 from ...errors import InvalidArgument
 from ...policy import UNSETTLED_VMS_PER_REQUEST, SettlePolicy
-from ...safety import Safety
-from ..actions.action import Action
-from ..actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
-from ..actions.power import Await, Reboot, Start, Stop
+from ..actions.action import ACTIONS, Action
+from ..actions.declaration import Declaration, declared, declared_by_name
 from ..actions.steps import Steps, name_of
-from ..actions.usage import Usage
 from ..journal import RunHeader
 from ..model.fleet_account import FleetAccount
 from ..select.selection import Selection
 from .plan import Plan
 from .rollout import NO_ROLLOUT, HealthCheck, Rollout, Share
 
-_KINDS: Final[Mapping[str, Callable[..., Action]]] = {
-    kind.name: kind
-    for kind in (Stop, Start, Reboot, Resize, ResizeDisk, RebuildNetwork, SetRdns, Destroy, Usage, Await)
-}
+_DECLARED: Final = ("safety", "settles", "effect", "undo", "needs_confirmation")
+"""What a document keeps of an action of the user's own, whose class it cannot name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +50,11 @@ class RunSpec:
     def action(self) -> str:
         """The word for it in reports."""
         return name_of(self.steps)
+
+    @cached_property
+    def declared(self) -> tuple[Declaration, ...]:
+        """What the steps declare."""
+        return declared(self.steps)
 
     @property
     def needs_everything(self) -> bool:
@@ -106,27 +107,22 @@ class RunSpec:
         }
 
 
-@attrs.frozen
-class StoredStep:
-    """A step as a document names it: what deciding an outcome needs of its action."""
-
-    name: str
-    safety: Safety
-    settles: bool
+def stored_steps(header: RunHeader) -> tuple[Declaration, ...]:
+    """What the steps of a stored run declare, actions of the user's own among them."""
+    return tuple(_declaration_of(step) for step in header.document["steps"])
 
 
-def stored_steps(header: RunHeader) -> tuple[StoredStep, ...]:
-    """The steps of a stored run, actions of the user's own among them."""
-    return tuple(_stored_step(step) for step in header.document["steps"])
+def needs_confirmation(plan: Plan) -> bool:
+    """Whether a plan runs only once it was confirmed."""
+    return any(_declaration_of(step).needs_confirmation for step in plan.document.get("steps", ()))
 
 
-def _stored_step(step: Mapping[str, Any]) -> StoredStep:
-    kind: Any = None if step.get("own") else _KINDS.get(step["name"])
-    if kind is not None:
-        return StoredStep(step["name"], kind.safety, kind.settles)
-    # Journals of earlier versions do not have the last two: whatever changes may have been carried out.
-    safety = Safety(step.get("safety", Safety.IDEMPOTENT.value))
-    return StoredStep(step["name"], safety, step.get("settles", True))
+def _declaration_of(step: Mapping[str, Any]) -> Declaration:
+    (declaration,) = declared_by_name([step["name"]])
+    if not step.get("own"):
+        return declaration
+    # Journals of earlier versions do not have all of it.
+    return attrs.evolve(declaration, **{name: step[name] for name in _DECLARED if name in step})
 
 
 def steps_of(document: Mapping[str, Any]) -> Steps:
@@ -185,10 +181,9 @@ def _is_given(field: attrs.Attribute[Any], value: object) -> bool:
 
 
 def _step_document(step: Action) -> dict[str, Any]:
-    kind = _KINDS.get(step.name)
-    if kind is None or type(step) is not kind:
-        safety, settles = step.safety.value, step.settles
-        return {"name": step.name, "own": True, "safety": safety, "settles": settles}
+    if type(step) is not ACTIONS.get(step.name):
+        declaration = attrs.asdict(Declaration.of(step))
+        return {**declaration, "own": True, "safety": step.safety.value, "effect": step.effect.value}
     fields = attrs.asdict(step, filter=_is_given)  # type: ignore[arg-type]  # all of ours are attrs classes
     return {"name": step.name, **fields}
 
@@ -196,9 +191,9 @@ def _step_document(step: Action) -> dict[str, Any]:
 def _step_of(document: Mapping[str, Any]) -> Action:
     fields = dict(document)
     name = fields.pop("name", None)
-    kind = _KINDS.get(str(name))
+    kind = ACTIONS.get(str(name))
     if kind is None or fields.pop("own", False):
-        near = difflib.get_close_matches(str(name), _KINDS, n=1)
+        near = difflib.get_close_matches(str(name), ACTIONS, n=1)
         hint = f"; did you mean {near[0]}" if near and kind is None else ""
         raise InvalidArgument(f"{name!r:.60} is an action of your own: give it again with action=…{hint}")
     return kind(**fields)
@@ -213,5 +208,5 @@ def same_work(stored: Mapping[str, Any], spec: RunSpec) -> bool:
 
 
 def _work_of(step: Mapping[str, Any]) -> dict[str, Any]:
-    # Journals of earlier versions do not have these two.
-    return {key: value for key, value in step.items() if key not in ("safety", "settles")}
+    # Journals of earlier versions have less of it.
+    return {key: value for key, value in step.items() if key not in _DECLARED}

@@ -10,8 +10,9 @@ import attrs
 
 from ...errors import InvalidArgument
 from ...models import PowerState
-from ..actions.action import Action
-from ..actions.changes import Destroy
+from ..actions.action import ACTIONS, Action, Effect
+from ..actions.action_like import ActionLike, Actions
+from ..actions.declaration import Declaration
 from ..actions.steps import steps_again
 from ..journal import (
     Journal,
@@ -31,7 +32,6 @@ from ..model.undiscovered import Undiscovered
 from ..plan.rollout import HealthCheck
 from ..plan.spec import (
     RunSpec,
-    StoredStep,
     guard_of,
     policy_of,
     rollout_from,
@@ -86,7 +86,7 @@ class Runs:
         run_id: str,
         *,
         repeat_unknown: bool,
-        action: Action | Sequence[Action] | None,
+        action: Actions | None,
         healthy: HealthCheck | None,
         where: Where | None,
     ) -> Run:
@@ -127,7 +127,7 @@ class Runs:
         run_id: str,
         chosen: Mapping[Status, bool],
         *,
-        action: Action | Sequence[Action] | None,
+        action: Actions | None,
         healthy: HealthCheck | None,
     ) -> Run:
         """A new run for the VMs of an earlier one that ended so."""
@@ -135,27 +135,40 @@ class Runs:
         keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
         known = self.registry.find(run_id)
         header = stored.info.header
-        if Destroy.name in [step.name for step in stored_steps(header)]:
+        if any(step.needs_confirmation for step in stored_steps(header)):
             raise RunRefused(
-                f"run {run_id} destroys: make a plan for what is left of it, and confirm that",
+                f"run {run_id} was to {header.action}, for good: make a plan for the rest, and confirm that",
                 reason="not_confirmed",
                 run_id=run_id,
             )
         spec = known.spec if known is not None else self._spec_of(header, action, healthy, None)
         return self.child(run_id, spec, keys)
 
-    def stopped_by(self, run_id: str) -> list[TargetKey]:
-        """The VMs that a run stopped, or may have stopped, and was not seen to start again."""
+    def to_undo(
+        self, run_id: str, given: ActionLike | None, steps: Sequence[Action]
+    ) -> tuple[Action, list[TargetKey]]:
+        """The action that undoes what a run did, and the VMs to which it did or may have done that.
+
+        VMs for which a later step of the run undid it are left out. ``given`` is an action of the user's own;
+        ``steps`` are those of the run, as far as they are known.
+
+        Raises `InvalidArgument` where no single action undoes the run, or where it has to be given.
+        """
         stored = self._stored_now(run_id)
-        steps = stored_steps(stored.info.header)
-        names = [step.name for step in steps]
-        if "stop" not in names:
-            raise InvalidArgument(f"run {run_id} stopped nothing: it was a {stored.info.header.action}")
-        return [
+        declared = stored_steps(stored.info.header)
+        names = sorted({step.undo for step in declared if step.undo is not None})
+        if not names:
+            raise InvalidArgument(
+                f"run {run_id} stopped nothing, and did nothing else that can be undone: "
+                f"it was a {stored.info.header.action}"
+            )
+        if len(names) > 1:
+            raise InvalidArgument(f"run {run_id} is undone by {' and '.join(names)}: run each of them")
+        undo = names[0]
+        return _undoing(undo, given, steps), [
             outcome.key
             for target, outcome in zip(stored.targets, _outcomes(stored), strict=True)
-            # A VM that was off at its selection was not stopped by the run.
-            if target.row.power != PowerState.STOPPED and _may_be_down(target, outcome, steps)
+            if _is_to_undo(target, outcome, declared, undo)
         ]
 
     def child(
@@ -191,9 +204,7 @@ class Runs:
         stored = await journal.read(run_id)
         return report_of(stored, alive=stored.info.state != "ended" and journal.is_held(run_id))
 
-    async def reconcile(
-        self, run_id: str, *, grace: float, action: Action | Sequence[Action] | None
-    ) -> list[Finding]:
+    async def reconcile(self, run_id: str, *, grace: float, action: Actions | None) -> list[Finding]:
         """Read back what is unknown."""
         known = self.registry.find(run_id)
         if known is not None and not known.is_over:
@@ -279,7 +290,7 @@ class Runs:
     def _spec_of(
         self,
         header: RunHeader,
-        action: Action | Sequence[Action] | None,
+        action: Actions | None,
         healthy: HealthCheck | None,
         where: Where | None,
     ) -> RunSpec:
@@ -326,13 +337,27 @@ def _outcomes(stored: StoredRun) -> list[Outcome]:
     return [outcome_of(target, steps, now) for target in stored.targets]
 
 
-def _may_be_down(target: StoredTarget, outcome: Outcome, steps: Sequence[StoredStep]) -> bool:
-    """Whether the run leaves a VM down that was up, as far as it knows: what nobody knows may be so."""
+def _undoing(undo: str, given: ActionLike | None, steps: Sequence[Action]) -> Action:
+    """The action of this name: given, named by the class of a step, or built in. Raises `InvalidArgument`."""
+    kinds = [step.undo for step in steps if isinstance(step.undo, type)]
+    if given is not None:
+        return steps_again(given, undo)[0]
+    kind = kinds[0] if kinds else ACTIONS.get(undo)
+    if kind is None:
+        raise InvalidArgument(f"{undo!r:.60} is an action of your own: give it again with action=…")
+    return kind()
+
+
+def _is_to_undo(target: StoredTarget, outcome: Outcome, steps: Sequence[Declaration], undo: str) -> bool:
+    """Whether a run did to a VM what ``undo`` undoes, as far as it knows: what nobody knows may be so."""
     place = min(target.step, len(steps) - 1)
-    done = len(steps) if outcome.status is Status.CHANGED else place
-    powers = [step.name for step in steps[:done] if step.name in ("stop", "start")]
-    if powers[-1:] == ["stop"]:
-        return outcome.status is Status.CHANGED or target.changed_before
-    facts = facts_of(target, steps)
-    under_way = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)
-    return outcome.status is not Status.CHANGED and under_way and steps[place].name == "stop"
+    done = steps if outcome.status is Status.CHANGED else steps[:place]
+    step = next((step for step in reversed(done) if undo in (step.undo, step.name)), None)
+    if step is not None and step.undo == undo:
+        was_done = outcome.status is Status.CHANGED or target.changed_before
+    else:
+        step, facts = steps[place], facts_of(target, steps)
+        under_way = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)
+        was_done = outcome.status is not Status.CHANGED and under_way and step.undo == undo
+    # A VM that was off at its selection was not taken down by the run.
+    return was_done and not (step.effect is Effect.DOWN and target.row.power == PowerState.STOPPED)

@@ -29,6 +29,7 @@ def report_of(stored: StoredRun, *, alive: bool) -> Report:
     return Report(
         run_id=header.run_id,
         action=header.action,
+        steps=steps,
         targets=tuple(key_of(target) for target in stored.targets),
         outcomes=tuple(outcomes),
         undiscovered=tuple(lost),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from heapq import nlargest
@@ -14,6 +14,8 @@ import attrs
 
 from ...errors import SeFlowError
 from ...text import escape
+from ..actions.action import Effect
+from ..actions.declaration import Declaration, declared_by_name
 from ..model.outcome import UNDONE, Outcome, Status, TargetKey
 from ..model.timeline import Moment
 from ..model.undiscovered import Undiscovered
@@ -23,14 +25,6 @@ from .next_step import PAGE_COLUMNS, StepName, python_name
 from .report_groups import CauseGroup, Downtime, ServiceSummary
 from .vm_names import fold
 
-_TAKES_DOWN: Final = frozenset({"stop", "reboot", "destroy", "rebuild_network"})
-_UP_AFTERWARDS: Final = {
-    "stop": False,
-    "destroy": False,
-    "start": True,
-    "reboot": True,
-    "rebuild_network": True,
-}
 _LONGEST_LABEL: Final = 48
 _FOLDED: Final = 30
 _MESSAGE: Final = 300
@@ -46,7 +40,8 @@ class Report:
     what ``await run`` raises instead of giving the report, None otherwise. ``parent`` is the run that this
     one retries; ``resumed`` counts how often it was taken up again; ``missing_values`` the VMs for which a
     condition met a value that the panel did not give; ``timeline`` is how it went, empty where nobody
-    measured it. All figures are computed when first asked for.
+    measured it; ``steps`` are what the actions of the run declare, in their order. All figures are computed
+    when first asked for.
     """
 
     run_id: str
@@ -64,6 +59,10 @@ class Report:
     resumed: int = 0
     missing_values: int = 0
     timeline: tuple[Moment, ...] = attrs.field(default=(), repr=False)
+    steps: tuple[Declaration, ...] = attrs.field(
+        default=attrs.Factory(lambda report: declared_by_name(report.action.split("+")), takes_self=True),
+        repr=False,
+    )
 
     @cached_property
     def counts(self) -> dict[Status, int]:
@@ -134,7 +133,7 @@ class Report:
         """Who was down for how long because of this run, the longest first."""
         found = []
         for outcome in self.outcomes:
-            taken = _taken_down(outcome)
+            taken = _taken_down(outcome, self.steps)
             if taken is not None:
                 certain, open_ended = taken
                 found.append(
@@ -258,26 +257,23 @@ def _service_summary(outcomes: list[Outcome]) -> ServiceSummary:
     )
 
 
-def _taken_down(outcome: Outcome) -> tuple[bool, bool] | None:
+def _taken_down(outcome: Outcome, steps: Sequence[Declaration]) -> tuple[bool, bool] | None:
     """Whether it is certain that the run took the VM down, and whether it left it so; None if it did not."""
     if outcome.status is Status.UNCHANGED:
         return None
-    done = outcome.action.split("+")
-    doubtful: str | None = None
+    effects = [step.effect for step in steps]
+    doubtful = Effect.NONE
     if outcome.status is not Status.CHANGED:
         # The steps before the one it ended in were seen to be done.
-        at = done.index(outcome.step) if outcome.step in done else 0
+        names = [step.name for step in steps]
+        at = names.index(outcome.step) if outcome.step in names else 0
         # One that was interrupted in a sequence, without a refusal, was accepted and not read back.
         accepted = outcome.error is None and outcome.cause != "not_settled"
         if outcome.status is Status.UNKNOWN or (outcome.status is Status.FAILED and accepted):
-            doubtful = done[at]
-        done = done[:at]
-    certain = any(step in _TAKES_DOWN for step in done)
-    if not certain and doubtful not in _TAKES_DOWN:
+            doubtful = effects[at]
+        effects = effects[:at]
+    certain = any(effect.takes_down for effect in effects)
+    if not certain and not doubtful.takes_down:
         return None
-    up = True
-    for step in done:
-        up = _UP_AFTERWARDS.get(step, up)
-    if doubtful is not None and not _UP_AFTERWARDS.get(doubtful, True):
-        up = False
-    return certain, not up
+    last = next((effect for effect in reversed(effects) if effect is not Effect.NONE), Effect.NONE)
+    return certain, last.ends_down or doubtful.ends_down

@@ -171,6 +171,7 @@ class Run:
         return Report(
             run_id=self.run_id,
             action=run_state.action,
+            steps=self._spec.declared,
             targets=tuple(run_state.targets),
             outcomes=run_state.all_outcomes(),
             undiscovered=self._execution.undiscovered,
