@@ -126,11 +126,11 @@ def Depends(make: Callable[..., T], under: str = "") -> T:  # noqa: N802 - FastA
     return cast("T", _Given(make, under))
 
 
-def command(app: typer.Typer) -> Callable[[Function], Function]:
+def command(app: typer.Typer, cls: type[Sectioned] = Sectioned) -> Callable[[Function], Function]:
     """Declare a command of ``app``: a function that returns its exit code."""
 
     def declare(function: Function) -> Function:
-        app.command(cls=Sectioned)(expand_options(function))
+        app.command(cls=cls)(expand_options(function))
         return function
 
     return declare

@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 _MOVED_SHOWN: Final = 5
 _LOSS_MAX: Final = 200
-_DESTROY: Final = "destroy"
 _SOME_VMS: Final = frozenset({"where", "vms"})
 """Arguments that select some VMs of a service, not whole services."""
 
@@ -80,7 +79,7 @@ def change(
         made = what(fleet)
         return made if isinstance(made, Run) else fleet.run(made, **arguments, note=note)
 
-    if asking.yes and not asking.dry_run and name != _DESTROY:
+    if asking.yes and not asking.dry_run and not _needs_confirmation(name):
         return act(make, common, kept)
     plan = run_async(_plan(what, arguments, kept, common.who))
     if asking.dry_run:
@@ -88,20 +87,29 @@ def change(
     return follow(plan, note, asking, common, kept)
 
 
+def _needs_confirmation(name: str) -> bool:
+    from ...fleet.actions import ACTIONS
+
+    kind = ACTIONS.get(name)
+    return kind is not None and kind.needs_confirmation
+
+
 def follow(plan: Plan, note: str, asking: Confirm, common: FleetOptions, kept: Journal) -> int:
     """Run a plan after it was confirmed; return the exit code."""
+    from ...fleet.plan.spec import needs_confirmation
+
     require_something(plan)
     number = len(plan.targets)
-    destroys = _DESTROY in plan.action.split("+")
+    for_good = needs_confirmation(plan)
     # Outside of a loop: one that waits for the keyboard would not see Ctrl-C.
     if asking.yes or not number:
         pass
-    elif destroys:
-        question = f"This destroys the VMs and their disks for good. Type {number}, their number, to confirm:"
+    elif for_good:
+        question = f"{plan.action} of these VMs is for good. Type {number}, their number, to confirm:"
         confirm_word(_page(plan), question, str(number))
     else:
         confirm(_page(plan), "Proceed?")
-    confirmed = plan.confirm(number) if destroys else plan
+    confirmed = plan.confirm(number) if for_good else plan
     return act(lambda fleet: fleet.run(confirmed, note=note), common, kept)
 
 

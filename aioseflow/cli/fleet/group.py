@@ -10,7 +10,7 @@ import attrs
 import typer
 
 from ..accounts import Accounts, accounts
-from ..command import Depends, command
+from ..command import Depends, Sectioned, command
 from ..completion.candidates import complete_run
 from ..output import OutputOptions, output_options
 from .option_names import options_in_errors
@@ -69,7 +69,7 @@ def journal_options(out: OutputOptions = Depends(output_options, "Output")) -> F
     return FleetOptions(Accounts(), out)
 
 
-def fleet_command(function: Function) -> Function:
+def fleet_command(function: Function, *, cls: type[Sectioned] = Sectioned) -> Function:
     """Declare a command of the group; its errors name options, not the library's arguments."""
 
     @functools.wraps(function)
@@ -77,5 +77,5 @@ def fleet_command(function: Function) -> Function:
         with options_in_errors():
             return function(**options)
 
-    command(app)(named)
+    command(app, cls)(named)
     return function

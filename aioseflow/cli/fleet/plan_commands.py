@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import enum
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from ...errors import InvalidArgument
 from ...text import escape
-from ..command import Depends
+from ..command import Depends, Sectioned
+from ..completion.candidates import Candidates
 from ..exit_code import Refusal
 from ..journal_file import journal
 from ..terminal import require_answerable
+from ..usage_errors import did_you_mean
 from .change_commands import ResizeOptions, resize_options
 from .execute import Confirm, change, confirm_options, follow, print_plan
 from .group import FleetOptions, Wait, fleet_command, fleet_options
@@ -24,25 +27,44 @@ from .run_commands import accounts_of_labels
 from .select_options import Note, SelectionOptions, selection_options
 
 if TYPE_CHECKING:
-    from ...fleet import Action, Plan
+    from ...fleet import Plan
+    from ...fleet.actions import Action
 
 _BYTES_MAX: Final = 256 * 1024 * 1024
 
 
-class PlannedAction(enum.StrEnum):
-    """An action that can be planned."""
+def _plannable() -> Mapping[str, type[Action]]:
+    """Return the actions that can be made from options of the command, by their words."""
+    from inspect import Parameter, signature
 
-    START = "start"
-    STOP = "stop"
-    REBOOT = "reboot"
-    RESIZE = "resize"
-    DESTROY = "destroy"
-    USAGE = "usage"
+    from ...fleet.actions import ACTIONS
+
+    return {
+        name.replace("_", "-"): kind
+        for name, kind in ACTIONS.items()
+        if all(one.default is not Parameter.empty for one in signature(kind).parameters.values())
+    }
 
 
-@fleet_command
+def _complete_action(incomplete: str) -> Candidates:
+    return [(word, kind.help) for word, kind in _plannable().items() if word.startswith(incomplete)]
+
+
+class _PlanCommand(Sectioned):
+    """Command whose help lists the actions."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the actions, then arguments and options."""
+        with formatter.section("Actions"):
+            formatter.write_dl([(word, kind.help) for word, kind in _plannable().items()])
+        super().format_options(ctx, formatter)
+
+
+@partial(fleet_command, cls=_PlanCommand)
 def plan(
-    what: Annotated[PlannedAction, typer.Argument(metavar="ACTION", help="The action to plan.")],
+    what: Annotated[
+        str, typer.Argument(metavar="ACTION", help="The action to plan.", autocompletion=_complete_action)
+    ],
     sizes: ResizeOptions = Depends(resize_options, "What to resize to"),
     selection: SelectionOptions = Depends(selection_options, "Which VMs"),
     rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
@@ -65,21 +87,19 @@ def plan(
     return change(lambda _: action, selection, options, name=f"plan {what}", asking=asking, common=common)
 
 
-def _action(what: PlannedAction, sizes: ResizeOptions) -> Action:
-    from ... import fleet
+def _action(what: str, sizes: ResizeOptions) -> Action:
+    from ...fleet.actions.changes import Resize
 
-    if what is PlannedAction.RESIZE:
+    kinds = _plannable()
+    kind = kinds.get(what)
+    if kind is None:
+        hint = did_you_mean(what, kinds)
+        raise Refusal(f"no action {escape(what)} can be planned{hint}", fix="see aioseflow fleet plan --help")
+    if kind is Resize:
         return sizes.action()
     if sizes.are_given:
         raise Refusal(f"--memory, --cpu and --cpu-share are for resize, not for {what}")
-    kinds: dict[PlannedAction, type[Action]] = {
-        PlannedAction.START: fleet.Start,
-        PlannedAction.STOP: fleet.Stop,
-        PlannedAction.REBOOT: fleet.Reboot,
-        PlannedAction.DESTROY: fleet.Destroy,
-        PlannedAction.USAGE: fleet.Usage,
-    }
-    return kinds[what]()
+    return kind()
 
 
 @fleet_command

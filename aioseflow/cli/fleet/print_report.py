@@ -91,7 +91,7 @@ def _page(report: Report, who: Accounts) -> set[str]:
     from ...fleet.report.report_text import lines_of
     from ..table import print_lines
 
-    if report.action == "usage" and (sizes := usage_table(report)).rows:
+    if (sizes := usage_table(report)).rows:
         sizes.print()
         print_lines([""])
     named: set[str] = set()
