@@ -289,6 +289,7 @@ def test_a_plan_that_is_not_as_it_was_written_is_refused(
     with pytest.raises(InvalidArgument, match=words) as caught:
         Plan.from_json(json.dumps(document))
     assert "make it anew" in str(caught.value)
+    assert caught.value.argument == "text"
 
 
 @pytest.mark.parametrize(
@@ -326,26 +327,29 @@ def test_a_plan_does_not_change_with_what_it_was_made_of() -> None:
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "argument"),
     [
-        lambda: _planned(1, do="stop", why_not="locked"),
-        lambda: _planned(1, do=None),
-        lambda: _planned(1, why_not="locked", batch=1),
-        lambda: _plan([_planned(1), _planned(1, why_not="locked")]),
-        lambda: _plan([_planned(1, do="stop", batch=1)], batches=(2,)),
-        lambda: _plan([_planned(1, do="stop", batch=1)]),
-        lambda: _plan([_planned(1, do="stop", batch=1), _planned(2)], batches=(1,)),
-        lambda: _plan([], created_at=datetime(2025, 1, 1)),  # noqa: DTZ001 - what is refused
-        lambda: _plan([], seconds=float("nan")),
-        lambda: _plan([], document={"when": datetime(2025, 1, 1, tzinfo=UTC)}),
-        lambda: _plan([], document={"share": float("inf")}),
-        lambda: _plan([], document=["stop"]),
-        lambda: _plan([_planned(1)], confirmed=2),
+        (lambda: _planned(1, do="stop", why_not="locked"), None),
+        (lambda: _planned(1, do=None), None),
+        (lambda: _planned(1, why_not="locked", batch=1), None),
+        (lambda: _plan([_planned(1), _planned(1, why_not="locked")]), "vms"),
+        (lambda: _plan([_planned(1, do="stop", batch=1)], batches=(2,)), "batches"),
+        (lambda: _plan([_planned(1, do="stop", batch=1)]), "batches"),
+        (lambda: _plan([_planned(1, do="stop", batch=1), _planned(2)], batches=(1,)), "batches"),
+        (lambda: _plan([], created_at=datetime(2025, 1, 1)), "created_at"),  # noqa: DTZ001 - what is refused
+        (lambda: _plan([], seconds=float("nan")), "seconds"),
+        (lambda: _plan([], document={"when": datetime(2025, 1, 1, tzinfo=UTC)}), "document"),
+        (lambda: _plan([], document={"share": float("inf")}), "document"),
+        (lambda: _plan([], document=["stop"]), "document"),
+        (lambda: _plan([_planned(1)], confirmed=2), "confirmed"),
     ],
 )
-def test_a_plan_whose_parts_contradict_each_other_is_refused(make: Callable[[], object]) -> None:
-    with pytest.raises(InvalidArgument):
+def test_a_plan_whose_parts_contradict_each_other_is_refused(
+    make: Callable[[], object], argument: str | None
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
         make()
+    assert refused.value.argument == argument
 
 
 @pytest.mark.parametrize("count", [0, 3, 5, True, "4", 4.0, None])
@@ -353,8 +357,9 @@ def test_only_the_number_of_vms_confirms_a_plan(count: Any) -> None:
     assert _WHOLE.confirmed is None
     assert _WHOLE.confirm(4).confirmed == 4
     assert "Confirmed for 4 VMs" in str(_WHOLE.confirm(4))
-    with pytest.raises(InvalidArgument, match=f"acts on 4 VMs, and {count!r} were"):
+    with pytest.raises(InvalidArgument, match=f"acts on 4 VMs, and {count!r} were") as refused:
         _WHOLE.confirm(count)
+    assert refused.value.argument == "count"
 
 
 def test_plans_that_do_the_same_do_not_differ() -> None:

@@ -1,4 +1,4 @@
-"""Which VMs there are: the services of an account, then the list of each, several at a time."""
+"""`Discovery`: lists the services of an account, then the VMs of each service, several lists at a time."""
 
 from __future__ import annotations
 
@@ -31,19 +31,26 @@ class ListedService(VmList):
 
 @attrs.define(eq=False)
 class Discovery:
-    """What was found out about one account while its lists were read.
+    """Reads the lists of one account once, and records which are missing and which are empty.
 
-    With ``count_all`` the other services are listed too; one of these that cannot be listed is no loss.
-    ``found_none`` is told of each selected service that has no VMs.
+    Attributes:
+        selection: which services are listed; None lists every service.
+        reading: whether lists are still to be read.
+        error: why the services of the account could not be listed; None where they were.
+        services: the ids of all services of the account.
+        is_whole: whether the list of services was whole, not one page of several.
+        unlisted: the services whose lists are still to be read, by id.
+        count_all: whether services that are not selected are listed, too; such a service that cannot be
+            listed is no loss.
+        found_none: called with each selected service that has no VMs.
     """
 
     account: FleetAccount
-    selection: Selection | None  # None lists every service
+    selection: Selection | None
     reading: bool = True
     error: SeFlowError | None = None
     services: set[str] = attrs.Factory(set)
     is_whole: bool = True
-    """Whether a service that is not in ``services`` does not exist."""
     unlisted: dict[str, Service] = attrs.Factory(dict)
     count_all: bool = False
     found_none: Callable[[WithoutVms], None] = attrs.field(default=lambda found: None)
@@ -58,7 +65,7 @@ class Discovery:
 
     @property
     def undiscovered(self) -> list[Undiscovered]:
-        """What could not be listed, or only in part; each service once."""
+        """The services that could not be listed, or only in part; each once. Without ids, the account."""
         return list(self._lost.values())
 
     @property
@@ -68,21 +75,21 @@ class Discovery:
         return sorted(found, key=lambda one: (len(one.service_id), one.service_id))
 
     def lose(self, losses: Iterable[Undiscovered]) -> None:
-        """Record what could not be listed; what was known of the same service before is outdated."""
+        """Record what could not be listed, in place of what was known of the same service before."""
         for loss in losses:
             self._lost[loss.service_id] = loss
             if loss.service_id is not None:
                 self._without.pop(loss.service_id, None)
 
     def recall(self, found: Iterable[WithoutVms]) -> None:
-        """Take over what was found without VMs earlier, until it is listed anew."""
+        """Take over the services that were found to have no VMs earlier, until they are listed anew."""
         self._without.update({one.service_id: one for one in found if one.account == self.account.name})
 
     async def lists(self) -> AsyncGenerator[ListedService, None]:
-        """Each selected service with its VMs, in the order in which the panel answers.
+        """Yield each selected service with its VMs, in the order in which the panel answers.
 
-        Only a few lists are read ahead of the consumer, so that a slow one bounds the memory. What could
-        not be listed is in ``undiscovered``; an account that could not be asked at all in ``error``.
+        Only a few lists are read ahead of the consumer, so that a slow consumer bounds the memory. A service
+        that cannot be listed is in `undiscovered`; an account whose services cannot be listed has an `error`.
         """
         try:
             with self.account.capture() as exchanges:
@@ -113,7 +120,7 @@ class Discovery:
                 elif isinstance(listed, Exception):
                     raise listed
                 else:
-                    # From here on its VMs are the consumer's to account for.
+                    # From here on the consumer accounts for its VMs.
                     del self.unlisted[listed.service.id]
                     self._note(listed)
                     yield listed
@@ -154,7 +161,7 @@ class Discovery:
         return ListedService(read.vms, read.asked_at, read.pages, read.panel_at, service=service)
 
     def _note(self, listed: ListedService) -> None:
-        """Record what a list says beside its VMs."""
+        """Record that a list was one page of several, or empty."""
         service = listed.service
         if not self._wants(service):
             return
@@ -166,17 +173,17 @@ class Discovery:
             self._find_none(service, "empty_list")
 
     async def _why_no_vms(self, service: Service, error: SeFlowError) -> WhyNoVms | None:
-        """Why a refused list means that there is nothing to list; None where it does not."""
+        """Return why a service whose list was refused has no VMs; None where it may have some."""
         if not isinstance(error, ApiError | NotFound | PermissionDenied):
             return None
-        # Without codes it need not be the panel that spoke, but a web server in front of it.
+        # Without codes the answer may be that of a web server in front of the panel.
         spoke = bool(error.codes)
         if spoke and str(service.status).lower() in _ENDED:
             return "service_ended"
         able = await self.account.has_vm_functions(service.id)
         if able is False:
             return "no_vm_functions"
-        # Without a list of its functions, "no such route" is the word of an older installation for it.
+        # Older installations list no functions, and answer "no such route" for a service without VMs.
         return "no_such_route" if spoke and able is None and isinstance(error, NotFound) else None
 
     def _find_none(self, service: Service, why: WhyNoVms) -> None:
@@ -187,7 +194,7 @@ class Discovery:
         self.found_none(found)
 
     def give_up(self, cause: str) -> None:
-        """Record what was not listed because the run ended first."""
+        """Record the services that were not listed because the run ended first."""
         if self.reading and not self.services:
             self.lose([Undiscovered(account=self.account.name, cause=cause)])
         unlisted = filter(self._wants, self.unlisted.values())
@@ -205,15 +212,15 @@ class Discovery:
 
 
 async def listed_vms(
-    account: FleetAccount, keys: frozenset[TargetKey], told: Discovery
+    account: FleetAccount, keys: frozenset[TargetKey], record: Discovery
 ) -> list[ListedService]:
-    """The lists of the services of some VMs; what cannot be listed goes to ``told``."""
+    """Return the lists of the services of some VMs; ``record`` gets what could not be listed."""
     mine = frozenset(key for key in keys if key[0] == account.name)
     if not mine:
         return []
     discovery = Discovery(account, Selection.of_keys(mine, "error"))
     async with aclosing(discovery.lists()) as lists:
         found = [listed async for listed in lists]
-    told.lose(discovery.undiscovered)
-    told.error = told.error or discovery.error
+    record.lose(discovery.undiscovered)
+    record.error = record.error or discovery.error
     return found

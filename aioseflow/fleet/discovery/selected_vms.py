@@ -1,4 +1,4 @@
-"""The selected VMs, for reads of one's own."""
+"""The VMs of `Fleet.vms`: every selected VM, while the lists are read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from .discover import Discovery
 async def selected_vms(
     accounts: Sequence[FleetAccount], selection: Selection
 ) -> AsyncIterator[tuple[Service, Vm]]:
-    """Every selected VM as the lists come in.
+    """Yield every selected VM with its service, while the lists are read.
 
-    Raises, after everything that could be read, the error of a list that could not be, or `InvalidArgument`
-    for ids that were named and do not exist, or name two VMs.
+    Raises, after everything that could be read:
+        SeFlowError: a list could not be read; an `ExceptionGroup` if several could not.
+        InvalidArgument: an id was named that does not exist, or that two VMs have.
     """
     discoveries = [Discovery(account, selection) for account in accounts]
     found: list[TargetKey] = []

@@ -1,4 +1,4 @@
-"""Reading the VMs of a service, and seeing whether the list is whole."""
+"""Read the list of a service's VMs, and see whether the list is whole."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..model.fleet_account import FleetAccount, VmReads
 
 @attrs.frozen
 class VmList:
-    """The VMs of a service as one list gave them.
+    """The VMs of a service in one answer of the panel.
 
     Attributes:
-        asked_at: the loop's time at which it was asked for.
-        pages: what the list says of being one page of several (``"page 1 of 3"``); None for a whole one.
-            A VM that is missing from one page is not gone.
+        asked_at: when the list was asked for, by the loop's clock.
+        pages: which page of several the list is (``"page 1 of 3"``); None for a whole list. A VM that is
+            missing from one page is not gone.
         panel_at: the panel's time of the answer (aware UTC), None where it gave none.
     """
 
@@ -33,7 +33,7 @@ class VmList:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a VM that is not in it is gone."""
+        """Whether a VM that is not in the list is gone."""
         return self.pages is None
 
 
@@ -46,11 +46,11 @@ async def read_vms(account: FleetAccount, reads: VmReads, service_id: str) -> Vm
 
 
 def pages_of(exchanges: Iterable[object]) -> str | None:
-    """What the answers say of being one page of several; None where all are whole."""
-    # A stand-in for an account need not have it.
+    """Return which page of several an answer is (``"page 1 of 3"``); None where all answers are whole."""
+    # The account of a test need not have it.
     return next((pages for each in exchanges if (pages := getattr(each, "pages", None))), None)
 
 
 def one_page(pages: str, of: str) -> SeFlowError:
-    """The error of a list of which the panel gave one page."""
+    """Return the error of a list of which the panel gave one page."""
     return SeFlowError(f"the panel listed only {escape(pages, 60)} ({of}): look in the panel for the others")

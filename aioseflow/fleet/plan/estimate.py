@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 
 @attrs.frozen
 class Estimate:
-    """What earlier runs say about a run to come: seconds, and in words what that is based on."""
+    """How long a run is expected to take.
+
+    Attributes:
+        seconds: None where nothing was measured.
+        basis: the measurements, in words.
+    """
 
     seconds: float | None
     basis: str
 
 
-def expect(known: Mapping[str, Mapping[str, float]], action: str, counts: Mapping[str, int]) -> Estimate:
-    """How long an action takes on so many VMs of each account, by what was learned of the accounts."""
+def expect(
+    known: Mapping[str, Mapping[str, float]], action: str, steps: Iterable[str], counts: Mapping[str, int]
+) -> Estimate:
+    """Return how long a run takes.
+
+    Args:
+        known: what earlier runs measured, by account.
+        action: the name of the action; ``steps`` are the names of its steps.
+        counts: the number of VMs that are acted on, by account.
+    """
+    names = tuple(steps)
     needed = {account: count for account, count in counts.items() if count}
     if not needed:
         return Estimate(0.0, "nothing to do")
@@ -27,7 +41,7 @@ def expect(known: Mapping[str, Mapping[str, float]], action: str, counts: Mappin
         if not rate:
             return Estimate(None, f"no {action} of {account} was measured yet")
         runs += learned.get(f"runs.{action}", 1)
-        settling = sum(learned.get(f"settle.{step}", 0.0) for step in action.split("+"))
+        settling = sum(learned.get(f"settle.{step}", 0.0) for step in names)
         times.append(count / rate + settling)
         longest = max(longest, settling)
     waits = f", {longest:.1f} s to settle" if longest else ""

@@ -1,4 +1,4 @@
-"""What a run would do, as data: printed, stored, compared and confirmed before anything is sent."""
+"""`Plan`: what a run would do, as data: printed, stored, compared and confirmed before anything is sent."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class StalePlan(InvalidArgument):
 
 @attrs.frozen(kw_only=True)
 class PlanDiff:
-    """What differs from one plan to another; false where nothing does.
+    """The differences of two plans; false where there are none.
 
     Attributes:
-        added, removed: VMs that only the later, only the earlier plan has.
-        changed: VMs before and after, where anything about them differs.
-        settings: what else differs: ``"action"``, ``"document.rollout"``, ``"order"`` …
+        added: VMs that only the later plan has; ``removed``: VMs that only the earlier plan has.
+        changed: the entries of VMs in both plans that differ, the earlier first.
+        settings: everything else that differs: ``"action"``, ``"document.rollout"``, ``"order"`` …
     """
 
     added: tuple[PlannedVm, ...] = ()
@@ -68,36 +68,36 @@ def _changes(before: PlannedVm, after: PlannedVm) -> str:
 
 
 def _json_value(value: Any) -> dict[str, Any]:
-    """A copy of what JSON keeps of it: nobody changes it afterwards, and it comes back as it is."""
+    """Return a copy of what JSON keeps of a value, which nobody changes afterwards."""
     try:
         copy = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"a plan's document must be JSON-able: {error}") from None
+        raise InvalidArgument(f"document has no JSON form: {error}", argument="document") from None
     if not isinstance(copy, dict):
-        raise InvalidArgument(f"a plan's document must be an object, not {type(value).__name__}")
+        raise InvalidArgument(f"document is an object, not {type(value).__name__}", argument="document")
     return copy
 
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What a run would do to each VM, and what is to be expected of it.
+    """What a run would do to each VM, and the calls, time and downtime to expect.
 
     Attributes:
-        action: the name of what is done.
-        document: how to make the same run: actions, selection and options, JSON-able.
+        action: the name of the action.
+        document: actions, selection and options of the run, as JSON values.
         created_at: aware UTC.
         vms: every selected VM in the order in which they are acted on.
-        batches: sizes, which together are the VMs that something is done to; empty without batches.
+        batches: the sizes of the batches, together as many as there are `targets`; empty without batches.
         lost: services and accounts whose VMs could not be listed, or only in part; ``undiscovered`` has a
             line for each.
         without_vms: selected services that have no VMs.
-        missing_values: VMs for which a condition met a missing value.
-        worst_down: the most VMs of a service down at once, those down already included, by
-            ``"account/service_id"``.
+        missing_values: how many VMs a condition was undecided for, because of a missing value.
+        worst_down: by ``"account/service_id"``, the most VMs of the service that can be down at once, those
+            that are down already included.
         worst_failures: the most VMs that can fail before nothing new starts; None without a threshold.
-        calls, seconds: API calls and duration to be expected (None where nothing can be said), and on what
-            ``basis``.
-        confirmed: the count that `confirm` was given.
+        calls: the number of API calls to expect; ``seconds``: the duration, None where nothing was measured;
+            ``basis``: the measurements, in words.
+        confirmed: the count that `confirm` was given, None before.
 
     Raises:
         InvalidArgument: the parts contradict each other.
@@ -121,16 +121,24 @@ class Plan:
 
     def __attrs_post_init__(self) -> None:
         if self.created_at.tzinfo is None:
-            raise InvalidArgument(f"created_at={self.created_at} has no time zone; give an aware UTC time")
+            raise InvalidArgument(
+                f"created_at={self.created_at} has no time zone; give an aware UTC time",
+                argument="created_at",
+            )
         if self.seconds is not None and not 0 <= self.seconds < math.inf:
-            raise InvalidArgument(f"seconds={self.seconds!r} is no duration; give None where it is not known")
+            raise InvalidArgument(
+                f"seconds={self.seconds!r} is no duration; give None where it is not known",
+                argument="seconds",
+            )
         if len({vm.key for vm in self.vms}) < len(self.vms):
-            raise InvalidArgument("a plan names each VM once; this one names some twice")
+            raise InvalidArgument("a plan names each VM once; this one names some twice", argument="vms")
         sizes = Counter(vm.batch for vm in self.vms if vm.batch is not None)
         if sizes != dict(enumerate(self.batches, 1)) or sizes.total() not in (0, len(self.targets)):
-            raise InvalidArgument(f"the VMs' batches {dict(sizes)!r:.60} are not {self.batches!r:.60}")
+            raise InvalidArgument(
+                f"the VMs' batches {dict(sizes)!r:.60} are not {self.batches!r:.60}", argument="batches"
+            )
         if self.confirmed is not None:
-            self._check_count(self.confirmed)
+            self._check_count(self.confirmed, "confirmed")
 
     @cached_property
     def targets(self) -> tuple[PlannedVm, ...]:
@@ -139,12 +147,12 @@ class Plan:
 
     @cached_property
     def undiscovered(self) -> tuple[str, ...]:
-        """A line for each service or account whose VMs could not be listed, with the reason."""
+        """A line for each of ``lost``, with the reason; for people."""
         return tuple(map(str, self.lost))
 
     @cached_property
     def counts_per_service(self) -> Mapping[str, Mapping[str, int]]:
-        """By ``"account/service_id"``: VMs under ``"do"`` and under each ``why_not``."""
+        """By ``"account/service_id"``, the number of VMs under ``"do"`` and under each ``why_not``."""
         counts: dict[str, Counter[str]] = {}
         for vm in self.vms:
             counts.setdefault(vm.service_key, Counter())["do" if vm.why_not is None else vm.why_not] += 1
@@ -163,30 +171,32 @@ class Plan:
         return page(self)
 
     def confirm(self, count: int) -> Plan:
-        """The same plan, confirmed by somebody who knows how many VMs it acts on.
+        """Return the same plan, confirmed by somebody who knows how many VMs it acts on.
 
         Raises:
-            InvalidArgument: it is another number.
+            InvalidArgument: the plan acts on another number of VMs.
         """
-        self._check_count(count)
+        self._check_count(count, "count")
         return attrs.evolve(self, confirmed=count)
 
-    def _check_count(self, count: object) -> None:
+    def _check_count(self, count: object, argument: str) -> None:
         if type(count) is not int or count != len(self.targets):
             raise InvalidArgument(
                 f"this plan acts on {len(self.targets)} VMs, and {count!r:.40} were confirmed; "
-                "look at the plan again, then confirm the number that it shows"
+                "look at the plan again, then confirm the number that it shows",
+                argument=argument,
             )
 
     def check_current(
         self, current: Mapping[TargetKey, Vm], unlisted: Set[tuple[str, str | None]] = frozenset()
     ) -> None:
-        """Compare the VMs that something is done to, or is needless for, with a later reading of them.
+        """Compare what the plan relies on with a later reading of its VMs.
 
-        One that is not in it is gone, unless its service, or its account (with None), is ``unlisted``.
+        A VM that is not in ``current`` is gone, unless its service, or its account (with None), is
+        ``unlisted``.
 
         Raises:
-            StalePlan: some have changed.
+            StalePlan: VMs have changed.
         """
         moved = []
         for planned in self.vms:
@@ -205,7 +215,7 @@ class Plan:
             )
 
     def diff(self, other: Plan) -> PlanDiff:
-        """What differs from this plan to a later one; predictions and times are not compared."""
+        """Return what differs from this plan to a later one; predictions and times are not compared."""
         before, after = ({vm.key: vm for vm in plan.vms} for plan in (self, other))
         settings = [
             _IN_WORDS.get(name, name) for name in _SETTINGS if getattr(self, name) != getattr(other, name)

@@ -113,7 +113,9 @@ _READERS: Final[Mapping[int, Callable[[dict[str, Any]], tuple[Plan, str]]]] = {
 
 
 def _no_plan(why: str) -> InvalidArgument:
-    return InvalidArgument(f"this cannot be used as a plan: {why}; make it anew with fleet.plan()")
+    return InvalidArgument(
+        f"this cannot be used as a plan: {why}; make it anew with fleet.plan()", argument="text"
+    )
 
 
 def _structured(document: dict[str, Any]) -> Plan:

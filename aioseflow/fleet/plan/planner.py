@@ -1,4 +1,4 @@
-"""Making a plan: everything is listed, and for each VM it is said what would be done or why nothing."""
+"""`make_plan`: lists everything, and decides for each VM what a run would do, or why nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def make_plan(
     if (error := survey.error) is not None:
         raise error
     found_entries = (entry for name, listed in survey.listed for entry in _entries(survey, name, listed))
-    # What a panel lists twice is one VM.
+    # A VM that the panel lists twice is one VM.
     entries = list({(*entry.place, entry.vm.id): entry for entry in found_entries}.values())
     acting = list(in_order((entry for entry in entries if entry.why_not is None), lambda entry: entry.place))
     rollout, window = spec.rules, spec.window(accounts)
@@ -60,7 +60,8 @@ async def make_plan(
     numbers: list[int | None] = [number for number, size in enumerate(batches, 1) for _ in range(size)]
     numbers = numbers or [None for _ in acting]
     counts = Counter(entry.account for entry in acting)
-    estimate = expect(known, spec.action, {account.name: counts[account.name] for account in accounts})
+    of_account = {account.name: counts[account.name] for account in accounts}
+    estimate = expect(known, spec.action, [step.name for step in spec.steps], of_account)
     services = {entry.place for entry in acting}
     settles = spec.policy is not None and any(step.settles for step in spec.steps)
     calls = sum(step.requests for step in spec.steps) * len(acting)
@@ -74,7 +75,7 @@ async def make_plan(
         for entry in entries
         if entry.why_not is not None
     ]
-    # Lists come in any order, and the same world makes the same plan.
+    # Lists come in any order, and equal lists make equal plans.
     lost = sorted(survey.undiscovered, key=_place_of)
     return Plan(
         action=spec.action,

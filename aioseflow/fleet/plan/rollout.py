@@ -1,4 +1,4 @@
-"""How a run goes over its targets: first a few, then more, never too many at once, and when it stops.
+"""`Rollout`: in which order and how many at once a run acts on its targets, and when it stops.
 
 Pure data and arithmetic. Percentages are exact fractions, never floats: 7 % of 100 is 7.
 """
@@ -24,7 +24,7 @@ from ...models import Service, Vm
 K = TypeVar("K")
 T = TypeVar("T")
 HealthCheck: TypeAlias = Callable[[Service, Vm], Awaitable[bool]]
-"""Whether the VM is healthy; a check that raises, or never answers, has not seen it so."""
+"""Returns whether a VM is healthy; a check that raises or never answers has not seen it healthy."""
 
 Size: TypeAlias = int | str
 """A number of VMs (``3``) or an exact share of them (``"10%"``, ``"12.5%"``)."""
@@ -41,10 +41,10 @@ class Share:
 
     @classmethod
     def parse(cls, value: object, name: str, *, least: int = 1) -> Share:
-        """Check a size. ``least`` is the smallest count; with 1, ``"0%"`` is refused too.
+        """Return the share of a size. ``least`` is the smallest count; with 1, ``"0%"`` is refused, too.
 
         Raises:
-            InvalidArgument: it is neither; ``name`` is the argument.
+            InvalidArgument: the value is no size; ``name`` is the argument.
         """
         wrong = partial(_wrong, name, value)
         if isinstance(value, str):
@@ -71,11 +71,11 @@ class Share:
         return f"{percent:f}%"
 
     def limit(self, total: int) -> Fraction | int:
-        """The exact number of VMs that it means of ``total``, which need not be whole."""
+        """Return the exact number of VMs of ``total``, which need not be whole."""
         return total * self.fraction if self.fraction is not None else self.count or 0
 
     def of(self, total: int, *, least: int = 0) -> int:
-        """The number of VMs that it means of ``total``: rounded down, but at least ``least``."""
+        """Return the number of VMs of ``total``: rounded down, but at least ``least``."""
         return max(least, math.floor(self.limit(total)))
 
 
@@ -113,7 +113,7 @@ def _pause(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
 
 
 def _tuple(value: Any) -> Any:
-    """A sequence as a tuple; what is none is left for the validator to name."""
+    """Return a sequence as a tuple, and anything else as it is, for the validator to refuse."""
     is_sequence = isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
     return tuple(value) if is_sequence else value
 
@@ -136,23 +136,24 @@ def _callable(instance: object, attribute: attrs.Attribute[Any], value: object) 
 
 @attrs.frozen(kw_only=True)
 class Rollout:
-    """How a run goes over its targets. Raises `InvalidArgument` for values that cannot be right.
+    """How many targets a run acts on at once, and when it stops. Raises `InvalidArgument` for wrong values.
 
     A size is a number of VMs, or a percentage of the VMs that something is done to.
 
     Attributes:
         canary: the first batch; a percentage is rounded down, at least 1 VM.
-        batches: what follows, as Ansible's ``serial``: each is one batch's own size (a percentage of *all*
-            targets, rounded down, at least 1 VM); the last one repeats until all targets are covered.
+        batches: the batches after it, as Ansible's ``serial``: each is the size of one batch (a percentage is
+            one of *all* targets, rounded down, at least 1 VM); the last repeats until no target is left.
         window: VMs that may be begun and not yet finished (settled and healthy) at once; None is no limit,
-            but with ``max_failures`` or ``healthy`` four times as many as the accounts' requests in flight.
-        max_failures: of the run and of each batch: nothing new starts once failures *exceed* it; 0 means
-            that the first failure stops. ``failed`` and ``unknown`` count. A percentage is not rounded.
-        max_unavailable: VMs of the run's services that may be down at once, those down for other reasons
-            included; a percentage of all selected VMs, rounded down, at least 1.
+            but with ``max_failures`` or ``healthy`` it is four times the accounts' requests in flight.
+        max_failures: failures of the run and of each batch that are allowed: nothing new starts once they
+            *exceed* it; 0 means that the first failure stops the run. ``failed`` and ``unknown`` count. A
+            percentage is not rounded.
+        max_unavailable: VMs of the run's services that may be down at once, including those that are down for
+            other reasons; a percentage is one of all selected VMs, rounded down, at least 1.
         per_service: requests in flight for each service.
-        same_cause: when so many first failures of a service in a row share one cause (quota, locked, not
-            permitted), the rest of that service is not attempted; None switches it off.
+        same_cause: how many first failures of a service in a row may share one cause (quota, locked, not
+            permitted) before the rest of that service is not attempted; None switches it off.
         pause_between: seconds between batches.
         deadline: seconds for the run; nothing new starts after it.
         progress_deadline: seconds without any VM finishing; nothing new starts after it.
@@ -181,7 +182,7 @@ class Rollout:
 
     @property
     def has_batches(self) -> bool:
-        """Whether it goes batch by batch."""
+        """Whether targets are acted on batch by batch."""
         return self.canary is not None or self.batches is not None
 
     def needs_everything(self) -> bool:
@@ -195,7 +196,7 @@ class Rollout:
         return self.needs_everything() or any(each is not None for each in named)
 
     def sizes(self, total: int) -> tuple[int, ...]:
-        """The batches of ``total`` targets, canary first: each at least 1, together ``total``."""
+        """Return the sizes of the batches of ``total`` targets, canary first; each is at least 1."""
         sizes: list[int] = []
         left = total
         if self.canary is not None:
@@ -212,19 +213,19 @@ class Rollout:
         return tuple(size for size in sizes if size > 0)
 
     def is_too_many(self, failures: int, of: int) -> bool:
-        """Whether so many failures of ``of`` VMs (of the run or of a batch) exceed ``max_failures``."""
+        """Whether these failures of ``of`` VMs (of the run or of a batch) exceed ``max_failures``."""
         return self._failures is not None and failures > self._failures.limit(of)
 
     def failures_allowed(self, total: int) -> int | None:
-        """The largest number of failures of ``total`` VMs that does not stop the run; None is no limit."""
+        """Return how many of ``total`` VMs may fail without stopping the run; None is no limit."""
         return None if self._failures is None else self._failures.of(total)
 
     def unavailable_allowed(self, total: int) -> int | None:
-        """How many VMs may be down at once in a run of ``total`` targets; None is no limit."""
+        """Return how many VMs may be down at once in a run of ``total`` targets; None is no limit."""
         return None if self._unavailable is None else self._unavailable.of(total, least=1)
 
     def to_document(self) -> dict[str, Any]:
-        """All of it but ``healthy`` as JSON-able values, for `from_document`."""
+        """Return all fields but ``healthy`` as JSON values, for `from_document`."""
         document = {name: getattr(self, name) for name in _STORED}
         if self.batches is not None:
             document["batches"] = list(self.batches)
@@ -232,14 +233,16 @@ class Rollout:
 
     @classmethod
     def from_document(cls, document: object) -> Rollout:
-        """The rollout that `to_document` described, without ``healthy``. Raises `InvalidArgument`."""
+        """Return the rollout that `to_document` described, without ``healthy``. Raises `InvalidArgument`."""
         if not isinstance(document, Mapping):
-            raise InvalidArgument(f"a stored rollout is an object of its fields, not {document!r:.60}")
+            raise InvalidArgument(
+                f"a stored rollout is an object of its fields, not {document!r:.60}", argument="document"
+            )
         for name in document:
             if name not in _STORED:
                 near = difflib.get_close_matches(str(name), _STORED, n=1)
                 hint = f"did you mean {near[0]!r}" if near else f"there are {', '.join(_STORED)}"
-                raise InvalidArgument(f"a rollout has no field {name!r:.60}; {hint}")
+                raise InvalidArgument(f"a rollout has no field {name!r:.60}; {hint}", argument="document")
         return cls(**document)
 
 
@@ -257,10 +260,10 @@ def check_limit(limit: object) -> None:
 
 
 def interleave(remaining: Mapping[K, int]) -> Iterator[K]:
-    """The key of the service to take each next target from: always one with the most targets left.
+    """Yield the key of the service to take each next target from: always one with the most targets left.
 
-    Of equals, the one whose turn was longest ago, then the one named first. Each key comes as often as its
-    count says; a step costs O(log services).
+    Of equals, the one whose turn was longest ago comes first, then the one named first. Each key comes as
+    often as its count; a step costs O(log services).
     """
     heap = [(-left, -1, place, key) for place, (key, left) in enumerate(remaining.items()) if left > 0]
     heapq.heapify(heap)
@@ -277,7 +280,7 @@ def interleave(remaining: Mapping[K, int]) -> Iterator[K]:
 
 
 def in_order(items: Iterable[T], place_of: Callable[[T], tuple[str, str]]) -> Iterator[T]:
-    """What is to be begun, in order: of the places (accounts' services) the one with most left first."""
+    """Yield items in the order in which they are begun: always of a service with the most items left."""
     queues: dict[tuple[str, str], deque[T]] = {}
     for item in items:
         queues.setdefault(place_of(item), deque()).append(item)
@@ -294,15 +297,14 @@ def worst_down(
     failures: int | None = None,
     max_unavailable: int | None = None,
 ) -> int:
-    """The most VMs of one service that are down at the same moment, in the worst course of events.
+    """Return the most VMs of one service that can be down at the same moment because of the run.
 
-    That is, as far as the run is the reason; what else goes down meanwhile is not foreseen. What limits
-    requests (``per_service``, the account's concurrency) limits nothing here: a VM stays down after its call
-    was answered. A VM whose step failed may stay down, and goes on being counted.
+    Limits of requests (``per_service``, the account's concurrency) limit nothing here: a VM stays down after
+    its call was answered. A VM whose step failed may stay down, and still counts.
 
     Args:
         shares: of each batch in turn, how many VMs of the service are up and will be taken down.
-        down: VMs of the service that are down already.
+        down: how many VMs of the service are down already.
         stays_down: whether the VM is off at the end (stop, destroy) or comes back (reboot, stop and start).
         seen: whether a VM that comes back counts as finished only when it is seen up (settled, or healthy);
             a reboot without a health check does not, and then neither window nor batches hold it up.
