@@ -1,4 +1,4 @@
-"""What an adaptive limit learns from what it is told, with no loop and no clock."""
+"""What an adaptive limit learns from the events that it gets, with no loop and no clock."""
 
 from __future__ import annotations
 
@@ -227,13 +227,15 @@ EVENTS = st.lists(
 def test_no_order_of_events_can_break_it(maximum: int, pace: float | None, events: list[Any]) -> None:
     limit = AdaptiveLimit(maximum, max_per_second=pace)
     now = 0.0
-    for what, later, ago, then, in_flight, told in events:
+    for what, later, ago, then, in_flight, retry_after in events:
         now += later
         sent_at = now - ago
         if what == "sent":
             limit.sent(now, in_flight=then)
         elif what == "refused":
-            limit.refused(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight, retry_after=told)
+            limit.refused(
+                now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight, retry_after=retry_after
+            )
         else:
             getattr(limit, what)(now, sent_at=sent_at, in_flight_then=then, in_flight=in_flight)
         assert 1 <= limit.value <= maximum

@@ -62,7 +62,7 @@ def compressed(kind: str, size: int) -> Iterator[bytes]:
     block = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
     yield b"\x1f\x8b\x08" + bytes(6) + b"\xff" if kind == "gzip" else b"\x78\x9c"
     yield from (block for _ in range(size // MEGABYTE))
-    # The last block, without the sums that follow: whoever reads so far has lost already.
+    # The last block, without the sums that follow: a reader of so much has lost already.
     yield b"\x03\x00"
 
 

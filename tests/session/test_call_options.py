@@ -192,7 +192,7 @@ class TestWaits:
             await first
             assert seflow.stats().refusals == 1
 
-    async def test_a_caller_who_may_not_wait_so_long_is_told_at_once_and_nothing_is_sent(self) -> None:
+    async def test_a_call_that_may_not_wait_so_long_ends_at_once_and_nothing_is_sent(self) -> None:
         async with panel_of(Fault("throttle", seconds=60, times=1)) as panel, virtual_client(panel) as seflow:
             first = asyncio.create_task(seflow.services.list())
             await asyncio.sleep(1)
@@ -203,7 +203,7 @@ class TestWaits:
             await first
             assert panel.count(path=REBOOT) == 0
 
-    async def test_whoever_queues_already_is_told_as_soon_as_it_is_known(self) -> None:
+    async def test_a_call_that_queues_already_ends_as_soon_as_the_wait_is_known(self) -> None:
         async with panel_of() as panel, virtual_client(panel, limit=1) as seflow:
             await seflow.services.list()
             panel.faults.add(Fault("latency", seconds=2), Fault("throttle", seconds=600, times=1))

@@ -1,4 +1,4 @@
-"""Refused credentials close the door for everybody, once; a throttle never does."""
+"""Refused credentials open the circuit for all calls, once; a throttle never does."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ async def test_a_panel_that_is_down_gets_one_request_at_a_time_and_then_all_of_t
 
 
 @VIRTUAL
-async def test_whoever_waited_two_minutes_for_a_panel_that_is_down_is_told_so() -> None:
+async def test_a_call_that_waited_two_minutes_for_a_panel_that_is_down_ends() -> None:
     async with Sandbox(listen=False, port=80, services=1, faults=[Fault("hang")]) as panel:
         async with virtual_client(panel, retry=None, timeouts=20.0) as seflow:
             began = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""What went wrong with an exchange, in our own words; what will come again the same is not tried again."""
+"""Failures of an exchange in our own words; a failure that would come again is not tried again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ODD: Final[dict[str, tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_what_will_come_again_is_told_by_its_name_and_not_tried_again(odd: str) -> None:
+async def test_an_answer_that_a_retry_would_get_again_is_named_and_not_tried_again(odd: str) -> None:
     answer, said = ODD[odd]
     async with Wire() as wire, client(wire.url) as seflow:
         wire.answer = Play(answer, then="close")
@@ -130,7 +130,7 @@ async def refused(seflow: SeFlow) -> SeFlowError:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_demanded_client_certificate_is_told(version: ssl.TLSVersion) -> None:
+async def test_a_required_client_certificate_is_named(version: ssl.TLSVersion) -> None:
     with demanding(verify_mode=ssl.CERT_REQUIRED, maximum_version=version) as (url, trusting, heard):
         async with client(url, ssl_context=trusting) as seflow:
             error = await refused(seflow)
@@ -139,7 +139,7 @@ async def test_a_demanded_client_certificate_is_told(version: ssl.TLSVersion) ->
 
 
 @pytest.mark.parametrize("name", ["services.list", "vms.reboot"])
-async def test_a_tls_that_is_too_old_is_told_once_and_nothing_was_done(name: str) -> None:
+async def test_a_tls_that_is_too_old_is_tried_once_and_nothing_was_done(name: str) -> None:
     # What a server says that knows nothing newer than TLS 1.1: the alert "protocol version".
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.read(4096))
@@ -156,7 +156,7 @@ async def test_a_tls_that_is_too_old_is_told_once_and_nothing_was_done(name: str
     assert len(heard) == 1
 
 
-async def test_a_handshake_that_was_broken_off_is_told_in_our_words() -> None:
+async def test_a_handshake_that_the_panel_ended_is_described_in_our_words() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4096)
         writer.close()

@@ -1,4 +1,4 @@
-"""What an operator can see: stats, one logger for each event, hooks; and nothing where nobody looks."""
+"""Stats, one logger for each event, and hooks; an event without a listener is not made."""
 
 from __future__ import annotations
 
@@ -111,15 +111,15 @@ async def test_hooks_get_each_event_in_its_order() -> None:
             await seflow.account.details()
             with pytest.raises(OutcomeUnknown):
                 await seflow.vms.reboot(33301, 4001)
-    told = [event for event in events if not isinstance(event, LimitChanged)]
-    assert [type(event) for event in told] == [
+    seen = [event for event in events if not isinstance(event, LimitChanged)]
+    assert [type(event) for event in seen] == [
         Sent, Refused, Waiting, Retried,
         Sent, Answered, Waiting, Retried,
         Sent, Answered,
         Sent, Unknown,
     ]  # fmt: skip
-    assert {event.account for event in told} == {"one"}
-    refused, waiting, retried = told[1:4]
+    assert {event.account for event in seen} == {"one"}
+    refused, waiting, retried = seen[1:4]
     assert isinstance(refused, Refused)
     assert isinstance(waiting, Waiting)
     assert isinstance(retried, Retried)
@@ -129,16 +129,16 @@ async def test_hooks_get_each_event_in_its_order() -> None:
     assert waiting.seconds is not None
     assert 5 <= waiting.seconds <= 5.5
     assert "did nothing" in retried.cause
-    assert isinstance(told[5], Answered)
-    assert told[5].status == 500
-    assert isinstance(told[6], Waiting)
-    assert told[6].reason == "backoff"
+    assert isinstance(seen[5], Answered)
+    assert seen[5].status == 500
+    assert isinstance(seen[6], Waiting)
+    assert seen[6].reason == "backoff"
     with pytest.raises(AttributeError):
         refused.status = 200  # type: ignore[misc]
 
 
 @VIRTUAL
-async def test_the_limit_and_the_circuit_tell_that_they_moved() -> None:
+async def test_a_change_of_the_limit_or_of_the_circuit_is_an_event() -> None:
     events: list[Event] = []
     async with panel_of() as panel:
         async with virtual_client(panel, limit=AdaptiveLimit(32), hooks=[events.append]) as seflow:
@@ -161,12 +161,12 @@ async def test_the_limit_and_the_circuit_tell_that_they_moved() -> None:
     assert [event.state for event in events if isinstance(event, CircuitChanged)] == [
         "down", "closed", "open", "closed",
     ]  # fmt: skip
-    told = [event for event in events if isinstance(event, Waiting) and event.reason == "down"]
-    assert all(event.seconds is None for event in told)
+    seen = [event for event in events if isinstance(event, Waiting) and event.reason == "down"]
+    assert all(event.seconds is None for event in seen)
 
 
 @VIRTUAL
-async def test_a_long_hold_is_told_to_whoever_comes_while_it_lasts() -> None:
+async def test_a_long_wait_is_an_event_of_each_call_that_begins_while_it_lasts() -> None:
     events: list[Event] = []
     async with panel_of(Fault("throttle", seconds=30, times=1)) as panel:
         async with virtual_client(panel, hooks=[events.append]) as seflow:
@@ -174,9 +174,9 @@ async def test_a_long_hold_is_told_to_whoever_comes_while_it_lasts() -> None:
             await asyncio.sleep(10)
             await seflow.account.details()
             await first
-    [told] = [event for event in events if isinstance(event, Waiting) and event.call == "account.details"]
-    assert (told.reason, told.attempt) == ("told", 0)
-    assert told.seconds == pytest.approx(20)
+    [seen] = [event for event in events if isinstance(event, Waiting) and event.call == "account.details"]
+    assert (seen.reason, seen.attempt) == ("told", 0)
+    assert seen.seconds == pytest.approx(20)
 
 
 async def test_a_hook_that_fails_changes_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

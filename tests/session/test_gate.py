@@ -1,4 +1,4 @@
-"""The gate: first come, first served in each lane, no lane starves, nothing leaks under cancellation."""
+"""The gate: first come, first served in each class, no class starves, nothing leaks under cancellation."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ ACTION, READ, POLL = RequestClass
 
 @attrs.define
 class Movable:
-    """A limit that a test moves, with what the gate told it. It has no more than a limit must have."""
+    """A limit that a test moves, with the events that the gate reported. It has what a limit must have."""
 
     value: int
     not_before: float = 0.0
-    told: list[tuple[Any, ...]] = attrs.Factory(list)
+    events: list[tuple[Any, ...]] = attrs.Factory(list)
 
     def sent(self, now: float, *, in_flight: int) -> None:
-        self.told.append(("sent", now, in_flight))
+        self.events.append(("sent", now, in_flight))
 
     def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        self.told.append(("succeeded", now, sent_at, in_flight_then, in_flight))
+        self.events.append(("succeeded", now, sent_at, in_flight_then, in_flight))
 
     def refused(
         self,
@@ -43,10 +43,10 @@ class Movable:
         in_flight: int,
         retry_after: float | None = None,
     ) -> None:
-        self.told.append(("refused", now, sent_at, in_flight_then, in_flight, retry_after))
+        self.events.append(("refused", now, sent_at, in_flight_then, in_flight, retry_after))
 
     def timed_out(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
-        self.told.append(("timed_out", now, sent_at, in_flight_then, in_flight))
+        self.events.append(("timed_out", now, sent_at, in_flight_then, in_flight))
 
 
 def clock() -> float:
@@ -72,20 +72,22 @@ class Callers:
         self.inside: list[tuple[RequestClass, Admission]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def _enter(self, lane: RequestClass, number: int) -> None:
-        ticket = self.gate.try_enter(lane, clock()) or await self.gate.enter(lane, clock())
-        self.entered.append((lane, number))
-        self.inside.append((lane, ticket))
+    async def _enter(self, request_class: RequestClass, number: int) -> None:
+        admission = self.gate.try_enter(request_class, clock()) or await self.gate.enter(
+            request_class, clock()
+        )
+        self.entered.append((request_class, number))
+        self.inside.append((request_class, admission))
 
-    def come(self, lane: RequestClass = READ) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._enter(lane, len(self.tasks)))
+    def come(self, request_class: RequestClass = READ) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._enter(request_class, len(self.tasks)))
         self.tasks.append(task)
         return task
 
-    def go(self, number: int = 0, ending: AttemptResult = AttemptResult.ANSWERED) -> RequestClass:
-        lane, ticket = self.inside.pop(number)
-        self.gate.leave(lane, ticket, clock(), ending)
-        return lane
+    def go(self, number: int = 0, result: AttemptResult = AttemptResult.ANSWERED) -> RequestClass:
+        request_class, admission = self.inside.pop(number)
+        self.gate.leave(request_class, admission, clock(), result)
+        return request_class
 
 
 async def test_a_free_slot_is_taken_without_waiting() -> None:
@@ -101,16 +103,18 @@ async def test_a_free_slot_is_taken_without_waiting() -> None:
     assert third[:2] == (8.0, 2)
 
 
-@pytest.mark.parametrize("lane", list(RequestClass))
-async def test_waiters_of_a_lane_come_in_in_their_order_and_nobody_overtakes(lane: RequestClass) -> None:
+@pytest.mark.parametrize("request_class", list(RequestClass))
+async def test_waiters_of_a_class_come_in_in_their_order_and_nobody_overtakes(
+    request_class: RequestClass,
+) -> None:
     gate = Gate(FixedLimit(1))
     callers = Callers(gate)
     for _ in range(20):
-        callers.come(lane)
+        callers.come(request_class)
     for done in range(20):
         await settle()
         assert [number for _, number in callers.entered] == list(range(done + 1))
-        assert gate.try_enter(READ, clock()) is None, "a newcomer overtook those who wait"
+        assert gate.try_enter(READ, clock()) is None, "a new request overtook the waiting ones"
         callers.go()
     assert (gate.in_flight, gate.waiting) == (0, 0)
 
@@ -184,7 +188,7 @@ async def test_nobody_goes_before_the_limit_says_so() -> None:
         callers.come()
     await asyncio.wait(callers.tasks)
     assert clock() >= START + 30
-    assert [told[1] for told in limit.told] == [START + 30] * 3
+    assert [events[1] for events in limit.events] == [START + 30] * 3
 
 
 @VIRTUAL
@@ -199,7 +203,7 @@ async def test_a_pace_spreads_the_waiters() -> None:
     for _ in range(5):
         callers.come()
     await asyncio.wait(callers.tasks)
-    assert [told[1] - START for told in limit.told] == [0, 0.25, 0.5, 0.75, 1.0]
+    assert [events[1] - START for events in limit.events] == [0, 0.25, 0.5, 0.75, 1.0]
 
 
 @VIRTUAL
@@ -218,7 +222,7 @@ async def test_a_wait_that_is_taken_back_lets_the_waiters_in_with_the_next_event
     assert callers.gate.in_flight == 1
 
 
-async def test_alone_means_one_at_a_time_whatever_the_limit_says() -> None:
+async def test_serial_means_one_at_a_time_whatever_the_limit_says() -> None:
     gate = Gate(FixedLimit(8))
     set_serial(gate, True)
     callers = Callers(gate)
@@ -231,7 +235,7 @@ async def test_alone_means_one_at_a_time_whatever_the_limit_says() -> None:
     assert (gate.size, gate.in_flight) == (8, 4)
 
 
-async def test_what_was_in_flight_before_does_not_keep_the_one_that_goes_alone_out() -> None:
+async def test_what_was_in_flight_before_does_not_delay_the_serial_request() -> None:
     gate = Gate(FixedLimit(4))
     callers = Callers(gate)
     callers.come()
@@ -245,7 +249,7 @@ async def test_what_was_in_flight_before_does_not_keep_the_one_that_goes_alone_o
     callers.go(0)  # one of the old ones
     await settle()
     assert len(callers.entered) == 3
-    callers.go(-1)  # the one that was alone
+    callers.go(-1)  # the serial one
     await settle()
     assert len(callers.entered) == 4
     set_serial(gate, False)
@@ -253,7 +257,7 @@ async def test_what_was_in_flight_before_does_not_keep_the_one_that_goes_alone_o
     assert gate.in_flight == 3
 
 
-async def test_the_limit_is_told_what_its_contract_says() -> None:
+async def test_the_limit_gets_what_its_contract_says() -> None:
     limit = Movable(3)
     gate = Gate(limit)
     first, second, third = (gate.try_enter(READ, now) for now in (1.0, 2.0, 3.0))
@@ -263,7 +267,7 @@ async def test_the_limit_is_told_what_its_contract_says() -> None:
     gate.leave(READ, second, 4.0, AttemptResult.REFUSED, 24.0)
     gate.leave(READ, first, 5.0, AttemptResult.ANSWERED)
     gate.leave(READ, third, 6.0, AttemptResult.TIMED_OUT)
-    assert limit.told == [
+    assert limit.events == [
         ("sent", 1.0, 1),
         ("sent", 2.0, 2),
         ("sent", 3.0, 3),
@@ -272,10 +276,10 @@ async def test_the_limit_is_told_what_its_contract_says() -> None:
         ("timed_out", 6.0, 3.0, 3, 0),
     ]
     gate.leave(READ, gate.try_enter(READ, 7.0) or (0.0, 0, 0), 8.0)
-    assert limit.told[6:] == [("sent", 7.0, 1)], "an ending that says nothing is not told"
+    assert limit.events[6:] == [("sent", 7.0, 1)], "a result without evidence is not reported"
 
 
-async def test_a_move_of_the_limit_is_told() -> None:
+async def test_a_change_of_the_limit_is_reported() -> None:
     class Growing(Movable):
         def succeeded(self, now: float, *, sent_at: float, in_flight_then: int, in_flight: int) -> None:
             self.value += 1
@@ -283,43 +287,43 @@ async def test_a_move_of_the_limit_is_told() -> None:
     gate = Gate(Growing(4))
     moves: list[tuple[int, int]] = []
     gate.on_limit_change = lambda before, after: moves.append((before, after))
-    ticket = gate.try_enter(READ, 1.0)
-    assert ticket is not None
-    gate.leave(READ, ticket, 2.0, AttemptResult.ANSWERED)
+    admission = gate.try_enter(READ, 1.0)
+    assert admission is not None
+    gate.leave(READ, admission, 2.0, AttemptResult.ANSWERED)
     assert moves == [(4, 5)]
 
 
 @pytest.mark.parametrize("crowd", list(RequestClass))
-async def test_no_lane_starves_another(crowd: RequestClass) -> None:
+async def test_no_class_starves_another(crowd: RequestClass) -> None:
     callers = Callers(Gate(FixedLimit(7)))
     for _ in range(500):
         callers.come(crowd)
     await settle()
-    others = [lane for lane in RequestClass if lane is not crowd]
-    for lane in others:
-        callers.come(lane)
+    others = [request_class for request_class in RequestClass if request_class is not crowd]
+    for request_class in others:
+        callers.come(request_class)
     await settle()
     for _ in range(2):
         callers.go()
     await settle()
-    assert {lane for lane, _ in callers.entered[7:9]} == set(others)
+    assert {request_class for request_class, _ in callers.entered[7:9]} == set(others)
 
 
-async def test_the_slots_of_busy_lanes_stand_in_the_proportion_of_their_shares() -> None:
+async def test_the_slots_of_busy_classes_stand_in_the_proportion_of_their_shares() -> None:
     callers = Callers(Gate(FixedLimit(14)))
     for _ in range(300):
-        for lane in RequestClass:
-            callers.come(lane)
+        for request_class in RequestClass:
+            callers.come(request_class)
     await settle()
     chance = random.Random(1)
     for _ in range(300):
         callers.go(chance.randrange(len(callers.inside)))
         await settle()
-    held = [sum(lane is each for each, _ in callers.inside) for lane in RequestClass]
+    held = [sum(request_class is each for each, _ in callers.inside) for request_class in RequestClass]
     assert held == [8, 4, 2]
 
 
-async def test_expelled_waiters_end_with_the_error_and_the_others_go_on_waiting() -> None:
+async def test_failed_waiters_end_with_the_error_and_the_others_go_on_waiting() -> None:
     gate = Gate(FixedLimit(1))
     callers = Callers(gate)
     callers.come()
@@ -335,7 +339,7 @@ async def test_expelled_waiters_end_with_the_error_and_the_others_go_on_waiting(
     await patient
 
 
-async def test_a_waiter_that_is_expelled_and_cancelled_at_once_takes_no_slot_with_it() -> None:
+async def test_a_waiter_that_is_failed_and_cancelled_at_once_takes_no_slot_with_it() -> None:
     gate = Gate(FixedLimit(1))
     callers = Callers(gate)
     callers.come()
@@ -352,7 +356,7 @@ async def test_a_waiter_that_is_expelled_and_cancelled_at_once_takes_no_slot_wit
 Step = Callable[[Callers, Movable], object]
 STEPS: st.SearchStrategy[tuple[str, int]] = st.tuples(
     st.sampled_from(
-        ["come", "come", "come", "go", "go", "cancel", "cancel now", "limit", "hold", "time", "alone"]
+        ["come", "come", "come", "go", "go", "cancel", "cancel now", "limit", "hold", "time", "serial"]
     ),
     st.integers(0, 11),
 )
@@ -364,7 +368,7 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
         limit = Movable(first_limit)
         gate = Gate(limit)
         callers = Callers(gate)
-        arrived: dict[RequestClass, list[int]] = {lane: [] for lane in RequestClass}
+        arrived: dict[RequestClass, list[int]] = {request_class: [] for request_class in RequestClass}
         highest = first_limit
 
         async def check() -> None:
@@ -372,19 +376,21 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
             assert gate.in_flight == len(callers.inside)
             assert gate.waiting == sum(not task.done() for task in callers.tasks)
             free = gate.in_flight < (1 if gate.serial else limit.value) and clock() >= limit.not_before
-            assert not (gate.waiting and free), "somebody waits beside a free slot"
-            for lane in RequestClass:
-                got_in = [number for each, number in callers.entered if each is lane]
-                gone = {number for number in arrived[lane] if callers.tasks[number].cancelled()}
-                order = [number for number in arrived[lane] if number not in gone or number in got_in]
-                assert got_in == order[: len(got_in)], "somebody was overtaken in his lane"
+            assert not (gate.waiting and free), "a request waits while a slot is free"
+            for request_class in RequestClass:
+                got_in = [number for each, number in callers.entered if each is request_class]
+                gone = {number for number in arrived[request_class] if callers.tasks[number].cancelled()}
+                order = [
+                    number for number in arrived[request_class] if number not in gone or number in got_in
+                ]
+                assert got_in == order[: len(got_in)], "a request was overtaken in its class"
 
         for what, number in steps:
             before = gate.in_flight
             if what == "come":
-                lane = RequestClass(number % 3)
-                arrived[lane].append(len(callers.tasks))
-                callers.come(lane)
+                request_class = RequestClass(number % 3)
+                arrived[request_class].append(len(callers.tasks))
+                callers.come(request_class)
             elif what == "go" and callers.inside:
                 callers.go(number % len(callers.inside))
             elif what.startswith("cancel") and callers.tasks:
@@ -400,7 +406,7 @@ def test_whatever_happens_the_gate_keeps_its_word(first_limit: int, steps: list[
                 limit.not_before = max(limit.not_before, clock() + number)
             elif what == "time":
                 await asyncio.sleep(number)
-            elif what == "alone":
+            elif what == "serial":
                 set_serial(gate, number % 2 == 1)
             await check()
             most = max(before + 1, 1) if gate.serial else limit.value
@@ -424,14 +430,14 @@ async def test_random_cancellations_never_break_the_limit_and_never_leak(seed: i
 
     async def caller() -> None:
         nonlocal worst
-        lane = chance.choice(list(RequestClass))
-        ticket = gate.try_enter(lane, clock()) or await gate.enter(lane, clock())
+        request_class = chance.choice(list(RequestClass))
+        admission = gate.try_enter(request_class, clock()) or await gate.enter(request_class, clock())
         try:
             worst = max(worst, gate.in_flight)
             for _ in range(chance.randrange(4)):
                 await asyncio.sleep(0)
         finally:
-            gate.leave(lane, ticket, clock(), chance.choice(list(AttemptResult)))
+            gate.leave(request_class, admission, clock(), chance.choice(list(AttemptResult)))
 
     tasks = [asyncio.create_task(caller()) for _ in range(1000)]
     for task in chance.sample(tasks, 500):

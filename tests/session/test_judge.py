@@ -258,12 +258,12 @@ def test_the_longer_of_two_waits_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "waits",
     [["0", "30"], ["30", "0"], ["0, 30"], ["30, 0"], ["0", "Mon, 23 Nov 2026 10:00:30 GMT"], ["30", "soon"]],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_of_contradicting_headers_the_longest_wait_counts(told: list[str], status: int) -> None:
-    headers = CIMultiDict([("Retry-After", wait) for wait in told])
+def test_of_contradicting_headers_the_longest_wait_counts(waits: list[str], status: int) -> None:
+    headers = CIMultiDict([("Retry-After", wait) for wait in waits])
     headers["Date"] = "Mon, 23 Nov 2026 10:00:00 GMT"
     assert fault(GET, status, b"", headers).error.retry_after == 30.0
 

@@ -21,7 +21,7 @@ async def wire() -> AsyncIterator[Wire]:
 
 
 @pytest.mark.parametrize(
-    ("beside", "said"),
+    ("extra", "said"),
     [
         ({"meta": {"pagination": {"page": 1, "last_page": 3}}}, "page 1 of 3"),
         ({"pagination": {"current_page": "2", "total_pages": "3"}}, "page 2 of 3"),
@@ -39,14 +39,14 @@ async def wire() -> AsyncIterator[Wire]:
         ({"truncated": "true"}, "one page of several"),
     ],
 )
-def test_one_page_of_several_is_told(beside: dict[str, Any], said: str) -> None:
-    assert pages_of({"vms": ROWS, **beside}, ROWS, 200, {}) == said
+def test_one_page_of_several_is_recognized(extra: dict[str, Any], said: str) -> None:
+    assert pages_of({"vms": ROWS, **extra}, ROWS, 200, {}) == said
     keyed: dict[str, Any] = {"1": {}, "2": {}}
-    assert pages_of({"vms": keyed, **beside}, keyed, 200, {}) == said
+    assert pages_of({"vms": keyed, **extra}, keyed, 200, {}) == said
 
 
 @pytest.mark.parametrize(
-    "beside",
+    "extra",
     [
         {}, {"meta": {"pagination": {"page": 1, "last_page": 1}}}, {"total": 2}, {"total": "2"}, {"count": 1},
         {"total": "120.00"}, {"next": None}, {"next": ""}, {"links": {"next": None}}, {"has_more": False},
@@ -55,8 +55,8 @@ def test_one_page_of_several_is_told(beside: dict[str, Any], said: str) -> None:
         {"total": None}, {"total": [7]}, {"pagination": []},
     ],
 )  # fmt: skip
-def test_a_whole_list_is_whole(beside: dict[str, Any]) -> None:
-    assert pages_of({"vms": ROWS, **beside}, ROWS, 200, {}) is None
+def test_a_whole_list_is_whole(extra: dict[str, Any]) -> None:
+    assert pages_of({"vms": ROWS, **extra}, ROWS, 200, {}) is None
 
 
 def test_headers_and_the_status_tell_it_too() -> None:

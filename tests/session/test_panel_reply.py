@@ -99,16 +99,16 @@ NO_WORDS: Final = (
 
 @pytest.mark.parametrize("word", NO_WORDS, ids=repr)
 def test_a_no_in_any_spelling_is_a_refusal_of_every_change(word: Any) -> None:
-    besides: list[dict[str, Any]] = [
+    extras: list[dict[str, Any]] = [
         {}, {"message": "VM is locked"}, {"info": ["x"]}, {"vm": {"id": 1}}, {"order_num": 5},
     ]  # fmt: skip
     keys = ("status", "success", "result", "ok", "Status", "SUCCESS")
-    for key, beside, call in itertools.product(keys, besides, CHANGES):
-        fault = judged(call, {key: word, **beside})
-        assert fault is not None, (key, word, beside)
+    for key, extra, call in itertools.product(keys, extras, CHANGES):
+        fault = judged(call, {key: word, **extra})
+        assert fault is not None, (key, word, extra)
         assert fault.kind is FailureKind.ANSWERED_NO
         assert type(fault.error) is ApiError
-        assert ("VM is locked" in str(fault.error)) == ("message" in beside)
+        assert ("VM is locked" in str(fault.error)) == ("message" in extra)
 
 
 @pytest.mark.parametrize("word", NO_WORDS, ids=repr)
@@ -134,7 +134,7 @@ ERROR_KEYS: Final = (
      {"code": "locked", "message": "it is"}, [[["locked"]]], {"1": ["locked"]}],
     ids=repr,
 )  # fmt: skip
-def test_a_filled_error_is_a_refusal_whatever_stands_beside_it(key: str, filled: Any) -> None:
+def test_a_filled_error_is_a_refusal_whatever_else_the_answer_says(key: str, filled: Any) -> None:
     for call in (*CHANGES, LIST, SERVICE, RESOURCES):
         error = error_of(call, {key: filled, "status": True, "success": True, "vms": [], "service": {}})
         assert type(error) is ApiError

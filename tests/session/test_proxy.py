@@ -428,12 +428,12 @@ async def test_a_407_in_the_clear_is_the_proxy_s_refusal_too() -> None:
 
 
 async def test_a_proxy_that_lets_through_again_is_enough() -> None:
-    def mended(event: Event) -> None:
+    def repair(event: Event) -> None:
         if isinstance(event, Retried):
             proxy.refuse = None
 
     async with Wire(tls=tls.good()) as wire, Proxy(refuse=502) as proxy:
-        async with secure(wire, proxy=proxy.url, hooks=[mended]) as seflow:
+        async with secure(wire, proxy=proxy.url, hooks=[repair]) as seflow:
             assert (await seflow.vms.reboot(9, 4)).status is True
         assert len(proxy.requests) == 2
         assert len(wire.requests) == 1

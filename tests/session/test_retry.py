@@ -9,7 +9,7 @@ from aioseflow.safety import Safety
 from aioseflow.session.call import IDEMPOTENT, ONCE, READ
 from aioseflow.session.retry import TABLE, AttemptFailed, FailureKind, RetryRule, RetryState, next_wait
 
-AGAIN, AS_TOLD, NO, UNKNOWN = (
+RETRY, AFTER_DELAY, NEVER, UNKNOWN = (
     RetryRule.RETRY,
     RetryRule.RETRY_AFTER_DELAY,
     RetryRule.NEVER,
@@ -18,18 +18,18 @@ AGAIN, AS_TOLD, NO, UNKNOWN = (
 
 # The design's table: what happened, and what READ, IDEMPOTENT and ONCE do then.
 DESIGN = [
-    (FailureKind.NOT_SENT, AGAIN, AGAIN, AGAIN),
-    (FailureKind.TLS_REFUSED, NO, NO, NO),
-    (FailureKind.PROXY_REFUSED, NO, NO, NO),
-    (FailureKind.NOT_PROCESSED, AGAIN, AGAIN, AGAIN),
-    (FailureKind.THROTTLED, AS_TOLD, AS_TOLD, AS_TOLD),
-    (FailureKind.POSTPONED, AS_TOLD, AS_TOLD, UNKNOWN),
-    (FailureKind.LOST, AGAIN, AGAIN, UNKNOWN),
-    (FailureKind.MALFORMED, NO, NO, UNKNOWN),
-    (FailureKind.UNDECODABLE, NO, NO, UNKNOWN),
-    (FailureKind.BLOCKED, NO, NO, NO),
-    (FailureKind.ANSWERED_NO, NO, NO, NO),
-    (FailureKind.LOGIN_REFUSED, NO, NO, NO),
+    (FailureKind.NOT_SENT, RETRY, RETRY, RETRY),
+    (FailureKind.TLS_REFUSED, NEVER, NEVER, NEVER),
+    (FailureKind.PROXY_REFUSED, NEVER, NEVER, NEVER),
+    (FailureKind.NOT_PROCESSED, RETRY, RETRY, RETRY),
+    (FailureKind.THROTTLED, AFTER_DELAY, AFTER_DELAY, AFTER_DELAY),
+    (FailureKind.POSTPONED, AFTER_DELAY, AFTER_DELAY, UNKNOWN),
+    (FailureKind.LOST, RETRY, RETRY, UNKNOWN),
+    (FailureKind.MALFORMED, NEVER, NEVER, UNKNOWN),
+    (FailureKind.UNDECODABLE, NEVER, NEVER, UNKNOWN),
+    (FailureKind.BLOCKED, NEVER, NEVER, NEVER),
+    (FailureKind.ANSWERED_NO, NEVER, NEVER, NEVER),
+    (FailureKind.LOGIN_REFUSED, NEVER, NEVER, NEVER),
 ]
 
 
@@ -52,25 +52,25 @@ def wait(
     policy: RetryPolicy | None = RetryPolicy(),  # noqa: B008 - frozen
     attempts: int = 1,
     refusals: int = 0,
-    told: float | None = None,
+    delay: float | None = None,
     elapsed: float = 0.0,
     left: float = float("inf"),
     draw: float = 0.5,
 ) -> float | None:
-    fault = AttemptFailed(failure, SeFlowError("x", retry_after=told))
+    fault = AttemptFailed(failure, SeFlowError("x", retry_after=delay))
     return next_wait(fault, safety, RetryState(attempts, refusals), policy, elapsed, left, lambda: draw)
 
 
 @pytest.mark.parametrize("safety", list(Safety))
 @pytest.mark.parametrize("failure", list(FailureKind))
 def test_what_the_table_forbids_never_goes_again(failure: FailureKind, safety: Safety) -> None:
-    goes = wait(failure, safety, told=1.0) is not None
-    assert goes == (TABLE[failure][safety] in (AGAIN, AS_TOLD))
+    goes = wait(failure, safety, delay=1.0) is not None
+    assert goes == (TABLE[failure][safety] in (RETRY, AFTER_DELAY))
 
 
 @pytest.mark.parametrize("failure", list(FailureKind))
 def test_without_a_policy_nothing_goes_again(failure: FailureKind) -> None:
-    assert wait(failure, policy=None, told=0.0) is None
+    assert wait(failure, policy=None, delay=0.0) is None
 
 
 @pytest.mark.parametrize(("attempts", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (90, 8.0)])
@@ -86,7 +86,7 @@ def test_three_attempts_are_all() -> None:
 
 
 def test_a_refusal_is_no_attempt() -> None:
-    assert wait(FailureKind.THROTTLED, attempts=3, refusals=50, told=1.0) is not None
+    assert wait(FailureKind.THROTTLED, attempts=3, refusals=50, delay=1.0) is not None
     history = RetryState()
     history.add(FailureKind.THROTTLED)
     assert (history.attempts, history.refusals, history.may_have_acted) == (0, 1, False)
@@ -94,22 +94,22 @@ def test_a_refusal_is_no_attempt() -> None:
 
 @pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("failure", [FailureKind.THROTTLED, FailureKind.POSTPONED])
-def test_a_told_wait_is_never_shortened_and_spread_upward(failure: FailureKind, draw: float) -> None:
-    seconds = wait(failure, told=24.0, draw=draw)
+def test_a_requested_wait_is_never_shortened_and_spread_upward(failure: FailureKind, draw: float) -> None:
+    seconds = wait(failure, delay=24.0, draw=draw)
     assert seconds is not None
     assert 24.0 <= seconds <= 24.0 * 1.1
 
 
-@pytest.mark.parametrize("told", [0.0, 0.01, 0.3])
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.3])
 @pytest.mark.parametrize("failure", [FailureKind.THROTTLED, FailureKind.POSTPONED])
-def test_a_told_wait_never_lowers_our_own(failure: FailureKind, told: float) -> None:
+def test_a_requested_wait_never_lowers_our_own(failure: FailureKind, delay: float) -> None:
     for count in (1, 3, 5, 90):
         policy = RetryPolicy(attempts=100)
         own = min(8.0, 0.5 * 2.0 ** (count - 1))
         for draw in (0.0, 0.5, 1.0):
-            seconds = wait(failure, policy=policy, attempts=count, refusals=count, told=told, draw=draw)
+            seconds = wait(failure, policy=policy, attempts=count, refusals=count, delay=delay, draw=draw)
             assert seconds is not None
-            assert seconds >= max(told, own * (0.5 + 0.5 * draw))
+            assert seconds >= max(delay, own * (0.5 + 0.5 * draw))
 
 
 def test_a_refusal_without_a_time_waits_at_least_half_of_the_bound() -> None:
@@ -118,16 +118,16 @@ def test_a_refusal_without_a_time_waits_at_least_half_of_the_bound() -> None:
 
 
 def test_a_503_that_names_no_time_doubles_like_a_lost_answer() -> None:
-    assert wait(FailureKind.POSTPONED, told=None, draw=1.0) == 0.5
+    assert wait(FailureKind.POSTPONED, delay=None, draw=1.0) == 0.5
 
 
 def test_a_wait_beyond_the_longest_or_the_deadline_is_not_begun() -> None:
-    assert wait(FailureKind.THROTTLED, told=121.0) is None
-    assert wait(FailureKind.THROTTLED, told=100.0, elapsed=150.0) is not None
-    assert wait(FailureKind.THROTTLED, told=100.0, elapsed=250.0) is None
+    assert wait(FailureKind.THROTTLED, delay=121.0) is None
+    assert wait(FailureKind.THROTTLED, delay=100.0, elapsed=150.0) is not None
+    assert wait(FailureKind.THROTTLED, delay=100.0, elapsed=250.0) is None
     assert wait(FailureKind.LOST, elapsed=300.0) is None
-    assert wait(FailureKind.THROTTLED, told=20.0, left=20.0) is None
-    assert wait(FailureKind.THROTTLED, told=20.0, left=23.0) is not None
+    assert wait(FailureKind.THROTTLED, delay=20.0, left=20.0) is None
+    assert wait(FailureKind.THROTTLED, delay=20.0, left=23.0) is not None
 
 
 @pytest.mark.parametrize("failure", list(FailureKind))

@@ -52,7 +52,7 @@ class Comes:
 
 
 @attrs.frozen
-class RetryRule:
+class Expected:
     """What must come of a fault that strikes once, and of one that strikes ``often``."""
 
     once: Comes
@@ -62,12 +62,12 @@ class RetryRule:
 
 #                        the fault strikes once        the fault strikes for ever
 #                        tried, arrived, ends          tried, arrived, ends
-AGAIN: Final = RetryRule(Comes(2, 2, "well"), Comes(3, 3, "error"))
-AS_TOLD: Final = RetryRule(Comes(2, 2, "well"), Comes(5, 5, "well"), often=4)  # a refusal is no attempt
-NO: Final = RetryRule(Comes(1, 1, "error"), Comes(1, 1, "error"))
-UNKNOWN: Final = RetryRule(Comes(1, 1, "unknown"), Comes(1, 1, "unknown"))
-NOT_SENT: Final = RetryRule(Comes(2, 1, "well"), Comes(3, 0, "error"))
-NEVER: Final = RetryRule(Comes(1, 0, "error"), Comes(1, 0, "error"))
+RETRY: Final = Expected(Comes(2, 2, "well"), Comes(3, 3, "error"))
+DELAYED: Final = Expected(Comes(2, 2, "well"), Comes(5, 5, "well"), often=4)  # a refusal is no attempt
+NEVER: Final = Expected(Comes(1, 1, "error"), Comes(1, 1, "error"))
+UNKNOWN: Final = Expected(Comes(1, 1, "unknown"), Comes(1, 1, "unknown"))
+NOT_SENT: Final = Expected(Comes(2, 1, "well"), Comes(3, 0, "error"))
+UNTRUSTED: Final = Expected(Comes(1, 0, "error"), Comes(1, 0, "error"))
 
 
 @attrs.frozen
@@ -76,9 +76,9 @@ class Row:
 
     fault: Fault
     error: type[SeFlowError] | None
-    READ: RetryRule
-    IDEMPOTENT: RetryRule
-    ONCE: RetryRule
+    READ: Expected
+    IDEMPOTENT: Expected
+    ONCE: Expected
     acted: bool | None = None  # whether a change may have been made; None where the rule tells
 
 
@@ -86,8 +86,8 @@ NOT_TLS: Final = Handshake(http("The plain HTTP request was sent to HTTPS port",
 SELF_SIGNED: Final = Handshake(certificate=tls.self_signed)
 EXPIRED: Final = Handshake(certificate=tls.expired)
 WAIT: Final = 0.01  # seconds, in the three that follow
-TOLD_429: Final = Play(http("", 429, headers={"Retry-After": f"{WAIT}"}))
-TOLD_503: Final = Play(http("", 503, headers={"Retry-After": f"{WAIT}"}))
+WAIT_429: Final = Play(http("", 429, headers={"Retry-After": f"{WAIT}"}))
+WAIT_503: Final = Play(http("", 503, headers={"Retry-After": f"{WAIT}"}))
 THROTTLE: Final = Play(http(f'{{"error": [["wait_x_between_action", {WAIT}], "unauthorized"]}}', 401))
 CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 CUT_BODY: Final = Play(http("{}", length=99), "close")
@@ -108,33 +108,33 @@ TABLE: Final = {
     "TLS: closed":              Row(Handshake(),              TransportError, NOT_SENT, NOT_SENT, NOT_SENT),
     "TLS: not TLS":             Row(NOT_TLS,                  TransportError, NOT_SENT, NOT_SENT, NOT_SENT),
     "TLS: silence":             Row(Handshake(silent=True),   RequestTimeout, NOT_SENT, NOT_SENT, NOT_SENT),
-    "TLS: self-signed":         Row(SELF_SIGNED,              TransportError, NEVER,    NEVER,    NEVER),
-    "TLS: expired":             Row(EXPIRED,                  TransportError, NEVER,    NEVER,    NEVER),
-    "429":                      Row(Play(http("", 429)),      None,           AS_TOLD,  AS_TOLD,  AS_TOLD),
-    "429 with Retry-After":     Row(TOLD_429,                 None,           AS_TOLD,  AS_TOLD,  AS_TOLD),
-    "401 throttle":             Row(THROTTLE,                 None,           AS_TOLD,  AS_TOLD,  AS_TOLD),
-    "503 with Retry-After":     Row(TOLD_503,                 ServerError,    AGAIN,    AGAIN,    UNKNOWN),
-    "408":                      Row(Play(http("", 408)),      GatewayError,   AGAIN,    AGAIN,    UNKNOWN),
-    "421":                      Row(Play(http("", 421)),      GatewayError,   AGAIN,    AGAIN,    AGAIN, acted=False),
-    "425":                      Row(Play(http("", 425)),      GatewayError,   AGAIN,    AGAIN,    AGAIN, acted=False),
-    "403 page":                 Row(Play(http("<p>", 403)),   GatewayError,   NO,       NO,       NO),
-    "long header":              Row(LONG_HEADER,              TransportError, NO,       NO,       UNKNOWN, acted=True),
-    "two lengths":              Row(TWO_LENGTHS,              TransportError, NO,       NO,       UNKNOWN, acted=True),
-    "unknown compression":      Row(BROTLI,                   TransportError, NO,       NO,       UNKNOWN, acted=True),
-    "closed before the answer": Row(Play(b"", "close"),       TransportError, AGAIN,    AGAIN,    UNKNOWN),
-    "reset":                    Row(Play(b"", "reset"),       TransportError, AGAIN,    AGAIN,    UNKNOWN),
-    "read time-out":            Row(Play(b"", "hang"),        RequestTimeout, AGAIN,    AGAIN,    UNKNOWN),
-    "cut body":                 Row(CUT_BODY,                 TransportError, AGAIN,    AGAIN,    UNKNOWN),
-    "cut chunk":                Row(CUT_CHUNK,                TransportError, AGAIN,    AGAIN,    UNKNOWN),
-    "broken chunk":             Row(BROKEN_CHUNK,             TransportError, AGAIN,    AGAIN,    UNKNOWN),
-    "not HTTP":                 Row(NOT_HTTP,                 TransportError, AGAIN,    AGAIN,    UNKNOWN),
-    "500":                      Row(Play(http("oops", 500)),  ServerError,    AGAIN,    AGAIN,    UNKNOWN),
-    "502":                      Row(Play(http("oops", 502)),  ServerError,    AGAIN,    AGAIN,    UNKNOWN),
-    "503":                      Row(Play(http("oops", 503)),  ServerError,    AGAIN,    AGAIN,    UNKNOWN),
-    "504":                      Row(Play(http("oops", 504)),  ServerError,    AGAIN,    AGAIN,    UNKNOWN),
-    "HTML page":                Row(Play(http("<html>")),     ServerError,    AGAIN,    AGAIN,    UNKNOWN),
-    "empty body":               Row(Play(http("")),           DecodeError,    AGAIN,    AGAIN,    UNKNOWN),
-    "error in 200":             Row(ERROR,                    ApiError,       NO,       NO,       NO),
+    "TLS: self-signed":         Row(SELF_SIGNED,              TransportError, UNTRUSTED, UNTRUSTED, UNTRUSTED),
+    "TLS: expired":             Row(EXPIRED,                  TransportError, UNTRUSTED, UNTRUSTED, UNTRUSTED),
+    "429":                      Row(Play(http("", 429)),      None,           DELAYED,  DELAYED,  DELAYED),
+    "429 with Retry-After":     Row(WAIT_429,                 None,           DELAYED,  DELAYED,  DELAYED),
+    "401 throttle":             Row(THROTTLE,                 None,           DELAYED,  DELAYED,  DELAYED),
+    "503 with Retry-After":     Row(WAIT_503,                 ServerError,    RETRY,    RETRY,    UNKNOWN),
+    "408":                      Row(Play(http("", 408)),      GatewayError,   RETRY,    RETRY,    UNKNOWN),
+    "421":                      Row(Play(http("", 421)),      GatewayError,   RETRY,    RETRY,    RETRY, acted=False),
+    "425":                      Row(Play(http("", 425)),      GatewayError,   RETRY,    RETRY,    RETRY, acted=False),
+    "403 page":                 Row(Play(http("<p>", 403)),   GatewayError,   NEVER,       NEVER,       NEVER),
+    "long header":              Row(LONG_HEADER,              TransportError, NEVER,       NEVER,       UNKNOWN, acted=True),
+    "two lengths":              Row(TWO_LENGTHS,              TransportError, NEVER,       NEVER,       UNKNOWN, acted=True),
+    "unknown compression":      Row(BROTLI,                   TransportError, NEVER,       NEVER,       UNKNOWN, acted=True),
+    "closed before the answer": Row(Play(b"", "close"),       TransportError, RETRY,    RETRY,    UNKNOWN),
+    "reset":                    Row(Play(b"", "reset"),       TransportError, RETRY,    RETRY,    UNKNOWN),
+    "read time-out":            Row(Play(b"", "hang"),        RequestTimeout, RETRY,    RETRY,    UNKNOWN),
+    "cut body":                 Row(CUT_BODY,                 TransportError, RETRY,    RETRY,    UNKNOWN),
+    "cut chunk":                Row(CUT_CHUNK,                TransportError, RETRY,    RETRY,    UNKNOWN),
+    "broken chunk":             Row(BROKEN_CHUNK,             TransportError, RETRY,    RETRY,    UNKNOWN),
+    "not HTTP":                 Row(NOT_HTTP,                 TransportError, RETRY,    RETRY,    UNKNOWN),
+    "500":                      Row(Play(http("oops", 500)),  ServerError,    RETRY,    RETRY,    UNKNOWN),
+    "502":                      Row(Play(http("oops", 502)),  ServerError,    RETRY,    RETRY,    UNKNOWN),
+    "503":                      Row(Play(http("oops", 503)),  ServerError,    RETRY,    RETRY,    UNKNOWN),
+    "504":                      Row(Play(http("oops", 504)),  ServerError,    RETRY,    RETRY,    UNKNOWN),
+    "HTML page":                Row(Play(http("<html>")),     ServerError,    RETRY,    RETRY,    UNKNOWN),
+    "empty body":               Row(Play(http("")),           DecodeError,    RETRY,    RETRY,    UNKNOWN),
+    "error in 200":             Row(ERROR,                    ApiError,       NEVER,       NEVER,       NEVER),
 }
 # fmt: on
 
@@ -170,7 +170,7 @@ CLOCKS_APART: Final = timedelta(seconds=0.05)
 
 
 # The second of idleness is a test's own (test_stale_connections.py): here a busy machine must not decide over
-# which connection a call goes. The draw keeps what is added to the waits that are told short.
+# which connection a call goes. The draw keeps what is added to the requested waits short.
 SESSION: Final = "aioseflow.session"
 KEPT: Final = KEEPALIVE_SECONDS
 
@@ -206,7 +206,7 @@ async def play(row: Row, call: Made, connection: str, times: str) -> Played:
 
     A fault below HTTP meets no kept connection: there, all have been closed before, or have grown too old.
     """
-    rule: RetryRule = getattr(row, call.safety)
+    rule: Expected = getattr(row, call.safety)
     # Long to connect, except where that is the row, so that a busy machine makes no other row of it.
     timeouts = Timeouts(connect=0.1 if row.error is RequestTimeout else 5.0, read=5, change=5)
     if isinstance(row.fault, Play) and row.fault.then == "hang":
@@ -257,7 +257,7 @@ async def test_a_fault_is_answered_as_the_table_says(
     fault: str, name: str, connection: str, times: str
 ) -> None:
     row, call = TABLE[fault], CALLS[name]
-    rule: RetryRule = getattr(row, call.safety)
+    rule: Expected = getattr(row, call.safety)
     comes = rule.once if times == "once" else rule.for_ever
     started = datetime.now(UTC)
     played = await play(row, call, connection, times)
@@ -276,7 +276,7 @@ async def test_a_fault_is_answered_as_the_table_says(
     spoilt = played.struck if in_http else 0
     assert [each.spoilt for each in arrived] == [number < spoilt for number in range(comes.arrived)]
     assert_over_the_right_connection(played, connection, in_http=in_http)
-    if row.fault in (TOLD_429, TOLD_503, THROTTLE):
+    if row.fault in (WAIT_429, WAIT_503, THROTTLE):
         assert all(b.at - a.at >= timedelta(seconds=WAIT) for a, b in pairwise(arrived))
 
     if comes.end == "well":
@@ -285,7 +285,7 @@ async def test_a_fault_is_answered_as_the_table_says(
         return
     assert error is not None
     assert (error.attempts, error.request) == (comes.tried, f"{call.method} {call.path}")
-    acted = rule in (AGAIN, UNKNOWN) if row.acted is None else row.acted
+    acted = rule in (RETRY, UNKNOWN) if row.acted is None else row.acted
     assert error.may_have_acted == (call.safety != "READ" and acted)
     shown: BaseException | None = error
     if comes.end == "unknown":

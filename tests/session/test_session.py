@@ -186,7 +186,7 @@ async def test_a_wait_beyond_the_deadline_is_raised_at_once_with_its_seconds(wir
     assert len(wire.requests) == 1
 
 
-async def test_a_throttled_call_waits_as_told(wire: Wire) -> None:
+async def test_a_throttled_call_waits_as_long_as_the_panel_asks(wire: Wire) -> None:
     wire.answer = script(http("", 429, headers={"Retry-After": "0.3"}), SERVICES)
     async with client(wire.url) as seflow:
         with seflow.capture() as exchanges:

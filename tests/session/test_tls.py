@@ -33,7 +33,7 @@ async def refusal(call: Any) -> SeFlowError:
 
 
 @pytest.mark.parametrize("way", ["ca_file", "ca_file as text", "ssl_context", "SSL_CERT_FILE"])
-async def test_a_certificate_of_a_private_authority_is_good_to_whom_it_was_told(
+async def test_a_certificate_of_a_private_authority_is_good_where_it_is_trusted(
     way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tls.ca_file(tmp_path)

@@ -237,5 +237,5 @@ async def test_a_408_on_a_kept_connection_is_a_dropped_connection() -> None:
     async with server, client(url) as seflow:
         for _ in range(10):
             assert await seflow.vms.list(9) == []
-    # Every second request met a kept connection, was told 408 and went out on another.
+    # Every second request met a kept connection, got a 408 and went out on another.
     assert len(answers) == 19
