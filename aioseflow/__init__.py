@@ -66,12 +66,11 @@ if TYPE_CHECKING:
         UsageGraphs,
         Where,
         WithoutVms,
-        http_check,
-        tcp_check,
     )
     from .fleet.actions.changes import Destroy, RebuildNetwork, Resize, ResizeDisk, SetRdns
     from .fleet.actions.power import Reboot, Start, Stop
     from .fleet.actions.usage import Usage
+    from .health_checks import http_check, tcp_check
     from .identifiers import Id
     from .models import (
         Accepted,
@@ -132,11 +131,12 @@ else:
                 "ALL Action CauseGroup Comparison Downtime Effect Finding Fleet Flow HealthCheck Journal "
                 "JournalError Moment Outcome Plan PlanDiff PlannedLoss PlannedVm Progress Report Rollout "
                 "Run RunHeader RunInfo RunIsActive RunNotFound RunRefused ServiceProgress ServiceSummary "
-                "Skip StalePlan Status Undiscovered UsageGraphs Where WithoutVms http_check tcp_check"
+                "Skip StalePlan Status Undiscovered UsageGraphs Where WithoutVms"
             ),
             "fleet.actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
             "fleet.actions.power": "Reboot Start Stop",
             "fleet.actions.usage": "Usage",
+            "health_checks": "http_check tcp_check",
             "identifiers": "Id",
             "models": (
                 "Accepted Account AvailableIp Balance Bandwidth BandwidthGraph Disk Domain Interface "

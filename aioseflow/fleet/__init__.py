@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .report.compare import Comparison
     from .report.report import Report
     from .report.report_groups import CauseGroup, Downtime, ServiceSummary
-    from .run.health import http_check, tcp_check
     from .run.run import Run
     from .select.selection import ALL, Everything, Exclude, Where
 else:
@@ -34,7 +33,6 @@ else:
             "actions.action": "Action Effect Skip",
             "actions.usage": "UsageGraphs",
             "fleet": "Fleet",
-            "run.health": "http_check tcp_check",
             "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
             "model.outcome": "Outcome Status",
             "plan.plan": "Plan PlanDiff StalePlan",
@@ -96,6 +94,4 @@ __all__ = [
     "UsageGraphs",
     "Where",
     "WithoutVms",
-    "http_check",
-    "tcp_check",
 ]

@@ -13,8 +13,7 @@ import pytest
 from support import tls
 from support.listening import Listening
 
-from aioseflow import InvalidArgument
-from aioseflow.fleet.run.health import http_check, tcp_check
+from aioseflow import InvalidArgument, http_check, tcp_check
 from aioseflow.models import Service, Vm
 
 SERVICE = Service("9")

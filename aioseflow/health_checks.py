@@ -19,9 +19,9 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ...errors import InvalidArgument
-from ...models import Service, Vm
-from ..plan.rollout import HealthCheck
+from .errors import InvalidArgument
+from .models import Service, Vm
+from .fleet.plan.rollout import HealthCheck
 
 AddressOf: TypeAlias = Callable[[Service, Vm], str]
 """The address or host name under which a VM is asked; ``""`` where it has none."""
