@@ -145,6 +145,42 @@ async def test_the_request_is_a_plain_get_with_the_fields_encoded() -> None:
     ]
 
 
+async def test_an_answer_without_end_is_left_unread() -> None:
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n" + b"x" * 1_000_000
+    async with Answering(endless) as server:
+        assert await http_check(f"http://{{ip}}:{server.port}/", timeout=10)(SERVICE, VM) is True
+        async with asyncio.timeout(10):
+            await server.ended.wait()
+
+
+async def test_an_answer_with_headers_without_end_is_not_healthy() -> None:
+    async with Answering(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100_000) as server:
+        assert await http_check(f"http://{{ip}}:{server.port}/", timeout=10)(SERVICE, VM) is False
+
+
+async def test_checks_share_no_connection_and_no_cookie() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: seen=1\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"
+    async with Answering(answer) as server:
+        check = http_check(f"http://{{ip}}:{server.port}/")
+        for _ in range(2):
+            # A connection that were kept would wait here for its second request.
+            assert await check(SERVICE, VM) is True
+            async with asyncio.timeout(10):
+                await server.ended.wait()
+            server.ended.clear()
+    assert len(server.requests) == 2
+    assert not any("Cookie" in request for request in server.requests)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async with Answering(OK) as other:
+        moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{other.port}/\r\n\r\n".encode()
+        async with Answering(moved) as server:
+            check = http_check(f"http://{{ip}}:{server.port}/", status={200})
+            assert await check(SERVICE, VM) is False
+    assert other.requests == []
+
+
 async def test_a_label_cannot_add_a_header_nor_another_host() -> None:
     async with Answering(OK) as server:
         evil = Vm("4", label="x\r\nEvil: 1", ip=("127.0.0.1",))
