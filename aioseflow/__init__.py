@@ -154,7 +154,7 @@ else:
             "session.limits.limit": "FixedLimit Limit",
             "session.stats": "Latency Stats",
         },
-        modules="account_port config decoding plain text",
+        modules="account_port config decoding plain private_file text",
     )
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them

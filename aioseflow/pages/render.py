@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from base64 import b64encode
-from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -15,6 +13,7 @@ from typing import Any, Final
 
 from ..errors import ConfigurationError
 from ..fleet import Report
+from ..private_file import replace_file
 from ..text import quantity
 from .contents import contents_of
 from .gather import Bandwidths, Powers
@@ -69,18 +68,7 @@ def write(
         OSError: the file cannot be written.
     """
     data = render(report, bandwidth=bandwidth, power=power, title=title).encode("utf-8")
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+    replace_file(Path(path), data)
     return len(data)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ...private_file import replace_file
 from ...text import escape
 from ..exit_code import ExitCode, Refusal
 
@@ -65,20 +65,8 @@ def write(path: Path, document: Any) -> None:
     """Replace a file by JSON at once, readable by its owner alone. Raises `Refusal`."""
     import json
 
-    data = json.dumps(document, indent=2).encode() + b"\n"
     try:
-        # Where the file is a link to one kept elsewhere, it stays a link.
-        target = Path(os.path.realpath(path))
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_file(path, json.dumps(document, indent=2).encode() + b"\n")
     except OSError as error:
         raise _unusable(path, "cannot be written", error) from None
 
