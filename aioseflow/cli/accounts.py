@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
-import typer
+from typer import Option
 
 from ..text import escape
 from .completion.candidates import complete_profile
@@ -123,14 +123,14 @@ def _client(identity: Identity, kept: Journal | None) -> SeFlow:
 def accounts(
     profile: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--profile",
             metavar="NAME[,NAME]",
             help="Which account; see aioseflow profiles.",
             autocompletion=complete_profile,
         ),
     ] = None,
-    all_profiles: Annotated[bool, typer.Option("--all-profiles", help="All stored accounts.")] = False,
+    all_profiles: Annotated[bool, Option("--all-profiles", help="All stored accounts.")] = False,
 ) -> Accounts:
     """Return the accounts that the options name. Raises `Refusal`."""
     from .profiles.profile_choice import named

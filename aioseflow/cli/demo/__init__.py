@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from typer import Option
 
 from ...text import wrap
 from ..command import command
@@ -26,9 +27,9 @@ app = typer.Typer(rich_markup_mode=None)
 
 @command(app)
 def demo(
-    services: Annotated[int, typer.Option(min=4, help="Services with VMs.")] = 5,
-    vms: Annotated[int, typer.Option(min=50, help="VMs of each service.")] = 50,
-    seed: Annotated[int, typer.Option(help="What goes wrong, and where.")] = 1,
+    services: Annotated[int, Option(min=4, help="Services with VMs.")] = 5,
+    vms: Annotated[int, Option(min=50, help="VMs of each service.")] = 50,
+    seed: Annotated[int, Option(help="What goes wrong, and where.")] = 1,
 ) -> int:
     """Measure, stop, start and reboot a fleet through faults.
 

@@ -20,6 +20,7 @@ from .network import ProxyRefused, Reached, handshake, is_address, reach, reason
 
 _RENEW_WITHIN_DAYS: Final = 14
 _NAMES_SHOWN: Final = 4
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and _HAS_EXPIRED; _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
 _TIME_CODES: Final = (9, 10)
 _NAME_CODES: Final = (62, 64)
@@ -133,42 +134,37 @@ class ConnectionChecks:
         details: dict[str, Any] = {"authorities": authorities()}
         try:
             context = find_tls(url, ca_file=None, ssl_context=None) or ssl.create_default_context()
-            shown = await handshake(url, address, self.proxy, context)
+            details |= await handshake(url, address, self.proxy, context)
         except ConfigurationError as error:
             found, fix = str(error), "SSL_CERT_FILE must name a PEM file of certificates"
         except ssl.SSLCertVerificationError as error:
             details["verify_code"] = error.verify_code
             found = f"the certificate was refused: {certificate_reason(error)}"
             fix = _fix_certificate(error.verify_code, details["authorities"])
-        except ssl.SSLError as error:
-            found, fix = f"no handshake: {reason(error)}", "check the port, and what is between here and it"
-            if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-                found = "this port does not speak TLS"
-                # A password goes out in the clear to this machine alone.
-                fix = (
-                    f"try {url.with_scheme('http')}"
-                    if self._is_local(address)
-                    else "check the port of the URL"
-                )
         except ProxyRefused as error:
-            said = f"HTTP {error.status}" if error.status else "something that is not HTTP"
-            found = f"the proxy opened no tunnel: {said}"
+            found = f"the proxy opened no tunnel: {error}"
             fix = "allow CONNECT to the panel in the proxy, correct its login in HTTPS_PROXY, or use NO_PROXY"
         except OSError as error:
             found, fix = f"no handshake: {reason(error)}", "check the port, and what is between here and it"
+            if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+                found = "this port does not speak TLS"
+                # A password goes out in the clear to this machine alone.
+                fix = f"try {url.with_scheme('http')}" if self._is_local(address) else "check the base URL"
         else:
-            days = shown.days_left
-            details |= attrs.asdict(shown) | {"days_left": days}
-            names = ", ".join(shown.names[:_NAMES_SHOWN]) + (", …" if len(shown.names) > _NAMES_SHOWN else "")
-            found = (
-                f"{shown.protocol}; for {names or shown.subject}, by {shown.issuer}, until "
-                f"{shown.ends:%Y-%m-%d} ({days} days left); trusted by {details['authorities']}"
-            )
-            if days >= _RENEW_WITHIN_DAYS:
-                return self._make.ok("tls", found, **details)
-            fix = f"the provider must renew it by {shown.ends:%Y-%m-%d}; after that every call fails"
-            return self._make.warning("tls", found, fix, **details)
+            return self._trusted(details)
         return self._make.failed("tls", found, fix, **details)
+
+    def _trusted(self, details: dict[str, Any]) -> Check:
+        names, days, ends = details["names"], details["days_left"], details["ends"]
+        shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+        found = (
+            f"{details['protocol']}; for {shown or details['subject']}, by {details['issuer']}, until "
+            f"{ends:%Y-%m-%d} ({days} days left); trusted by {details['authorities']}"
+        )
+        if days >= _RENEW_WITHIN_DAYS:
+            return self._make.ok("tls", found, **details)
+        fix = f"the provider must renew it by {ends:%Y-%m-%d}; after that every call fails"
+        return self._make.warning("tls", found, fix, **details)
 
     def _is_local(self, address: str) -> bool:
         return self.proxy is None and (address == "::1" or address.startswith("127."))

@@ -69,27 +69,26 @@ async def _examine(who: Accounts, add: Callable[[Check], None]) -> None:
     from .local_checks import installation, journal
 
     identities, missing = _identities(who)
-    add(installation())
-    add(await journal())
-    if missing is not None:
-        add(missing)
+    for check in (installation(), await journal(), *missing):
+        add(check)
     for identity in identities:
         async with aclosing(examine(identity)) as checks:
             async for check in checks:
                 add(check)
 
 
-def _identities(who: Accounts) -> tuple[Sequence[Identity], Check | None]:
+def _identities(who: Accounts) -> tuple[Sequence[Identity], Sequence[Check]]:
     """Return the accounts, or a check that says why there are none. Raises `Refusal` for wrong names."""
     from ...errors import ConfigurationError
     from .check import Checker
 
     fix = "aioseflow login stores an account; or set SEFLOW_USERNAME and SEFLOW_PASSWORD"
     try:
-        return who.identities(), None
+        return who.identities(), ()
     except Refusal as refusal:
         if refusal.exit_code is ExitCode.USAGE and (who.names or who.everyone):
             raise
-        return (), Checker().failed("configuration", refusal.found, refusal.fix or fix)
+        found, fix = refusal.found, refusal.fix or fix
     except ConfigurationError as error:
-        return (), Checker().failed("configuration", str(error), fix)
+        found = str(error)
+    return (), (Checker().failed("configuration", found, fix),)

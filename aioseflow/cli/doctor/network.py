@@ -20,7 +20,6 @@ TIMEOUT_SECONDS: Final = 10.0
 """For each layer."""
 
 _ADDRESSES_TRIED: Final = 4
-_SECONDS_A_DAY: Final = 86_400
 
 
 @attrs.frozen
@@ -33,35 +32,8 @@ class Reached:
     error: OSError | None = None
 
 
-@attrs.frozen
-class Certificate:
-    """The certificate that a server showed.
-
-    Attributes:
-        subject, issuer: the common name, or the organisation where there is none.
-        names: the host names and addresses that it is for.
-        ends: aware UTC.
-        protocol: such as ``TLSv1.3``.
-    """
-
-    subject: str
-    issuer: str
-    names: tuple[str, ...]
-    ends: dt.datetime
-    protocol: str
-
-    @property
-    def days_left(self) -> int:
-        """Whole days until it ends; negative where it has."""
-        return int((self.ends - dt.datetime.now(dt.UTC)).total_seconds() // _SECONDS_A_DAY)
-
-
-class ProxyRefused(Exception):
-    """The proxy opened no tunnel; ``status`` is its answer's, or 0 where that was not HTTP."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+class ProxyRefused(OSError):
+    """The proxy opened no tunnel; the message is what it answered."""
 
 
 def is_address(host: str) -> bool:
@@ -98,10 +70,12 @@ async def _reach(address: str, port: int) -> Reached:
     return Reached(address, seconds, own)
 
 
-async def handshake(url: URL, address: str, proxy: Proxy | None, context: ssl.SSLContext) -> Certificate:
+async def handshake(url: URL, address: str, proxy: Proxy | None, context: ssl.SSLContext) -> dict[str, Any]:
     """Shake hands with ``url`` at ``address``, which is the proxy's where there is one.
 
-    Raises `ssl.SSLError`, other `OSError`, and `ProxyRefused`.
+    Returns what the certificate says: ``subject`` and ``issuer`` (a common name, or an organisation),
+    ``names`` (hosts and addresses), ``ends`` (aware UTC), ``days_left``; and the ``protocol``, such as
+    ``TLSv1.3``. Raises `ssl.SSLError`, other `OSError`, and `ProxyRefused`.
     """
     first, secure = url, dict[str, Any]()
     if proxy is not None:
@@ -113,9 +87,19 @@ async def handshake(url: URL, address: str, proxy: Proxy | None, context: ssl.SS
             if proxy is not None:
                 await _open_tunnel(reader, writer, url, proxy)
             await writer.start_tls(context, server_hostname=url.host)
-            return _certificate(writer.get_extra_info("ssl_object"))
+            shaken = writer.get_extra_info("ssl_object")
+            parsed = shaken.getpeercert()
         finally:
             await _close(writer)
+    ends = dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(parsed["notAfter"]), dt.UTC)
+    return {
+        "subject": _name(parsed["subject"]),
+        "issuer": _name(parsed["issuer"]),
+        "names": tuple(str(name) for _, name in parsed.get("subjectAltName", ())),
+        "ends": ends,
+        "days_left": (ends - dt.datetime.now(dt.UTC)).days,
+        "protocol": shaken.version() or "",
+    }
 
 
 async def _open_tunnel(
@@ -127,13 +111,13 @@ async def _open_tunnel(
     # A frame that waits may be shown with its locals.
     del login
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        words = (await reader.readuntil(b"\r\n\r\n")).split(maxsplit=2)
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        raise ProxyRefused(0) from None
-    words = head.split(maxsplit=2)
-    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-    if not 200 <= status < 300:
-        raise ProxyRefused(status)
+        words = []
+    if len(words) < 2 or not words[1].isdigit():
+        raise ProxyRefused("something that is not HTTP")
+    if not 200 <= int(words[1]) < 300:
+        raise ProxyRefused(f"HTTP {int(words[1])}")
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
@@ -141,13 +125,6 @@ async def _close(writer: asyncio.StreamWriter) -> None:
     # Nothing more is expected on this connection, so its errors do not matter.
     with contextlib.suppress(OSError):
         await writer.wait_closed()
-
-
-def _certificate(shaken: Any) -> Certificate:
-    parsed = shaken.getpeercert()
-    ends = dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(parsed["notAfter"]), dt.UTC)
-    names = tuple(str(name) for _, name in parsed.get("subjectAltName", ()))
-    return Certificate(_name(parsed["subject"]), _name(parsed["issuer"]), names, ends, shaken.version() or "")
 
 
 def _name(subject: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
-import typer
+from typer import Option
 
 from ..command import Depends
 from ..exit_code import Refusal
@@ -78,12 +78,10 @@ class ResizeOptions:
 
 
 def resize_options(
-    memory: Annotated[
-        int | None, typer.Option("--memory", metavar="MB", help="Memory of each VM, in MB.")
-    ] = None,
-    cpu: Annotated[int | None, typer.Option("--cpu", metavar="N", help="Cores of each VM.")] = None,
+    memory: Annotated[int | None, Option("--memory", metavar="MB", help="Memory of each VM, in MB.")] = None,
+    cpu: Annotated[int | None, Option("--cpu", metavar="N", help="Cores of each VM.")] = None,
     cpu_share: Annotated[
-        int | None, typer.Option("--cpu-share", metavar="PERCENT", help="Share of a core's time.")
+        int | None, Option("--cpu-share", metavar="PERCENT", help="Share of a core's time.")
     ] = None,
 ) -> ResizeOptions:
     """Return what the options of a resize give."""
@@ -171,11 +169,9 @@ def usage(
     rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
     report: Annotated[
         Path | None,
-        typer.Option(
-            "--report", metavar="FILE", help="Also write a page with all graphs, and traffic by service."
-        ),
+        Option("--report", metavar="FILE", help="Also write a page with all graphs, and traffic by service."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
+    yes: Annotated[bool, Option("--yes", "-y", hidden=True)] = False,
     common: FleetOptions = Depends(fleet_options),
 ) -> int:
     """Read the CPU, network and disk graphs of each VM.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import attrs
-import typer
+from typer import Option
 
 from ...errors import ConfigurationError, InvalidArgument
 from ...safety import Safety
@@ -46,8 +46,8 @@ class Confirm:
 
 
 def confirm_options(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan; change nothing.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only print the plan; change nothing.")] = False,
 ) -> Confirm:
     """Return what the options say."""
     return Confirm(yes, dry_run)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import attrs
 import typer
+from typer import Argument, Option
 
 from ..accounts import Accounts, accounts
 from ..command import Depends, Sectioned, command
@@ -41,11 +42,10 @@ app = typer.Typer(
 )
 
 Wait: TypeAlias = Annotated[
-    bool, typer.Option("--wait/--no-wait", help="Wait until each VM is read back in the wanted state.")
+    bool, Option("--wait/--no-wait", help="Wait until each VM is read back in the wanted state.")
 ]
 RunId: TypeAlias = Annotated[
-    str,
-    typer.Argument(metavar="RUN", help="Its id as runs lists it, or last.", autocompletion=complete_run),
+    str, Argument(metavar="RUN", help="Its id as runs lists it, or last.", autocompletion=complete_run)
 ]
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import typer
+from typer import Argument
 
 from ...errors import InvalidArgument
 from ...text import escape
@@ -63,7 +63,7 @@ class _PlanCommand(Sectioned):
 @partial(fleet_command, cls=_PlanCommand)
 def plan(
     what: Annotated[
-        str, typer.Argument(metavar="ACTION", help="The action to plan.", autocompletion=_complete_action)
+        str, Argument(metavar="ACTION", help="The action to plan.", autocompletion=_complete_action)
     ],
     sizes: ResizeOptions = Depends(resize_options, "What to resize to"),
     selection: SelectionOptions = Depends(selection_options, "Which VMs"),
@@ -104,7 +104,7 @@ def _action(what: str, sizes: ResizeOptions) -> Action:
 
 @fleet_command
 def apply(
-    file: Annotated[str, typer.Argument(metavar="PLAN", help="What plan --output json wrote; - for stdin.")],
+    file: Annotated[str, Argument(metavar="PLAN", help="What plan --output json wrote; - for stdin.")],
     note: Note = "",
     asking: Confirm = Depends(confirm_options, "Asking first"),
     common: FleetOptions = Depends(fleet_options),

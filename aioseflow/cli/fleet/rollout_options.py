@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Final
 
 import attrs
-import typer
+from typer import Option
 
 from ...text import escape
 from ..exit_code import Refusal
@@ -32,12 +32,10 @@ class RolloutOptions:
 
 
 def rollout_options(
-    canary: Annotated[
-        str | None, typer.Option("--canary", metavar="N|P%", help="Size of the first batch.")
-    ] = None,
+    canary: Annotated[str | None, Option("--canary", metavar="N|P%", help="Size of the first batch.")] = None,
     batches: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--batch",
             metavar="N|P%",
             help="Batch by batch, the next when all of one is settled; repeated: the sizes in turn, the last "
@@ -46,7 +44,7 @@ def rollout_options(
     ] = None,
     max_failures: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--max-failures",
             metavar="N|P%",
             help="Start nothing new once more VMs have failed (unknown counts); 0: at the first.",
@@ -54,7 +52,7 @@ def rollout_options(
     ] = None,
     max_unavailable: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--max-unavailable",
             metavar="N|P%",
             help="At most this many VMs down at once (those already off count).",
@@ -62,19 +60,15 @@ def rollout_options(
     ] = None,
     per_service: Annotated[
         int | None,
-        typer.Option(
-            "--per-service", metavar="N", help="Requests at once per service (not VMs that are down)."
-        ),
+        Option("--per-service", metavar="N", help="Requests at once per service (not VMs that are down)."),
     ] = None,
-    window: Annotated[
-        int | None, typer.Option("--window", metavar="N", help="VMs in progress at once.")
-    ] = None,
+    window: Annotated[int | None, Option("--window", metavar="N", help="VMs in progress at once.")] = None,
     pause_between: Annotated[
-        str | None, typer.Option("--pause", metavar="TIME", help="Between batches, such as 90s or 5m.")
+        str | None, Option("--pause", metavar="TIME", help="Between batches, such as 90s or 5m.")
     ] = None,
     deadline: Annotated[
         str | None,
-        typer.Option("--deadline", metavar="TIME", help="Start nothing new after it, such as 30m or 2h."),
+        Option("--deadline", metavar="TIME", help="Start nothing new after it, such as 30m or 2h."),
     ] = None,
 ) -> RolloutOptions:
     """Return what the options say; they are named as the fields of `Rollout`. Raises `Refusal`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
-import typer
+from typer import Argument, Option
 
 from ...text import escape
 from ..accounts import Accounts, accounts
@@ -88,7 +88,7 @@ def failures(run: RunId, common: FleetOptions = Depends(journal_options)) -> int
 def diff(
     before: RunId,
     after: Annotated[
-        str, typer.Argument(metavar="RUN", help="The later one, or last.", autocompletion=complete_run)
+        str, Argument(metavar="RUN", help="The later one, or last.", autocompletion=complete_run)
     ],
     common: FleetOptions = Depends(journal_options),
 ) -> int:
@@ -107,12 +107,8 @@ def diff(
 @fleet_command
 def report(
     run: RunId,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Where; by default RUN.html here.")
-    ] = None,
-    read: Annotated[
-        bool, typer.Option("--read", help="Also read traffic and power as they are now.")
-    ] = False,
+    file: Annotated[Path | None, Argument(metavar="FILE", help="Where; by default RUN.html here.")] = None,
+    read: Annotated[bool, Option("--read", help="Also read traffic and power as they are now.")] = False,
     who: Accounts = Depends(accounts, "Account"),
 ) -> int:
     """Export a run as an HTML page.
@@ -164,9 +160,9 @@ def stored_run(run: RunId, common: FleetOptions = Depends(fleet_options)) -> Sto
 def resume(
     stored: StoredRun = Depends(stored_run),
     repeat_unknown: Annotated[
-        bool, typer.Option("--repeat-unknown", help="Also send again what may have been done already.")
+        bool, Option("--repeat-unknown", help="Also send again what may have been done already.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
+    yes: Annotated[bool, Option("--yes", "-y", hidden=True)] = False,
 ) -> int:
     """Continue an interrupted run.
 
@@ -185,12 +181,12 @@ def resume(
 @fleet_command
 def retry(
     stored: StoredRun = Depends(stored_run),
-    failed: Annotated[bool, typer.Option("--failed/--no-failed", help="VMs that failed.")] = True,
+    failed: Annotated[bool, Option("--failed/--no-failed", help="VMs that failed.")] = True,
     not_attempted: Annotated[
-        bool, typer.Option("--not-attempted/--no-not-attempted", help="VMs that were not attempted.")
+        bool, Option("--not-attempted/--no-not-attempted", help="VMs that were not attempted.")
     ] = True,
     unknown: Annotated[
-        bool, typer.Option("--unknown", help="Also VMs for which it may have been done, reboots too.")
+        bool, Option("--unknown", help="Also VMs for which it may have been done, reboots too.")
     ] = False,
     asking: Confirm = Depends(confirm_options, "Asking first"),
 ) -> int:
@@ -228,10 +224,7 @@ def restore(
 def reconcile(
     stored: StoredRun = Depends(stored_run),
     grace: Annotated[
-        str,
-        typer.Option(
-            "--grace", metavar="TIME", help="Decide not done no earlier than this after the request."
-        ),
+        str, Option("--grace", metavar="TIME", help="Decide not done no earlier than this after the request.")
     ] = "180s",
 ) -> int:
     """Read back what became of each unknown VM.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 import attrs
-import typer
+from typer import Option
 
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import Refusal
 from .rollout_options import size_of
 
-Note: TypeAlias = Annotated[str, typer.Option("--note", metavar="TEXT", help="Kept with the run.")]
+Note: TypeAlias = Annotated[str, Option("--note", metavar="TEXT", help="Kept with the run.")]
 
 
 @attrs.frozen
@@ -25,7 +25,7 @@ class SelectionOptions:
 def selection_options(
     services: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--service",
             metavar="ID",
             help="Only this service; may be repeated.",
@@ -34,33 +34,31 @@ def selection_options(
     ] = None,
     vms: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--vm", metavar="[SERVICE/]ID", help="Only this VM; may be repeated.", autocompletion=complete_vm
         ),
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--where", metavar="EXPR", help="Only VMs for which this is true, such as 'power == \"running\"'."
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every VM of every service.")] = False,
+    everything: Annotated[bool, Option("--all", help="Every VM of every service.")] = False,
     exclude: Annotated[
-        str | None, typer.Option("--exclude", metavar="EXPR", help="Leave out VMs for which this is true.")
+        str | None, Option("--exclude", metavar="EXPR", help="Leave out VMs for which this is true.")
     ] = None,
-    missing: Annotated[
-        bool, typer.Option("--ignore-missing", help="Leave out ids that do not exist.")
-    ] = False,
+    missing: Annotated[bool, Option("--ignore-missing", help="Leave out ids that do not exist.")] = False,
     max_targets: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--max-targets",
             metavar="N|P%",
             help="Start nothing if more VMs are selected: a number, or a share of all VMs.",
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Start nothing if a service could not be listed.")
+        bool, Option("--strict", help="Start nothing if a service could not be listed.")
     ] = False,
     note: Note = "",
 ) -> SelectionOptions:

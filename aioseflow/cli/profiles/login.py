@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
+from typer import Option
 from typer.core import TyperCommand
 
 from ...errors import AuthenticationError, PermissionDenied, SeFlowError
@@ -45,12 +46,12 @@ class _WithoutPassword(TyperCommand):
 
 @app.command(cls=_WithoutPassword)
 def login(
-    profile: Annotated[str, typer.Option("--profile", metavar="NAME", help="Name of the profile.")] = DEFAULT,
+    profile: Annotated[str, Option("--profile", metavar="NAME", help="Name of the profile.")] = DEFAULT,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", metavar="URL", help="The panel's API; by default SeFlow's.")
+        str | None, Option("--base-url", metavar="URL", help="The panel's API; by default SeFlow's.")
     ] = None,
     username: Annotated[
-        str | None, typer.Option("--username", metavar="EMAIL", help="Asked for if left out.")
+        str | None, Option("--username", metavar="EMAIL", help="Asked for if left out.")
     ] = None,
 ) -> int:
     """Log in to a client area, and keep its password in the system's keyring.

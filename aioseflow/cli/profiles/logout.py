@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from ...text import escape
 from ..command import command
@@ -21,11 +22,11 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @command(app)
 def logout(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The profile; by default the one that commands use.")
+        str | None, Argument(metavar="NAME", help="The profile; by default the one that commands use.")
     ] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="Every profile.")] = False,
+    everyone: Annotated[bool, Option("--all", help="Every profile.")] = False,
     leave_password: Annotated[
-        bool, typer.Option("--leave-password", help="Forget it even if its keyring cannot be reached.")
+        bool, Option("--leave-password", help="Forget it even if its keyring cannot be reached.")
     ] = False,
 ) -> int:
     """Forget a profile and its password; its runs stay in the journal.
