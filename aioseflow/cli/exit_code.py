@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and the one sentence that an error gets."""
+"""The exit codes of commands, and the error that the command line itself raises."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class ExitCode(enum.IntEnum):
     """
 
     OK = 0
-    """All is as asked."""
+    """Everything was done."""
     ERROR = 1
     USAGE = 2
     FAILED = 3
     """Some VMs failed or were not attempted."""
     UNKNOWN = 4
-    """Of some VMs it is not known what became of them, or a service could not be listed."""
+    """The outcome of some VMs is unknown, or a service could not be listed."""
     STOPPED = 5
-    """A guard, a threshold or a deadline said no."""
+    """A guard, a threshold or a deadline stopped the run."""
     AUTHENTICATION = 6
     """The login or this machine's address was refused."""
     HELD = 7
-    """The plan is stale, or another run is at it."""
+    """The plan is stale, or another run works on the same VMs."""
     NOTHING_SELECTED = 8
     INTERRUPTED = 130
 
@@ -73,7 +73,7 @@ class Refusal(Exception):
 
 
 def of_error(error: BaseException) -> ExitCode:
-    """The exit code for an error that ended a command."""
+    """Return the exit code for an error that ended a command."""
     match error:
         case Refusal():
             return error.exit_code
@@ -84,20 +84,18 @@ def of_error(error: BaseException) -> ExitCode:
         case fleet.RunRefused():
             return ExitCode.HELD if error.reason in ("in_another_run", "other_run") else ExitCode.STOPPED
         case fleet.JournalError():
-            # It was asked rightly: it is the disk that is not so.
+            # A configuration error of the disk, not of the command.
             return ExitCode.ERROR
         case InvalidArgument() | ConfigurationError():
             return ExitCode.USAGE
-        case OutcomeUnknown():
-            return ExitCode.UNKNOWN
-        case SeFlowError(may_have_acted=True):
+        case OutcomeUnknown() | SeFlowError(may_have_acted=True):
             return ExitCode.UNKNOWN
         case _:
             return ExitCode.ERROR
 
 
 def of_report(report: Report) -> ExitCode:
-    """The exit code for a run that is over; one that is not is somebody else's."""
+    """Return the exit code for a run: `HELD` while another process runs it."""
     if report.error is not None:
         return of_error(report.error)
     if report.finished_at is None:

@@ -107,7 +107,7 @@ def control_runs(view: ProgressView) -> Iterator[RunControl]:
     for number in _SIGNALS:
         loop.add_signal_handler(number, control.on_signal)
     try:
-        # Where nobody is shown the keys, they are left to whoever else reads them.
+        # Where the keys cannot be shown, they are left to other readers of stdin.
         if can_ask():
             control.keyboard = Keyboard(sys.stdin.fileno(), control.on_key, view.hide)
             control.keyboard.attach()

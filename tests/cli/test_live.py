@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from aioseflow import Outcome, Progress, Status
-from aioseflow.cli.live import StatusLines, bar, circumstances, standing, view
+from aioseflow.cli.live import StatusLines, bar, circumstances, totals, view
 from aioseflow.cli.live.live_view import _rows
 from aioseflow.cli.live.outcome_bar import ASCII, LINES
 from aioseflow.cli.live.progress_text import clock_time, failure, figure, speed
@@ -93,7 +93,7 @@ def test_what_a_run_waits_for_and_why_it_stops_is_said(facts: dict[str, Any], wo
     ],
 )
 def test_where_a_run_stands_adds_up(progress: Progress, words: str) -> None:
-    assert standing(progress) == words
+    assert totals(progress) == words
 
 
 def test_how_fast_it_goes_is_said_as_far_as_it_is_known() -> None:

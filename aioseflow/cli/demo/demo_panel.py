@@ -1,4 +1,4 @@
-"""The panel of the demonstration, and what goes wrong with it."""
+"""The panel of the demonstration and its faults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from ...policy import RetryPolicy, SettlePolicy
 from ...sandbox import Fault, Lognormal, Sandbox
 
-# A person watches: what takes seconds at a provider takes tenths here, and is given up as much sooner.
+# A person watches: what takes a provider seconds takes tenths here, and patience is as much shorter.
 RETRY: Final = RetryPolicy(first_wait=0.1, longest_wait=0.5)
 SETTLE: Final = SettlePolicy(first_poll=0.2, longest_poll=0.5, patience=2.0)
 
@@ -15,7 +15,7 @@ _VM = "/service/@id/vms/@vmid"
 
 
 def troubled_panel(services: int, vms: int, seed: int) -> Sandbox:
-    """Services with VMs, one without; a few VMs in trouble, and faults on every kind of request."""
+    """Return a panel of services with VMs and one without, with faults on every kind of request."""
     panel = Sandbox(
         services=services,
         vms_per_service=vms,
@@ -64,7 +64,7 @@ def troubled_panel(services: int, vms: int, seed: int) -> Sandbox:
 
 
 def described(panel: Sandbox) -> str:
-    """What there is at the beginning, in two lines for an operator."""
+    """Return two lines about the panel at the beginning."""
     vms = [vm for service in panel.services.values() for vm in service.vms.values()]
     stopped = sum(vm.power == "stopped" for vm in vms)
     able = sum(service.has_vms for service in panel.services.values())

@@ -16,7 +16,7 @@ _NAMED = 4
 
 @attrs.frozen(kw_only=True)
 class Stage:
-    """One action: its report, and what the panel knew in the moment when it was over.
+    """An action: its report, and what the panel knew in the moment when it was over.
 
     ``power`` and ``effects`` (how often the action took effect meanwhile) are by service and VM id; ``sent``
     is how many requests for the action arrived.

@@ -1,4 +1,4 @@
-"""The four actions one after another, each with what the panel knows when it is over."""
+"""The four actions of the demonstration, each with what the panel knows at its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .proof import Stage
 
 
 async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> AsyncIterator[Stage]:
-    """Run usage, stop, start, reboot; after an interruption no further one is begun."""
+    """Run usage, stop, start, reboot; begin none after an interruption."""
     fleet = seflow.fleet
     makers: dict[str, Callable[[], Run]] = {
         "usage": fleet.usage,
@@ -26,7 +26,7 @@ async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> Asyn
         if control.interrupted:
             return
         run = make()
-        before = {key: counter[action] for key, counter in panel.effects.items()}
+        before = _effects(panel, action)
         seen = len(panel.requests)
         report = await control.drive(action, run)
         # Read at once, in the same turn of the loop: nothing can have happened in between.
@@ -38,12 +38,10 @@ async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> Asyn
                 for service in panel.services.values()
                 for vm in service.vms.values()
             },
-            effects=Counter(
-                {
-                    key: counter[action] - before.get(key, 0)
-                    for key, counter in panel.effects.items()
-                    if counter[action] > before.get(key, 0)
-                }
-            ),
+            effects=_effects(panel, action) - before,
             sent=sum(request.path.endswith(f"/{action}") for request in panel.requests[seen:]),
         )
+
+
+def _effects(panel: Sandbox, action: str) -> Counter[tuple[str, str]]:
+    return Counter({key: counter[action] for key, counter in panel.effects.items()})

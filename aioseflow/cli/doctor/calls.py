@@ -1,4 +1,4 @@
-"""Which calls an installation has: ``GET /service/@id/methods`` lists those of a service."""
+"""The calls that an installation has: ``GET /service/@id/methods`` lists those of a service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CallState(enum.StrEnum):
 
 @attrs.frozen
 class OfferedCall:
-    """One (method, path) of the API.
+    """A (method, path) of the API.
 
     Attributes:
         request: ``POST /service/@id/vms/@vmid/stop``, with each id as ``@``.

@@ -19,7 +19,7 @@ ORDER: Final = (
 
 
 class CheckVerdict(enum.StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -29,7 +29,7 @@ class CheckVerdict(enum.StrEnum):
 
 @attrs.frozen
 class Check:
-    """One check.
+    """A check and what it found.
 
     Attributes:
         account: whose; None where it is about this machine.

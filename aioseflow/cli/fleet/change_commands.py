@@ -57,7 +57,7 @@ def change_options(
 
 @attrs.frozen
 class ResizeOptions:
-    """What a resize gives to VMs."""
+    """The sizes that a resize gives to VMs."""
 
     memory: int | None = None
     cpu: int | None = None

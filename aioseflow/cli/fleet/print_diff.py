@@ -1,4 +1,4 @@
-"""Two runs side by side."""
+"""Print what is different between two runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DifferenceDocument(TargetDocument):
 
 
 def print_diff(before: Report, after: Report, out: OutputOptions) -> None:
-    """Write what is different to stdout."""
+    """Print the differences as a page or as data."""
     comparison = after.compare(before)
     if out.is_page:
         print_lines(str(comparison).splitlines())

@@ -1,4 +1,4 @@
-"""`aioseflow fleet runs`: what the journal knows of earlier runs."""
+"""Print the runs of the journal for `aioseflow fleet runs`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..table import Column, Table, print_lines
 from ..terminal import columns, echo_err, is_terminal
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
-_LONGEST_ID = 200
+_ID_MAX = 200
 
 COLUMNS: Final = (
     *("run_id", "created_at", "action", "state", "targets"),
     *(f"counts.{status.value}" for status in Status),
     "note",
 )
-"""What a csv of runs has."""
+"""The columns of a csv of runs."""
 
 
 State: TypeAlias = Literal["running", "ended", "interrupted"]
@@ -68,16 +68,16 @@ class ListedRun:
 
 
 def runs(out: OutputOptions) -> int:
-    """Write the runs to stdout, the newest first."""
+    """Print the runs, the newest first; return the exit code."""
     kept = journal()
-    # A look makes no file.
+    # Listing runs creates no journal.
     listed = asyncio.run(_listed(kept)) if kept.path.exists() else []
     if not out.is_page:
         out.listing([_document(run) for run in listed], COLUMNS)
     elif listed:
         print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))
     else:
-        echo_err(f"There are no runs in {escape(str(kept.path), _LONGEST_ID)}.")
+        echo_err(f"There are no runs in {escape(str(kept.path), _ID_MAX)}.")
     return ExitCode.OK
 
 
@@ -92,10 +92,10 @@ def _state(info: RunInfo, kept: Journal) -> State:
 
 
 def _lines(listed: list[ListedRun], width: int) -> list[str]:
-    """A line for each run; the counts are on one of their own where they would not fit."""
+    """Return a line for each run, and one for its counts where both do not fit."""
     rows = [
         [
-            escape(info.header.run_id, _LONGEST_ID),
+            escape(info.header.run_id, _ID_MAX),
             f"{info.header.created_at:%Y-%m-%d %H:%M}",
             escape(info.header.action),
             run.state,
@@ -115,7 +115,7 @@ def _lines(listed: list[ListedRun], width: int) -> list[str]:
 
 
 def _counts(run: ListedRun) -> str:
-    """What became of the VMs, in the order of the five words, then what is still open."""
+    """Return the counts of outcomes in the order of `Status`, then of VMs without an outcome."""
     info = run.info
     parts = [
         f"{info.counts[status]} {status.replace('_', ' ')}" for status in Status if info.counts.get(status)

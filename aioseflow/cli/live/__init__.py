@@ -9,11 +9,11 @@ from typing import Final, TypeAlias
 from ..terminal import is_terminal
 from .live_view import LiveView
 from .outcome_bar import bar
-from .progress_text import circumstances, standing
+from .progress_text import circumstances, totals
 from .status_lines import StatusLines
 from .terminal_frame import TerminalFrame
 
-__all__ = ["LiveView", "ProgressView", "StatusLines", "bar", "circumstances", "standing", "view"]
+__all__ = ["LiveView", "ProgressView", "StatusLines", "bar", "circumstances", "totals", "view"]
 
 ProgressView: TypeAlias = LiveView | StatusLines
 

@@ -24,8 +24,8 @@ class Keyboard:
     """The terminal of a file descriptor, read key by key while it is `attach`\\ ed.
 
     ``on_key`` is called with each key in lower case, ``on_stop`` before the process is stopped (Ctrl-Z).
-    Ctrl-C and Ctrl-Z keep their meaning; Ctrl-S, which would block whoever writes to the terminal, and the
-    run with it, does nothing.
+    Ctrl-C and Ctrl-Z keep their meaning; Ctrl-S, which would block writing to the terminal, and the run with
+    it, does nothing.
     """
 
     descriptor: int

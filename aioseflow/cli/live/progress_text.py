@@ -23,7 +23,7 @@ _STOPPING: Final = {
 }
 
 
-def standing(progress: Progress) -> str:
+def totals(progress: Progress) -> str:
     """Return how many VMs are done, in flight, settling and waiting; these add up to all."""
     done = f"{progress.done:,} of {progress.targets:,} done"
     return ", ".join([done, *underway(progress), *outcomes(progress, good=False), *discovery(progress)])

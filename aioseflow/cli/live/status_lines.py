@@ -12,7 +12,7 @@ import attrs
 from ...fleet import Progress, Run
 from ...text import escape
 from ..terminal import echo_err
-from .progress_text import circumstances, speed, standing
+from .progress_text import circumstances, speed, totals
 from .shown_run import ShownRun
 
 _CHANGED_EVERY_SECONDS: Final = 5.0
@@ -77,5 +77,5 @@ class StatusLines:
 
 def _line(shown: ShownRun, progress: Progress) -> str:
     words = speed(progress, shown.rate(progress))
-    parts = [standing(progress), *([", ".join(words)] if words else []), *circumstances(progress)]
+    parts = [totals(progress), *([", ".join(words)] if words else []), *circumstances(progress)]
     return f"{escape(shown.action, _ACTION_MAX)}: {'; '.join(parts)}"

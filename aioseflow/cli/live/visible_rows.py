@@ -1,4 +1,4 @@
-"""Which services get a row of the live view where there is not room for all."""
+"""The choice of services for the rows of the live view where there is not room for all."""
 
 from __future__ import annotations
 

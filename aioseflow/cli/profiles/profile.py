@@ -18,7 +18,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.@-]{0,63}")
 
 
 class Place(enum.StrEnum):
-    """Where a password is."""
+    """The place of a password."""
 
     KEYRING = "keyring"
     FILE = "file"
@@ -26,7 +26,7 @@ class Place(enum.StrEnum):
 
 @attrs.frozen
 class Profile:
-    """One account; its password is stored under ``entry``, which every login makes anew."""
+    """An account; its password is stored under ``entry``, which every login makes anew."""
 
     name: str
     username: str

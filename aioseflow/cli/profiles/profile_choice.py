@@ -1,4 +1,4 @@
-"""Which profiles a command uses: the named ones, else the variables, else what is stored."""
+"""The choice of profiles for a command: the named ones, else the variables, else what is stored."""
 
 from __future__ import annotations
 
