@@ -37,7 +37,7 @@ async def _traced(username: str, password: str, url: str, journal: str) -> None:
     apply = SqliteStore.apply
 
     def marked(store: SqliteStore, ops: list[Change]) -> list[Any]:
-        intents = [str(parameters[-1]) for kind, parameters, _ in ops if kind is Kind.INTEND]
+        intents = [str(parameters[1]) for kind, parameters, _ in ops if kind is Kind.INTEND]
         os.write(2, f"{_MARK}begin {','.join(intents)}\n".encode())
         results = apply(store, ops)
         os.write(2, f"{_MARK}end\n".encode())

@@ -13,27 +13,29 @@ from ..errors import ConfigurationError, InvalidArgument
 from ..identifiers import Id
 from ..models import PowerState, Service, Vm
 from ..policy import SettlePolicy
+from .actions.action import Action
 from .actions.action_like import ActionLike, Actions
 from .actions.changes import Resize
 from .actions.power import Await, Reboot, Start, Stop
-from .actions.steps import as_steps, refuse_unconfirmed, steps_again
+from .actions.steps import as_steps, refuse_unconfirmed
 from .actions.usage import Usage
 from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo
 from .model.fleet_account import FleetAccount, FleetClient, account_of
 from .model.outcome import Status
 from .plan.plan import Plan
+from .plan.planned_spec import spec_of_plan
 from .plan.planner import make_plan
 from .plan.rollout import HealthCheck, Rollout, Share, Size
-from .plan.spec import RunSpec, guard_of, planned_rollout, planned_selection, policy_of, steps_of
+from .plan.spec import RunSpec
 from .recovery.findings import Finding
 from .recovery.registry import RunRegistry
 from .recovery.runs import Runs
 from .report.report import Report
 from .run.run import Run
 from .run.verdict import NOT_DONE_AFTER_SECONDS
-from .select.matcher import Matcher, protection
-from .select.selection import ALL, Everything, Exclude, Missing, Selection, Where, select
+from .select.matcher import protection
+from .select.selection import ALL, Everything, Exclude, Missing, Where, select
 
 _PLANS_KEPT: Final = 20
 
@@ -196,7 +198,7 @@ class Fleet:
         Raises what the run would raise before it begins.
         """
         if isinstance(what, Run):
-            spec = self._spec_instead_of(what, where, options)
+            spec = await self._spec_instead_of(what, where, options)
         else:
             spec, _ = self._spec(what, where, options)
         for account in self._accounts:
@@ -273,13 +275,14 @@ class Fleet:
         journal cannot hold.
         """
         run_id, steps = (run, ()) if isinstance(run, str) else (run.id, run.spec.steps)
-        undo, keys = self._history.to_undo(run_id, action, steps)
-        refuse_unconfirmed([undo])
-        wait = options.pop("wait", True)
-        checked, name = self._spec(undo, keys or ALL, {**options, "wait": wait})
-        # A list that is older than the run would show each VM as it was before.
-        checked = attrs.evolve(checked, confirms_skips=True)
-        return self._history.child(run_id, checked, keys, run_id_given=name)
+
+        def spec_of(undo: Action) -> RunSpec:
+            refuse_unconfirmed([undo])
+            spec, _ = self._spec(undo, ALL, options)
+            # A list that is older than the run would show each VM as it was before.
+            return attrs.evolve(spec, confirms_skips=True)
+
+        return self._history.restore(run_id, action, steps, spec_of, options.get("run_id"))
 
     async def reconcile(
         self,
@@ -341,13 +344,13 @@ class Fleet:
         )
         return spec, run_id
 
-    def _spec_instead_of(self, run: Run, where: Where, options: WaitOptions) -> RunSpec:
+    async def _spec_instead_of(self, run: Run, where: Where, options: WaitOptions) -> RunSpec:
         if where is not ALL or options:
             raise InvalidArgument("the run has its selection and options already; give them to what makes it")
         if run.has_begun:
             raise InvalidArgument(f"run {run.run_id} has begun; only one that has not can be planned")
         run.cancel()
-        return run.spec
+        return await run.prepared_spec()
 
     def _follow(
         self,
@@ -364,35 +367,12 @@ class Fleet:
         missing = set(plan.accounts) - {account.name for account in self._accounts}
         if missing:
             raise InvalidArgument(f"the plan is for account {min(missing)!r:.60}, which is not in this fleet")
-        made = self._planned.get((plan.digest, plan.created_at))
-        document = plan.document
-        steps = (
-            steps_again(action, plan.action)
-            if action is not None
-            else made.steps
-            if made
-            else steps_of(document)
-        )
-        if refresh or plan.confirmed is None:
-            refuse_unconfirmed(steps, len(plan.targets))
-        rollout = planned_rollout(document, made, healthy)
-        keys = [vm.key for vm in plan.vms if vm.why_not not in ("excluded", "protected")]
-        if not keys and not refresh:
-            raise InvalidArgument("the plan is about no VM at all; there is nothing to run")
-        if refresh:
-            selection = planned_selection(document, made)
-        else:
-            named = Matcher(pairs=frozenset(), keys=frozenset(keys))
-            selection = Selection(named, None, None, Matcher(), "ignore")
-        spec = RunSpec(
-            steps=steps,
-            selection=selection,
-            policy=made.policy if made is not None else policy_of(document),
-            rollout=rollout,
-            strict=bool(document.get("strict", False)),
-            max_targets=guard_of(document) if refresh else None,
-            plan=None if refresh else plan,
-            parent=document.get("parent"),
+        spec = spec_of_plan(
+            plan,
+            self._planned.get((plan.digest, plan.created_at)),
+            refresh=refresh,
+            action=action,
+            healthy=healthy,
             note=options.get("note", ""),
             requested_by=options.get("requested_by", ""),
         )

@@ -154,7 +154,7 @@ async def test_runs_are_completed_the_newest_first(tmp_path: Path) -> None:
     path.parent.mkdir()
     assert complete_run("") == []
     kept = Journal(path)
-    kept.acquire()
+    await kept.acquire()
     for number in (1, 2):
         header = RunHeader(
             run_id=f"2026-{number}",
@@ -165,9 +165,9 @@ async def test_runs_are_completed_the_newest_first(tmp_path: Path) -> None:
             document={},
             note="patch\x1b[2J" if number == 2 else "",
         )
-        kept.create(header)
+        await kept.create(header)
     await kept.flush()
-    kept.release()
+    await kept.release()
     before = sorted(path.parent.iterdir())
     assert complete_run("") == [
         ("last", "the newest run"),

@@ -45,7 +45,6 @@ async def test_a_journal_that_cannot_be_written_any_more_ends_the_run_truthfully
         seflow,
     ):
         run = seflow.fleet.reboot()
-        assert run.id
         original, full = SqliteStore.apply, [False]
 
         def apply(store: SqliteStore, ops: Sequence[Any]) -> list[Any]:
@@ -238,7 +237,9 @@ async def test_the_same_run_asked_for_twice_before_either_began_is_one_run(tmp_p
             first, second = seflow.fleet.reboot(run_id="nightly"), other.fleet.reboot(run_id="nightly")
             different = other.fleet.stop(run_id="evening")
             evening = seflow.fleet.reboot(run_id="evening")
-            assert evening.id == "evening"
+            evening.pause()
+            evening.start()
+            await until(lambda: bool(panel.requests))
             evening.cancel()
             report = await first
             assert statuses(await second) == statuses(report)

@@ -65,19 +65,20 @@ async def ids_in(journal: Path, panel: Sandbox) -> list[str]:
         return [info.header.run_id for info in await other.fleet.runs()]
 
 
-async def test_a_run_is_durable_as_soon_as_its_id_can_be_read_and_no_file_is_made_before(
+async def test_a_run_is_durable_before_anything_of_it_is_sent_and_to_read_its_id_makes_no_file(
     tmp_path: Path,
 ) -> None:
     journal = tmp_path / "runs"
-    async with panel_and_client(journal=journal) as (panel, seflow):
+    async with panel_and_client(journal=journal, service_time=0.5) as (panel, seflow):
         run = seflow.fleet.stop(note="patches", requested_by="ann")
-        assert names(tmp_path) == []
-        assert await ids_in(journal, panel) == []
         run_id = run.id
+        assert names(tmp_path) == []
+        run.start()
+        await until(lambda: bool(panel.requests))
         assert await ids_in(journal, panel) == [run_id]
-        assert panel.requests == []
+        assert [request.method for request in panel.requests] == ["GET"]
         (info,) = await seflow.fleet.runs()
-        assert (info.state, info.header.note, info.header.requested_by) == ("created", "patches", "ann")
+        assert (info.state, info.header.note, info.header.requested_by) == ("running", "patches", "ann")
         assert (await run).ok
         (info,) = await seflow.fleet.runs()
         assert (info.state, info.counts) == ("ended", {"changed": 8})

@@ -37,12 +37,12 @@ async def test_what_a_resume_opens_again_still_says_that_something_was_sent(
     tmp_path: Path, status: str, left_at: Stage, lost: bool
 ) -> None:
     """Killed once more before it is decided anew, it would otherwise be sent a second time."""
-    with opened(tmp_path / "runs.sqlite") as journal:
-        begin(journal)
-        await journal.selected(RUN, rows(1))
-        finish(journal, 0, status=status, attempts=0, answer_lost=False, left_at=left_at)
-        journal.reopened(RUN, [0])
+    async with opened(tmp_path / "runs.sqlite") as journal:
+        held = await begin(journal)
+        await held.selected(rows(1))
+        finish(held, 0, status=status, attempts=0, answer_lost=False, left_at=left_at)
+        held.reopened([0])
         await journal.flush()
         (target,) = (await journal.read(RUN)).targets
-        journal.unhold(RUN)
+        await held.give()
     assert (target.status, target.stage, target.answer_lost) == (None, left_at, lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -218,9 +219,15 @@ async def test_a_plan_that_was_killed_before_its_lists_is_still_that_plan(
     journal = tmp_path / "runs.sqlite"
     async with SeFlow(**login, journal=journal) as seflow:
         plan = await plan_of(seflow, services=[A])
-        run = seflow.fleet.run(plan)
-        run_id = run.id  # it is durable from here
+        lists = Fault("hang", path="/service/@id/vms")
+        panel.faults.add(lists)
+        run = seflow.fleet.run(plan).start()
+        run_id = run.id
+        while not panel.faults.hits(lists):  # noqa: ASYNC110 - the panel has no event for it
+            await asyncio.sleep(0.01)
         run.cancel()
+        await run.wait_closed()
+        panel.faults.clear()
     held.power, turned.power = "running", "stopped"
     async with SeFlow(**login, journal=journal) as seflow:
         with pytest.raises(InvalidArgument, match="followed a plan"):

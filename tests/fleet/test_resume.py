@@ -380,6 +380,7 @@ async def test_wherever_a_journal_is_cut_off_the_run_can_be_finished_from_it(tmp
     async with panel_and_client(journal=journal, limit=3) as (panel, seflow):
         run: Run = seflow.fleet.stop()
         run.start()
+        await until(lambda: bool(panel.requests))
         copies: list[Path] = []
         while not run.is_over:
             copies.append(copy_of(journal, tmp_path / f"left{len(copies)}"))

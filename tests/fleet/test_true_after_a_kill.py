@@ -167,7 +167,7 @@ async def test_the_latest_run_is_the_one_that_was_begun_last_whatever_the_clock_
         # A clock that was ahead, and was set right between the two.
         ahead = attrs.evolve(first.header, created_at=first.header.created_at.replace(year=2099))
         assert seflow.fleet.journal is not None
-        seflow.fleet.journal.create(ahead)
+        await seflow.fleet.journal.create(ahead)
         await second
         assert [info.header.run_id for info in await seflow.fleet.runs()] == [second.id, first.run_id]
         first.cancel()

@@ -12,11 +12,12 @@ from typing import Any, Final
 import pytest
 from support.coherent import NO_PAGE, NO_ROUTE, SHORT, panel_and_client
 from support.histories import copy_of
+from support.journals import open_and_close, opened
 from support.wire import Play
 
 from aioseflow import Journal, Reboot, Start, WithoutVms
-from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import MIGRATIONS
+from aioseflow.fleet.run.preparation import complete
 
 LIST, FUNCTIONS = "GET /service/9/vms", "GET /service/9/methods"
 NO_VMS: Final = {"methods": [{"route": "/service/@id/upgrade", "method": "GET"}]}
@@ -177,7 +178,7 @@ async def test_a_run_that_goes_on_names_a_service_once_also_where_it_cannot_be_l
 
 def test_a_journal_of_the_version_before_is_read_and_written(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
-    SqliteStore(path, migrations=MIGRATIONS[:2]).close()
+    complete(open_and_close(path, migrations=MIGRATIONS[:2]))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
             "INSERT INTO runs (run_id, action, accounts, created_at, document, note, requested_by, state) "
@@ -188,15 +189,11 @@ def test_a_journal_of_the_version_before_is_read_and_written(tmp_path: Path) -> 
     async def read() -> Mapping[str, Any]:
         journal = Journal(path)
         before = await journal.read("old")
-        journal.acquire()
-        try:
-            journal.hold("old")
-            journal.without_vms("old", found("empty_list"))
-            journal.without_vms("old", found("no_such_route"))
-            await journal.flush()
-            journal.unhold("old")
-        finally:
-            journal.release()
+        async with opened(journal):
+            held = await journal.hold("old")
+            held.without_vms(found("empty_list"))
+            held.without_vms(found("no_such_route"))
+            await held.give()
         return {"before": before.without_vms, "after": (await journal.read("old")).without_vms}
 
     assert asyncio.run(read()) == {"before": (), "after": (found("no_such_route"),)}

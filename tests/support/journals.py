@@ -1,4 +1,4 @@
-"""Runs to put into a journal, and processes that hold or write one."""
+"""Runs to put into a journal, the places that a journal may be in, and processes that hold or write one."""
 
 from __future__ import annotations
 
@@ -6,18 +6,35 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from aioseflow.fleet.journal import Journal, RunHeader, StoredRun, TargetRow
+from aioseflow.fleet.journal import HeldRun, Journal, RunHeader, StoredRun, TargetRow
+from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
+from aioseflow.fleet.journal.memory.memory_store import MemoryStore
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.model.target import Stage
 
 RUN = "run-1"
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
+DELAY = 0.01
+"""Seconds that a journal suspends for at each of its doors, where it does."""
+
+MakeJournal: TypeAlias = Callable[..., Journal]
+"""Makes a journal at one place, as each process makes its own."""
+
+PLACES = ("file", "memory", "suspending")
+
+
+def journals_at(place: str, folder: Path) -> MakeJournal:
+    """The journals of one place: a file, memory, or memory that is as far away as a server."""
+    if place == "file":
+        return lambda **options: Journal(folder / "runs.sqlite", **options)
+    database, delay = MemoryDatabase(), DELAY if place == "suspending" else None
+    return lambda **options: Journal(MemoryStore(database, delay=delay), **options)
 
 
 def later(seconds: float) -> datetime:
@@ -52,24 +69,31 @@ def rows(count: int, *, first: int = 0) -> list[TargetRow]:
     ]
 
 
-@contextmanager
-def opened(path: Path, **options: Any) -> Iterator[Journal]:
-    """A journal for as long as it is needed."""
-    journal = Journal(path, **options)
-    journal.acquire()
+@asynccontextmanager
+async def opened(journal: Journal | Path, **options: Any) -> AsyncIterator[Journal]:
+    """A journal for as long as it is needed, made where its path is given."""
+    made = Journal(journal, **options) if isinstance(journal, Path) else journal
+    await made.acquire()
     try:
-        yield journal
+        yield made
     finally:
-        journal.release()
+        await made.release()
 
 
-def begin(journal: Journal, run_id: str = RUN, **changes: Any) -> None:
+async def open_and_close(path: Path, **options: Any) -> None:
+    """Make a file, or bring it up to date."""
+    store = SqliteStore(path, **options)
+    await store.open()
+    await store.close()
+
+
+async def begin(journal: Journal, run_id: str = RUN, **changes: Any) -> HeldRun:
     """Make a run, and be its runner."""
-    assert journal.create(header(run_id, **changes))
-    journal.hold(run_id)
+    assert await journal.create(header(run_id, **changes))
+    return await journal.hold(run_id)
 
 
-def finish(journal: Journal, number: int, run_id: str = RUN, **changes: Any) -> None:
+def finish(held: HeldRun, number: int, **changes: Any) -> None:
     """The target is done."""
     values: dict[str, Any] = {
         "status": "changed",
@@ -83,7 +107,7 @@ def finish(journal: Journal, number: int, run_id: str = RUN, **changes: Any) -> 
         "finished_at": later(2),
         "left_at": Stage.SENT,
     }
-    journal.finished(run_id, number, **{**values, **changes})
+    held.finished(number, **{**values, **changes})
 
 
 @contextmanager
@@ -97,17 +121,18 @@ def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
             child.kill()
 
 
-async def select(journal: Journal, count: int) -> None:
+async def select(journal: Journal, held: HeldRun, count: int) -> None:
     """Make so many targets of the run, whatever the journal's linger is."""
-    selected = journal.selected(RUN, rows(count))
+    selected = held.selected(rows(count))
     journal.flush_now()
     assert await selected == []
 
 
 def store_of(journal: Journal) -> SqliteStore:
-    """What an open journal writes to."""
-    assert journal._store is not None
-    return journal._store
+    """The file that a journal writes to."""
+    store = journal._store
+    assert isinstance(store, SqliteStore)
+    return store
 
 
 def survivors(path: Path, number: int) -> StoredRun:
@@ -123,22 +148,22 @@ def done(run: StoredRun) -> list[int]:
     return [target.row.number for target in run.targets if target.stage == Stage.DONE]
 
 
-class Slow(SqliteStore):
+class SlowStore(SqliteStore):
     """A store whose commits wait to be let through."""
 
     gate: threading.Event
     entered: threading.Event
 
-    def apply(self, ops: Any) -> list[Any]:
+    def apply(self, changes: Any) -> list[Any]:
         self.entered.set()
         assert self.gate.wait(30)
-        return super().apply(ops)
+        return super().apply(changes)
 
 
-def slow(journal: Journal) -> Slow:
-    """Make the commits of a journal wait for `Slow.gate`."""
+def slow(journal: Journal) -> SlowStore:
+    """Make the commits of a journal wait for `SlowStore.gate`."""
     store = store_of(journal)
-    store.__class__ = Slow
-    assert isinstance(store, Slow)
+    store.__class__ = SlowStore
+    assert isinstance(store, SlowStore)
     store.gate, store.entered = threading.Event(), threading.Event()
     return store

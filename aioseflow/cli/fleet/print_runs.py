@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, TypedDict
 
@@ -82,13 +82,15 @@ def runs(out: OutputOptions) -> int:
 
 
 async def _listed(kept: Journal) -> list[ListedRun]:
-    return [ListedRun(info, _state(info, kept)) for info in await kept.runs()]
+    runs = await kept.runs()
+    living = await kept.living(info.header.run_id for info in runs if info.state != "ended")
+    return [ListedRun(info, _state(info, living)) for info in runs]
 
 
-def _state(info: RunInfo, kept: Journal) -> State:
+def _state(info: RunInfo, living: Set[str]) -> State:
     if info.state == "ended":
         return "ended"
-    return "running" if kept.is_held(info.header.run_id) else "interrupted"
+    return "running" if info.header.run_id in living else "interrupted"
 
 
 def _lines(listed: list[ListedRun], width: int) -> list[str]:

@@ -293,13 +293,14 @@ async def _report(kept: Journal, run_id: str) -> Report:
     from ...fleet.recovery.stored_report import report_of
 
     stored = await kept.read(run_id)
-    return report_of(stored, alive=stored.info.state != "ended" and kept.is_held(run_id))
+    alive = stored.info.state != "ended" and run_id in await kept.living([run_id])
+    return report_of(stored, alive=alive)
 
 
 def accounts_of(kept: Journal, run_id: str, who: Accounts) -> Accounts:
     """Return the accounts of a run: those named, else those that it had. Raises `Refusal`."""
-    labels = kept.read_now(run_id).info.header.accounts
-    return accounts_of_labels(labels, f"run {escape(run_id, _ID_MAX)}", who)
+    header = run_async(kept.read(run_id)).info.header
+    return accounts_of_labels(header.accounts, f"run {escape(run_id, _ID_MAX)}", who)
 
 
 def accounts_of_labels(labels: Sequence[str], what: str, who: Accounts) -> Accounts:

@@ -1,7 +1,10 @@
 """The durable record of runs: what was to be done to each VM, was about to be sent, and became of it."""
 
-from .faults import JournalError, RunIsActive, RunNotFound
+from .faults import JournalError, LeaseLost, RunIsActive, RunNotFound, lease_lost
+from .held_run import HeldRun
 from .journal import Journal
+from .journal_store import JournalStore
+from .lease import Holder, Lease, Leases
 from .records import (
     RunHeader,
     RunInfo,
@@ -13,8 +16,14 @@ from .records import (
 )
 
 __all__ = [
+    "HeldRun",
+    "Holder",
     "Journal",
     "JournalError",
+    "JournalStore",
+    "Lease",
+    "LeaseLost",
+    "Leases",
     "RunHeader",
     "RunInfo",
     "RunIsActive",
@@ -24,4 +33,5 @@ __all__ = [
     "StoredTarget",
     "TargetRow",
     "check_run_id",
+    "lease_lost",
 ]

@@ -1,4 +1,4 @@
-"""How values are written into the journal: times, texts and errors, none of them with a secret."""
+"""The form of values in a journal: times, texts and errors, none of them with a secret."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def to_micros(at: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """The aware UTC time of so many microseconds since the epoch."""
+    """The inverse of `to_micros`: an aware UTC time."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
@@ -47,7 +47,7 @@ def from_micros_or_none(micros: int | None) -> datetime | None:
 
 
 def text(value: str) -> str:
-    """The text as SQLite can hold it: half a surrogate pair, which JSON can smuggle in, becomes ``?``."""
+    """The text as a database can hold it: half a surrogate pair, which JSON can smuggle in, becomes ``?``."""
     if value.isascii():
         return value
     return value.encode("utf-8", "replace").decode("utf-8")
@@ -94,7 +94,7 @@ def load_error(document: str | None) -> SeFlowError | None:
 
 
 def run_values(header: RunHeader) -> tuple[Any, ...]:
-    """A run as `statements.CREATE` takes it. Raises `InvalidArgument` where its document is not JSON."""
+    """A run as the change CREATE takes it. Raises `InvalidArgument` where its document is not JSON."""
     return (
         header.run_id,
         None if header.parent is None else text(header.parent),
@@ -108,7 +108,7 @@ def run_values(header: RunHeader) -> tuple[Any, ...]:
 
 
 def target_values(run: int, row: TargetRow) -> tuple[Any, ...]:
-    """A target as `statements.INSERT_TARGET` takes it."""
+    """A target as the change SELECTED takes it."""
     return (
         run,
         row.number,
@@ -122,12 +122,12 @@ def target_values(run: int, row: TargetRow) -> tuple[Any, ...]:
 
 
 def without_values(run: int, found: WithoutVms) -> tuple[Any, ...]:
-    """A service without VMs as `statements.INSERT_WITHOUT_VMS` takes it."""
+    """A service without VMs as the changes WITHOUT_VMS and ENDED take it."""
     return (run, *map(text, (found.account, found.service_id, found.service_name, found.why)))
 
 
 def loss_values(run: int, number: int, loss: Undiscovered) -> tuple[Any, ...]:
-    """A loss as `statements.INSERT_LOSS` takes it."""
+    """A loss as the change ENDED takes it."""
     return (
         run,
         number,
@@ -147,7 +147,7 @@ def ended_values(
     without_vms: Sequence[WithoutVms] | None,
     timeline: Sequence[Any] | None,
 ) -> tuple[Any, ...]:
-    """How a run ended, as the change ENDED takes it."""
+    """The end of a run, as the change ENDED takes it."""
     return (
         run,
         to_micros(finished_at),

@@ -1,29 +1,35 @@
-"""What can be wrong with a journal, or with the use of a run in it."""
+"""Errors of a journal, and of the use of a run in it."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+
+import attrs
 
 from ...errors import ConfigurationError
+from .lease import Holder
 
 
 class JournalError(ConfigurationError):
-    """The journal's file cannot be used, or what was to be recorded did not become durable."""
+    """The journal cannot be used, or a change did not become durable."""
+
+    cause: ClassVar[str] = "journal_failed"
+    """The stable word for it in outcomes."""
 
 
 class RunNotFound(ConfigurationError):
     """The journal has no run of that id."""
 
 
-class RunIsActive(ConfigurationError):
-    """A living process holds this run.
+class HeldElsewhere(ConfigurationError):
+    """Another process goes on with a run.
 
     Attributes:
         run_id: the run.
-        pid: the holder's process id, None if it has not written it yet.
-        host: the name of the machine that it is on, likewise.
-        since: when it took the run (aware UTC), likewise.
+        pid: process id of the holder, None if it has not been recorded yet.
+        host: name of its machine, None likewise.
+        since: time at which it took the run (aware UTC), None likewise.
     """
 
     def __init__(
@@ -41,3 +47,40 @@ class RunIsActive(ConfigurationError):
         self.pid = pid
         self.host = host
         self.since = since
+
+
+class RunIsActive(HeldElsewhere):
+    """A living process holds this run."""
+
+
+class LeaseLost(HeldElsewhere, JournalError):
+    """This process lost the right to go on with a run: nothing more of it is sent or recorded from here.
+
+    ``pid``, ``host`` and ``since`` are those of the new holder, None if there is none or it is not known.
+    """
+
+    cause: ClassVar[str] = "lease_lost"
+
+
+def run_is_active(run_id: str, holder: Holder | None) -> RunIsActive:
+    """Return the error for a run that a living process holds."""
+    return RunIsActive(
+        f"run {run_id} is being run by {holder or 'another process'}; wait for its end, or end that process "
+        "and resume the run",
+        run_id=run_id,
+        **_facts(holder),
+    )
+
+
+def lease_lost(run_id: str, holder: Holder | None = None) -> LeaseLost:
+    """Return the error for a run that this process may not go on with, and ``holder`` does now."""
+    if holder is None:
+        happened, then = f"This process lost its lease of run {run_id}", "resume it"
+    else:
+        happened, then = f"Run {run_id} was taken over by {holder}", "wait for its end"
+    message = f"{happened}. Nothing more of it is sent from here: {then}"
+    return LeaseLost(message, run_id=run_id, **_facts(holder))
+
+
+def _facts(holder: Holder | None) -> dict[str, Any]:
+    return {} if holder is None else attrs.asdict(holder)

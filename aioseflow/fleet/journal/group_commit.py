@@ -1,8 +1,8 @@
 """Group commit: changes queue up, and all that wait are made durable in one transaction.
 
-One queue holds everything, in its order. A commit takes what it finds at its beginning; what comes meanwhile
-is the next one's. So nothing that came earlier is ever durable later, whoever makes the commit: the journal's
-thread, or the loop's own where it cannot wait for that (`GroupCommit.commit_now`).
+One queue holds everything, in its order. A commit takes what it finds at its beginning; changes that come
+meanwhile are for the next one. So no change is ever durable before an earlier one, whichever thread makes the
+commit: that of the store, or the loop's own where it cannot wait (`GroupCommit.commit_now`).
 """
 
 from __future__ import annotations
@@ -10,35 +10,34 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple
 
 from .change import Change, Kind
 from .faults import JournalError
+from .journal_store import JournalStore
 
-if TYPE_CHECKING:
-    from .sqlite.sqlite_store import SqliteStore
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _GROUP_AT_MOST: Final = 4096
-_WORTH_A_COMMIT: Final = 32
-"""So many changes that came during a commit are not kept waiting for more."""
+_COMMIT_AT_ONCE_FROM: Final = 32
+"""Number of changes that came during a commit from which on the next one does not linger."""
 
 Committed: TypeAlias = tuple[Sequence[Change], list[Any] | None]
 """Changes and their results; None where the commit failed."""
 
 
 class GroupCommit:
-    """Commits for one open store, for one loop at a time. Its methods are for that loop's thread.
+    """Commits for one open store, for one loop at a time. Its methods are for the thread of that loop.
 
     Attributes:
-        broken: why nothing is taken any more; None while all is well.
+        broken: why no change is taken any more; None while all is well.
     """
 
-    def __init__(self, store: SqliteStore, executor: Executor, linger: float) -> None:
+    def __init__(self, store: JournalStore, linger: float) -> None:
         self.broken: JournalError | None = None
         self._store = store
-        self._executor = executor
         self._linger = linger
         self._queue: deque[Change] = deque()
         self._committing = threading.Lock()
@@ -46,30 +45,51 @@ class GroupCommit:
         self._timer: asyncio.TimerHandle | None = None
         self._job: asyncio.Future[Committed] | None = None
         self._hurried = False
-        self._untold = False
+        self._unraised = False
 
-    def put(self, op: Change) -> None:
+    def put(self, change: Change) -> None:
         """Take a change, to be committed soon. Raises `JournalError` once a commit has failed."""
         if self.broken is not None:
-            raise self._telling()
+            raise self._error()
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             # A loop that is gone took its timers and callbacks along.
             self._loop, self._timer, self._job = loop, None, None
-        self._queue.append(op)
+        self._queue.append(change)
         if self._timer is None and self._job is None:
             self._timer = loop.call_later(self._linger, self._start)
 
+    async def commit(self, kind: Kind, parameters: tuple[Any, ...]) -> Any:
+        """Commit everything with this change at the end, and return its result. Raises `JournalError`."""
+        if self._store.immediate:
+            return self.commit_now((kind, parameters, None))
+        return await self._commit_soon(kind, parameters)
+
     async def flush(self) -> None:
-        """Wait until everything that was put so far is durable. Raises `JournalError`."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.put((Kind.MARK, (), future))
-        if self._timer is not None:
-            self._timer.cancel()
-            self._start()
+        """Wait until every change that was put so far is durable. Raises `JournalError`."""
+        if self._queue or self._job is not None or self.broken is not None:
+            await self._commit_soon(Kind.MARK, ())
+
+    async def settle(self) -> None:
+        """`flush`, without suspending where the store is immediate."""
+        if self._store.immediate:
+            self.commit_now()
         else:
-            self._hurried = True
-        await future
+            await self.flush()
+
+    async def read(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """Read from the store without holding the loop, after every change that was put so far."""
+        if self.broken is None:
+            await self.flush()
+        return await self._store.submit(function, *arguments)
+
+    async def read_soon(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """The same, without suspending where the store is immediate."""
+        if not self._store.immediate:
+            return await self.read(function, *arguments)
+        if self.broken is None:
+            await self.settle()
+        return function(*arguments)
 
     def commit_now(self, last: Change | None = None) -> Any:
         """Commit everything in this thread, ``last`` at the end, and return the result of that.
@@ -77,28 +97,38 @@ class GroupCommit:
         Raises `JournalError`; interrupted (Ctrl-C), what was not committed is in the queue again.
         """
         if self.broken is not None:
-            raise self._telling()
+            raise self._error()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if last is not None:
             self._queue.append(last)
         while True:
-            # Also with nothing to do: a commit that the journal's thread is making has to end first.
-            ops, results = committed = self._commit()
+            # Also with nothing to do: a commit that the store's thread is making has to end first.
+            changes, results = committed = self._commit()
             self._settle(committed)
             if self.broken is not None:
-                raise self._telling()
+                raise self._error()
             if not self._queue:
-                return results[-1] if ops and results and ops[-1] is last else None
+                return results[-1] if changes and results and changes[-1] is last else None
 
-    def raise_untold(self) -> None:
-        """Raise the error that broke it if nobody has met with it yet."""
-        if self.broken is not None and self._untold:
-            raise self._telling()
+    def raise_unraised(self) -> None:
+        """Raise the error that broke it if nothing has raised it yet."""
+        if self.broken is not None and self._unraised:
+            raise self._error()
 
-    def _telling(self) -> JournalError:
-        self._untold = False
+    async def _commit_soon(self, kind: Kind, parameters: tuple[Any, ...]) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.put((kind, parameters, future))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._start()
+        else:
+            self._hurried = True
+        return await future
+
+    def _error(self) -> JournalError:
+        self._unraised = False
         error = JournalError(str(self.broken))
         # A new one for each: raised in many tasks, one object would collect the frames of all.
         error.__cause__ = self.broken
@@ -107,9 +137,8 @@ class GroupCommit:
     def _start(self) -> None:
         self._timer = None
         self._hurried = False
-        loop = asyncio.get_running_loop()
         try:
-            self._job = loop.run_in_executor(self._executor, self._commit)
+            self._job = self._store.submit(self._commit)
         except RuntimeError:
             # No threads any more: the interpreter is going down.
             self._settle(self._commit())
@@ -122,7 +151,7 @@ class GroupCommit:
         if not job.cancelled():
             self._settle(job.result())
         if self._queue and self._job is None and self._timer is None:
-            if self._hurried or len(self._queue) >= _WORTH_A_COMMIT:
+            if self._hurried or len(self._queue) >= _COMMIT_AT_ONCE_FROM:
                 self._start()
             else:
                 self._timer = asyncio.get_running_loop().call_later(self._linger, self._start)
@@ -133,37 +162,41 @@ class GroupCommit:
             if self.broken is not None:
                 return (), None
             # Of a deque, that another thread appends to it meanwhile is no matter.
-            ops = [self._queue.popleft() for _ in range(min(len(self._queue), _GROUP_AT_MOST))]
+            changes = [self._queue.popleft() for _ in range(min(len(self._queue), _GROUP_AT_MOST))]
             commits = self._store.commits
             try:
-                return ops, self._store.apply(ops)
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-                self._untold = True
+                return changes, self._store.apply(changes)
+            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must get it
+                self._unraised = True
                 self.broken = error if isinstance(error, JournalError) else _wrapped(error)
-                return ops, None
+                return changes, None
             except BaseException:
                 if self._store.commits == commits:
-                    self._queue.extendleft(reversed(ops))
+                    self._queue.extendleft(reversed(changes))
                 raise
 
     def _settle(self, committed: Committed) -> None:
-        """Tell those who wait; in the loop's thread."""
-        ops, results = committed
+        """Give the results to those who wait; in the thread of the loop."""
+        changes, results = committed
         if results is not None:
-            for (_, _, future), result in zip(ops, results, strict=True):
-                if future is not None and not future.done() and not future.get_loop().is_closed():
+            for (_, _, future), result in zip(changes, results, strict=True):
+                if future is None or future.done() or future.get_loop().is_closed():
+                    continue
+                if isinstance(result, JournalError):
+                    future.set_exception(result)
+                else:
                     future.set_result(result)
         else:
-            self._fail(ops)
+            self._fail(changes)
         if self.broken is not None:
             rest = list(self._queue)
             self._queue.clear()
             self._fail(rest)
 
-    def _fail(self, ops: Sequence[Change]) -> None:
-        for _, _, future in ops:
+    def _fail(self, changes: Sequence[Change]) -> None:
+        for _, _, future in changes:
             if future is not None and not future.done() and not future.get_loop().is_closed():
-                future.set_exception(self._telling())
+                future.set_exception(self._error())
 
 
 def _wrapped(error: Exception) -> JournalError:

@@ -155,27 +155,6 @@ def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Ro
     return rollout if healthy is None else attrs.evolve(rollout, healthy=healthy)
 
 
-def planned_rollout(
-    document: Mapping[str, Any], made: RunSpec | None, healthy: HealthCheck | None
-) -> Rollout | None:
-    """The rollout of a plan, which ``made`` has whole where it was made here. Raises `InvalidArgument`."""
-    if healthy is not None and not document.get("healthy"):
-        raise InvalidArgument("the plan asks no health check; give it to fleet.plan() as Rollout(healthy=…)")
-    if made is not None and healthy is None:
-        return made.rollout
-    return rollout_from(document, healthy)
-
-
-def planned_selection(document: Mapping[str, Any], made: RunSpec | None) -> Selection:
-    """What a plan selected, likewise. Raises `InvalidArgument`."""
-    if made is not None:
-        return made.selection
-    stored = document.get("selection")
-    if stored is None:
-        raise InvalidArgument("the plan chose its VMs by a predicate, which no file can hold: plan again")
-    return Selection.from_document(stored)
-
-
 def _is_given(field: attrs.Attribute[Any], value: object) -> bool:
     return field.init and value is not None
 

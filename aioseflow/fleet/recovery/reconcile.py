@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,11 +15,12 @@ from ...text import escape
 from ..actions.action import Action
 from ..actions.steps import Steps
 from ..discovery.discover import Discovery, listed_vms
-from ..journal import Journal, StoredRun, StoredTarget
+from ..journal import HeldRun, StoredRun, StoredTarget
 from ..model.clock import Instant
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.target import Stage
+from ..model.undiscovered import Undiscovered
 from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error, sent_instant
 from ..run.verdict import INTERRUPTED, Reading, verdict
 from .findings import Finding, FindingVerdict, evidence_of, judge, reading_of
@@ -162,23 +163,29 @@ def _correction(
     return Correction(outcome, stage, facts.answer_lost and reading is None)
 
 
-def record(journal: Journal, run_id: str, target: StoredTarget, found: Correction) -> None:
-    """Write a corrected outcome into the journal."""
-    outcome = found.outcome
-    journal.finished(
-        run_id,
-        target.row.number,
-        status=outcome.status.value,
-        verified=outcome.verified,
-        cause=outcome.cause,
-        step_name=outcome.step,
-        attempts=outcome.attempts,
-        answer_lost=found.answer_lost,
-        error=outcome.error,
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at,
-        left_at=found.stage,
-    )
+def record(held: HeldRun, stored: StoredRun, found: Iterable[tuple[StoredTarget, Correction]]) -> None:
+    """Record corrected outcomes, and that the run has ended."""
+    for target, correction in found:
+        outcome = correction.outcome
+        held.finished(
+            target.row.number,
+            status=outcome.status.value,
+            verified=outcome.verified,
+            cause=outcome.cause,
+            step_name=outcome.step,
+            attempts=outcome.attempts,
+            answer_lost=correction.answer_lost,
+            error=outcome.error,
+            started_at=outcome.started_at,
+            finished_at=outcome.finished_at,
+            left_at=correction.stage,
+        )
+    info, lost = stored.info, stored.info.undiscovered
+    if info.state != "ended" and not stored.discovered:
+        # The run ends here, and what it had not listed stays unlisted.
+        lost += tuple(Undiscovered(account=each, cause=INTERRUPTED) for each in info.header.accounts)
+    finished_at = info.finished_at or datetime.now(UTC)
+    held.ended(finished_at=finished_at, error=info.error, undiscovered=lost)
 
 
 def corrections(

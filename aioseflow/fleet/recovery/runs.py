@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 
 from ...errors import InvalidArgument
-from ...models import PowerState
-from ..actions.action import ACTIONS, Action, Effect
+from ..actions.action import Action
 from ..actions.action_like import ActionLike, Actions
-from ..actions.declaration import Declaration
 from ..actions.steps import steps_again
 from ..journal import (
     Journal,
@@ -21,14 +20,11 @@ from ..journal import (
     RunIsActive,
     RunNotFound,
     StoredRun,
-    StoredTarget,
     check_run_id,
 )
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.refusals import RunRefused, require_same
-from ..model.target import Stage
-from ..model.undiscovered import Undiscovered
 from ..plan.rollout import HealthCheck
 from ..plan.spec import (
     RunSpec,
@@ -40,10 +36,10 @@ from ..plan.spec import (
     stored_steps,
 )
 from ..report.report import Report
+from ..run.preparation import Prepare, PreparedRun, complete
 from ..run.run import Run
 from ..run.state import Remains
-from ..run.stored_outcome import facts_of, outcome_of
-from ..run.verdict import INTERRUPTED
+from ..run.stored_outcome import outcome_of
 from ..select.matcher import Matcher
 from ..select.selection import Selection, Where, select
 from .findings import Finding
@@ -51,11 +47,18 @@ from .reconcile import Reconciler, corrections, record
 from .registry import RunRegistry
 from .snapshot import stored_of
 from .stored_report import report_of
+from .undo import action_of_undo, is_to_undo, undo_of
+
+T = TypeVar("T")
 
 
 @attrs.define(eq=False)
 class Runs:
-    """The runs of a fleet, in its journal or in memory."""
+    """The runs of a fleet, in its journal or in memory.
+
+    A function that has to look a run up does so at once where the journal is immediate, or there is none, and
+    raises what it finds; else the run that it returns does so at its start.
+    """
 
     accounts: tuple[FleetAccount, ...]
     registry: RunRegistry
@@ -65,21 +68,13 @@ class Runs:
     def begin(self, spec: RunSpec, run_id: str | None) -> Run:
         """A new run, or the one that has this id already and does the same."""
         if run_id is None:
-            return Run(self.accounts, spec, self.registry)
+            return Run(self.registry, self.accounts, PreparedRun(self.accounts, spec))
         check_run_id(run_id)
         known = self.registry.find(run_id)
-        if known is not None:
+        if known is not None and known.is_prepared:
             require_same(run_id, same=same_work(known.spec.to_document(), spec))
             return known
-        header = self._header(run_id)
-        if header is None:
-            return Run(self.accounts, spec, self.registry, run_id=run_id)
-        mine = {account.name for account in self.accounts}
-        same = mine == set(header.accounts) and same_work(header.document, spec)
-        require_same(run_id, same=same)
-        return Run(
-            self._accounts_of(header), spec, self.registry, run_id=run_id, history=self._loader(run_id)
-        )
+        return self._run(partial(self._prepare_named, run_id, known, _given(spec)), run_id)
 
     def resume(
         self,
@@ -90,37 +85,12 @@ class Runs:
         healthy: HealthCheck | None,
         where: Where | None,
     ) -> Run:
-        """The same run, to go on where it was left."""
+        """An earlier run, to go on where it was left."""
         known = self.registry.find(run_id)
-        if known is not None:
-            if not known.is_over and (known.is_live or self.registry.journal is None):
-                raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
-            if self.registry.journal is None:
-                stored = stored_of(known)
-                spec = known.spec
-                if action is not None:
-                    spec = attrs.evolve(spec, steps=steps_again(action, spec.action))
-                return Run(
-                    self._accounts_of(stored.info.header),
-                    spec,
-                    self.registry,
-                    run_id=run_id,
-                    history=_given(stored),
-                    repeat_unknown=repeat_unknown,
-                )
-        header = self._header(run_id)
-        if header is None:
-            # It names those that were perhaps meant.
-            header = self._journal(run_id).read_now(run_id).info.header
-        spec = self._spec_of(header, action, healthy, where)
-        return Run(
-            self._accounts_of(header),
-            spec,
-            self.registry,
-            run_id=run_id,
-            history=self._loader(run_id),
-            repeat_unknown=repeat_unknown,
-        )
+        if known is not None and not known.is_over and (known.is_live or self.registry.journal is None):
+            raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
+        prepare = partial(self._prepare_resumed, run_id, action, healthy, where)
+        return self._run(prepare, run_id, repeat_unknown=repeat_unknown)
 
     def retry(
         self,
@@ -131,7 +101,87 @@ class Runs:
         healthy: HealthCheck | None,
     ) -> Run:
         """A new run for the VMs of an earlier one that ended so."""
-        stored = self._stored_now(run_id)
+        return self._begin(partial(self._spec_of_retry, run_id, chosen, action, healthy), None)
+
+    def restore(
+        self,
+        run_id: str,
+        given: ActionLike | None,
+        steps: Sequence[Action],
+        spec_of: Callable[[Action], RunSpec],
+        run_id_given: str | None,
+    ) -> Run:
+        """A new run that undoes an earlier one; ``spec_of`` makes its spec from the action that does so.
+
+        ``given`` is an action of the user's own; ``steps`` are those of the run, as far as they are known.
+        """
+        return self._begin(partial(self._spec_of_restore, run_id, given, steps, spec_of), run_id_given)
+
+    def _begin(self, make_spec: Callable[[], Coroutine[Any, Any, RunSpec]], run_id: str | None) -> Run:
+        if self._is_immediate:
+            return self.begin(complete(make_spec()), run_id)
+        known = None if run_id is None else self.registry.find(run_id)
+        return self._run(partial(self._prepare_named, run_id, known, make_spec), run_id)
+
+    def _run(self, prepare: Prepare, run_id: str | None, *, repeat_unknown: bool = False) -> Run:
+        if not self._is_immediate:
+            return Run(self.registry, self.accounts, prepare, run_id=run_id, repeat_unknown=repeat_unknown)
+        prepared = complete(prepare())
+        return Run(self.registry, prepared.accounts, prepared, run_id=run_id, repeat_unknown=repeat_unknown)
+
+    @property
+    def _is_immediate(self) -> bool:
+        return self.registry.journal is None or self.registry.journal.immediate
+
+    async def _prepare_named(
+        self,
+        run_id: str | None,
+        known: Run | None,
+        make_spec: Callable[[], Coroutine[Any, Any, RunSpec]],
+    ) -> PreparedRun:
+        if known is not None:
+            # A run of this process under the same id goes first; this one is what has become of it.
+            await known.wait_closed()
+        spec = await make_spec()
+        journal = self.registry.journal
+        info = None if journal is None or run_id is None else await journal.look_up(run_id)
+        if journal is None or run_id is None or info is None:
+            return PreparedRun(self.accounts, spec)
+        header = info.header
+        mine = {account.name for account in self.accounts}
+        same = mine == set(header.accounts) and same_work(header.document, spec)
+        require_same(run_id, same=same)
+        return PreparedRun(self._accounts_of(header), spec, partial(journal.read, run_id))
+
+    async def _prepare_resumed(
+        self,
+        run_id: str,
+        action: Actions | None,
+        healthy: HealthCheck | None,
+        where: Where | None,
+    ) -> PreparedRun:
+        journal = self.registry.journal
+        if journal is None:
+            known = self.registry.get(run_id)
+            spec = known.spec
+            if action is not None:
+                spec = attrs.evolve(spec, steps=steps_again(action, spec.action))
+            return PreparedRun(self._accounts_of(known.header), spec, _given(stored_of(known)))
+        info = await journal.look_up(run_id)
+        if info is None:
+            # It names those that were perhaps meant.
+            info = (await journal.read(run_id, soon=True)).info
+        spec = self._spec_of(info.header, action, healthy, where)
+        return PreparedRun(self._accounts_of(info.header), spec, partial(journal.read, run_id))
+
+    async def _spec_of_retry(
+        self,
+        run_id: str,
+        chosen: Mapping[Status, bool],
+        action: Actions | None,
+        healthy: HealthCheck | None,
+    ) -> RunSpec:
+        stored = await self._stored(run_id)
         keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
         known = self.registry.find(run_id)
         header = stored.info.header
@@ -142,104 +192,80 @@ class Runs:
                 run_id=run_id,
             )
         spec = known.spec if known is not None else self._spec_of(header, action, healthy, None)
-        return self.child(run_id, spec, keys)
+        return _for_some(run_id, spec, keys)
 
-    def to_undo(
-        self, run_id: str, given: ActionLike | None, steps: Sequence[Action]
-    ) -> tuple[Action, list[TargetKey]]:
-        """The action that undoes what a run did, and the VMs to which it did or may have done that.
+    async def _spec_of_restore(
+        self,
+        run_id: str,
+        given: ActionLike | None,
+        steps: Sequence[Action],
+        spec_of: Callable[[Action], RunSpec],
+    ) -> RunSpec:
+        """The spec of a run for the VMs to which a run did, or may have done, what can be undone.
 
-        VMs for which a later step of the run undid it are left out. ``given`` is an action of the user's own;
-        ``steps`` are those of the run, as far as they are known.
-
-        Raises `InvalidArgument` where no single action undoes the run, or where it has to be given.
+        VMs for which a later step of the run undid it are left out. Raises `InvalidArgument` where no single
+        action undoes the run, or where it has to be given.
         """
-        stored = self._stored_now(run_id)
+        stored = await self._stored(run_id)
+        undo = undo_of(stored.info.header)
         declared = stored_steps(stored.info.header)
-        names = sorted({step.undo for step in declared if step.undo is not None})
-        if not names:
-            raise InvalidArgument(
-                f"run {run_id} stopped nothing, and did nothing else that can be undone: "
-                f"it was a {stored.info.header.action}"
-            )
-        if len(names) > 1:
-            raise InvalidArgument(f"run {run_id} is undone by {' and '.join(names)}: run each of them")
-        undo = names[0]
-        return _undoing(undo, given, steps), [
+        keys = [
             outcome.key
             for target, outcome in zip(stored.targets, _outcomes(stored), strict=True)
-            if _is_to_undo(target, outcome, declared, undo)
+            if is_to_undo(target, outcome, declared, undo)
         ]
-
-    def child(
-        self, parent: str, spec: RunSpec, keys: Sequence[TargetKey], *, run_id_given: str | None = None
-    ) -> Run:
-        """A run for some VMs of an earlier one; those that are gone meanwhile are ``not_found``."""
-        if not keys:
-            raise InvalidArgument(f"run {parent} has no VM that this would be for: there is nothing to do")
-        named = Matcher(pairs=frozenset(), keys=frozenset(keys))
-        spec = attrs.evolve(
-            spec,
-            selection=Selection(named, None, None, Matcher(), "name"),
-            plan=None,
-            max_targets=None,
-            parent=parent,
-        )
-        return self.begin(spec, run_id_given)
+        return _for_some(run_id, spec_of(action_of_undo(undo, given, steps)), keys)
 
     # -- what is known ------------------------------------------------------------------------------------
 
     async def runs(self) -> list[RunInfo]:
-        """All of them, the newest first."""
+        """All runs, the newest first."""
         if self.registry.journal is not None:
             return await self.registry.journal.runs()
         return [stored_of(run).info for run in self.registry][::-1]
 
     async def report(self, run_id: str) -> Report:
-        """What is known of a run."""
+        """The report of a run, as far as it is known."""
         known = self.registry.find(run_id)
         if known is not None and (known.is_live or self.registry.journal is None):
             return known.report
         journal = self._journal(run_id)
         stored = await journal.read(run_id)
-        return report_of(stored, alive=stored.info.state != "ended" and journal.is_held(run_id))
+        alive = stored.info.state != "ended" and run_id in await journal.living([run_id])
+        return report_of(stored, alive=alive)
 
     async def reconcile(self, run_id: str, *, grace: float, action: Actions | None) -> list[Finding]:
-        """Read back what is unknown."""
+        """Read back what is unknown, and record what that decides."""
         known = self.registry.find(run_id)
         if known is not None and not known.is_over:
             raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
         if self.registry.journal is None:
-            run = self.registry.get(run_id)
-            stored = stored_of(run)
-            findings = await Reconciler(self.accounts).findings(stored, run.spec.steps, grace)
-            for target, found in corrections(stored, run.spec.steps, findings):
-                run.correct(
-                    found.outcome, Remains(target.step, found.stage, found.answer_lost, target.sent_panel_at)
-                )
-            return [finding for _, finding in findings]
+            return await self._reconcile_in_memory(self.registry.get(run_id), grace)
         journal = self._journal(run_id)
-        stored = await journal.read(run_id)
-        header = stored.info.header
+        header = (await journal.read(run_id)).info.header
         steps = steps_of(header.document) if action is None else steps_again(action, header.action)
-        journal.acquire()
+        await journal.acquire()
         try:
-            journal.hold(run_id)
+            held = await journal.hold(run_id)
             try:
+                # Until it was held, somebody else may have gone on with it.
+                stored = await journal.read(run_id)
                 findings = await Reconciler(self.accounts).findings(stored, steps, grace)
-                for target, found in corrections(stored, steps, findings):
-                    record(journal, run_id, target, found)
-                info, lost = stored.info, stored.info.undiscovered
-                if info.state != "ended" and not stored.discovered:
-                    # The run ends here, and what it had not listed stays unlisted.
-                    lost += tuple(Undiscovered(account=each, cause=INTERRUPTED) for each in header.accounts)
-                finished_at = info.finished_at or datetime.now(UTC)
-                journal.ended(run_id, finished_at=finished_at, error=info.error, undiscovered=lost)
+                record(held, stored, corrections(stored, steps, findings))
                 await journal.flush()
+                held.require_lease()
             finally:
-                journal.unhold(run_id)
+                await held.give()
         finally:
-            journal.release()
+            await journal.release()
+        return [finding for _, finding in findings]
+
+    async def _reconcile_in_memory(self, run: Run, grace: float) -> list[Finding]:
+        stored, steps = stored_of(run), run.spec.steps
+        findings = await Reconciler(self.accounts).findings(stored, steps, grace)
+        for target, found in corrections(stored, steps, findings):
+            remains = Remains(target.step, found.stage, found.answer_lost, target.sent_panel_at)
+            run.correct(found.outcome, remains)
         return [finding for _, finding in findings]
 
     # -- where it is kept ---------------------------------------------------------------------------------
@@ -250,16 +276,8 @@ class Runs:
             raise RunNotFound(f"no run {run_id!r:.60} here")
         return self.registry.journal
 
-    def _header(self, run_id: str) -> RunHeader | None:
-        journal = self.registry.journal
-        info = None if journal is None else journal.look_up(run_id)
-        return None if info is None else info.header
-
-    def _loader(self, run_id: str) -> Any:
-        journal = self._journal(run_id)
-        return lambda: journal.read(run_id)
-
-    def _stored_now(self, run_id: str) -> StoredRun:
+    async def _stored(self, run_id: str) -> StoredRun:
+        """A run that is over, with its targets."""
         known = self.registry.find(run_id)
         if known is not None:
             if not known.is_over:
@@ -267,15 +285,9 @@ class Runs:
             if self.registry.journal is None:
                 return stored_of(known)
         journal = self._journal(run_id)
-        stored = journal.read_now(run_id)
-        if stored.info.state == "running" and journal.is_held(run_id):
-            pid, host = stored.info.pid, stored.info.host
-            raise RunIsActive(
-                f"run {run_id} is being run by process {pid} on {host}; wait for its end",
-                run_id=run_id,
-                pid=pid,
-                host=host,
-            )
+        stored = await journal.read(run_id, soon=True)
+        if stored.info.state == "running" and run_id in await journal.living([run_id]):
+            raise await journal.active(run_id)
         return stored
 
     def _accounts_of(self, header: RunHeader) -> tuple[FleetAccount, ...]:
@@ -325,39 +337,29 @@ _PREDICATE_LOST = "it chose them by a predicate, which no file can hold: give it
 _PLAN_LOST = "it followed a plan: run that again, under the same run_id"
 
 
-def _given(stored: StoredRun) -> Any:
-    async def load() -> StoredRun:
-        return stored
+def _given(value: T) -> Callable[[], Coroutine[Any, Any, T]]:
+    """A look-up of what is known already."""
 
-    return load
+    async def look_up() -> T:
+        return value
+
+    return look_up
+
+
+def _for_some(parent: str, spec: RunSpec, keys: Sequence[TargetKey]) -> RunSpec:
+    """The spec of a run for some VMs of an earlier one; those that are gone meanwhile are ``not_found``."""
+    if not keys:
+        raise InvalidArgument(f"run {parent} has no VM that this would be for: there is nothing to do")
+    named = Matcher(pairs=frozenset(), keys=frozenset(keys))
+    return attrs.evolve(
+        spec,
+        selection=Selection(named, None, None, Matcher(), "name"),
+        plan=None,
+        max_targets=None,
+        parent=parent,
+    )
 
 
 def _outcomes(stored: StoredRun) -> list[Outcome]:
     now, steps = datetime.now(UTC), stored_steps(stored.info.header)
     return [outcome_of(target, steps, now) for target in stored.targets]
-
-
-def _undoing(undo: str, given: ActionLike | None, steps: Sequence[Action]) -> Action:
-    """The action of this name: given, named by the class of a step, or built in. Raises `InvalidArgument`."""
-    kinds = [step.undo for step in steps if isinstance(step.undo, type)]
-    if given is not None:
-        return steps_again(given, undo)[0]
-    kind = kinds[0] if kinds else ACTIONS.get(undo)
-    if kind is None:
-        raise InvalidArgument(f"{undo!r:.60} is an action of your own: give it again with action=…")
-    return kind()
-
-
-def _is_to_undo(target: StoredTarget, outcome: Outcome, steps: Sequence[Declaration], undo: str) -> bool:
-    """Whether a run did to a VM what ``undo`` undoes, as far as it knows: what nobody knows may be so."""
-    place = min(target.step, len(steps) - 1)
-    done = steps if outcome.status is Status.CHANGED else steps[:place]
-    step = next((step for step in reversed(done) if undo in (step.undo, step.name)), None)
-    if step is not None and step.undo == undo:
-        was_done = outcome.status is Status.CHANGED or target.changed_before
-    else:
-        step, facts = steps[place], facts_of(target, steps)
-        under_way = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)
-        was_done = outcome.status is not Status.CHANGED and under_way and step.undo == undo
-    # A VM that was off at its selection was not taken down by the run.
-    return was_done and not (step.effect is Effect.DOWN and target.row.power == PowerState.STOPPED)

@@ -1,15 +1,15 @@
-"""What a run writes down: nothing, or every step of every target into a journal."""
+"""The record of a run: every step of every target in a journal, or nothing without one."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
-from ..journal import Journal, JournalError, RunHeader, TargetRow
+from ..journal import HeldRun, Journal, JournalError, LeaseLost, RunHeader, RunInfo, StoredRun, TargetRow
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, TargetKey
 from ..model.target import TargetState, service_name
@@ -18,32 +18,142 @@ from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from ..plan.spec import RunSpec
 from .observer import RunObserver
+from .preparation import complete
 
 
 @attrs.define(eq=False)
 class JournalRecorder(RunObserver):
-    """One run's pages of a journal; without a journal it keeps nothing."""
+    """Records one run execution; nothing before it holds the run, and nothing without a journal.
+
+    Attributes:
+        broken: the first error of a change that could not be recorded.
+        lease_is_lost: whether this process was the runner and is not any more.
+    """
 
     run_id: str
     journal: Journal | None
-    broken: JournalError | None = None
-    dead: Set[str] = frozenset()  # runs that say they go on, and whose process is gone
+    broken: JournalError | None = attrs.field(default=None, init=False)
+    lease_is_lost: bool = attrs.field(default=False, init=False)
+    _held: HeldRun | None = attrs.field(default=None, init=False)
+    _is_open: bool = attrs.field(default=False, init=False)
+    _dead: frozenset[str] = attrs.field(default=frozenset(), init=False)
+    _on_lost: Callable[[], None] = attrs.field(default=lambda: None, init=False)
+    _closing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     @property
     def keeps(self) -> bool:
-        """Whether anything is written down."""
+        """Whether there is a journal, in which the run is recorded once it is held."""
         return self.journal is not None
 
-    def _put(self, change: Callable[..., None], *arguments: Any, **details: Any) -> None:
-        """What cannot be written any more must not keep a VM from its outcome; the run says so at its end."""
+    @property
+    def is_held(self) -> bool:
+        """Whether this process is the runner."""
+        return self._held is not None
+
+    # -- the run in the journal ---------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Keep the journal open until `close`. Raises `JournalError`."""
+        if self.journal is not None and not self._is_open:
+            await self.journal.acquire()
+            self._is_open = True
+
+    def open_now(self) -> None:
+        """`open`, where that does not suspend."""
+        if self.journal is not None and self.journal.immediate:
+            complete(self.open())
+
+    async def create(self, header: RunHeader) -> RunInfo | None:
+        """Make it durable that there is this run; returns the run that has its id already, if one has."""
+        if self.journal is None or await self.journal.create(header):
+            return None
+        return await self.journal.look_up(self.run_id)
+
+    async def load(self) -> StoredRun:
+        """Read what the journal knows of the run. Raises `RunNotFound`."""
+        if self.journal is None:
+            raise RuntimeError("a run without a journal has nothing to load")
+        return await self.journal.read(self.run_id)
+
+    async def hold(self, lost: Callable[[], None]) -> bool:
+        """Become the runner; returns whether other runs are going on, whose VMs must be left alone.
+
+        ``lost`` is called when this process is the runner no more. Raises `RunIsActive` and `JournalError`.
+        """
+        if self.journal is None:
+            return False
+        self._on_lost = lost
+        self._held = await self.journal.hold(self.run_id, lost=self._lose)
+        others = await self.journal.others(self.run_id)
+        self._dead = others.dead
+        return bool(others.living)
+
+    def require_lease(self) -> None:
+        """Raise `LeaseLost` if this process is not the runner any more."""
+        if self._held is not None:
+            try:
+                self._held.require_lease()
+            except LeaseLost:
+                self._lose()
+                raise
+
+    async def lease_error(self) -> LeaseLost:
+        """Return the error of a run that was lost, which names its new holder where that is known."""
+        if self.journal is None:
+            raise RuntimeError("a run without a journal cannot be lost")
+        return await self.journal.lost(self.run_id)
+
+    async def flush(self, *, now: bool = False) -> None:
+        """Return when every change is durable, ``now`` without suspending. Raises `JournalError`."""
+        if self._held is None or self.journal is None:
+            return
+        if now:
+            self.journal.flush_now()
+        else:
+            await self.journal.flush()
+        self.require_lease()
+
+    async def close(self) -> None:
+        """Let others take the run, and let go of the journal. Raises `JournalError`."""
+        held, self._held = self._held, None
         try:
-            change(self.run_id, *arguments, **details)
+            if held is not None:
+                await held.give()
+        finally:
+            if self._is_open and self.journal is not None:
+                self._is_open = False
+                await self.journal.release()
+
+    def close_now(self) -> None:
+        """`close` without suspending; nothing happens after that. Raises `JournalError`.
+
+        A journal that is not immediate is closed by a task; a lease that it does not reach ends by itself.
+        """
+        if self.journal is None or not self._is_open:
+            return
+        if self.journal.immediate:
+            complete(self.close())
+        else:
+            self._closing = asyncio.get_running_loop().create_task(self.close())
+            self._closing.add_done_callback(_forget)
+
+    def _lose(self) -> None:
+        if not self.lease_is_lost:
+            self.lease_is_lost = True
+            self._on_lost()
+
+    # -- its targets --------------------------------------------------------------------------------------
+
+    def _put(self, change: Callable[..., None], *arguments: Any, **details: Any) -> None:
+        """Record a change; one that cannot be recorded must not keep a VM from its outcome."""
+        try:
+            change(*arguments, **details)
         except JournalError as error:
             self.broken = self.broken or error
 
     def selected(self, states: Sequence[TargetState]) -> asyncio.Future[list[tuple[int, str]]] | None:
-        """Write down new targets; the future gives those that another run is at, by number and run."""
-        if self.journal is None:
+        """Record new targets; the future gives those that another run acts on, by number and run."""
+        if self._held is None:
             return None
         rows = [
             TargetRow(
@@ -57,41 +167,37 @@ class JournalRecorder(RunObserver):
             )
             for state in states
         ]
-        return self.journal.selected(self.run_id, rows, dead=self.dead)
+        return self._held.selected(rows, dead=self._dead)
 
     async def open_elsewhere(self) -> dict[TargetKey, str]:
-        """The VMs that other living runs are at, with the run."""
-        if self.journal is None:
-            return {}
-        return await self.journal.open_elsewhere(self.run_id, self.dead)
+        """Return the VMs that other living runs are not done with, with the run."""
+        return {} if self._held is None else await self._held.open_elsewhere(self._dead)
 
     def without_vms(self, found: WithoutVms) -> None:
-        """A selected service has no VMs."""
-        if self.journal is not None:
-            self._put(self.journal.without_vms, found)
+        """Record a selected service that has no VMs."""
+        if self._held is not None:
+            self._put(self._held.without_vms, found)
 
     def lost(self, losses: Sequence[Undiscovered]) -> None:
         """Record the services that could not be listed, before the run has ended."""
-        if self.journal is not None:
-            self._put(self.journal.lost, losses)
+        if self._held is not None:
+            self._put(self._held.lost, losses)
 
     def discovered(self) -> None:
-        """No targets will be added any more."""
-        if self.journal is not None:
-            self._put(self.journal.discovered)
+        """Record that no targets will be added any more."""
+        if self._held is not None:
+            self._put(self._held.discovered)
 
     async def intend(self, state: TargetState) -> None:
         """Return when it is durable that a request for this target may leave. Raises `JournalError`."""
-        if self.journal is not None:
-            await self.journal.intend(
-                self.run_id, state.number, state.step, datetime.now(UTC), panel_at=state.sent_panel_at
-            )
+        if self._held is not None:
+            await self._held.intend(state.number, state.step, datetime.now(UTC), panel_at=state.sent_panel_at)
 
     def settling(self, state: TargetState) -> None:
-        """The answer is there, or lost; what became of it is still to be read."""
-        if self.journal is not None:
+        """Record that a request was answered, or that its answer was lost; the target is read back now."""
+        if self._held is not None:
             self._put(
-                self.journal.accepted,
+                self._held.accepted,
                 state.number,
                 attempts=state.requests,
                 answer_lost=state.answer_lost,
@@ -100,9 +206,9 @@ class JournalRecorder(RunObserver):
 
     def requeued(self, state: TargetState) -> None:
         """Record that a target waits for its turn again."""
-        if self.journal is not None:
+        if self._held is not None:
             self._put(
-                self.journal.requeued,
+                self._held.requeued,
                 state.number,
                 step=state.step,
                 attempts=state.requests,
@@ -112,15 +218,15 @@ class JournalRecorder(RunObserver):
             )
 
     def reopened(self, numbers: Sequence[int]) -> None:
-        """Targets that had an outcome wait again."""
-        if self.journal is not None and numbers:
-            self._put(self.journal.reopened, numbers)
+        """Record that targets which had an outcome wait again."""
+        if self._held is not None:
+            self._put(self._held.reopened, numbers)
 
     def decided(self, state: TargetState, outcome: Outcome) -> None:
-        """It has its outcome."""
-        if self.journal is not None:
+        """Record the outcome of a target."""
+        if self._held is not None:
             self._put(
-                self.journal.finished,
+                self._held.finished,
                 state.number,
                 status=outcome.status.value,
                 verified=outcome.verified,
@@ -142,10 +248,10 @@ class JournalRecorder(RunObserver):
         without_vms: Sequence[WithoutVms] | None,
         timeline: Sequence[Moment] | None,
     ) -> None:
-        """Record that the run is over; None keeps what the journal has."""
-        if self.journal is not None:
+        """Record that the run is over; None as one of the last two keeps what the journal has."""
+        if self._held is not None:
             self._put(
-                self.journal.ended,
+                self._held.ended,
                 finished_at=finished_at,
                 error=error,
                 undiscovered=lost,
@@ -154,10 +260,16 @@ class JournalRecorder(RunObserver):
             )
 
 
+def _forget(closing: asyncio.Task[None]) -> None:
+    """The run is over: nobody is left to whom an error of its journal could be raised."""
+    if not closing.cancelled():
+        closing.exception()
+
+
 def header_of(
     run_id: str, accounts: Sequence[FleetAccount], spec: RunSpec, created_at: datetime
 ) -> RunHeader:
-    """What is known of a run before it starts."""
+    """Return what is known of a run before it starts."""
     return RunHeader(
         run_id=run_id,
         parent=spec.parent,

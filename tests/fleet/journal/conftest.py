@@ -1,15 +1,14 @@
-"""A journal in a folder of its own."""
+"""Journals at each place, and one in a file with a run in it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.journals import RUN, begin, opened, select
+from support.journals import PLACES, MakeJournal, begin, journals_at, opened, select
 
-from aioseflow.fleet.journal import Journal
+from aioseflow.fleet.journal import HeldRun, Journal
 
 
 @pytest.fixture
@@ -17,11 +16,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.sqlite"
 
 
+@pytest.fixture(params=PLACES)
+def new_journal(request: pytest.FixtureRequest, tmp_path: Path) -> MakeJournal:
+    """Makes journals of one place; each is that of another process."""
+    return journals_at(request.param, tmp_path)
+
+
 @pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
-    """An open journal with a run of 200 targets, whose commits wait for an hour."""
-    with opened(path, linger=3600.0) as journal:
-        begin(journal)
-        asyncio.run(select(journal, 200))
+async def journal(path: Path) -> AsyncIterator[Journal]:
+    """An open journal in a file, whose commits wait for an hour."""
+    async with opened(path, linger=3600.0) as journal:
         yield journal
-        journal.unhold(RUN)
+
+
+@pytest.fixture
+async def held(journal: Journal) -> AsyncIterator[HeldRun]:
+    """Its run, of 200 targets."""
+    held = await begin(journal)
+    await select(journal, held, 200)
+    yield held
+    await held.give()

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from support.journals import NOW, RUN, begin, finish, header, opened, rows
+from support.journals import NOW, RUN, MakeJournal, begin, finish, header, opened, rows
+from support.virtual import VIRTUAL
 
 from aioseflow import errors
 from aioseflow.errors import (
@@ -18,9 +19,10 @@ from aioseflow.errors import (
     ServerError,
     Throttled,
 )
-from aioseflow.fleet.journal import JournalError, RunIsActive, RunNotFound, TargetRow
+from aioseflow.fleet.journal import Journal, JournalError, LeaseLost, RunIsActive, RunNotFound, TargetRow
 from aioseflow.fleet.journal.codec import dump_error, from_micros, load_error, text, to_micros
 from aioseflow.fleet.model.undiscovered import Undiscovered
+from aioseflow.fleet.run.preparation import complete
 
 KINDS = sorted(
     (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SeFlowError)),
@@ -103,10 +105,10 @@ def test_a_run_without_a_time_zone_is_refused() -> None:
 
 @pytest.mark.parametrize("document", [{"a": object()}, {"a": float("nan")}, {"a": {1, 2}}])
 def test_a_document_that_is_not_json_is_refused(tmp_path: Path, document: dict[str, object]) -> None:
-    with opened(tmp_path / "runs.sqlite") as journal:
-        with pytest.raises(InvalidArgument, match="the document of a run cannot be kept in a journal"):
-            journal.create(header(document=document))
-        assert journal.create(header())
+    journal = Journal(tmp_path / "runs.sqlite")
+    with pytest.raises(InvalidArgument, match="the document of a run cannot be kept in a journal"):
+        complete(journal.create(header(document=document)))
+    assert complete(journal.create(header()))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +117,7 @@ def test_a_document_that_is_not_json_is_refused(tmp_path: Path, document: dict[s
         JournalError("m"),
         RunNotFound("m"),
         RunIsActive("m", run_id=RUN, pid=7, host="here", since=NOW),
+        LeaseLost("m", run_id=RUN, pid=7, host="here", since=NOW),
     ],
 )
 def test_the_journals_own_errors_survive_pickling_and_copying(error: SeFlowError) -> None:
@@ -133,29 +136,29 @@ async def test_nothing_of_an_answer_gets_into_the_file(tmp_path: Path) -> None:
     error = DecodeError("not as promised", path="$.x", payload={"password": secret}, excerpt=f"pass={secret}")
     server = ServerError("it broke", excerpt=secret)
     server.__cause__ = Throttled(secret)
-    with opened(path) as journal:
-        begin(journal)
-        await journal.selected(RUN, rows(3))
-        journal.accepted(RUN, 0, attempts=1, answer_lost=True, error=error)
-        finish(journal, 1, error=server, status="failed")
+    async with opened(path) as journal:
+        held = await begin(journal)
+        await held.selected(rows(3))
+        held.accepted(0, attempts=1, answer_lost=True, error=error)
+        finish(held, 1, error=server, status="failed")
         loss = Undiscovered(account="main", service_id="9", cause="decode", error=error)
-        journal.ended(RUN, finished_at=NOW, error=None, undiscovered=[loss])
+        held.ended(finished_at=NOW, error=None, undiscovered=[loss])
         await journal.flush()
         assert secret not in repr(await journal.read(RUN))
         kept = files(tmp_path)
         assert secret.encode() not in kept
         assert b"not as promised" in kept
         assert secret not in repr(journal)
-        journal.unhold(RUN)
-    assert secret.encode() not in path.read_bytes()
+        await held.give()
+    assert secret.encode() not in files(tmp_path)
 
 
-async def test_what_a_panel_calls_its_vms_never_breaks_the_journal(tmp_path: Path) -> None:
+@VIRTUAL
+async def test_what_a_panel_calls_its_vms_never_breaks_the_journal(new_journal: MakeJournal) -> None:
     odd = ["\ud800", "nul\0nul", "'; DROP TABLE runs; --", "☃" * 300, ""]
-    with opened(tmp_path / "runs.sqlite") as journal:
-        begin(journal)
-        await journal.selected(
-            RUN,
+    async with opened(new_journal()) as journal:
+        held = await begin(journal)
+        await held.selected(
             [
                 TargetRow(
                     number=number,
@@ -171,4 +174,4 @@ async def test_what_a_panel_calls_its_vms_never_breaks_the_journal(tmp_path: Pat
         )
         read = await journal.read(RUN)
         assert [target.row.vm_label for target in read.targets] == ["?", *odd[1:]]
-        journal.unhold(RUN)
+        await held.give()

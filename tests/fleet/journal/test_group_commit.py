@@ -7,49 +7,62 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.journals import NOW, RUN, begin, done, finish, opened, rows, select, slow, store_of, survivors
-from support.virtual import VirtualLoop
+from support.journals import (
+    NOW,
+    PLACES,
+    RUN,
+    MakeJournal,
+    begin,
+    done,
+    finish,
+    journals_at,
+    opened,
+    rows,
+    select,
+    slow,
+    survivors,
+)
+from support.virtual import VIRTUAL, run
 
-from aioseflow.fleet.journal import Journal
+from aioseflow.fleet.journal import HeldRun, Journal
 from aioseflow.fleet.journal.change import Change, Kind
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.model.target import Stage
 
 
-def test_whatever_waits_is_one_commit(path: Path) -> None:
-    async def main(journal: Journal) -> int:
-        before = store_of(journal).commits
-        await asyncio.gather(*(journal.intend(RUN, number, 0, NOW) for number in range(100)))
+@VIRTUAL
+async def test_whatever_waits_is_one_commit(new_journal: MakeJournal) -> None:
+    async with opened(new_journal()) as journal:
+        held = await begin(journal)
+        await select(journal, held, 100)
+        before = journal._store.commits
+        await asyncio.gather(*(held.intend(number, 0, NOW) for number in range(100)))
         for number in range(100):
-            finish(journal, number)
+            finish(held, number)
         await journal.flush()
-        return store_of(journal).commits - before
-
-    with opened(path) as journal:
-        begin(journal)
-        asyncio.run(select(journal, 100))
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            assert runner.run(main(journal)) == 2
-        journal.unhold(RUN)
+        assert journal._store.commits - before == 2
+        await held.give()
 
 
-def test_a_lone_intent_waits_for_company_as_long_as_was_said_and_no_longer(path: Path) -> None:
-    async def main(journal: Journal) -> float:
+@VIRTUAL
+@pytest.mark.parametrize("place", ["file", "memory"])
+async def test_a_lone_intent_waits_for_company_as_long_as_was_said_and_no_longer(
+    place: str, tmp_path: Path
+) -> None:
+    async with opened(journals_at(place, tmp_path)(linger=0.25)) as journal:
+        held = await begin(journal)
+        await select(journal, held, 1)
         began = asyncio.get_running_loop().time()
-        await journal.intend(RUN, 0, 0, NOW)
-        return asyncio.get_running_loop().time() - began
-
-    with opened(path, linger=0.25) as journal:
-        begin(journal)
-        asyncio.run(select(journal, 1))
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            assert runner.run(main(journal)) == pytest.approx(0.25)
-        journal.unhold(RUN)
+        await held.intend(0, 0, NOW)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(0.25)
+        await held.give()
 
 
-async def test_an_intent_returns_only_when_it_is_in_the_file(journal: Journal, path: Path) -> None:
+async def test_an_intent_returns_only_when_it_is_in_the_file(
+    journal: Journal, held: HeldRun, path: Path
+) -> None:
     store = slow(journal)
-    intent = asyncio.create_task(journal.intend(RUN, 7, 0, NOW))
+    intent = asyncio.create_task(held.intend(7, 0, NOW))
     await asyncio.sleep(0)
     flushed = asyncio.create_task(journal.flush())
     await asyncio.to_thread(store.entered.wait, 30)
@@ -67,14 +80,14 @@ async def test_an_intent_returns_only_when_it_is_in_the_file(journal: Journal, p
     await flushed
 
 
-async def test_what_came_during_a_commit_is_the_next_one(journal: Journal) -> None:
+async def test_what_came_during_a_commit_is_the_next_one(journal: Journal, held: HeldRun) -> None:
     store = slow(journal)
     before = store.commits
-    finish(journal, 0)
+    finish(held, 0)
     first = asyncio.create_task(journal.flush())
     await asyncio.sleep(0)
     await asyncio.to_thread(store.entered.wait, 30)
-    late = [asyncio.create_task(journal.intend(RUN, number, 0, NOW)) for number in range(1, 60)]
+    late = [asyncio.create_task(held.intend(number, 0, NOW)) for number in range(1, 60)]
     await asyncio.sleep(0)
     store.gate.set()
     # They are many enough not to wait for the hour.
@@ -82,14 +95,16 @@ async def test_what_came_during_a_commit_is_the_next_one(journal: Journal) -> No
     assert store.commits == before + 2
 
 
-async def test_nothing_is_ever_durable_before_what_came_earlier(journal: Journal, path: Path) -> None:
+async def test_nothing_is_ever_durable_before_what_came_earlier(
+    journal: Journal, held: HeldRun, path: Path
+) -> None:
     choose = random.Random(5)
     told, acknowledged = 0, -1
     copies = 0
     while told < 200:
         for _ in range(choose.randrange(1, 9)):
             if told < 200:
-                finish(journal, told)
+                finish(held, told)
                 told += 1
         what = choose.randrange(4)
         if what == 0:
@@ -112,30 +127,30 @@ async def test_nothing_is_ever_durable_before_what_came_earlier(journal: Journal
     assert copies > 5
 
 
-async def test_what_is_not_flushed_is_lost_whole(journal: Journal, path: Path) -> None:
-    finish(journal, 0)
+async def test_what_is_not_flushed_is_lost_whole(journal: Journal, held: HeldRun, path: Path) -> None:
+    finish(held, 0)
     await journal.flush()
-    finish(journal, 1)
-    journal.discovered(RUN)
+    finish(held, 1)
+    held.discovered()
     read = await asyncio.to_thread(survivors, path, 0)
     assert done(read) == [0]
     assert not read.discovered
 
 
-async def test_a_commit_in_the_loops_thread_keeps_the_order(journal: Journal) -> None:
+async def test_a_commit_in_the_loops_thread_keeps_the_order(journal: Journal, held: HeldRun) -> None:
     store = slow(journal)
     seen: list[list[Kind]] = []
     apply = SqliteStore.apply
 
-    def noted(ops: list[Change]) -> list[Any]:
-        seen.append([kind for kind, _, _ in ops])
-        return apply(store, ops)
+    def noted(changes: list[Change]) -> list[Any]:
+        seen.append([kind for kind, _, _ in changes])
+        return apply(store, changes)
 
-    finish(journal, 0)
+    finish(held, 0)
     flushing = asyncio.create_task(journal.flush())
     await asyncio.sleep(0)
     await asyncio.to_thread(store.entered.wait, 30)
-    journal.discovered(RUN)
+    held.discovered()
     store.gate.set()
     store.apply = noted  # type: ignore[method-assign]
     journal.flush_now()
@@ -147,40 +162,42 @@ async def test_a_commit_in_the_loops_thread_keeps_the_order(journal: Journal) ->
 
 
 async def test_a_commit_in_the_loops_thread_waits_for_that_of_the_other(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, held: HeldRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered = threading.Event()
     steps: list[str] = []
     apply = SqliteStore.apply
 
-    def noted(store: SqliteStore, ops: list[Change]) -> list[Any]:
+    def noted(store: SqliteStore, changes: list[Change]) -> list[Any]:
         steps.append("begin")
         if not entered.is_set():
             entered.set()
             # Long enough for one that does not wait to show it.
             threading.Event().wait(0.05)
-        results = apply(store, ops)
+        results = apply(store, changes)
         steps.append("end")
         return results
 
     monkeypatch.setattr(SqliteStore, "apply", noted)
-    finish(journal, 0)
+    finish(held, 0)
     flushing = asyncio.create_task(journal.flush())
     await asyncio.sleep(0)
     await asyncio.to_thread(entered.wait, 30)
-    finish(journal, 1)
+    finish(held, 1)
     journal.flush_now()
     assert steps == ["begin", "end", "begin", "end"]
     await flushing
 
 
-async def test_a_cancelled_intent_is_replaced_by_what_is_told_afterwards(journal: Journal) -> None:
-    intents = [asyncio.create_task(journal.intend(RUN, number, 0, NOW)) for number in (0, 1)]
+async def test_a_cancelled_intent_is_replaced_by_what_is_recorded_afterwards(
+    journal: Journal, held: HeldRun
+) -> None:
+    intents = [asyncio.create_task(held.intend(number, 0, NOW)) for number in (0, 1)]
     await asyncio.sleep(0)
     intents[0].cancel()
     with pytest.raises(asyncio.CancelledError):
         await intents[0]
-    finish(journal, 0, status="not_attempted", attempts=0, answer_lost=False)
+    finish(held, 0, status="not_attempted", attempts=0, answer_lost=False)
     await journal.flush()
     # The other one's was not cancelled with it.
     await intents[1]
@@ -189,65 +206,79 @@ async def test_a_cancelled_intent_is_replaced_by_what_is_told_afterwards(journal
     assert second.stage == Stage.SENT
 
 
-def test_the_last_release_makes_everything_durable(path: Path) -> None:
-    async def main() -> None:
-        with opened(path, linger=3600.0) as journal:
-            begin(journal)
-            await select(journal, 3)
-            finish(journal, 2)
-            journal.unhold(RUN)
-
-    asyncio.run(main())
-    assert done(asyncio.run(Journal(path).read(RUN))) == [2]
+async def test_the_last_release_makes_everything_durable(new_journal: MakeJournal) -> None:
+    async with opened(new_journal(linger=3600.0)) as journal:
+        held = await begin(journal)
+        await select(journal, held, 3)
+        finish(held, 2)
+    assert done(await new_journal().read(RUN)) == [2]
+    await held.give()
 
 
 @pytest.mark.parametrize("linger", [0.001, 3600.0])
-def test_a_loop_that_ended_hinders_no_later_one(path: Path, linger: float) -> None:
-    async def leave(journal: Journal) -> None:
-        begin(journal)
-        await select(journal, 4)
-        finish(journal, 0)
-        waiting = asyncio.ensure_future(journal.intend(RUN, 1, 0, NOW))
+@pytest.mark.parametrize("place", PLACES)
+def test_a_loop_that_ended_hinders_no_later_one(place: str, linger: float, tmp_path: Path) -> None:
+    journal = journals_at(place, tmp_path)(linger=linger)
+
+    async def leave() -> HeldRun:
+        await journal.acquire()
+        held = await begin(journal)
+        await select(journal, held, 4)
+        finish(held, 0)
+        waiting = asyncio.ensure_future(held.intend(1, 0, NOW))
         await asyncio.sleep(0)
         waiting.cancel()
+        return held
 
-    async def go_on(journal: Journal) -> None:
-        await journal.intend(RUN, 2, 0, NOW)
-        finish(journal, 3)
+    async def go_on(held: HeldRun) -> None:
+        await held.intend(2, 0, NOW)
+        finish(held, 3)
         await journal.flush()
         stages = [target.stage for target in (await journal.read(RUN)).targets]
         assert stages == [Stage.DONE, Stage.SENT, Stage.SENT, Stage.DONE]
+        await held.give()
+        await journal.release()
 
-    with opened(path, linger=linger) as journal:
-        asyncio.run(leave(journal))
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(go_on(journal))
-        journal.unhold(RUN)
+    held = asyncio.run(leave())
+    run(go_on(held))
 
 
-def test_what_was_enqueued_in_a_loop_that_is_gone_can_still_be_flushed(journal: Journal, path: Path) -> None:
-    async def leave() -> None:
-        finish(journal, 0)
-        journal.selected(RUN, rows(1, first=300))
+def test_what_was_enqueued_in_a_loop_that_is_gone_can_still_be_flushed(path: Path) -> None:
+    journal = Journal(path, linger=3600.0)
 
-    asyncio.run(leave())
+    async def leave() -> HeldRun:
+        await journal.acquire()
+        held = await begin(journal)
+        await select(journal, held, 1)
+        finish(held, 0)
+        held.selected(rows(1, first=300))
+        return held
+
+    async def close(held: HeldRun) -> None:
+        await held.give()
+        await journal.release()
+
+    held = asyncio.run(leave())
     journal.flush_now()
     assert done(survivors(path, 0)) == [0]
+    asyncio.run(close(held))
 
 
-async def test_reading_waits_for_what_was_told_before(journal: Journal) -> None:
-    finish(journal, 0)
+async def test_reading_waits_for_what_was_recorded_before(journal: Journal, held: HeldRun) -> None:
+    finish(held, 0)
     assert done(await journal.read(RUN)) == [0]
 
 
-async def test_two_journals_of_one_file_write_by_turns(journal: Journal, path: Path) -> None:
-    with opened(path) as other:
-        begin(other, "other")
+async def test_two_journals_of_one_place_write_by_turns(new_journal: MakeJournal) -> None:
+    async with opened(new_journal()) as journal, opened(new_journal()) as other:
+        held, others = await begin(journal), await begin(other, "other")
+        await select(journal, held, 60)
         for number in range(0, 60, 2):
             await asyncio.gather(
-                other.selected("other", rows(1, first=1000 + number)),
-                journal.intend(RUN, number, 0, NOW) if number % 3 else other.flush(),
+                others.selected(rows(1, first=1000 + number)),
+                held.intend(number, 0, NOW) if number % 3 else other.flush(),
                 journal.flush(),
             )
         assert len((await journal.read("other")).targets) == 30
-        other.unhold("other")
+        await others.give()
+        await held.give()

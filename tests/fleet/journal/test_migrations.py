@@ -5,12 +5,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.journals import header, opened
+from support.journals import header, open_and_close, opened
 
-from aioseflow.fleet.journal import JournalError
+from aioseflow.fleet.journal import Journal, JournalError
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
 from aioseflow.fleet.model.target import Stage
+from aioseflow.fleet.run.preparation import complete
 
 
 @pytest.fixture
@@ -46,39 +47,40 @@ def fail(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO nowhere VALUES (1)")
 
 
-def test_an_old_journal_is_brought_up_to_date(old: Path) -> None:
-    SqliteStore(old, migrations=(rename,)).close()
+async def test_an_old_journal_is_brought_up_to_date(old: Path) -> None:
+    await open_and_close(old, migrations=(rename,))
     assert tables(old) == (1, ["renamed"])
 
 
-def test_a_journal_that_missed_a_version_gets_each_step_once(old: Path) -> None:
-    SqliteStore(old, migrations=(rename, add_table)).close()
-    SqliteStore(old, migrations=(rename, add_table)).close()
+async def test_a_journal_that_missed_a_version_gets_each_step_once(old: Path) -> None:
+    await open_and_close(old, migrations=(rename, add_table))
+    await open_and_close(old, migrations=(rename, add_table))
     assert tables(old) == (2, ["added", "renamed"])
 
 
 def test_a_step_that_fails_leaves_the_old_file_as_it_was(old: Path) -> None:
     before = old.read_bytes()
     with pytest.raises(JournalError, match=r"could not be brought to version 2 and stays as it was.*nowhere"):
-        SqliteStore(old, migrations=(rename, fail))
+        complete(open_and_close(old, migrations=(rename, fail)))
     assert old.read_bytes() == before
     assert tables(old) == (0, ["old"])
 
 
-def test_a_journal_of_today_goes_on_into_the_next_version(tmp_path: Path) -> None:
+async def test_a_journal_of_today_goes_on_into_the_next_version(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
-    with opened(path) as journal:
-        journal.create(header())
+    async with opened(path) as journal:
+        await journal.create(header())
 
     def next_version(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE runs ADD COLUMN ticket TEXT")
 
     store = SqliteStore(path, migrations=(*MIGRATIONS, next_version))
-    with closing(store):
-        assert store.number_of("run-1") == 1
+    await store.open()
+    assert store.number_of("run-1") == 1
+    await store.close()
     assert tables(path)[0] == len(MIGRATIONS) + 1
-    with pytest.raises(JournalError, match="newer aioseflow"), opened(path):
-        pass
+    with pytest.raises(JournalError, match="newer aioseflow"):
+        await Journal(path).acquire()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ async def test_a_journal_of_version_3_says_how_far_its_targets_had_come(
         connection.execute("PRAGMA user_version = 3")
         connection.commit()
         connection.execute("PRAGMA journal_mode = WAL")
-    with opened(path) as journal:
+    async with opened(path) as journal:
         (target,) = (await journal.read("old")).targets
     assert (target.left_at, target.answer_lost, target.changed_before) == (
         left_at,

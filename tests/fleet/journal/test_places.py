@@ -7,6 +7,7 @@ import pytest
 
 from aioseflow.fleet.journal import Journal, JournalError
 from aioseflow.fleet.journal.sqlite import places
+from aioseflow.fleet.run.preparation import complete
 
 MOUNTINFO = r"""
 22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p1 rw
@@ -54,7 +55,7 @@ def test_a_network_file_system_is_refused_with_the_reason(
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(places, "file_system", lambda mountinfo, path: "nfs4")
     with pytest.raises(JournalError, match=r"on a network file system \(nfs4\).*put it on a local disk"):
-        Journal(tmp_path / "new" / "runs.sqlite").acquire()
+        complete(Journal(tmp_path / "new" / "runs.sqlite").acquire())
     assert not list(tmp_path.iterdir())
 
 

@@ -1,22 +1,18 @@
-"""How runs are read back, by a connection of its own so that nothing that is written waits for it."""
+"""The SQL that reads runs back, each function in a transaction of its caller."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import sqlite3
 from collections.abc import Set
-from contextlib import closing
 from typing import Any, Final
 
 from ...model.target import Stage
 from ...model.undiscovered import Undiscovered
 from ...model.without_vms import WithoutVms
 from .. import codec
-from ..faults import RunIsActive, RunNotFound
+from ..lease import Holder
 from ..records import RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
-from .opening import translated
-from .sqlite_store import SqliteStore
 from .statements import COUNT, COUNT_ALL
 
 _RUN: Final = (
@@ -36,49 +32,45 @@ _WITHOUT_VMS: Final = (
 )
 
 
-def all_runs(store: SqliteStore) -> list[RunInfo]:
-    """Every run, the newest first."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        # One transaction, so that the counts are those of the moment at which the runs are listed.
-        connection.execute("BEGIN")
-        rows = connection.execute(f"{_RUN} ORDER BY id DESC").fetchall()
-        return [_info(connection, row) for row in rows]
+def number_of(connection: sqlite3.Connection, run_id: str) -> int | None:
+    """The number of a run in the file, None if there is no such run."""
+    row = connection.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    return None if row is None else int(row[0])
 
 
-def running(store: SqliteStore) -> list[str]:
-    """The ids of the runs that are recorded as running, the newest first."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        rows = connection.execute(
-            "SELECT run_id FROM runs WHERE state = 'running' ORDER BY id DESC"
-        ).fetchall()
+def run_ids(connection: sqlite3.Connection, *, running: bool) -> list[str]:
+    """The ids of all runs, or of those recorded as running, the newest first."""
+    where = "WHERE state = 'running' " if running else ""
+    rows = connection.execute(f"SELECT run_id FROM runs {where}ORDER BY id DESC")  # noqa: S608 - no value
     return [run_id for (run_id,) in rows]
 
 
-def one_run(store: SqliteStore, run_id: str) -> RunInfo | None:
-    """The run, or None."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        connection.execute("BEGIN")
-        row = connection.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
-        return None if row is None else _info(connection, row)
+def all_runs(connection: sqlite3.Connection) -> list[RunInfo]:
+    """Every run, the newest first."""
+    rows = connection.execute(f"{_RUN} ORDER BY id DESC").fetchall()
+    return [_info(connection, row) for row in rows]
 
 
-def whole_run(store: SqliteStore, run_id: str) -> StoredRun:
-    """The run with its targets. Raises `RunNotFound`."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        connection.execute("BEGIN")
-        row = connection.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
-        if row is None:
-            raise not_found(store, run_id)
-        info = _info(connection, row)
-        rows = connection.execute(_TARGETS, (row[0],)).fetchall()
-        # Not in `_RUN`: a list of all runs does not need them.
-        (went,) = connection.execute("SELECT timeline FROM runs WHERE id = ?", (row[0],)).fetchone()
-        found = connection.execute(_WITHOUT_VMS, (row[0],)).fetchall()
+def one_run(connection: sqlite3.Connection, run_id: str) -> RunInfo | None:
+    """A run without its targets, None if there is no such run."""
+    row = connection.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
+    return None if row is None else _info(connection, row)
+
+
+def whole_run(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
+    """A run with its targets, None if there is no such run."""
+    row = connection.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        return None
+    rows = connection.execute(_TARGETS, (row[0],)).fetchall()
+    # Not in `_RUN`: a list of all runs does not need them.
+    (timeline,) = connection.execute("SELECT timeline FROM runs WHERE id = ?", (row[0],)).fetchone()
+    found = connection.execute(_WITHOUT_VMS, (row[0],)).fetchall()
     return StoredRun(
-        info=info,
+        info=_info(connection, row),
         discovered=bool(row[12]),
         targets=[_target(row) for row in rows],
-        timeline=[] if went is None else json.loads(went),
+        timeline=[] if timeline is None else json.loads(timeline),
         without_vms=tuple(
             WithoutVms(account=account, service_id=service_id, service_name=name, why=why)
             for account, service_id, name, why in found
@@ -86,55 +78,39 @@ def whole_run(store: SqliteStore, run_id: str) -> StoredRun:
     )
 
 
-def open_elsewhere(store: SqliteStore, run_id: str, dead: Set[str]) -> dict[tuple[str, str, str], str]:
-    """What other running runs are not done with."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        rows = connection.execute(
-            "SELECT account, service_id, vm_id, run_id FROM targets JOIN runs ON runs.id = targets.run "
-            "WHERE state = 'running' AND run_id != ? AND stage != 3",
-            (run_id,),
-        )
-        return {(row[0], row[1], row[2]): row[3] for row in rows if row[3] not in dead}
-
-
-def learned(store: SqliteStore, account: str) -> dict[str, float]:
-    """What is remembered of an account."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        rows = connection.execute(
-            "SELECT key, value FROM learned WHERE account = ? ORDER BY key", (codec.text(account),)
-        )
-        return dict(rows.fetchall())
-
-
-def active(store: SqliteStore, run_id: str) -> RunIsActive:
-    """The error for a run that a living process has, with what that process wrote of itself."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        row = connection.execute("SELECT pid, host, held_at FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-    pid, host, held_at = row or (None, None, None)
-    since = codec.from_micros_or_none(held_at)
-    who = "another process"
-    if pid is not None and since is not None:
-        who = f"process {pid} on {host} since {since:%Y-%m-%d %H:%M:%S} UTC"
-    return RunIsActive(
-        f"run {run_id} is being run by {who}; wait for its end, or end that process and resume the run",
-        run_id=run_id,
-        pid=pid,
-        host=host,
-        since=since,
+def open_elsewhere(
+    connection: sqlite3.Connection, run: int, dead: Set[str]
+) -> dict[tuple[str, str, str], str]:
+    """The VMs that other running runs are not done with, with the run."""
+    rows = connection.execute(
+        "SELECT account, service_id, vm_id, run_id FROM targets JOIN runs ON runs.id = targets.run "
+        "WHERE state = 'running' AND runs.id != ? AND stage != 3",
+        (run,),
     )
+    return {(row[0], row[1], row[2]): row[3] for row in rows if row[3] not in dead}
 
 
-def not_found(store: SqliteStore, run_id: str) -> RunNotFound:
-    """The error for a run that is not there, with the ids that were perhaps meant."""
-    with translated(store.path, "cannot be read"), closing(store.connect_to_read()) as connection:
-        ids = [row[0] for row in connection.execute("SELECT run_id FROM runs ORDER BY id DESC")]
-    near = [known for known in ids if run_id and known.startswith(run_id)][:3]
-    near += [known for known in difflib.get_close_matches(run_id, ids) if known not in near]
-    if near:
-        hint = f"did you mean {' or '.join(near[:3])}?"
-    else:
-        hint = f"the newest is {ids[0]}" if ids else "it has no runs yet"
-    return RunNotFound(f"the journal {store.path} has no run {run_id!r:.80}; {hint}")
+def learned(connection: sqlite3.Connection, account: str) -> dict[str, float]:
+    """The numbers that are remembered of an account."""
+    rows = connection.execute(
+        "SELECT key, value FROM learned WHERE account = ? ORDER BY key", (codec.text(account),)
+    )
+    return dict(rows.fetchall())
+
+
+def prunable(connection: sqlite3.Connection, before: int | None, keep: int) -> list[str]:
+    """The ended runs beyond the newest ``keep`` that ended before a time, the oldest first."""
+    rows = connection.execute(
+        "SELECT run_id, finished_at FROM runs WHERE state = 'ended' ORDER BY id DESC"
+    ).fetchall()
+    return [run_id for run_id, at in reversed(rows[keep:]) if before is None or at < before]
+
+
+def holder(connection: sqlite3.Connection, run_id: str) -> Holder:
+    """The process that took a run last."""
+    row = connection.execute("SELECT pid, host, held_at FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    pid, host, held_at = row or (None, None, None)
+    return Holder(pid=pid, host=host, since=codec.from_micros_or_none(held_at))
 
 
 def _info(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunInfo:

@@ -1,7 +1,8 @@
-"""What is done in a journal's file, synchronously: groups of changes, each in one transaction."""
+"""Store of a journal in a SQLite file: each group of changes is one transaction."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -9,13 +10,19 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from ..change import Change, Kind
 from ..faults import JournalError
+from ..lease import Holder
+from ..records import RunInfo, StoredRun
+from . import queries
+from .file_lease import FileLeases
 from .opening import beside, connect, open_database, translated
+from .places import inode, named
 from .statements import (
     COUNT,
     COUNT_ALL,
@@ -34,66 +41,102 @@ from .statements import (
 )
 from .tables import MIGRATIONS, Migration
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 _kind_of: Final = itemgetter(0)
 _parameters_of: Final = itemgetter(1)
 
 
 class SqliteStore:
-    """An open journal; its methods may be called from any thread. Raises `JournalError`.
+    """The runs of a journal in one file, durable with every commit.
+
+    The path may be that of a link: SQLite's files and the locks are next to the file that it leads to.
+
+    Args:
+        path: the file; made when it is first opened, readable for its owner only. ``~`` is one's home.
 
     Attributes:
-        commits: how many transactions have become durable.
+        immediate: a commit and a reading of one run hold the loop for a few milliseconds at most.
+        commits: number of transactions that have become durable.
+
+    Raises:
+        ConfigurationError: the path can be no file's.
     """
+
+    immediate: Final = True
 
     def __init__(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         *,
         migrations: Sequence[Migration] = MIGRATIONS,
-        trusted: bool = False,
         vfs: str | None = None,
     ) -> None:
-        self.path = path
+        self.path = named(path)
         self.commits = 0
+        self.leases = FileLeases(self)
+        self._migrations = migrations
+        self._vfs = vfs
         self._lock = threading.Lock()
-        self._connection = open_database(path, migrations=migrations, trusted=trusted, vfs=vfs)
+        self._connection: sqlite3.Connection | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._files: tuple[Path, ...] = ()
+        self._inodes: list[tuple[int, int]] = []
+        self._searched: tuple[int, int] | None = None
+
+    @property
+    def place(self) -> str:
+        """The path of the file."""
+        return os.fspath(self.path)
+
+    @property
+    def file(self) -> Path:
+        """The file that the path leads to."""
+        return Path(os.path.realpath(self.path))
+
+    async def open(self) -> None:
+        """Open the file, which is made or brought up to date where needed. Raises `JournalError`."""
+        path = self.file
+        # To look for damage takes a while in a large file: once is enough.
+        trusted = self._searched is not None and self._searched == inode(path)
+        connection = open_database(path, migrations=self._migrations, trusted=trusted, vfs=self._vfs)
         self._files = (path, beside(path)[-1])
         try:
             with translated(path, "cannot be opened"):
                 self._inodes = [_inode(file) for file in self._files]
         except BaseException:
-            self._connection.close()
+            connection.close()
             raise
+        self._searched = self._inodes[0]
+        self._connection = connection
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="aioseflow-journal")
 
-    @property
-    def inode(self) -> tuple[int, int]:
-        """Which file it is."""
-        return self._inodes[0]
+    async def close(self) -> None:
+        """Close the file; the last process to do so tidies up what SQLite keeps next to it."""
+        connection, self._connection = self._connection, None
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True)
+        if connection is not None:
+            with self._lock, translated(self.path, "could not be closed"):
+                connection.close()
 
-    def close(self) -> None:
-        """Close the file; the last one to do so tidies up what SQLite keeps beside it."""
-        with self._lock, translated(self.path, "could not be closed"):
-            self._connection.close()
+    def submit(self, function: Callable[[*Ts], T], *arguments: *Ts) -> asyncio.Future[T]:
+        """Carry out a function in the thread of this store."""
+        return asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
-    def connect_to_read(self) -> sqlite3.Connection:
-        """A connection of its own, for reading while others write."""
-        return connect(self.path, mode="ro")
+    # -- changes ------------------------------------------------------------------------------------------
 
-    def number_of(self, run_id: str) -> int | None:
-        """What the run is called inside the file; None if there is no such run."""
-        with self._lock, translated(self.path, "cannot be read"):
-            row = self._connection.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-        return None if row is None else int(row[0])
-
-    def apply(self, ops: Sequence[Change]) -> list[Any]:
+    def apply(self, changes: Sequence[Change]) -> list[Any]:
         """Make the changes durable in their order, all or none, and return the result of each."""
-        if all(kind is Kind.MARK for kind, _, _ in ops):
-            return [None] * len(ops)
+        if all(kind is Kind.MARK for kind, _, _ in changes):
+            return [None] * len(changes)
         results: list[Any] = []
         with self._lock, translated(self.path, "could not record what was done"):
-            with self._transaction():
-                for kind, same in itertools.groupby(ops, _kind_of):
-                    results += self._do(kind, list(map(_parameters_of, same)))
+            with self._transaction() as connection:
+                for kind, same in itertools.groupby(changes, _kind_of):
+                    results += self._do(connection, kind, list(map(_parameters_of, same)))
             # A deleted file takes commits as if nothing had happened.
             if [_inode(file) for file in self._files] != self._inodes:
                 raise JournalError(
@@ -103,88 +146,162 @@ class SqliteStore:
 
     def forget(self, run_id: str) -> bool:
         """Delete an ended run; False if it is not ended, or gone already."""
-        with self._lock, translated(self.path, "could not be pruned"), self._transaction():
-            row = self._connection.execute(
+        with self._lock, translated(self.path, "could not be pruned"), self._transaction() as connection:
+            row = connection.execute(
                 "SELECT id FROM runs WHERE run_id = ? AND state = 'ended'", (run_id,)
             ).fetchone()
             for statement in FORGET if row is not None else ():
-                self._connection.execute(statement, row)
+                connection.execute(statement, row)
         return row is not None
 
+    # -- readings, by a connection of their own so that no commit waits for them ---------------------------
+
+    def number_of(self, run_id: str) -> int | None:
+        """The number of a run in the file, None if there is no such run."""
+        with self._lock, translated(self.path, "cannot be read"):
+            return queries.number_of(self._opened(), run_id)
+
+    def run_ids(self, *, running: bool = False) -> list[str]:
+        """The ids of all runs, or of those recorded as running, the newest first."""
+        with self._reading() as connection:
+            return queries.run_ids(connection, running=running)
+
+    def all_runs(self) -> list[RunInfo]:
+        """Every run, the newest first."""
+        with self._reading() as connection:
+            return queries.all_runs(connection)
+
+    def one_run(self, run_id: str) -> RunInfo | None:
+        """A run without its targets."""
+        with self._reading() as connection:
+            return queries.one_run(connection, run_id)
+
+    def whole_run(self, run_id: str) -> StoredRun | None:
+        """A run with its targets."""
+        with self._reading() as connection:
+            return queries.whole_run(connection, run_id)
+
+    def open_elsewhere(self, run: int, dead: Set[str]) -> dict[tuple[str, str, str], str]:
+        """The VMs that other running runs are not done with, with the run."""
+        with self._reading() as connection:
+            return queries.open_elsewhere(connection, run, dead)
+
+    def learned(self, account: str) -> dict[str, float]:
+        """The numbers that are remembered of an account."""
+        with self._reading() as connection:
+            return queries.learned(connection, account)
+
+    def prunable(self, before: int | None, keep: int) -> list[str]:
+        """The ended runs beyond the newest ``keep`` that ended before a time, the oldest first."""
+        with self._reading() as connection:
+            return queries.prunable(connection, before, keep)
+
+    def recorded_holder(self, run_id: str) -> Holder:
+        """The process that took a run last."""
+        with self._reading() as connection:
+            return queries.holder(connection, run_id)
+
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with (
+            translated(self.path, "cannot be read"),
+            contextlib.closing(connect(self.file, mode="ro")) as connection,
+        ):
+            # One transaction, so that everything that is read is of one moment.
+            connection.execute("BEGIN")
+            yield connection
+
+    # -- in a transaction ---------------------------------------------------------------------------------
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise JournalError(f"the journal {self.path} is not open")
+        return self._connection
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._opened()
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            yield
-            self._connection.execute("COMMIT")
+            yield connection
+            connection.execute("COMMIT")
         except BaseException:
             # After some errors SQLite has rolled back by itself.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
         self.commits += 1
 
-    def _do(self, kind: Kind, rows: list[tuple[Any, ...]]) -> list[Any]:
-        sql = ONE_ROW.get(kind)
-        if sql is None:
-            do = self._others[kind]
-            return [do(self, *row) for row in rows]
-        if self._connection.executemany(sql, rows).rowcount != len(rows):
+    def _do(self, connection: sqlite3.Connection, kind: Kind, rows: list[tuple[Any, ...]]) -> list[Any]:
+        one_row = ONE_ROW.get(kind)
+        if one_row is None:
+            do = _OTHERS[kind]
+            return [do(connection, *row) for row in rows]
+        sql, order = one_row
+        if connection.executemany(sql, rows if order is None else map(order, rows)).rowcount != len(rows):
             raise JournalError(
-                f"the journal {self.path} was told of a target or run that it does not have ({kind.name}); "
+                f"the journal {self.path} does not have a target or run that changed ({kind.name}); "
                 "was the run deleted meanwhile?"
             )
         return [None] * len(rows)
 
-    def _create(self, *values: Any) -> bool:
-        return self._connection.execute(CREATE, values).rowcount == 1
 
-    def _selected(self, run: int, rows: Sequence[tuple[Any, ...]], dead: Set[str]) -> list[tuple[int, str]]:
-        conflicts: dict[int, str] = {}
-        for other, run_id in self._connection.execute(OTHER_RUNNING, (run,)).fetchall():
-            for row in rows if run_id not in dead else ():
-                if row[1] not in conflicts:
-                    key = (other, row[2], row[3], row[5])
-                    if self._connection.execute(OPEN_ELSEWHERE, key).fetchone() is not None:
-                        conflicts[row[1]] = run_id
-        fresh = [row for row in rows if row[1] not in conflicts] if conflicts else rows
-        self._connection.executemany(INSERT_TARGET, fresh)
-        self._connection.executemany(INSERT_CONTESTED, [row for row in rows if row[1] in conflicts])
-        return sorted(conflicts.items())
+def _create(connection: sqlite3.Connection, *values: Any) -> bool:
+    return connection.execute(CREATE, values).rowcount == 1
 
-    def _ended(
-        self,
-        run: int,
-        finished_at: int,
-        error: str | None,
-        losses: Sequence[tuple[Any, ...]],
-        without_vms: Sequence[tuple[Any, ...]] | None,
-        timeline: str | None,
-    ) -> None:
-        counts = json.dumps(dict(self._connection.execute(COUNT, (run,)).fetchall()))
-        self._lost(run, losses)
-        if without_vms is not None:
-            self._connection.execute(FORGET_WITHOUT_VMS, (run,))
-            self._connection.executemany(INSERT_WITHOUT_VMS, without_vms)
-        (targets,) = self._connection.execute(COUNT_ALL, (run,)).fetchone()
-        values = (finished_at, error, targets, counts, timeline, run)
-        if self._connection.execute(END, values).rowcount != 1:
-            raise JournalError(f"the journal {self.path} does not have the run that has just ended")
 
-    def _lost(self, run: int, losses: Sequence[tuple[Any, ...]]) -> None:
-        self._connection.execute(FORGET_LOSSES, (run,))
-        self._connection.executemany(INSERT_LOSS, losses)
+def _select(
+    connection: sqlite3.Connection, run: int, rows: Sequence[tuple[Any, ...]], dead: Set[str]
+) -> list[tuple[int, str]]:
+    conflicts: dict[int, str] = {}
+    for other, run_id in connection.execute(OTHER_RUNNING, (run,)).fetchall():
+        for row in rows if run_id not in dead else ():
+            if row[1] not in conflicts:
+                key = (other, row[2], row[3], row[5])
+                if connection.execute(OPEN_ELSEWHERE, key).fetchone() is not None:
+                    conflicts[row[1]] = run_id
+    fresh = [row for row in rows if row[1] not in conflicts] if conflicts else rows
+    connection.executemany(INSERT_TARGET, fresh)
+    connection.executemany(INSERT_CONTESTED, [row for row in rows if row[1] in conflicts])
+    return sorted(conflicts.items())
 
-    def _mark(self) -> None:
-        """Nothing to do."""
 
-    _others: Final[dict[Kind, Callable[..., Any]]] = {
-        Kind.CREATE: _create,
-        Kind.SELECTED: _selected,
-        Kind.LOST: _lost,
-        Kind.ENDED: _ended,
-        Kind.MARK: _mark,
-    }
+def _end(
+    connection: sqlite3.Connection,
+    run: int,
+    finished_at: int,
+    error: str | None,
+    losses: Sequence[tuple[Any, ...]],
+    without_vms: Sequence[tuple[Any, ...]] | None,
+    timeline: str | None,
+) -> None:
+    counts = json.dumps(dict(connection.execute(COUNT, (run,)).fetchall()))
+    _lose(connection, run, losses)
+    if without_vms is not None:
+        connection.execute(FORGET_WITHOUT_VMS, (run,))
+        connection.executemany(INSERT_WITHOUT_VMS, without_vms)
+    (targets,) = connection.execute(COUNT_ALL, (run,)).fetchone()
+    values = (finished_at, error, targets, counts, timeline, run)
+    if connection.execute(END, values).rowcount != 1:
+        raise JournalError("the journal does not have the run that has just ended")
+
+
+def _lose(connection: sqlite3.Connection, run: int, losses: Sequence[tuple[Any, ...]]) -> None:
+    connection.execute(FORGET_LOSSES, (run,))
+    connection.executemany(INSERT_LOSS, losses)
+
+
+def _mark(connection: sqlite3.Connection) -> None:
+    """Change nothing."""
+
+
+_OTHERS: Final[dict[Kind, Callable[..., Any]]] = {
+    Kind.CREATE: _create,
+    Kind.SELECTED: _select,
+    Kind.LOST: _lose,
+    Kind.ENDED: _end,
+    Kind.MARK: _mark,
+}
 
 
 def _inode(path: Path) -> tuple[int, int]:

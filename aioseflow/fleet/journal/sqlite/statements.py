@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
 
 from ..change import Kind
 
@@ -12,45 +13,57 @@ INSERT_WITHOUT_VMS: Final = (
     "ON CONFLICT (run, account, service_id) "
     "DO UPDATE SET service_name = excluded.service_name, why = excluded.why"
 )
-ONE_ROW: Final[Mapping[Kind, str]] = {
+_Order: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+ONE_ROW: Final[Mapping[Kind, tuple[str, _Order | None]]] = {
     Kind.INTEND: (
         "UPDATE targets SET stage = 1, step = ?, sent_at = ?, started_at = coalesce(started_at, ?), "
-        "sent_panel_at = ? WHERE run = ? AND number = ?"
+        "sent_panel_at = ? WHERE run = ? AND number = ?",
+        itemgetter(2, 3, 3, 4, 0, 1),
     ),
     Kind.ACCEPTED: (
         "UPDATE targets SET stage = ?, attempts = ?, may_have_acted = ?, error = ? "
-        "WHERE run = ? AND number = ?"
+        "WHERE run = ? AND number = ?",
+        itemgetter(2, 3, 4, 5, 0, 1),
     ),
     # An error is kept as long as it is the reason why a lost answer is suspected.
     Kind.REQUEUED: (
         "UPDATE targets SET stage = 0, step = ?, attempts = ?, may_have_acted = ?, "
-        "error = coalesce(?, CASE WHEN ? THEN error END), changed_before = ? WHERE run = ? AND number = ?"
+        "error = coalesce(?, CASE WHEN ? THEN error END), changed_before = ? WHERE run = ? AND number = ?",
+        itemgetter(2, 3, 4, 5, 4, 6, 0, 1),
     ),
     Kind.FINISHED: (
         "UPDATE targets SET stage = 3, status = ?, verified = ?, cause = ?, step_name = ?, attempts = ?, "
         "may_have_acted = ?, error = ?, started_at = ?, finished_at = ?, left_at = ? "
-        "WHERE run = ? AND number = ?"
+        "WHERE run = ? AND number = ?",
+        itemgetter(2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 1),
     ),
     # Killed again before it is decided anew, what may have been done must not look as if it were not begun.
     Kind.REOPENED: (
         "UPDATE targets SET stage = coalesce(left_at, 0), left_at = NULL, "
         "may_have_acted = may_have_acted OR coalesce(status = 'unknown' AND left_at IS NOT 2, 0), "
-        "status = NULL, verified = 0, "
-        "cause = NULL, step_name = NULL, finished_at = NULL WHERE run = ? AND number = ?"
+        "status = NULL, verified = 0, cause = NULL, step_name = NULL, finished_at = NULL "
+        "WHERE run = ? AND number = ?",
+        None,
     ),
-    Kind.DISCOVERED: "UPDATE runs SET discovered = 1 WHERE id = ?",
+    Kind.DISCOVERED: ("UPDATE runs SET discovered = 1 WHERE id = ?", None),
     Kind.HOLD: (
         "UPDATE runs SET state = 'running', pid = ?, host = ?, held_at = ?, "
         "started_at = coalesce(started_at, ?), finished_at = NULL, error = NULL, targets = NULL, "
-        "counts = NULL WHERE id = ?"
+        "counts = NULL WHERE id = ?",
+        itemgetter(1, 2, 3, 3, 0),
     ),
-    Kind.WITHOUT_VMS: INSERT_WITHOUT_VMS,
+    Kind.WITHOUT_VMS: (INSERT_WITHOUT_VMS, None),
     Kind.LEARN: (
         "INSERT INTO learned (account, key, value) VALUES (?, ?, ?) "
-        "ON CONFLICT (account, key) DO UPDATE SET value = excluded.value"
+        "ON CONFLICT (account, key) DO UPDATE SET value = excluded.value",
+        None,
     ),
 }
-"""Each of these changes exactly one row, or it was asked of something that is not there."""
+"""Each of these changes exactly one row, or the change names something that is not there.
+
+The second value gives the parameters of a change in the order of the SQL; None where it is the same.
+"""
 
 CREATE: Final = (
     "INSERT INTO runs (run_id, parent, action, accounts, created_at, document, note, requested_by) "

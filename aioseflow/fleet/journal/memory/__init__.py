@@ -1,0 +1,1 @@
+"""Store of a journal in memory, for tests and simulations."""

@@ -1,0 +1,334 @@
+"""The life of a run, from its start to its last word, whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from ...errors import InvalidArgument
+from ..actions.steps import Steps
+from ..journal import Journal, JournalError, LeaseLost, RunHeader, RunInfo, StoredRun, lease_lost
+from ..model.fleet_account import FleetAccount
+from ..model.refusals import RunRefused, only_error, require_same
+from ..model.timeline import moments_of
+from ..plan.spec import same_work
+from .execution import RunExecution, RunResumer
+from .metrics import AccountFlow, RunMetrics
+from .observer import RunObserver
+from .preparation import Prepare, PreparedRun
+from .recorder import JournalRecorder, header_of
+from .state import RunState
+
+
+class RunOwner(Protocol):
+    """Gives a run what outlives it: `recovery.registry.RunRegistry`."""
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal into which its runs are recorded."""
+        ...
+
+    def resumer(self, execution: RunExecution, *, repeat_unknown: bool) -> RunResumer:
+        """The object that takes up what an earlier run execution left."""
+        ...
+
+    def is_complete(self, stored: StoredRun, steps: Steps) -> bool:
+        """Whether a stored run leaves nothing to resume."""
+        ...
+
+    async def restore_limits(self, accounts: Sequence[FleetAccount]) -> None:
+        """Let each account start near the limit that an earlier run found."""
+        ...
+
+    async def remember(self, execution: RunExecution, began: datetime) -> None:
+        """Keep what a run measured, for the estimates and limits of later ones."""
+        ...
+
+
+class RunLifecycle:
+    """Prepares, works and ends one run execution; its account closes it by `cancel` and `wait_closed`.
+
+    Until a run is prepared, ``run_state``, ``execution`` and ``metrics`` are those of a run of no VM.
+
+    Attributes:
+        accounts: the accounts that the run ends with.
+        created_at: time of the first start of the run.
+        finished_at: time of its end, None while it lasts.
+        error: what it raises at its end.
+        is_abandoned: whether it was cancelled.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        owner: RunOwner,
+        accounts: Sequence[FleetAccount],
+        prepared: PreparedRun | Prepare,
+        *,
+        repeat_unknown: bool,
+    ) -> None:
+        self.run_id = run_id
+        self.accounts = accounts
+        self.created_at = self._began = datetime.now(UTC)
+        self.finished_at: datetime | None = None
+        self.error: BaseException | None = None
+        self.is_abandoned = False
+        self._owner = owner
+        self._prepare = None if isinstance(prepared, PreparedRun) else prepared
+        self._repeat_unknown = repeat_unknown
+        self._recorder = JournalRecorder(run_id, owner.journal)
+        self._task: asyncio.Task[None] | None = None
+        self._inner: asyncio.Task[None] | None = None
+        self._over: Callable[[], None] = lambda: None
+        self._stored: StoredRun | None = None
+        self._before: RunInfo | None = None
+        self._observers: list[RunObserver] = []
+        self._ended = asyncio.Event()
+        self._bind(prepared if isinstance(prepared, PreparedRun) else PreparedRun.of_nothing())
+
+    def _bind(self, prepared: PreparedRun) -> None:
+        self._load = prepared.load
+        self.spec = prepared.spec
+        self.run_state = RunState(prepared.spec.steps, self._recorder)
+        self.execution = RunExecution(prepared.accounts, prepared.spec, self.run_state)
+        flows = [AccountFlow(account) for account in prepared.accounts]
+        self.metrics = RunMetrics(self.run_state, flows, self.execution)
+        for observer in self._observers:
+            self.run_state.observers.add(observer)
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether it is known what the run is to do."""
+        return self._prepare is None
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier run execution went before this one."""
+        return self._load is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every target has its outcome."""
+        return self._ended.is_set()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the run was started and is not over."""
+        return self._task is not None and not self._ended.is_set()
+
+    @property
+    def header(self) -> RunHeader:
+        """What a journal records before the run starts."""
+        return header_of(self.run_id, self.execution.accounts, self.spec, self.created_at)
+
+    async def prepared(self) -> PreparedRun:
+        """Look up what the run is to do, where it is not known yet. Raises what the run would raise."""
+        if self._prepare is None:
+            return PreparedRun(self.execution.accounts, self.spec, self._load)
+        return await self._prepare()
+
+    def open(self) -> None:
+        """Open the journal, where it is immediate. Raises `ConfigurationError`, also for a closed account."""
+        self._require_open_accounts()
+        self._recorder.open_now()
+
+    def _require_open_accounts(self) -> None:
+        for account in self.execution.accounts:
+            account.require_open()
+
+    def start(self, over: Callable[[], None]) -> None:
+        """Begin, in the running loop, what `open` opened; ``over`` is called at the end."""
+        self._began = datetime.now(UTC)
+        loop = asyncio.get_running_loop()
+        self._over = over
+        self.metrics.begin(loop.time)
+        for account in self.accounts:
+            account.attach(self)
+        self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
+        self._task.add_done_callback(self._make_sure)
+
+    def observe(self, observer: RunObserver) -> None:
+        """Let an observer hear of every step of every target from now on."""
+        self._observers.append(observer)
+        self.run_state.observers.add(observer)
+
+    def cancel(self) -> None:
+        """Stop now: what was sent without an answer is ``unknown``, what was not is ``not_attempted``."""
+        if not self.is_abandoned:
+            self.is_abandoned = True
+            if self._inner is not None:
+                self._inner.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until every target has its outcome; raises nothing of the run's."""
+        if self._task is not None:
+            # Not the task: a waiter that is cancelled must not take the run with it.
+            await self._ended.wait()
+
+    # -- its work -----------------------------------------------------------------------------------------
+
+    async def _supervise(self) -> None:
+        """Whatever ends the work, the last word is said."""
+        inner = self._inner = asyncio.get_running_loop().create_task(self._work())
+        if self.is_abandoned:
+            inner.cancel()
+        hurry = False
+        while not inner.done():
+            try:
+                await asyncio.wait([inner])
+            except asyncio.CancelledError:
+                # The loop is being closed: what is left is done without waiting.
+                hurry, self.is_abandoned = True, True
+                inner.cancel()
+        try:
+            await self._conclude(inner, hurry=hurry)
+        except asyncio.CancelledError:
+            self._say_last_word("cancelled")
+            raise
+
+    async def _work(self) -> None:
+        owner, recorder, history = self._owner, self._recorder, None
+        await recorder.open()
+        if self._prepare is not None:
+            await self._prepare_late(self._prepare)
+        if self._load is None and (info := await recorder.create(self.header)) is not None:
+            # Somebody was quicker with this run_id since it was looked for: then it is that run.
+            require_same(self.run_id, same=same_work(info.header.document, self.spec))
+            self._load = recorder.load
+        if self._load is not None:
+            history = await self._load()
+            self._before = history.info
+            self.created_at = history.info.started_at or history.info.header.created_at
+            before = (self._began - self.created_at).total_seconds()
+            self.metrics.continue_from(moments_of(history.timeline), before)
+            if history.info.state == "ended" and owner.is_complete(history, self.spec.steps):
+                self.execution.restore_ended(history)
+                self.finished_at = history.info.finished_at
+                return
+        others = await recorder.hold(self._lose)
+        if self._load is not None and recorder.is_held:
+            # Until it was held, somebody else may have gone on with it.
+            history = self._stored = await self._load()
+        if history is not None and not history.discovered and self.spec.selection_lost:
+            raise InvalidArgument(
+                f"run {self.run_id} was ended before all its VMs were known, and {self.spec.selection_lost}"
+            )
+        await owner.restore_limits(self.execution.accounts)
+        resumer = None
+        if history is not None:
+            resumer = owner.resumer(self.execution, repeat_unknown=self._repeat_unknown)
+        # While another run goes on nothing is begun before it is known that both have not one VM in common.
+        whole = self.spec.needs_everything or others
+        await self.execution.work(whole=whole, history=history, resumer=resumer)
+
+    async def _prepare_late(self, prepare: Prepare) -> None:
+        """Put the prepared run in the place of the one of no VM, with what was asked of that meanwhile."""
+        prepared = await prepare()
+        state, scheduler = self.run_state, self.execution.scheduler
+        self._prepare = None
+        self._bind(prepared)
+        self._require_open_accounts()
+        now = self.execution.scheduler
+        now.limit, now.paused = scheduler.limit, scheduler.paused
+        if scheduler.stopping is not None:
+            now.stop(scheduler.stopping)
+        self.metrics.begin(asyncio.get_running_loop().time)
+        # Those who read outcomes go on with the new run state.
+        state.end()
+
+    def _lose(self) -> None:
+        """Stop, because another process may go on with the run: nothing that is learned can be recorded."""
+        self.execution.scheduler.stop(LeaseLost.cause)
+        if self._inner is not None:
+            self._inner.cancel()
+
+    # -- its end ------------------------------------------------------------------------------------------
+
+    async def _conclude(self, inner: asyncio.Task[None], *, hurry: bool) -> None:
+        cause = self._ending_of(inner)
+        if not hurry:
+            await self.run_state.close(cause)
+        self._close_up(cause)
+        recorder = self._recorder
+        try:
+            if recorder.is_held and not hurry:
+                await self._owner.remember(self.execution, self._began)
+            # Everything is durable before the run says that it is over.
+            await recorder.flush(now=hurry)
+        except JournalError as error:
+            self.error = self.error or error
+        if isinstance(self.error, LeaseLost) and not hurry:
+            self.error = await recorder.lease_error()
+        try:
+            await recorder.close()
+        except JournalError as error:
+            self.error = self.error or error
+        self._say_last_word(cause)
+
+    def _ending_of(self, inner: asyncio.Task[None]) -> str:
+        """The cause for targets that have no outcome; ``error`` is set by the way."""
+        cause = self.execution.scheduler.stopping or "drained"
+        if self._recorder.lease_is_lost:
+            self.error = lease_lost(self.run_id)
+            return LeaseLost.cause
+        if inner.cancelled():
+            # Cancelling a run is an ending like any other: its report says what was not done.
+            self.is_abandoned = True
+            return "cancelled"
+        error = inner.exception()
+        if error is None:
+            self.error = self.execution.error or self._recorder.broken
+            return cause
+        self.error = only_error(error)
+        if isinstance(self.error, RunRefused):
+            return self.error.reason
+        return "invalid_selection" if isinstance(self.error, InvalidArgument) else "run_failed"
+
+    def _close_up(self, cause: str) -> None:
+        """Nothing is open any more, and nothing will be."""
+        if self.finished_at is not None:
+            return  # or it was over before it began
+        for state in list(self.run_state.open.values()):
+            self.run_state.decide(state, cause)
+        for pool in self.execution.pools:
+            pool.producer.discovery.give_up(cause)
+        self.finished_at = max(self.run_state.time.now(), self.created_at)
+        self.metrics.end()
+        if self._stored is not None and len(self.run_state.targets) < len(self._stored.targets):
+            self._leave_as_it_was()
+            return
+        error, execution = None if self.error is None else str(self.error), self.execution
+        if execution.is_discovered:
+            self._recorder.discovered()
+        timeline = self.metrics.timeline.moments
+        self._recorder.ended(self.finished_at, error, execution.undiscovered, execution.without_vms, timeline)
+
+    def _leave_as_it_was(self) -> None:
+        """Keep the record of a run whose resumption was refused: it has ended only if it had before."""
+        info = self._before
+        if info is not None and info.state == "ended" and info.finished_at is not None:
+            self._recorder.ended(info.finished_at, info.error, info.undiscovered, None, None)
+
+    def _say_last_word(self, cause: str) -> None:
+        if self._ended.is_set():
+            return
+        self._close_up(cause)
+        self.run_state.end()
+        try:
+            self._recorder.close_now()
+        except JournalError as error:
+            self.error = self.error or error
+        for account in self.accounts:
+            account.detach(self)
+        self._over()
+        self._ended.set()
+
+    def _make_sure(self, task: asyncio.Task[None]) -> None:
+        """A task may be cancelled before its first step, and then never say anything."""
+        if task.cancelled():
+            self.is_abandoned = True
+        elif (error := task.exception()) is not None:
+            self.error = self.error or error
+        self._say_last_word("cancelled" if task.cancelled() else "run_failed")
