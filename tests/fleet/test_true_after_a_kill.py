@@ -247,3 +247,18 @@ async def test_a_target_with_a_lost_answer_is_read_back_when_the_run_ends() -> N
         report = await run
     assert set(statuses(report)) == {"changed", "not_attempted"}
     assert report.counts[Status.CHANGED] == powers(panel).count("stopped")
+
+
+async def test_the_lost_answer_of_a_step_that_was_seen_done_says_nothing_of_the_next(tmp_path: Path) -> None:
+    lost = Fault("reset", path=STOPS, when="after")
+    async with panel_and_client(lost, journal=tmp_path / "runs", services=1) as (panel, seflow):
+        run = seflow.fleet.run([Stop(), Resize(memory=777)]).start()
+        await until(lambda: run.progress.settling == 4)
+        run.pause()
+        await until(lambda: run.progress.queued == 4)
+        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        assert statuses(run.report) == {"failed": 4}
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.report(run.id)
+        assert statuses(report) == {"failed": 4}
+        assert {outcome.step for outcome in report.outcomes} == {"resize"}
