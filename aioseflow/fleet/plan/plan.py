@@ -80,7 +80,7 @@ def _json_value(value: Any) -> dict[str, Any]:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What a run would do to each VM, and the calls, time and downtime to expect.
+    """The action of a run on each VM, and the calls, time and downtime to expect.
 
     Attributes:
         action: the name of the action.

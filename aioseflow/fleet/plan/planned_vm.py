@@ -47,16 +47,17 @@ class VmFacts:
 
 @attrs.frozen(kw_only=True)
 class PlannedVm:
-    """One selected VM: what is done to it, or why nothing is.
+    """A selected VM: the action on it, or the reason why there is none.
 
     Attributes:
         power: the `PowerState` word when the plan was made.
         locked: whether the panel reported a lock; None where it reported none of both.
         memory: MB; None where the panel gave no value.
         cpus: cores; None where the panel gave no value.
-        do: the name of the action, None where nothing is done.
-        why_not: a stable word (``"already_stopped"``, ``"locked"``, ``"excluded"``) where nothing is done.
-        batch: the number of its batch, counted from 1; None without batches or where nothing is done.
+        do: the name of the action; None where there is none.
+        why_not: why there is no action, as a stable word (``"already_stopped"``, ``"locked"``,
+            ``"excluded"``).
+        batch: the number of its batch, counted from 1; None without batches or without an action.
         observed: ``power``, ``locked``, ``memory`` and ``cpus`` in words; for people.
     """
 

@@ -1,4 +1,4 @@
-"""What a run is to do, all of it checked before it begins, and how a journal keeps it."""
+"""`RunSpec`: the work of a run, checked before it begins, and its form in a journal or a plan."""
 
 from __future__ import annotations
 
@@ -26,11 +26,18 @@ _DECLARED: Final = ("safety", "settles", "effect", "undo", "needs_confirmation")
 
 @attrs.frozen(kw_only=True)
 class RunSpec:
-    """What a run is to do.
+    """The work of a run.
 
-    ``policy`` is None where nothing is waited for; ``plan`` what it follows; ``rollout`` None where it was
-    given none; ``selection_lost`` says why a journal could not give the selection back. ``confirms_skips``:
-    a VM that seems to need nothing is read once more by itself, because its list may be an old one.
+    Attributes:
+        policy: how VMs are read back; None where a run does not wait for that.
+        rollout: None where none was given; see `rules`.
+        strict: whether the run is refused where a service cannot be listed.
+        max_targets: the guard against selecting too many VMs.
+        plan: the plan that the run follows.
+        selection_lost: why a journal could not give the selection back; empty where it could.
+        parent: the id of the run that this one retries or restores.
+        confirms_skips: whether a VM that seems to need nothing is read once more by itself, because its list
+            may be an old one.
     """
 
     steps: Steps
@@ -48,12 +55,12 @@ class RunSpec:
 
     @property
     def action(self) -> str:
-        """The word for it in reports."""
+        """The name of the action in reports."""
         return name_of(self.steps)
 
     @cached_property
     def declared(self) -> tuple[Declaration, ...]:
-        """What the steps declare."""
+        """The declarations of the steps."""
         return declared(self.steps)
 
     @property
@@ -92,7 +99,7 @@ class RunSpec:
         return self.rules.window or sum(self.windows(accounts).values()) or None
 
     def to_document(self) -> dict[str, Any]:
-        """Itself, fit for JSON, as far as JSON can hold it."""
+        """Return the spec as JSON values, as far as JSON can hold it."""
         rollout, policy = self.rollout, self.policy
         return {
             "steps": [_step_document(step) for step in self.steps],
@@ -108,7 +115,7 @@ class RunSpec:
 
 
 def stored_steps(header: RunHeader) -> tuple[Declaration, ...]:
-    """What the steps of a stored run declare, actions of the user's own among them."""
+    """Return the declarations of the steps of a stored run, also of actions of the user's own."""
     return tuple(_declaration_of(step) for step in header.document["steps"])
 
 
@@ -126,24 +133,28 @@ def _declaration_of(step: Mapping[str, Any]) -> Declaration:
 
 
 def steps_of(document: Mapping[str, Any]) -> Steps:
-    """The actions that a document names. Raises `InvalidArgument` for one of the user's own."""
+    """Return the actions that a document names. Raises `InvalidArgument` for an action of the user's own."""
     return tuple(_step_of(step) for step in document["steps"])
 
 
 def policy_of(document: Mapping[str, Any]) -> SettlePolicy | None:
-    """How long it is waited, by a document."""
+    """Return the settle policy of a document."""
     settle = document["settle"]
     return None if settle is None else SettlePolicy(**settle)
 
 
 def guard_of(document: Mapping[str, Any]) -> Share | None:
-    """The ``max_targets`` of a document."""
+    """Return the ``max_targets`` of a document."""
     most = document.get("max_targets")
     return None if most is None else Share.parse(most, "max_targets")
 
 
 def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Rollout | None:
-    """The rollout of a document. Raises `InvalidArgument` where it had a health check and none is given."""
+    """Return the rollout of a document.
+
+    Raises:
+        InvalidArgument: it had a health check, and none is given.
+    """
     stored = document["rollout"]
     if document.get("healthy") and healthy is None:
         raise InvalidArgument(

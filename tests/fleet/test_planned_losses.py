@@ -1,4 +1,4 @@
-"""What a plan says of what could not be listed."""
+"""A plan names each service that could not be listed."""
 
 from __future__ import annotations
 
