@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Final, TypedDict, Unpack
+from typing import Unpack
 
 import attrs
 
 from ..errors import ConfigurationError, InvalidArgument
-from ..identifiers import Id
 from ..models import PowerState, Service, Vm
-from ..policy import SettlePolicy
 from .actions.action import Action
 from .actions.action_like import ActionLike, Actions
 from .actions.changes import Resize
@@ -23,10 +21,11 @@ from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo
 from .model.fleet_account import FleetAccount, FleetClient, account_of
 from .model.outcome import Status
+from .plan.options import RunOptions, SelectOptions, WaitOptions, spec_of_options
 from .plan.plan import Plan
-from .plan.planned_spec import spec_of_plan
+from .plan.planned_spec import PlannedSpecs, spec_of_plan
 from .plan.planner import make_plan
-from .plan.rollout import HealthCheck, Rollout, Share, Size
+from .plan.rollout import HealthCheck
 from .plan.spec import RunSpec
 from .recovery.findings import Finding
 from .recovery.registry import RunRegistry
@@ -35,40 +34,11 @@ from .report.report import Report
 from .run.run import Run
 from .run.verdict import NOT_DONE_AFTER_SECONDS
 from .select.matcher import protection
-from .select.selection import ALL, Everything, Exclude, Missing, Where, select
-
-_PLANS_KEPT: Final = 20
-
-
-class SelectOptions(TypedDict, total=False):
-    """Which VMs, beside ``where``: see `Fleet`."""
-
-    services: Iterable[Id] | Everything
-    vms: Iterable[Id] | Everything
-    exclude: Exclude
-    missing: Missing
-
-
-class RunOptions(SelectOptions, total=False):
-    """How a run goes: see `Fleet`."""
-
-    rollout: Rollout | None
-    strict: bool
-    max_targets: Size | None
-    settle: SettlePolicy | None
-    run_id: str | None
-    note: str
-    requested_by: str
-
-
-class WaitOptions(RunOptions, total=False):
-    """The same, for what may be waited for."""
-
-    wait: bool
+from .select.selection import ALL, Where, select
 
 
 class Fleet:
-    """Acts on every selected VM at once and says truthfully what became of each.
+    """Acts on every selected VM at once, and reports truthfully the outcome of each.
 
     ``seflow.fleet`` is one account's; ``Fleet([client_a, client_b], journal="runs.sqlite")`` is one fleet of
     several, each with its own session.
@@ -105,11 +75,11 @@ class Fleet:
             journal = Journal(journal)
         self._registry = RunRegistry(journal)
         self._history = Runs(self._accounts, self._registry)
-        self._planned: dict[tuple[str, datetime], RunSpec] = {}
+        self._planned = PlannedSpecs()
 
     @property
     def journal(self) -> Journal | None:
-        """Where its runs are written down."""
+        """The journal in which runs are recorded; None where they are kept in memory."""
         return self._registry.journal
 
     def share_runs_of(self, other: Fleet) -> None:
@@ -180,25 +150,41 @@ class Fleet:
         """
         if isinstance(what, Plan):
             if where is not ALL:
-                raise InvalidArgument("where is part of the plan; give it to fleet.plan()")
-            return self._follow(what, refresh=refresh, action=action, healthy=healthy, options=options)
+                raise InvalidArgument("where is part of the plan; give it to fleet.plan()", argument="where")
+            spec = spec_of_plan(
+                what,
+                self._planned.find(what),
+                accounts=[account.name for account in self._accounts],
+                refresh=refresh,
+                action=action,
+                healthy=healthy,
+                options=options,
+            )
+            return self._history.begin(spec, options.get("run_id"))
         if refresh or action is not None or healthy is not None:
             raise InvalidArgument(
-                "refresh=, action= and healthy= are for plans; a health check of a run is Rollout(healthy=…)"
+                "refresh, action and healthy are for plans; a health check of a run is Rollout(healthy=…)"
             )
         refuse_unconfirmed(as_steps(what))
         return self._begin(what, where, options)
 
     async def plan(self, what: Actions | Run, where: Where = ALL, **options: Unpack[WaitOptions]) -> Plan:
-        """List everything and say what `run` would do to each VM, and what may come of it; changes nothing.
+        """List everything, and return what `run` would do to each VM, and what to expect; changes nothing.
 
-        A `Run` that was made and not begun, such as ``fleet.retry(run_id)``, is planned in its stead: the
-        plan then stands for it, and a run of the plan keeps its ``parent``.
+        A `Run` that has not begun, such as ``fleet.retry(run_id)``, can be planned: the plan takes its place,
+        and a run of the plan keeps its ``parent``.
 
         Raises what the run would raise before it begins.
         """
         if isinstance(what, Run):
-            spec = await self._spec_instead_of(what, where, options)
+            if where is not ALL or options:
+                raise InvalidArgument(
+                    "the run has its selection and options already; give them to what makes it"
+                )
+            if what.has_begun:
+                raise InvalidArgument(f"run {what.run_id} has begun; only one that has not can be planned")
+            what.cancel()
+            spec = await what.prepared_spec()
         else:
             spec, _ = self._spec(what, where, options)
         for account in self._accounts:
@@ -208,22 +194,20 @@ class Fleet:
         if journal is not None:
             known = {account.name: await journal.learned(account.name) for account in self._accounts}
         plan = await make_plan(self._accounts, spec, known)
-        self._planned[plan.digest, plan.created_at] = spec
-        while len(self._planned) > _PLANS_KEPT:
-            del self._planned[next(iter(self._planned))]
+        self._planned.keep(plan, spec)
         return plan
 
     def vms(
         self, where: Where = ALL, **selecting: Unpack[SelectOptions]
     ) -> AsyncIterator[tuple[Service, Vm]]:
-        """Every selected VM with its service, as the lists come in; a bad selection is refused at once.
+        """Yield every selected VM with its service, while the lists are read.
 
-        Raises, after everything that could be read, the error of a list that could not be, or
-        `InvalidArgument` for ids that were named and do not exist.
+        A wrong selection raises `InvalidArgument` at once. Raises, after everything that could be read, the
+        error of a list that could not be read, or `InvalidArgument` for ids that do not exist.
         """
         return selected_vms(self._accounts, select(where, **selecting))
 
-    # -- runs that were -----------------------------------------------------------------------------------
+    # -- earlier runs -------------------------------------------------------------------------------------
 
     def resume(
         self,
@@ -242,7 +226,7 @@ class Fleet:
         action of your own, a health check, a predicate.
 
         Raises:
-            RunNotFound: there is no such run. RunIsActive: somebody is at it.
+            RunNotFound: there is no such run. RunIsActive: a process is working on it.
         """
         return self._history.resume(
             run_id, repeat_unknown=repeat_unknown, action=action, healthy=healthy, where=where
@@ -304,7 +288,7 @@ class Fleet:
         return await self._history.runs()
 
     async def report(self, run_id: str) -> Report:
-        """What is known of a run. Raises `RunNotFound`."""
+        """Return the report of a run, as far as it is known. Raises `RunNotFound`."""
         return await self._history.report(run_id)
 
     async def prune(self, *, before: datetime | None = None, keep: int | None = None) -> int:
@@ -313,67 +297,14 @@ class Fleet:
             raise ConfigurationError("there is no journal to prune; runs in memory go with their client")
         return await self._registry.journal.prune(before=before, keep=keep)
 
-    # -- what they have in common -------------------------------------------------------------------------
-
-    def _begin(self, what: Actions, where: Any, options: WaitOptions | RunOptions) -> Run:
+    def _begin(self, what: Actions, where: Where, options: WaitOptions | RunOptions) -> Run:
         spec, run_id = self._spec(what, where, options)
         return self._history.begin(spec, run_id)
 
     def _spec(
-        self, what: Actions, where: Any, options: WaitOptions | RunOptions
+        self, what: Actions, where: Where, options: WaitOptions | RunOptions
     ) -> tuple[RunSpec, str | None]:
-        """Check everything that can be checked before anything is sent. Raises `InvalidArgument`."""
-        given: dict[str, Any] = dict(options)
-        selection = select(
-            where, **{name: given.pop(name) for name in SelectOptions.__annotations__ if name in given}
-        )
-        wait, settle = given.pop("wait", True), given.pop("settle", None)
-        run_id, most = given.pop("run_id", None), given.pop("max_targets", None)
-        steps = as_steps(what)
-        unknown = set(given) - {"rollout", "strict", "note", "requested_by"}
-        if unknown:
-            raise InvalidArgument(f"a run has no option {min(unknown)!r:.40}; see Fleet for those it has")
+        checked = spec_of_options(what, where, options)
         for account in self._accounts:
             protection(account)
-        spec = RunSpec(
-            steps=steps,
-            selection=selection,
-            policy=(settle or SettlePolicy()) if wait else None,
-            max_targets=None if most is None else Share.parse(most, "max_targets"),
-            **given,
-        )
-        return spec, run_id
-
-    async def _spec_instead_of(self, run: Run, where: Where, options: WaitOptions) -> RunSpec:
-        if where is not ALL or options:
-            raise InvalidArgument("the run has its selection and options already; give them to what makes it")
-        if run.has_begun:
-            raise InvalidArgument(f"run {run.run_id} has begun; only one that has not can be planned")
-        run.cancel()
-        return await run.prepared_spec()
-
-    def _follow(
-        self,
-        plan: Plan,
-        *,
-        refresh: bool,
-        action: Actions | None,
-        healthy: HealthCheck | None,
-        options: WaitOptions,
-    ) -> Run:
-        told = set(options) - {"run_id", "note", "requested_by"}
-        if told:
-            raise InvalidArgument(f"{min(told)} is part of the plan; give it to fleet.plan()")
-        missing = set(plan.accounts) - {account.name for account in self._accounts}
-        if missing:
-            raise InvalidArgument(f"the plan is for account {min(missing)!r:.60}, which is not in this fleet")
-        spec = spec_of_plan(
-            plan,
-            self._planned.get((plan.digest, plan.created_at)),
-            refresh=refresh,
-            action=action,
-            healthy=healthy,
-            note=options.get("note", ""),
-            requested_by=options.get("requested_by", ""),
-        )
-        return self._history.begin(spec, options.get("run_id"))
+        return checked

@@ -202,7 +202,7 @@ class TestDestroy:
         for given in (plan, type(plan).from_json(plan.to_json())):
             with pytest.raises(InvalidArgument, match=r"action= is destroy.* was to stop"):
                 seflow.fleet.run(given, action=Destroy())
-        with pytest.raises(InvalidArgument, match="action="):
+        with pytest.raises(InvalidArgument, match="refresh, action and healthy are for plans"):
             seflow.fleet.run(Stop(), action=Destroy())
         run = stop(seflow, services=["33301"])
         await run

@@ -44,3 +44,18 @@ async def test_a_run_that_has_begun_or_is_changed_meanwhile_is_not_planned() -> 
         with pytest.raises(InvalidArgument, match="has its selection and options already"):
             await seflow.fleet.plan(made, where='power == "running"')
         made.cancel()
+
+
+async def test_a_plan_of_a_restore_still_doubts_a_list_that_shows_nothing_to_do() -> None:
+    async with (
+        Sandbox(services=1, vms_per_service=2, stop_time=0.0, start_time=0.0, seed=1) as panel,
+        virtual_client(panel) as seflow,
+    ):
+        run = seflow.fleet.stop(settle=QUICK_SETTLE)
+        await run
+        plan = await seflow.fleet.plan(seflow.fleet.restore(run))
+        for made in (plan, Plan.from_json(plan.to_json())):
+            following = seflow.fleet.run(made)
+            assert following.spec.confirms_skips
+            following.cancel()
+        assert not run.spec.confirms_skips

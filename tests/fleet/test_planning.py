@@ -203,8 +203,10 @@ async def test_what_is_part_of_a_plan_cannot_be_given_beside_it(
     panel: Sandbox, seflow: SeFlow, option: dict[str, Any]
 ) -> None:
     plan = await plan_of(seflow)
-    with pytest.raises(InvalidArgument, match=f"{next(iter(option))} is part of the plan"):
+    name = next(iter(option))
+    with pytest.raises(InvalidArgument, match=f"{name} is part of the plan") as refused:
         seflow.fleet.run(plan, **option)
+    assert refused.value.argument == name
     assert panel.count(method="POST") == 0
 
 

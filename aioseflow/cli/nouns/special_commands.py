@@ -21,7 +21,7 @@ from .read_call import every_account, fields
 
 if TYPE_CHECKING:
     from ...client import SeFlow
-    from ...fleet.fleet import SelectOptions
+    from ...fleet.plan.options import SelectOptions
     from ...models import UpgradeOptions
 
 Service: TypeAlias = Annotated[
