@@ -253,7 +253,7 @@ async def test_the_lost_answer_of_a_step_that_was_seen_done_says_nothing_of_the_
     lost = Fault("reset", path=STOPS, when="after")
     async with panel_and_client(lost, journal=tmp_path / "runs", services=1) as (panel, seflow):
         run = seflow.fleet.run([Stop(), Resize(memory=777)]).start()
-        await until(lambda: run.progress.settling == 4)
+        await until(lambda: run.progress.in_flight + run.progress.settling == 4)
         run.pause()
         await until(lambda: run.progress.queued == 4)
         left = await killed(run, tmp_path / "runs", tmp_path / "left")
