@@ -118,9 +118,8 @@ class WorkerPool:
                 error = reason.with_traceback(None)
             except asyncio.CancelledError:
                 state.requests += _sent(exchanges)
-                if changes and _changing(exchanges):
-                    state.answer_lost = True
-                elif not state.answer_lost:
+                if not (state.answer_lost or (changes and _changing(exchanges))):
+                    # Nothing left, or it was refused for now.
                     state.stage = Stage.QUEUED
                 run_state.decide(state, "cancelled")
                 raise
