@@ -114,6 +114,7 @@ def test_what_is_not_declared_is_derived() -> None:
     assert (bare.skip(OFF), bare.done(OFF), bare.done(None)) == (None,) * 3
     assert repr(bare) == "<action bare>"
     assert [kind.settles for kind in (Bare, Seen, Unseen)] == [False, True, False]
+    assert (bare.past, bare.already, Usage().already) == ("Completed bare on", "unchanged", "")
     assert [kind.help for kind in (Bare, Seen, Unseen)] == [
         "Declares no more than it must.",
         "Is done for every VM that is there.",
@@ -159,6 +160,8 @@ def test_the_registry_has_each_built_in_action_once_with_all_that_people_read_of
     for name, kind in ACTIONS.items():
         assert kind.help.endswith("."), name
         assert len(kind.help) < 70, name
+        assert kind.past[0].isupper(), name
+        assert kind.already.endswith("already") or kind.safety is Safety.READ, name
         assert kind.undo is None or Declaration.of(kind).undo in ACTIONS, name
     assert {name: kind.requests for name, kind in ACTIONS.items() if kind.requests != 1} == {
         "wait": 0,

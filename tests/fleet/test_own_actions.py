@@ -29,6 +29,7 @@ from aioseflow import (
     Stop,
     Vm,
 )
+from aioseflow.fleet.recovery.stored_report import report_of
 from aioseflow.sandbox import Fault
 
 pytestmark = VIRTUAL
@@ -47,6 +48,7 @@ class Halt(Action):
     safety = Safety.IDEMPOTENT
     effect = Effect.DOWN
     undo = "start"
+    past = "Halted\x1b[2J"
 
     async def perform(self, account: Any, service: Service, vm: Vm) -> None:
         await account.vms.stop(service.id, vm.id)
@@ -196,14 +198,16 @@ async def test_a_journal_that_does_not_know_the_effect_of_an_own_action_is_read(
             "effect": "down",
             "undo": "start",
             "needs_confirmation": False,
+            "past": "Halted\x1b[2J",
+            "already": "unchanged",
         }
-        for name in ("effect", "undo", "needs_confirmation"):
+        assert report_of(stored, alive=False).summary().startswith("Halted\\x1b[2J 2 VMs.")
+        for name in ("effect", "undo", "needs_confirmation", "past", "already"):
             del step[name]
-        from aioseflow.fleet.recovery.stored_report import report_of
-
         report = report_of(stored, alive=False)
         assert statuses(report) == {"changed": 2}
         assert report.downtimes == ()
+        assert report.summary().startswith("Completed halt on 2 VMs.")
 
 
 async def test_vms_that_an_own_action_takes_down_count_for_max_unavailable(tmp_path: Path) -> None:
@@ -224,6 +228,9 @@ async def test_restore_undoes_an_own_action_with_what_it_declares(kept: bool, tm
     async with panel_and_client(REFUSED, journal=journal, **TWO) as (panel, seflow):
         run = seflow.fleet.run(Halt(), rollout=Rollout(same_cause=None))
         assert statuses(await run) == {"changed": 1, "failed": 1}
+        summary = (await seflow.fleet.report(run.id)).summary()
+        assert f"undo: fleet.restore({run.id!r}) will start the 1 VM again" in summary
+        assert "\ndown because of the run" not in summary
         restored = await seflow.fleet.restore(run)
         assert (restored.action, statuses(restored)) == ("start", {"changed": 1})
         assert powers(panel) == ["running"] * 2

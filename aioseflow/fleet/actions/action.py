@@ -101,6 +101,8 @@ class Action(ABC):
             `done` or `look`.
         needs_confirmation: whether it runs only as a plan that was confirmed, because it is for good.
         help: one line for people; by default the first paragraph of the docstring.
+        past: what was done to VMs, before their number: "Stopped"; by default "Completed NAME on".
+        already: what VMs are that needed nothing: "off already"; empty for an action that only reads.
         takes_down, ends_down: whether ``effect`` makes the VM unusable meanwhile, and afterwards.
     """
 
@@ -114,6 +116,8 @@ class Action(ABC):
     settles: bool = _Derived(lambda action: _declares(action, "done") or _declares(action, "look"))  # type: ignore[assignment]
     needs_confirmation: bool = False
     help: str = _Derived(_help_of)  # type: ignore[assignment]
+    past: str = _Derived(lambda action: f"Completed {action.name} on")  # type: ignore[assignment]
+    already: str = _Derived(lambda action: "" if action.safety is Safety.READ else "unchanged")  # type: ignore[assignment]
     takes_down: bool = _Derived(lambda action: action.effect.takes_down)  # type: ignore[assignment]
     ends_down: bool = _Derived(lambda action: action.effect.ends_down)  # type: ignore[assignment]
 

@@ -48,6 +48,8 @@ class Resize(Action):
     cpu_share: int | None = None
     name = "resize"
     safety = Safety.IDEMPOTENT
+    past = "Resized"
+    already = "of that size already"
 
     def __attrs_post_init__(self) -> None:
         for name in ("memory", "cpu", "cpu_share"):
@@ -101,6 +103,8 @@ class ResizeDisk(Action):
     name = "resize_disk"
     safety = Safety.IDEMPOTENT
     requests = 2  # it reads the size first
+    past = "Resized the disk of"
+    already = "of that size already"
 
     def __attrs_post_init__(self) -> None:
         _check_positive("size", self.size)
@@ -139,6 +143,8 @@ class RebuildNetwork(Action):
     name = "rebuild_network"
     safety = Safety.ONCE
     effect = Effect.BOUNCE
+    past = "Rebuilt the network of"
+    already = "rebuilt already"
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.rebuild_network(service.id, vm.id)
@@ -170,6 +176,8 @@ class SetRdns(Action):
     _readings: dict[tuple[str, str], _Names] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     name = "set_rdns"
     safety = Safety.IDEMPOTENT
+    past = "Set the reverse DNS of"
+    already = "set already"
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -248,6 +256,8 @@ class Destroy(Action):
     safety = Safety.IDEMPOTENT
     effect = Effect.DOWN
     needs_confirmation = True
+    past = "Destroyed"
+    already = "gone already"
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.destroy(service.id, vm.id)

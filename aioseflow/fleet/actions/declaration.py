@@ -24,6 +24,8 @@ class Declaration:
     effect: Effect = attrs.field(default=Effect.NONE, converter=Effect)
     undo: str | None = None
     needs_confirmation: bool = False
+    past: str = ""
+    already: str = "unchanged"
 
     @classmethod
     def of(cls, action: Action | type[Action]) -> Declaration:
@@ -36,6 +38,8 @@ class Declaration:
             effect=action.effect,
             undo=undo if undo is None or isinstance(undo, str) else undo.name,
             needs_confirmation=action.needs_confirmation,
+            past=action.past,
+            already=action.already,
         )
 
 

@@ -20,10 +20,10 @@ class _PowerAction(Action):
     __slots__ = ()
 
     power: PowerState
-    already = "already_so"
+    skip_cause = "already_so"
 
     def skip(self, vm: Vm) -> Skip | None:
-        return Skip(Status.UNCHANGED, self.already) if vm.power is self.power else None
+        return Skip(Status.UNCHANGED, self.skip_cause) if vm.power is self.power else None
 
     def done(self, vm: Vm | None) -> bool | None:
         if vm is None:
@@ -44,7 +44,9 @@ class Start(_PowerAction):
     safety = Safety.IDEMPOTENT
     effect = Effect.UP
     power = PowerState.RUNNING
-    already = "already_running"
+    skip_cause = "already_running"
+    past = "Started"
+    already = "running already"
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.start(service.id, vm.id)
@@ -63,7 +65,9 @@ class Stop(_PowerAction):
     effect = Effect.DOWN
     undo = Start
     power = PowerState.STOPPED
-    already = "already_stopped"
+    skip_cause = "already_stopped"
+    past = "Stopped"
+    already = "off already"
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         await account.vms.stop(service.id, vm.id)
@@ -80,6 +84,8 @@ class Reboot(Action):
     name = "reboot"
     safety = Safety.ONCE
     effect = Effect.BOUNCE
+    past = "Rebooted"
+    already = "rebooted already"
 
     def skip(self, vm: Vm) -> Skip | None:
         return Skip(Status.NOT_ATTEMPTED, "not_running") if vm.power is PowerState.STOPPED else None
@@ -106,6 +112,7 @@ class Await(_PowerAction):
     name = "wait"
     safety = Safety.READ
     requests = 0
+    past = "Waited for"
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> Any:
         return None

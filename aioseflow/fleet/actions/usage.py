@@ -30,6 +30,7 @@ class Usage(Action):
     name = "usage"
     safety = Safety.READ
     requests = 3
+    past = "Measured"
 
     async def perform(self, account: FleetAccount, service: Service, vm: Vm) -> UsageGraphs:
         return UsageGraphs(

@@ -20,7 +20,7 @@ from ..select.selection import Selection
 from .plan import Plan
 from .rollout import NO_ROLLOUT, HealthCheck, Rollout, Share
 
-_DECLARED: Final = ("safety", "settles", "effect", "undo", "needs_confirmation")
+_DECLARED: Final = ("safety", "settles", "effect", "undo", "needs_confirmation", "past", "already")
 """What a document keeps of an action of the user's own, whose class it cannot name."""
 
 

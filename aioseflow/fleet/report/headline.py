@@ -28,20 +28,6 @@ NAMED: Final = 3
 
 _NAME: Final = 40
 
-_DONE: Final = {
-    "start": ("Started", "running already"),
-    "stop": ("Stopped", "off already"),
-    "reboot": ("Rebooted", "rebooted already"),
-    "resize": ("Resized", "of that size already"),
-    "resize_disk": ("Resized the disk of", "of that size already"),
-    "rebuild_network": ("Rebuilt the network of", "rebuilt already"),
-    "set_rdns": ("Set the reverse DNS of", "set already"),
-    "destroy": ("Destroyed", "gone already"),
-    "usage": ("Measured", ""),
-    "wait": ("Waited for", ""),
-}
-"""By action: what was done to VMs, and what VMs are to which nothing was; empty for an action that reads."""
-
 _ENDINGS: Final = {
     **dict.fromkeys(("drained", "cancelled", "interrupted"), "then interrupted"),
     "max_failures": "then too many VMs failed",
@@ -107,7 +93,9 @@ def headline(report: Report) -> Line:
 
 def _counted(report: Report) -> str:
     """Return what was done to how many VMs: "Stopped 80 of 300 VMs, then interrupted; 5 off already"."""
-    done, already = _DONE.get(report.action, (f"Completed {escape(report.action, 60)} on", "unchanged"))
+    only = report.steps[0] if len(report.steps) == 1 else None
+    done = escape((only and only.past) or f"Completed {report.action} on", 60)
+    already = "unchanged" if only is None else escape(only.already, 60)
     changed, unchanged, total = (
         report.counts[Status.CHANGED],
         report.counts[Status.UNCHANGED],

@@ -56,8 +56,8 @@ def lines_of(report: Report, *, width: int, step: StepName) -> list[Line]:
     lines = _toned(fit(first.text), first.tone)
     lines += _toned([*_head(report, fit), *_figures(report, fit)])
     lines += problems_of(report, width=width)
-    # VMs that a stop left down are down on purpose.
-    if report.downtimes and report.action not in ("stop", "destroy"):
+    # VMs that are down because the action is to take them down are down on purpose.
+    if report.downtimes and not all(step.effect.ends_down for step in report.steps):
         lines += [Line(""), *_downtimes(report.downtimes, fit)]
     steps = _next(report, fit, step)
     return [*lines, *([Line(""), *steps] if steps else [])]
@@ -238,9 +238,11 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
     lines = _toned(line for step in steps for line in fit(step, first="  - "))
     if lines:
         lines.insert(0, Line("next:", "strong"))
-    if report.action == "stop" and report.counts[Status.CHANGED] and report.finished_at is not None:
-        stopped = quantity(report.counts[Status.CHANGED], "VM")
-        lines += _toned(fit(f"undo: {name('restore', run)} starts the {stopped} again"))
+    undo = report.steps[0].undo if len(report.steps) == 1 else None
+    if undo is not None and report.counts[Status.CHANGED] and report.finished_at is not None:
+        changed = quantity(report.counts[Status.CHANGED], "VM")
+        verb = escape(undo.replace("_", " "), _NAME)
+        lines += _toned(fit(f"undo: {name('restore', run)} will {verb} the {changed} again"))
     return lines
 
 
