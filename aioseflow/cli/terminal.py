@@ -81,6 +81,12 @@ def echo_err(message: str) -> None:
         _write(sys.stderr, f"{message}\n")
 
 
+def echo_text(text: str, indent: int = 0) -> None:
+    """Write a sentence to stderr, wrapped to a terminal; foreign text in it must be escaped already."""
+    for line in wrap(text, columns(), indent, "") if is_terminal(sys.stderr) else [text]:
+        echo_err(line)
+
+
 def _write(stream: TextIO, data: str | bytes) -> None:
     try:
         if isinstance(data, bytes):
@@ -95,9 +101,7 @@ def _write(stream: TextIO, data: str | bytes) -> None:
 
 def echo_error(message: str) -> None:
     """Write an error to stderr; on one line where a program may read it."""
-    text = f"aioseflow: {escape(message, _MESSAGE_MAX)}"
-    for line in wrap(text, columns(), 4, "") if is_terminal(sys.stderr) else [text]:
-        echo_err(line)
+    echo_text(f"aioseflow: {escape(message, _MESSAGE_MAX)}", 4)
 
 
 def can_ask() -> bool:

@@ -95,7 +95,7 @@ def test_failures_say_one_cause_and_then_who(run: Run, troubled: Sandbox) -> Non
         "    33302 Cloud 2: vm-[4006-4007]",
         "    The panel refused: vm_locked",
         "",
-        "not attempted, not_running: 1 VM",
+        "skipped, not_running: 1 VM",
         "    33301 Cloud 1: vm-4003",
     ]
     rows = orjson.loads(run("fleet", "failures", "last", "-o", "json", "--columns", "vm_id,cause").stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from support.reports import LOST, a_report, an_outcome
 
@@ -89,6 +90,13 @@ REFUSED = Undiscovered(
             "Stopped 6 VMs; 1 service could not be listed: 33306 (HTTP 500).",
             "bad",
         ),
+        # Not refused: the run ended before it listed them.
+        (
+            report_of((6, CHANGED, None), undiscovered=(REFUSED, attrs.evolve(LOST, cause="drained"))),
+            "Stopped 6 VMs, then interrupted; 1 service could not be listed: 33306 (HTTP 500); "
+            "1 service not listed yet: 8.",
+            "bad",
+        ),
         (
             report_of((6, CHANGED, None), undiscovered=(LOST,) * 5),
             "Stopped 6 VMs; 5 services could not be listed: 8, 8, 8, ….",
@@ -125,6 +133,15 @@ def test_no_text_of_others_makes_a_headline_of_its_own() -> None:
     [line] = headline(report).text.splitlines()
     assert line.isprintable()
     assert headline(report).tone == "bad"
+
+
+def test_services_that_an_interrupted_run_did_not_list_are_listed_by_resuming_it() -> None:
+    lost = attrs.evolve(LOST, cause="cancelled")
+    page = report_of((6, CHANGED, None), (2, LEFT, "cancelled"), undiscovered=(lost,)).summary()
+    assert (
+        "  - fleet.resume('r1') continues with the 2 not attempted and the services not listed yet\n" in page
+    )
+    assert "run it again" not in page
 
 
 def test_vms_that_were_left_alone_after_others_failed_are_explained() -> None:

@@ -18,7 +18,7 @@ from ..completion import name_cache
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
 from ..output import OutputFormat, OutputOptions
-from ..terminal import columns, confirm, confirm_word, echo, echo_err, require_answerable
+from ..terminal import columns, confirm, confirm_word, echo, echo_text, require_answerable
 from .option_names import option_of
 from .print_report import command_name, print_report, require_columns, streamed
 
@@ -247,6 +247,6 @@ async def _print(run: Run, kept: Journal, common: FleetOptions) -> None:
     if is_complete(stored, steps):
         return
     if "resume" not in named:
-        echo_err(f"To continue: {command_name('resume', run.run_id, common.who)}")
+        echo_text(f"To continue: {command_name('resume', run.run_id, common.who)}")
     if run.report.counts[Status.UNKNOWN] and any(step.safety is Safety.ONCE for step in steps):
-        echo_err("resume sends nothing again that may have been done, unless --repeat-unknown is given.")
+        echo_text("resume sends nothing again that may have been done, unless --repeat-unknown is given.")

@@ -37,7 +37,7 @@ def _blocks(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[list
     """Yield for each cause a blank line, the cause, the VMs and the messages; then what was not listed."""
     from ...fleet.model.outcome import UNDONE
     from ...fleet.model.undiscovered import ONE_PAGE
-    from ...fleet.report.headline import TONES, Line
+    from ...fleet.report.headline import SKIPPED, TONES, Line
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in bad:
@@ -46,7 +46,8 @@ def _blocks(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[list
     for (status, cause), outcomes in sorted(
         groups.items(), key=lambda item: (UNDONE.index(item[1][0].status), -len(item[1]), item[0])
     ):
-        head = f"{status.replace('_', ' ')}, {escape(cause)}: {quantity(len(outcomes), 'VM')}"
+        word = "skipped" if cause in SKIPPED else status.replace("_", " ")
+        head = f"{word}, {escape(cause)}: {quantity(len(outcomes), 'VM')}"
         messages = sorted({escape(str(one.error), _MESSAGE_MAX) for one in outcomes if one.error is not None})
         texts = [*_vms(outcomes), *messages[:_MESSAGES_SHOWN]]
         if len(messages) > _MESSAGES_SHOWN:

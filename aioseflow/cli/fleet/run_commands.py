@@ -16,7 +16,7 @@ from ..completion.candidates import complete_run
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
 from ..output import OutputFormat
-from ..terminal import columns, echo_err
+from ..terminal import columns, echo_err, echo_text
 from .execute import Confirm, act, change, confirm_options, run_async
 from .group import FleetOptions, RunId, Wait, fleet_command, fleet_options, journal_options
 from .html import HtmlPage
@@ -279,7 +279,7 @@ def run_named(kept: Journal, text: str) -> str:
         raise Refusal(f"there are no runs in {escape(str(kept.path), _ID_MAX)}", ExitCode.NOTHING_SELECTED)
     header = known[0].header
     when = f"{header.created_at:%Y-%m-%d %H:%M} UTC"
-    echo_err(f"last is {escape(header.run_id, _ID_MAX)}: {escape(header.action)}, {when}")
+    echo_text(f"last is {escape(header.run_id, _ID_MAX)}: {escape(header.action)}, {when}")
     return header.run_id
 
 

@@ -17,7 +17,7 @@ from ...errors import AuthenticationError, PermissionDenied, SeFlowError
 from ...secret import Secret
 from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import can_ask, echo_err
+from ..terminal import can_ask, echo_err, echo_text
 from . import passwords, profile_choice, profile_store, prompts, system_keyring
 from .profile import DEFAULT, Place, Profile, check_name
 from .system_keyring import KeyringUnusable
@@ -73,10 +73,10 @@ def login(
         )
     before = profile_store.stored().get(profile)
     url = _panel(base_url, before)
-    prompts.message(f"Logging in to {escape(url, _URL_MAX)} as profile {profile}.")
+    echo_text(f"Logging in to {escape(url, _URL_MAX)} as profile {profile}.")
     if before:
         there = f"{escape(before.username, _URL_MAX)} at {escape(before.base_url, _URL_MAX)}"
-        prompts.message(f"Profile {profile} exists: {there}.")
+        echo_text(f"Profile {profile} exists: {there}.")
         if not prompts.agreed("Replace it?"):
             raise Refusal(_NOT_CONFIRMED, ExitCode.ERROR)
     try:
@@ -118,9 +118,7 @@ def _check(credentials: Credentials, url: str) -> None:
     if denied is None:
         return
     # A contact of an account may see its servers and not its address; or a proxy refuses.
-    prompts.message(
-        f"The panel does not show this login the account's details: {escape(str(denied), _URL_MAX)}."
-    )
+    echo_text(f"The panel does not show this login the account's details: {escape(str(denied), _URL_MAX)}.")
     if not prompts.agreed("Save it anyway?"):
         raise Refusal(_NOT_CONFIRMED, ExitCode.ERROR)
 
@@ -152,14 +150,14 @@ def _store(name: str, credentials: Credentials, url: str) -> Profile:
         try:
             passwords.forget(replaced)
         except (KeyringUnusable, Refusal) as error:
-            prompts.message(f"The old password is still in the {replaced.stored_in}: {escape(str(error))}.")
+            echo_text(f"The old password is still in the {replaced.stored_in}: {escape(str(error))}.")
     return profile
 
 
 def _agree_to_file(unusable: KeyringUnusable) -> None:
-    prompts.message(f"No keyring to save the password in: {escape(str(unusable))}.")
+    echo_text(f"No keyring to save the password in: {escape(str(unusable))}.")
     path = escape(str(passwords.path()), _URL_MAX)
-    prompts.message(f"It can be saved unencrypted in {path} (readable only by you, and in your backups).")
+    echo_text(f"It can be saved unencrypted in {path} (readable only by you, and in your backups).")
     if not prompts.agreed("Save it there?"):
         fix = "commands also take SEFLOW_USERNAME and SEFLOW_PASSWORD"
         raise Refusal(_NOT_CONFIRMED, ExitCode.ERROR, fix=fix)
@@ -182,7 +180,7 @@ def _report(profile: Profile) -> None:
     where = escape(str(passwords.path()), _URL_MAX)
     if profile.stored_in is Place.KEYRING:
         where = f"the keyring ({escape(system_keyring.name())})"
-    prompts.message(f"Logged in as {escape(profile.username)}; the password is in {where}.")
+    echo_text(f"Logged in as {escape(profile.username)}; the password is in {where}.")
     if profile.name in profile_choice.used_by_default():
         return
     why = ""
@@ -190,4 +188,4 @@ def _report(profile: Profile) -> None:
         why = f" ({profile_choice.VARIABLE} names another)"
     elif os.environ.get("SEFLOW_USERNAME"):
         why = " (SEFLOW_USERNAME and SEFLOW_PASSWORD are set)"
-    prompts.message(f"Use it with --profile {profile.name}{why}.")
+    echo_text(f"Use it with --profile {profile.name}{why}.")

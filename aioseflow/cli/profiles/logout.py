@@ -10,10 +10,9 @@ from typer import Argument, Option
 from ...text import escape
 from ..command import command
 from ..exit_code import ExitCode, Refusal
-from ..terminal import echo_err
+from ..terminal import echo_err, echo_text
 from . import passwords, profile_choice, profile_store
 from .profile import Profile
-from .prompts import message
 from .system_keyring import KeyringUnusable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -65,10 +64,10 @@ def _forget(profile: Profile, *, leave_password: bool) -> bool:
         passwords.forget(profile)
     except KeyringUnusable as unusable:
         reason = escape(str(unusable))
-        message(f"The password of profile {profile.name} cannot be removed from the keyring: {reason}.")
+        echo_text(f"The password of profile {profile.name} cannot be removed from the keyring: {reason}.")
         if not leave_password:
             return False
         done = f"its password is still in the keyring, as {escape(profile.entry, 300)} of aioseflow"
     profile_store.drop(profile)
-    message(f"Forgot profile {profile.name} ({escape(profile.username)}); {done}.")
+    echo_text(f"Forgot profile {profile.name} ({escape(profile.username)}); {done}.")
     return True

@@ -12,9 +12,8 @@ from ...text import escape
 from ..command import Depends, command
 from ..exit_code import ExitCode
 from ..output import OutputFormat, OutputOptions, output_options
-from ..terminal import echo_err
+from ..terminal import echo_err, echo_text
 from . import profile_choice, profile_store
-from .prompts import message
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -60,5 +59,5 @@ def profiles(out: OutputOptions = Depends(output_options)) -> int:
         echo_err("There are no profiles; aioseflow login stores one.")
     user = os.environ.get("SEFLOW_USERNAME")
     if user and not os.environ.get(profile_choice.VARIABLE):
-        message(f"Commands without --profile use {escape(user)}, from SEFLOW_USERNAME.")
+        echo_text(f"Commands without --profile use {escape(user)}, from SEFLOW_USERNAME.")
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""Messages and questions on the terminal, with an answer that is echoed or not."""
+"""Questions on the terminal, with an answer that is echoed or not."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...secret import Secret
-from ...text import escape, wrap
+from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import columns, echo_err, is_terminal, read_line
+from ..terminal import echo_err, read_line
 from ..trace import hide
 
 _NOT_SAVED = "so nothing was saved"
-
-
-def message(text: str) -> None:
-    """Write a sentence to stderr, wrapped to a terminal; foreign text in it must be escaped already."""
-    for part in wrap(text, columns()) if is_terminal(sys.stderr) else [text]:
-        echo_err(part)
 
 
 def line(question: str, usual: str = "") -> str:

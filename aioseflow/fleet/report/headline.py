@@ -135,14 +135,21 @@ def _ending(report: Report) -> str:
     """Return how the run ended, if it did before its time: ", then interrupted"."""
     if report.finished_at is None:
         return ""
-    return next((f", {words}" for cause, words in _ENDINGS.items() if cause in report.causes), "")
+    causes = {*report.causes, *(lost.cause for lost in report.undiscovered)}
+    return next((f", {words}" for cause, words in _ENDINGS.items() if cause in causes), "")
 
 
 def _not_listed(report: Report) -> list[str]:
     """Return which services could not be listed: "1 service could not be listed: 33306 (HTTP 500)"."""
     whole, partly = split(report.undiscovered)
+    refused = [lost for lost in whole if not is_left(lost)]
+    left = [lost for lost in whole if is_left(lost)]
     parts = []
-    for lost, words in ((whole, "could not be listed"), (partly, "listed in part only")):
+    for lost, words in (
+        (refused, "could not be listed"),
+        (left, "not listed yet"),
+        (partly, "listed in part only"),
+    ):
         if not lost:
             continue
         named = [f"{place_of(one)}{_status(one)}" for one in lost[:NAMED]]
@@ -150,6 +157,11 @@ def _not_listed(report: Report) -> list[str]:
         what = "account" if all(one.service_id is None for one in lost) else "service"
         parts.append(f"{quantity(len(lost), what)} {words}: {', '.join(named)}")
     return parts
+
+
+def is_left(lost: HasCause) -> bool:
+    """Whether a service was not listed because the run ended early, so that resuming it lists it."""
+    return lost.cause in _ENDINGS
 
 
 def place_of(lost: Undiscovered) -> str:

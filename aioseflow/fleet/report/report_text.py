@@ -14,7 +14,20 @@ from ...text import duration, escape, quantity, wrap
 from ..model.outcome import UNDONE, Status
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from ..model.without_vms import WithoutVms
-from .headline import NAMED, SKIPPED, TONES, Line, Tone, are, count, headline, is_skipped, place_of, split
+from .headline import (
+    NAMED,
+    SKIPPED,
+    TONES,
+    Line,
+    Tone,
+    are,
+    count,
+    headline,
+    is_left,
+    is_skipped,
+    place_of,
+    split,
+)
 from .next_step import StepName
 from .report import Report
 from .report_groups import CauseGroup, Downtime
@@ -214,8 +227,12 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
         number = report.counts[Status.UNKNOWN]
         steps.append(f"{name('reconcile', run)} checks what became of the {number:,} unknown; it only reads")
     waiting = count(report.grouped, Status.NOT_ATTEMPTED, without=_HELPLESS | _OF_THE_VM)
-    if waiting and report.finished_at is not None:
-        steps.append(f"{name('resume', run)} continues with the {waiting:,} not attempted")
+    whole, partly = split(report.undiscovered)
+    refused = [lost for lost in whole if not is_left(lost)]
+    open_ = [f"the {waiting:,} not attempted"] if waiting else []
+    open_ += ["the services not listed yet"] if len(refused) < len(whole) else []
+    if open_ and report.finished_at is not None:
+        steps.append(f"{name('resume', run)} continues with {' and '.join(open_)}")
     again = count(report.grouped, Status.FAILED, without=_HELPLESS)
     held = count(report.grouped, Status.NOT_ATTEMPTED, only=_OF_THE_VM)
     if again or held:
@@ -223,11 +240,10 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
             f"the {number:,} {word}" for number, word in ((again, "failed"), (held, "locked")) if number
         )
         steps.append(f"{name('retry', run)} tries {which} again, after fixing the cause")
-    whole, partly = split(report.undiscovered)
-    if whole:
-        kinds = ("account" if one.service_id is None else "service" for one in whole)
-        places = [f"{kind} {place_of(one)}" for kind, one in zip(kinds, whole[:NAMED], strict=False)]
-        more = ", …" if len(whole) > NAMED else ""
+    if refused:
+        kinds = ("account" if one.service_id is None else "service" for one in refused)
+        places = [f"{kind} {place_of(one)}" for kind, one in zip(kinds, refused[:NAMED], strict=False)]
+        more = ", …" if len(refused) > NAMED else ""
         steps.append(f"run it again for {', '.join(places)}{more} when the panel answers")
     if partly:
         steps.append("look in the panel for the VMs that its lists leave out, and act on them there")
