@@ -104,4 +104,4 @@ def spawn() -> Iterator[Spawn]:
 @pytest.fixture
 def quick_settling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Accepted changes are read back after hundredths of a second."""
-    monkeypatch.setattr("aioseflow.fleet.fleet.SettlePolicy", lambda: QUICK_SETTLE)
+    monkeypatch.setattr("aioseflow.fleet.plan.options.SettlePolicy", lambda: QUICK_SETTLE)
