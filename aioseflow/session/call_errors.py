@@ -22,12 +22,12 @@ def complete_error(error: SeFlowError, pending: PendingCall[Any]) -> SeFlowError
     """
     account, call, exchange = pending.account, pending.call, pending.exchange
     if error.status == 404 and not error.codes and not call.placeholders:
-        # The path has no ids, so the base URL is wrong.
+        # The path has no ids that could be wrong.
         base = account.base
         if not base.endswith("/api"):
             error.message = f"{base} answered 404. The address usually ends in /api: try {base}/api"
         elif isinstance(error, NotFound):
-            error.message = f"{base} answered 404. Check the base URL."
+            error.message = f"{base} answered 404: the panel lacks this function, or the base URL is wrong."
     if exchange.attempts > 1:
         error.message = _joined(error.message, f"Tried {exchange.attempts} times.")
     error.args = (error.message,)
@@ -79,6 +79,7 @@ def _outcome_unknown(error: SeFlowError, exchange: Exchange, since: float) -> Ou
         sent_at=sent_at,
     )
     outcome.__cause__ = error
+    outcome.__notes__ = error.__notes__
     return outcome
 
 

@@ -56,6 +56,7 @@ async def test_an_unknown_outcome_says_when_it_was_sent_and_what_happened_last()
         "Read the object back before repeating it."
     )
     assert str(error.__cause__) == "The connection was closed before the answer."
+    assert error.__notes__ == ["vms.reboot: POST /service/9/vms/4/reboot"]
 
 
 @pytest.mark.parametrize(("body", "kind"), [("{}", NotFound), ("<html>Not Found</html>", GatewayError)])
@@ -68,7 +69,7 @@ async def test_a_404_to_a_path_without_ids_is_about_the_base_url(body: str, kind
                 await seflow.services.list()
         assert str(caught.value) == (f"{root} answered 404. The address usually ends in /api: try {root}/api")
         async with client(wire.url) as seflow:
-            with pytest.raises(kind, match=r"404.* Check the base URL"):
+            with pytest.raises(kind, match=r"404.* base URL"):
                 await seflow.services.list()
 
 
