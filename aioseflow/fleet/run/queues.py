@@ -1,61 +1,115 @@
-"""The targets that wait for their turn: a lane for each service, a line of lanes for each account."""
+"""Queues of a run: the targets that wait for a worker, by service and by account."""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import deque
 from math import inf
-from typing import TypeVar
 
 import attrs
 
 from ..model.target import TargetState
 
-T = TypeVar("T")
-
 
 @attrs.define(eq=False)
 class ServiceQueue:
-    """The targets of one service that may be begun, and how it went so far."""
+    """The targets of one service that have not begun, and what decides whether more of them may begin.
+
+    Attributes:
+        number: place of the service among those of its account, counted from 0.
+        most_in_flight: how many of its targets workers may act on at the same time.
+        waiting: targets that have not begun.
+        steps: targets whose next step waits, because as many of the service as allowed are in flight.
+        in_flight: targets that workers act on.
+        last_turn: number of the turn in which a target of the service began last.
+        heap_entry: number of the valid heap entry of the service, 0 for none.
+        last_cause: cause for which its targets fail at present; ``same_failures`` counts them.
+        stopped: whether nothing more of the service begins, because too many failed for the same cause.
+    """
 
     number: int
+    most_in_flight: float = inf
     waiting: deque[TargetState] = attrs.Factory(deque)
-    steps: deque[TargetState] = attrs.Factory(
-        deque
-    )  # begun, to go on, and the service has its number in flight
+    steps: deque[TargetState] = attrs.Factory(deque)
     in_flight: int = 0
     last_turn: int = -1
-    heap_entry: int = 0  # number of its valid entry in the heap, 0 for none
+    heap_entry: int = 0
     last_cause: str | None = None
     same_failures: int = 0
     stopped: bool = False
 
+    @property
+    def is_full(self) -> bool:
+        """Whether workers act on as many of its targets as allowed."""
+        return self.in_flight >= self.most_in_flight
+
 
 @attrs.define(eq=False)
 class AccountQueue:
-    """One account's services and workers."""
+    """The service queues of one account, and its workers that wait for a target.
+
+    Attributes:
+        heap: entries of the services that have a target to begin, the one with most targets first.
+        steps: targets that have begun and whose next step waits.
+        requeued: targets that have begun and went back to the queue.
+        idle_workers: one future for each worker that waits; its result is the target.
+        per_service: ``most_in_flight`` of each service.
+        window: how many targets may be without an outcome at the same time after they have begun.
+        unfinished: targets that have begun and have no outcome.
+        producers: target producers that have not finished.
+        unwritten: targets that the journal has not stored yet; lists must not run ahead of a slow disk.
+        ready: targets in the service queues.
+        has_room: set when a producer may look whether there is room for more targets.
+    """
 
     heap: list[tuple[int, int, int, int, ServiceQueue]] = attrs.Factory(list)
     queues: dict[str, ServiceQueue] = attrs.Factory(dict)
-    steps: deque[TargetState] = attrs.Factory(deque)  # begun, and to go on
-    requeued: deque[TargetState] = attrs.Factory(deque)  # begun, and postponed
+    steps: deque[TargetState] = attrs.Factory(deque)
+    requeued: deque[TargetState] = attrs.Factory(deque)
     idle_workers: deque[asyncio.Future[TargetState | None]] = attrs.Factory(deque)
+    per_service: float = inf
     window: float = inf
-    unfinished: int = 0  # begun, and without an outcome
-    producers: int = 0  # sources of more targets
-    unwritten: int = 0  # targets that a journal still writes down: lists must not run ahead of a slow disk
+    unfinished: int = 0
+    producers: int = 0
+    unwritten: int = 0
     ready: int = 0
     has_room: asyncio.Event = attrs.Factory(asyncio.Event)
+    _last_entry: int = attrs.field(default=0, init=False)
 
     def queue_of(self, state: TargetState) -> ServiceQueue:
-        """The lane of its service."""
+        """Return the queue of a target's service; make it where there is none."""
         queue = self.queues.get(state.key[1])
         if queue is None:
-            queue = self.queues[state.key[1]] = ServiceQueue(len(self.queues))
+            queue = self.queues[state.key[1]] = ServiceQueue(len(self.queues), self.per_service)
         return queue
 
+    def push(self, queue: ServiceQueue) -> None:
+        """Offer a service for its turn, if one of its targets may begin. Called when that has changed."""
+        if not queue.waiting or queue.in_flight >= queue.most_in_flight:
+            return
+        self._last_entry += 1
+        queue.heap_entry = self._last_entry
+        heapq.heappush(
+            self.heap, (-len(queue.waiting), queue.last_turn, queue.number, queue.heap_entry, queue)
+        )
+
+    def pop(self) -> ServiceQueue | None:
+        """Return the service whose turn it is, None where no target may begin."""
+        while self.heap:
+            *_, entry, queue = heapq.heappop(self.heap)
+            if entry != queue.heap_entry:
+                continue  # the number of its targets has changed since
+            queue.heap_entry = 0
+            if queue.waiting and not queue.is_full:
+                return queue
+        return None
+
     def change_expected(self, producers: int, targets: int) -> None:
-        """So many sources more, or fewer, and so many targets that are known and not ready."""
+        """Add to the producers that have not finished, and to the targets that are not stored.
+
+        Both numbers may be negative.
+        """
         self.producers += producers
         self.unwritten += targets
         self.has_room.set()

@@ -24,7 +24,7 @@ from .recorder import JournalRecorder
 from .verdict import NOT_DONE, Facts, Reading, Verdict, verdict, verdict_of_skip
 
 _LATEST_FAILURES: Final = 50
-_OUTCOMES_BEFORE_YIELD: Final = 200
+OUTCOMES_BEFORE_YIELD: Final = 200
 """Outcomes that are decided before other tasks of the loop get their turn."""
 
 
@@ -300,9 +300,9 @@ class RunState:
 
     async def close(self, cause: str) -> None:
         """Decide every target that is still open; there are no more outcomes after this."""
-        for done, state in enumerate(list(self.open.values())):
+        for done, state in enumerate(list(self.open.values()), 1):
             self.decide(state, cause)
-            if done % _OUTCOMES_BEFORE_YIELD == _OUTCOMES_BEFORE_YIELD - 1:
+            if done % OUTCOMES_BEFORE_YIELD == 0:
                 await asyncio.sleep(0)
         self.end()
 
