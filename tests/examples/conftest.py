@@ -59,7 +59,7 @@ def load(name: str) -> ModuleType:
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("aioseflow.fleet.fleet.SettlePolicy", lambda: QUICK_SETTLE)
+    monkeypatch.setattr("aioseflow.fleet.plan.options.SettlePolicy", lambda: QUICK_SETTLE)
 
 
 @pytest.fixture
