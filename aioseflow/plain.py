@@ -20,6 +20,7 @@ ABOUT_OTHER_FIELDS: Final = ("unread", "extra")
 """Fields of a model that are about its other fields: written last, and shown to people when filled."""
 
 _DEEPEST: Final = 100
+_ALREADY_PLAIN: Final = frozenset({str, bool})
 # JSON readers, orjson among them, end at 64 bits; str() refuses thousands of digits.
 _JSON_BITS: Final = 63
 _DECIMAL_BITS: Final = 4096
@@ -47,10 +48,12 @@ def plain(value: Any, *, depth: int = _DEEPEST) -> Any:
     Raises:
         TypeError: the value has no JSON form, or it is nested deeper than ``depth`` levels.
     """
+    if value is None or type(value) in _ALREADY_PLAIN:
+        return value
     match value:
         case enum.Enum():
             return plain(value.value, depth=depth)
-        case None | bool() | str():
+        case bool() | str():
             return value
         case int():
             if value.bit_length() <= _JSON_BITS:

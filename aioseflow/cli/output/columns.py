@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-from ...plain import field_names, plain
+import attrs
+
+from ...plain import field_names, fields_of, plain
 from ...text import escape, natural_key
 from ..exit_code import Refusal
 from ..usage_errors import did_you_mean
@@ -27,11 +29,13 @@ def row_of(item: object) -> Row:
 
 
 def reach(value: Any, name: str) -> Any:
-    """Return the value of a name, None where there is none; of a list the values in its objects."""
+    """Return the value of a name in an object, None where there is none; in a list, of each object."""
     if isinstance(value, list):
         return [reach(one, name) for one in value]
     if not isinstance(value, Mapping):
-        return None
+        if not attrs.has(type(value)):
+            return None
+        value = fields_of(value)
     # A key of the panel may itself have a dot.
     if name in value:
         return value[name]

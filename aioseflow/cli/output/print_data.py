@@ -90,7 +90,7 @@ def table(rows: Sequence[Row], items: Sequence[object], names: Sequence[str]) ->
     head = []
     for at, name in enumerate(names):
         # Read from the items, since an amount of money may be any text in JSON.
-        values = [value for item in items if (value := _raw(item, name)) is not None]
+        values = [value for item in items if (value := reach(item, name)) is not None]
         figures = bool(values) and all(map(_is_figure, values))
         whole = _NEVER_CUT.fullmatch(name) is not None or all(map(_is_word, values))
         short = all(len(row[at]) <= _SHORT_CHARACTERS for row in texts)
@@ -106,19 +106,6 @@ def _is_figure(value: object) -> bool:
 
 def _is_word(value: object) -> bool:
     return isinstance(value, bool | enum.Enum | dt.date)
-
-
-def _raw(item: Any, name: str) -> Any:
-    if isinstance(item, Mapping):
-        if name in item:
-            return item[name]
-        head, dot, tail = name.partition(".")
-        return _raw(item.get(head), tail) if dot else None
-    if not attrs.has(type(item)):
-        return None
-    head, dot, tail = name.partition(".")
-    found = next((getattr(item, one.name) for one in attrs.fields(type(item)) if one.alias == head), None)
-    return _raw(found, tail) if dot else found
 
 
 def _facts(row: Row) -> Iterator[tuple[str, list[str]]]:
