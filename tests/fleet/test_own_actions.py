@@ -229,7 +229,7 @@ async def test_restore_undoes_an_own_action_with_what_it_declares(kept: bool, tm
         run = seflow.fleet.run(Halt(), rollout=Rollout(same_cause=None))
         assert statuses(await run) == {"changed": 1, "failed": 1}
         summary = (await seflow.fleet.report(run.id)).summary()
-        assert f"undo: fleet.restore({run.id!r}) will start the 1 VM again" in summary
+        assert f"undo: fleet.restore({run.id!r}) to start the 1 VM again" in summary
         assert "\ndown because of the run" not in summary
         restored = await seflow.fleet.restore(run)
         assert (restored.action, statuses(restored)) == ("start", {"changed": 1})

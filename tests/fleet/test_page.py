@@ -65,7 +65,7 @@ def test_the_page_says_what_happened_to_whom_why_and_what_to_do() -> None:
         "  - fleet.resume('r1') continues with the 4 not attempted",
         "  - fleet.retry('r1') tries the 15 failed again, after fixing the cause",
         "  - run it again for service 8 when the panel answers",
-        "undo: fleet.restore('r1') will start the 6 VMs again",
+        "undo: fleet.restore('r1') to start the 6 VMs again",
     ]
 
 
@@ -139,7 +139,7 @@ def test_what_is_listed_in_part_is_told_apart_from_what_is_not_listed() -> None:
         (
             a_report(an_outcome(verified=True)),
             "Stopped 1 VM.",
-            ["undo: fleet.restore('r1') will start the 1 VM again"],
+            ["undo: fleet.restore('r1') to start the 1 VM again"],
         ),
         (
             a_report(),

@@ -258,7 +258,7 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
     if undo is not None and report.counts[Status.CHANGED] and report.finished_at is not None:
         changed = quantity(report.counts[Status.CHANGED], "VM")
         verb = escape(undo.replace("_", " "), _NAME)
-        lines += _toned(fit(f"undo: {name('restore', run)} will {verb} the {changed} again"))
+        lines += _toned(fit(f"undo: {name('restore', run)} to {verb} the {changed} again"))
     return lines
 
 
