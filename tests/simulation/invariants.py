@@ -1,241 +1,229 @@
-"""What must hold after every story, however it went: the client's word against the panel's record.
+"""Invariants of a whole story: what the client said against the panels' record.
 
-- Nothing lost: every selected VM is a target with exactly one outcome, or its service is undiscovered.
-- Nothing claimed that the panel does not show, status by status (see `_claim`).
+- Nothing lost: every VM that a run is for is a target with one outcome, or its service is undiscovered.
+- Nothing claimed that the panel does not show, in any report that was given at any time (see `claims`).
 - What must happen at most once (a reboot) is never sent again once it reached the panel, unless that answered
-  "not now" (`throttle`, 429), over all lives of a run.
-- What was final when a run ended stays so when it is resumed, and nothing is sent for it; the journal gives
-  back what the run reported.
+  "not now" (`throttle`, 429), over all lives and runs; a retry may repeat what was answered "no".
+- What was final when a run ended stays so when it is resumed, and nothing is sent for it.
+- The journal gives back what the run reported; `Fleet.runs` counts what `Fleet.report` does, and names the
+  latest run first, whatever the clocks say.
 - Readers saw the report's outcomes, each once. Nothing of ours is left at the end.
+- Commands that follow a run do what they promise (see `afterwards`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from aioseflow import Outcome, Report, Status
+from aioseflow import InvalidArgument, Report, Status
 
-from .repeatable import loop_seconds
-from .witness import Arrival, Pair
-
-if TYPE_CHECKING:
-    from .story import Said, Story
-
-_WANTED = {"stop": "stopped", "start": "running"}
-_SLACK = 0.001  # the calendar has microseconds
-_SETTLED = 45.0  # seconds in which whoever looks must have seen it
+from .afterwards import broken_promises
+from .claim import Claim
+from .claims import is_final, wrong_claims
+from .history import History, KnownRun, Performed
+from .known import Violation
+from .record import Arrival, Key
+from .world import ONCE
 
 
-def broken(story: Story) -> list[str]:
-    """Which invariants do not hold, in words."""
-    wrong: list[str] = []
-    for said in story.said:
-        if not said.life.dead:
-            wrong += _left_over(said)
-    last = story.said[-1]
-    if last.life.dead or last.run is None:
-        return wrong
-    report = last.report
-    if report is None or report.finished_at is None:
-        return [*wrong, f"the run did not end: {report}"]
-    wrong += _lost(story, report)
-    wrong += _readers(last, report)
-    wrong += _sent_once(story)
-    wrong += _kept(story)
-    for earlier, later in pairwise(said for said in story.said if not said.life.dead):
-        wrong += _stays(story, earlier, later)
-    for outcome in report.outcomes:
-        wrong += [f"{_name(outcome)}: {why}" for why in _claim(story, outcome)]
-    return wrong
+def violations(history: History) -> Iterator[Violation]:
+    """Yield the invariants that do not hold."""
+    yield from _left_over(history)
+    for known in history.runs:
+        yield from _of_run(history, known)
+    yield from _sent_once(history)
+    for performed in history.performed:
+        yield from _agreement(history, performed)
+        yield from broken_promises(history, performed)
 
 
-def _left_over(said: Said) -> list[str]:
-    wrong = []
-    gate = said.gate
-    if gate is not None and (gate.in_flight or gate.waiting):
-        wrong.append(f"at the end {gate.in_flight} slots are held and {gate.waiting} wait")
-    if said.run is not None:
-        progress = said.run.progress
-        if progress.in_flight or progress.settling or progress.queued or progress.discovering:
-            wrong.append(f"at the end the run is not idle: {progress}")
-    return wrong
+def _left_over(history: History) -> Iterator[Violation]:
+    for life, gate in history.gates:
+        if not life.dead and (gate.in_flight or gate.waiting):
+            held = f"at the end {gate.in_flight} slots are held and {gate.waiting} wait"
+            yield Violation("slots", f"life {life.number}: {held}")
+    for performed in history.performed:
+        if performed.run is not None and not performed.life.dead:
+            progress = performed.run.progress
+            if progress.in_flight or progress.settling or progress.queued or progress.discovering:
+                yield Violation("not idle", f"at the end the run is not idle: {progress}")
 
 
-def _lost(story: Story, report: Report) -> list[str]:
-    wrong = []
-    targets, outcomes = Counter(report.targets), Counter(outcome.key for outcome in report.outcomes)
-    if targets != outcomes or (targets and max(targets.values()) > 1):
-        wrong.append(f"targets {sorted(targets.items())} have outcomes {sorted(outcomes.items())}")
-    if sum(report.counts.values()) != len(report.targets):
-        wrong.append(f"the counts {report.counts} are not of {len(report.targets)} targets")
-    named = {(service, vm) for _, service, vm in targets}
-    if extra := sorted(named - story.chosen):
-        wrong.append(f"never selected: {extra}")
-    undiscovered = {lost.service_id for lost in report.undiscovered}
-    missing = {pair for pair in story.chosen - named if pair[0] not in undiscovered}
-    if missing and None not in undiscovered:
-        wrong.append(f"selected, and neither a target nor undiscovered: {sorted(missing)}")
-    if report.ok and (missing or undiscovered):
-        wrong.append("ok, and yet something was not discovered")
-    return wrong
+# -- one run ----------------------------------------------------------------------------------------------
 
 
-def _readers(said: Said, report: Report) -> list[str]:
-    wrong = []
-    for outcomes in said.read:
-        keys = [outcome.key for outcome in outcomes]
-        if len(set(keys)) < len(keys):
-            wrong.append(f"a reader saw an outcome twice: {keys}")
-        if any(outcome not in report.outcomes for outcome in outcomes):
-            wrong.append("a reader saw an outcome that the report does not have")
-    return wrong
+def _of_run(history: History, known: KnownRun) -> Iterator[Violation]:
+    seen: list[frozenset[tuple[str, ...]]] = []
+    for at, report in _reports(history, known):
+        words = _words(report)
+        if words in seen:
+            continue
+        seen.append(words)
+        yield from _lost(history, known, report, at)
+        for outcome in report.outcomes:
+            yield from wrong_claims(Claim(history.witness, known, report, outcome, at))
+    mine = [each for each in known.performed if each.ended is not None and each.report is not None]
+    for performed in mine:
+        yield from _readers(performed)
+        yield from _kept(performed)
+    for earlier, later in pairwise(mine):
+        yield from _stays(history, earlier, later)
 
 
-def _sent_once(story: Story) -> list[str]:
-    wrong = []
-    for pair in sorted(story.chosen):
-        reboots = [each for each in story.witness.changes(pair) if each.verb == "reboot"]
-        if any(not each.surely_refused for each in reboots[:-1]):
-            wrong.append(f"reboot of {pair} was sent again: {_shown(reboots)}")
-    wrong += [
-        f"reboot of {pair} took effect {n} times"
-        for pair, n in story.witness.panel.repeated("reboot").items()
-    ]
-    return wrong
+def _reports(history: History, known: KnownRun) -> Iterator[tuple[float, Report]]:
+    """Every report of a run that was given, with its moment."""
+    for performed in history.performed:
+        if known.id in performed.before:
+            yield performed.began, performed.before[known.id]
+        if performed.ended is None:
+            continue
+        if performed.run_id == known.id and performed.report is not None:
+            yield performed.ended, performed.report
+        if known.id in performed.after:
+            yield performed.ended, performed.after[known.id]
 
 
-def _kept(story: Story) -> list[str]:
-    """What the journal gives back is what the run reported."""
-    wrong = []
-    for said in story.said:
-        if said.report is not None and said.kept is not None and not said.life.dead:
-            told, kept = _words(said.report), _words(said.kept)
-            if told != kept:
-                wrong.append(f"reported {sorted(told - kept)}, and the journal has {sorted(kept - told)}")
-    return wrong
-
-
-def _words(report: Report) -> set[tuple[str, ...]]:
-    return {
+def _words(report: Report) -> frozenset[tuple[str, ...]]:
+    """The outcomes, in words."""
+    return frozenset(
         (*each.key, each.status, str(each.verified), str(each.cause), str(each.step), str(each.attempts))
         for each in report.outcomes
+    )
+
+
+def _lost(history: History, known: KnownRun, report: Report, at: float) -> Iterator[Violation]:
+    def lost(what: str) -> Violation:
+        return Violation("lost", f"run {known.id}: {what}")
+
+    if report.finished_at is None:
+        yield lost("its report says that it goes on")
+        return
+    targets, outcomes = Counter(report.targets), Counter(outcome.key for outcome in report.outcomes)
+    if targets != outcomes or (targets and max(targets.values()) > 1):
+        yield lost(f"targets {sorted(targets.items())} have outcomes {sorted(outcomes.items())}")
+    if sum(report.counts.values()) != len(report.targets):
+        yield lost(f"the counts {report.counts} are not of {len(report.targets)} targets")
+    if extra := sorted(set(targets) - known.may):
+        yield lost(f"never selected: {extra}")
+    undiscovered = {(each.account, each.service_id) for each in report.undiscovered}
+    missing = {
+        key for key in known.must - set(targets) if not {(key[0], key[1]), (key[0], None)} & undiscovered
     }
+    if known.parent is None:
+        # It may have been gone when its service was listed.
+        missing = {key for key in missing if history.witness.state(key, at) != "gone"}
+    refused = _is_refused(known, at) or (known.id in history.broken and not targets)
+    if missing and not refused:
+        gone = all(history.witness.state(key, at) == "gone" for key in missing)
+        yield Violation(
+            _kind_of_loss(known, at, gone=gone), f"run {known.id} says nothing of {sorted(missing)}"
+        )
+    if report.ok and undiscovered:
+        yield lost("ok, and yet something was not discovered")
+    if report.finished_at < report.started_at and len(known.until(at)) == 1 and not known.died(at):
+        where = f"run {known.id}: {report.started_at}, {report.finished_at}"
+        yield Violation("a report ends before it begins", where)
 
 
-def _stays(story: Story, earlier: Said, later: Said) -> list[str]:
+def _kind_of_loss(known: KnownRun, at: float, *, gone: bool) -> str:
+    if known.parent is not None:
+        return f"{known.made_by.command.verb} leaves {'what is gone' if gone else 'VMs'} out"
+    return "a killed run forgets what its plan had lost" if known.world.plan and known.died(at) else "lost"
+
+
+def _is_refused(known: KnownRun, at: float) -> bool:
+    """Whether it was refused before it began: then nothing is a target."""
+    return any(isinstance(each.error, InvalidArgument) for each in known.until(at))
+
+
+def _readers(performed: Performed) -> Iterator[Violation]:
+    report = performed.report
+    for outcomes in performed.read:
+        keys = [outcome.key for outcome in outcomes]
+        if len(set(keys)) < len(keys):
+            yield Violation("readers", f"a reader saw an outcome twice: {keys}")
+        if report is not None and any(outcome not in report.outcomes for outcome in outcomes):
+            yield Violation("readers", "a reader saw an outcome that the report does not have")
+
+
+def _kept(performed: Performed) -> Iterator[Violation]:
+    """The journal gives back what the run reported."""
+    kept = performed.after.get(performed.run_id or "")
+    if isinstance(performed.error, InvalidArgument):
+        return  # It was refused, and knew nothing of its targets yet.
+    if performed.report is not None and kept is not None and _words(performed.report) != _words(kept):
+        said, has = _words(performed.report), _words(kept)
+        yield Violation("kept", f"reported {sorted(said - has)}, and the journal has {sorted(has - said)}")
+
+
+def _stays(history: History, earlier: Performed, later: Performed) -> Iterator[Violation]:
     """What was final when a run ended is not touched when it is resumed."""
-    if earlier.report is None or later.report is None or earlier.report.run_id != later.report.run_id:
-        return []
-    wrong = []
+    if earlier.report is None or later.report is None:
+        return
     now = {outcome.key: outcome for outcome in later.report.outcomes}
     for outcome in earlier.report.outcomes:
-        if not _is_final(outcome):
+        if not is_final(outcome):
             continue
         after = now.get(outcome.key)
         sent = [
             each
-            for each in story.witness.changes((outcome.service_id, outcome.vm_id))
-            if each.life is later.life
+            for each in history.witness.changes(outcome.key, later.run_id)
+            if each.command == later.number
         ]
-        if after is None or after.status is not outcome.status or sent:
-            wrong.append(
-                f"{_name(outcome)}: {outcome.status} ({outcome.cause}) was final, and on resuming it became "
-                f"{None if after is None else after.status}, sent: {_shown(sent) or 'nothing'}"
+        # A figure that the panel shows may decide later what no answer did.
+        decided = outcome.status is Status.UNKNOWN and history.world.uptime is not None
+        if after is None or sent or (after.status is not outcome.status and not decided):
+            yield Violation(
+                "final",
+                f"VM {outcome.key}: {outcome.status} ({outcome.cause}) was final, and on resuming it became "
+                f"{None if after is None else after.status}, sent: {len(sent)}",
             )
-    return wrong
 
 
-def _is_final(outcome: Outcome) -> bool:
-    match outcome.status:
-        case Status.UNCHANGED:
-            return True
-        case Status.CHANGED:
-            return outcome.cause is None
-        case Status.FAILED:
-            return outcome.error is not None or outcome.cause == "not_settled"
-        case Status.UNKNOWN:
-            return outcome.action == "reboot"
-        case Status.NOT_ATTEMPTED:
-            return outcome.cause == "not_running"
+# -- all runs ---------------------------------------------------------------------------------------------
 
 
-def _claim(story: Story, outcome: Outcome) -> list[str]:
-    """Whether the panel shows what an outcome says.
-
-    - ``unchanged`` and ``not_attempted``: it never got a change of this VM, or, for the latter, answered
-      each with "not now".
-    - ``changed``, verified: the VM was in the wanted state at some moment between start and end; a sequence
-      has had all its effects.
-    - ``changed``, not verified: it was accepted, and took effect unless the VM ignores such, or was so.
-    - ``failed`` by a refusal: it did nothing. ``failed``, not settled: it was not so for all of a last while
-      in which the client read lists.
-    - ``attempts`` are at least those that the panel got, unless a life was cut short: its count is lost.
-    """
-    witness, pair = story.witness, (outcome.service_id, outcome.vm_id)
-    sent = witness.changes(pair)
-    steps = outcome.action.split("+")
-    since, until = loop_seconds(outcome.started_at) - _SLACK, loop_seconds(outcome.finished_at) + _SLACK
-    done = {step: witness.effect_count(pair, step) for step in steps}
-    wrong: list[str] = []
-    if until < since:
-        wrong.append("it ended before it began")
-    died = any(life.dead for life in story.lives)
-    if not died and outcome.attempts < len(sent):
-        wrong.append(f"{outcome.attempts} attempts, and the panel got {_shown(sent)}")
-    match outcome.status:
-        case Status.UNCHANGED | Status.NOT_ATTEMPTED:
-            turned_away = outcome.status is Status.NOT_ATTEMPTED and all(each.surely_refused for each in sent)
-            if sent and not turned_away:
-                wrong.append(f"{outcome.status} ({outcome.cause}), and the panel got {_shown(sent)}")
-        case Status.CHANGED if outcome.verified:
-            wanted = _WANTED.get(steps[-1])
-            if wanted is None:
-                wrong.append("nothing shows it, and yet it is verified")
-            elif not witness.was(pair, wanted, since, until):
-                wrong.append(f"verified as {wanted}, which it never was")
-        case Status.CHANGED:
-            wrong += _unverified(story, pair, sent, steps[-1], done[steps[-1]], since, until)
-        case Status.FAILED if outcome.cause == "not_settled":
-            # A rollout waits until what was rebooted runs again.
-            wanted = _WANTED.get(outcome.step or steps[-1], "running")
-            early = until - _SETTLED
-            if (
-                witness.stayed(pair, wanted, early, until)
-                and witness.lists_between(pair[0], early, until) > 1
-            ):
-                wrong.append(f"not settled, and yet it was {wanted} for {_SETTLED:.0f} s")
-        case Status.FAILED:
-            step = outcome.step or steps[-1]
-            if outcome.error is not None and not outcome.error.may_have_acted and done.get(step):
-                wrong.append(f"refused ({outcome.cause}), and yet {step} took effect: {_shown(sent)}")
-        case Status.UNKNOWN:
-            if not (outcome.attempts or died):
-                wrong.append("unknown, and yet nothing was sent")
-    return wrong
+def _sent_once(history: History) -> Iterator[Violation]:
+    for key in history.witness.keys:
+        for verb in sorted(ONCE):
+            calls = [each for each in history.witness.changes(key) if each.verb == verb]
+            for before, again in pairwise(calls):
+                if not before.surely_refused and not _is_retried(history, key, before, again):
+                    numbers = [each.request.number for each in calls]
+                    yield Violation("sent twice", f"{verb} of {key}: requests {numbers}")
+            for known in history.runs:
+                if len(history.witness.effects_on(key, verb, known.id)) > 1:
+                    yield Violation("done twice", f"{verb} of {key} in run {known.id}")
 
 
-def _unverified(
-    story: Story, pair: Pair, sent: list[Arrival], step: str, done: int, since: float, until: float
-) -> list[str]:
-    witness = story.witness
-    machine = witness.panel.services[pair[0]].vms[pair[1]]
-    wanted = _WANTED.get(step)
-    is_so = wanted is not None and witness.was(pair, wanted, since, until)
-    if not any(each.verb == step and each.request.status == 200 for each in sent):
-        return [f"changed, and yet the panel never accepted it: {_shown(sent)}"]
-    if not (done or machine.ignores_power or is_so):
-        return [f"changed, and yet nothing happened: {_shown(sent)}"]
-    return []
-
-
-def _name(outcome: Outcome) -> str:
-    return f"VM {outcome.vm_id} of {outcome.service_id}"
-
-
-def _shown(arrivals: list[Arrival]) -> str:
-    return ", ".join(
-        f"#{each.request.number} {each.verb} → {each.request.status} {each.request.fault or ''}".strip()
-        for each in arrivals
+def _is_retried(history: History, key: Key, before: Arrival, again: Arrival) -> bool:
+    """Whether a call was repeated by a run that was made to, after the client had said what became of it."""
+    retry = history.find(again.run_id)
+    return (
+        before.run_id != again.run_id and retry is not None and retry.parent is not None and key in retry.must
     )
+
+
+def _agreement(history: History, performed: Performed) -> Iterator[Violation]:
+    """`Fleet.runs` and `Fleet.report` agree, and the latest run comes first."""
+    if performed.infos is None:
+        return
+    listed = [info.header.run_id for info in performed.infos]
+    made = [known.id for known in reversed(history.runs) if known.made_by.number <= performed.number]
+    if listed != [run_id for run_id in made if run_id in listed]:
+        yield Violation("order of runs", f"made {made[::-1]}, listed {listed[::-1]}")
+    if lost := set(made) - set(listed):
+        yield Violation("runs", f"not listed: {sorted(lost)}")
+    for info in performed.infos:
+        report = performed.after[info.header.run_id]
+        counts = {status.value: number for status, number in report.counts.items() if number}
+        counted = {status: number for status, number in info.counts.items() if number}
+        where = f"run {info.header.run_id}: runs() {counted}, report() {counts}"
+        if info.state == "ended" and counted != counts:
+            known = history.find(info.header.run_id)
+            refused = known is not None and _is_refused(known, performed.began)
+            yield Violation("counts of a refused run" if refused else "counts disagree", where)
+        if info.targets != len(report.targets) or sum(counted.values()) > info.targets:
+            yield Violation("counts disagree", f"{where}, {info.targets} of {len(report.targets)} targets")

@@ -1,7 +1,8 @@
-"""The lives of a client inside one loop: each step of its tasks is counted, and any of them may be its last.
+"""Lives of a client inside one loop: each step of its tasks is counted, and any of them may be its last.
 
 A crash is a power cut of the client alone: from the chosen step on none of its tasks is stepped any more, its
-sockets are closed (what had been written to them still reaches the panel), and the panel goes on.
+sockets are closed (what had been written to them still reaches the panel), and the panel goes on. A life can
+also be stopped and woken, see `standstill`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from weakref import WeakSet
 from aiohttp.client_proto import ResponseHandler
 from support.virtual import Listener, SocketPairConnector, VirtualLoop
 
+from .standstill import StoppableLoop
+
 T = TypeVar("T")
 
 WATCHED_EVERY: Final = 8  # steps
@@ -29,10 +32,10 @@ _whose: contextvars.ContextVar[Life] = contextvars.ContextVar("simulation_life")
 
 
 class Life:
-    """One process's life of the client, from its start to its end or its death.
+    """A client's process, from its start to its end or its death.
 
-    It dies before its step number ``dies_at``; ``on_death`` is called then, ``watch`` every few steps before.
-    What runs in ``context``, and the tasks started there, belongs to it.
+    Dies before its step number ``dies_at``; ``on_death`` is called then, ``watch`` every few steps before.
+    All that runs in ``context``, and the tasks started there, belong to the life.
     """
 
     def __init__(self, number: int, *, dies_at: int | None, on_death: Callable[[], None]) -> None:
@@ -42,19 +45,25 @@ class Life:
         self.watch: Callable[[], None] | None = None
         self.tasks: WeakSet[NumberedTask] = WeakSet()
         self.ends: list[ResponseHandler] = []
+        self.awake = asyncio.Event()
+        self.awake.set()
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.context = contextvars.Context()
         self.context.run(_whose.set, self)
-        self._dies_at = dies_at
+        self.dies_at = dies_at
         self._on_death = on_death
         self._buried: list[NumberedTask] = []
+
+    def owns(self, handle: asyncio.Handle) -> bool:
+        """Whether a callback of the loop belongs to this life."""
+        return handle._context.get(_whose) is self  # type: ignore[attr-defined]  # typeshed hides it
 
     def steps_on(self) -> bool:
         """Count a step; False when there is none any more."""
         if self.dead:
             return False
         self.steps += 1
-        if self.steps == self._dies_at:
+        if self.steps == self.dies_at:
             self._die()
             return False
         if self.watch is not None and not self.steps % WATCHED_EVERY:
@@ -62,20 +71,20 @@ class Life:
         return True
 
     def unfinished(self) -> list[NumberedTask]:
-        """Its tasks that are not done."""
+        """Return the tasks that are not done."""
         return sorted((task for task in self.tasks if not task.done()), key=hash)
 
     def cut(self) -> None:
-        """Close its sockets; bytes that had not been written to them are gone."""
+        """Close the sockets; bytes that had not been written to them are gone."""
         for end in self.ends:
             if end.transport is not None:
                 end.transport.abort()
 
     def bury(self) -> None:
-        """Let go of what is left of it, once its loop is closed."""
+        """Throw away the tasks that a death left, once the loop is closed."""
         for task in self._buried:
             task._log_destroy_pending = False
-            # They are thrown out wherever they stand, and some complain.
+            # Each is ended wherever it stands, and some complain.
             with contextlib.suppress(BaseException):
                 task.coroutine.close()
         self._buried.clear()
@@ -113,15 +122,15 @@ class Stepped(Coroutine[Any, Any, Any]):
         self._life = life
 
     def send(self, value: Any) -> Any:
-        """One step."""
+        """Make a step."""
         return self._inner.send(value) if self._life.steps_on() else _never()
 
     def throw(self, *error: Any) -> Any:
-        """One step, by an exception."""
+        """Make a step, by an exception."""
         return self._inner.throw(*error) if self._life.steps_on() else _never()
 
     def close(self) -> None:
-        """End it, unless it is dead: see `Life.bury`."""
+        """End the coroutine, unless its life is dead: see `Life.bury`."""
         if not self._life.dead:
             self._inner.close()
 
@@ -131,13 +140,13 @@ class Stepped(Coroutine[Any, Any, Any]):
 
 def _never() -> asyncio.Future[None]:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    # What `yield from future` would have done.
+    # `yield from future` would do the same.
     future._asyncio_future_blocking = True
     return future
 
 
 class Pairs(SocketPairConnector):
-    """A connector that remembers both ends of each connection, and whose life made it."""
+    """A connector that remembers both ends of each connection, and the life that made it."""
 
     def __init__(
         self, server: Listener, made: dict[object, tuple[Life, ResponseHandler]], **options: Any
@@ -154,15 +163,15 @@ class Pairs(SocketPairConnector):
 
 
 class Complaints:
-    """What the loop's exception handler was told, except of the dead."""
+    """Lines that the loop's exception handler was given, except those about dead lives."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """The handler."""
-        told_of = context.get("task") or context.get("future")
-        life = getattr(told_of, "life", None)
+        """Handle an exception: keep a line about it."""
+        about = context.get("task") or context.get("future")
+        life = getattr(about, "life", None)
         handle = context.get("handle")
         if life is None and handle is not None:
             life = handle._context.get(_whose)
@@ -170,9 +179,14 @@ class Complaints:
             self.lines.append(f"{context['message']}: {context.get('exception')!r}")
 
 
-def run_lives(story: Coroutine[Any, Any, T], lives: list[Life], complaints: Complaints) -> T:
-    """Run a story on a virtual clock; ``lives`` are those that it made, by its end."""
-    loop = VirtualLoop()
+def run_lives(
+    story: Coroutine[Any, Any, T], lives: list[Life], complaints: Complaints, *, stoppable: bool = False
+) -> T:
+    """Run a story on a virtual clock; ``lives`` are those that the story made, by its end.
+
+    ``stoppable`` says that some of them are stopped and woken, for which the loop is a `StoppableLoop`.
+    """
+    loop = StoppableLoop() if stoppable else VirtualLoop()
     numbers = count(1)
 
     def factory(
@@ -195,7 +209,7 @@ def run_lives(story: Coroutine[Any, Any, T], lives: list[Life], complaints: Comp
         for life in lives:
             life.cut()
         if not any(life.dead for life in lives):
-            # Those of the dead would be run by it.
+            # Otherwise generators of the dead would run.
             loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
         for life in lives:
@@ -204,22 +218,22 @@ def run_lives(story: Coroutine[Any, Any, T], lives: list[Life], complaints: Comp
 
 @contextmanager
 def listening() -> Iterator[list[str]]:
-    """Collect what Python says of objects that were left to it, by the end of the block.
+    """Collect Python's complaints about objects that were left over, by the end of the block.
 
-    Within it nothing is collected by chance, so that nothing is finalised at another moment the next time.
+    Within the block no garbage is collected, so that an object is finalised at the same moment each time.
     """
     heard: list[str] = []
-    as_ever, was_enabled = sys.unraisablehook, gc.isenabled()
+    before, was_enabled = sys.unraisablehook, gc.isenabled()
     gc.disable()
     sys.unraisablehook = lambda what: heard.append(f"{what.exc_value!r} of {what.object!r:.200}")
     try:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             yield heard
-            # All that the block made is young still, and nothing else is.
+            # The objects of the block, and no others, are in the youngest generation.
             gc.collect(0)
-        heard += [str(warning.message) for warning in told]
+        heard += [str(warning.message) for warning in warned]
     finally:
-        sys.unraisablehook = as_ever
+        sys.unraisablehook = before
         if was_enabled:
             gc.enable()

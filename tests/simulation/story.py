@@ -1,12 +1,13 @@
-"""One seed from its beginning to its end: build the world, run, perhaps crash and resume, then check."""
+"""One seed from its beginning to its end: make the panels, let the client live and die, then check."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,42 +15,26 @@ from typing import Any, Final
 import attrs
 from support.virtual import START, Deadlock
 
-import aioseflow
-from aioseflow import AdaptiveLimit, FixedLimit, Outcome, Report, Run, SeFlow, SettlePolicy
-from aioseflow.fleet.actions.power import Start, Stop
-from aioseflow.fleet.plan.rollout import Rollout
-from aioseflow.models import Service, Vm
 from aioseflow.sandbox import Capacity, Sandbox
-from aioseflow.session.gate import Gate
 
-from .invariants import broken
-from .lives import Complaints, Life, Pairs, listening, run_lives
-from .meanwhile import AtOnce, watch
-from .repeatable import repeatable
-from .witness import Pair, Witness
-from .world import Order, Outside, World, make_world
+from .commands import Commander
+from .history import History, Performed
+from .invariants import violations
+from .known import Violation, open_faults
+from .lives import Complaints, Life, listening, run_lives
+from .meanwhile import AtOnce
+from .repeatable import WallClock, repeatable
+from .standstill import StoppableLoop
+from .witness import Witness
+from .world import ClockStep, Command, Order, Outside, Standstill, World
+from .worlds import make_world
 
-_LONGEST: Final = 50_000.0  # virtual seconds; a run that takes longer is stuck
-
-
-@attrs.define(eq=False)
-class Said:
-    """What the client said of its run in one life."""
-
-    life: Life
-    run: Run | None = None
-    report: Report | None = None
-    error: Exception | None = None
-    read: list[list[Outcome]] = attrs.Factory(list)
-    gate: Gate | None = None
-    kept: Report | None = None
-    leave: asyncio.Event = attrs.Factory(asyncio.Event)
-    over: bool = False
+_LONGEST: Final = 100_000.0  # virtual seconds; a story that takes longer is stuck
 
 
 @attrs.frozen
-class Figures:
-    """What became of a story; ``wrong`` is empty unless an invariant broke."""
+class StoryResult:
+    """The figures of a story: ``wrong`` holds what broke, ``known`` the violations of known faults."""
 
     seed: int
     steps: int
@@ -57,71 +42,99 @@ class Figures:
     requests: int
     lives: int
     deaths: int
+    runs: int
     counts: dict[str, int]
     digest: str
     wrong: tuple[str, ...] = attrs.field(repr=False)
+    known: tuple[str, ...] = attrs.field(repr=False)
 
 
 class Story:
-    """A world and what happens in it. ``dies_at`` overrides at which step each life but the last ends."""
+    """A world and what happens in it. ``dies_at`` says at which step each of the first lives ends."""
 
     def __init__(self, world: World, folder: Path, *, dies_at: tuple[int, ...] | None = None) -> None:
         self.world = world
         self.folder = folder
+        self.commands = deque(_with_deaths(world, dies_at))
         self.lives: list[Life] = []
-        self.said: list[Said] = []
         self.complaints = Complaints()
-        self.dies_at = _expected(world) if dies_at is None else dies_at
-        self.chosen: frozenset[Pair] = frozenset()
-        self.run_id: str | None = None
         self.journal = folder / "life-0" / "runs.sqlite"
         self.ended_at = 0.0
-        self.witness: Witness
+        self.history: History
         self.at_once: AtOnce
         self._main: asyncio.Task[None] | None = None
 
-    async def tell(self) -> None:
+    @property
+    def witness(self) -> Witness:
+        """The panels' side."""
+        return self.history.witness
+
+    @property
+    def performed(self) -> list[Performed]:
+        """The commands that were given."""
+        return self.history.performed
+
+    async def play(self) -> None:
         """Let it happen."""
-        loop = asyncio.get_running_loop()
-        panel = self.world.panel()
-        self.witness = witness = Witness(panel, loop.time)
-        self.chosen = frozenset(self._choose())
-        self.at_once = AtOnce(self.world, witness, self.chosen)
+        loop, world = asyncio.get_running_loop(), self.world
+        panels = {name: world.panel(number) for number, name in enumerate(world.accounts)}
+        witness = Witness(panels, loop.time, world=world)
+        first = next(iter(panels.values()))
+        pairs = [(service.id, vm) for service in first.services.values() for vm in service.vms]
+        self.history = History(world, witness, pairs)
+        self.at_once = AtOnce(self.history)
         witness.arrived = self.at_once.arrived
-        began = loop.time()
-        with repeatable(self.world.seed, loop.time):
-            await panel.start()
-            others = [loop.create_task(self._happen(began, event)) for event in self.world.outside] + [
-                loop.create_task(self._order(began, order)) for order in self.world.orders
+        witness.now_at = self.history.working_on
+        wall = WallClock(loop.time)
+        with repeatable(world.seed, wall):
+            for panel in panels.values():
+                await panel.start()
+            others = [
+                *(loop.create_task(self._happen(event)) for event in world.outside),
+                *(loop.create_task(self._give(order)) for order in world.orders),
+                *(loop.create_task(self._step_clock(wall, step)) for step in world.clock_steps),
+                *(loop.create_task(self._stand_still(each)) for each in world.standstills),
             ]
             try:
                 async with asyncio.timeout(_LONGEST):
                     await self._live()
             except TimeoutError:
-                witness.complain("the run never ended")
+                witness.complain("the story never ended")
                 if self._main is not None:
                     await _cancelled(self._main)
             finally:
                 self.ended_at = loop.time()
                 for other in others:
                     await _cancelled(other)
-                await _stopped(panel)
+                for panel in panels.values():
+                    await _stopped(panel)
+
+    # -- lives --------------------------------------------------------------------------------------------
 
     async def _live(self) -> None:
-        gaps = iter(self.world.gaps)
-        for dies_at in (*self.dies_at, None, *[None] * self.world.again):
-            await self._one_life(dies_at)
-            await asyncio.sleep(next(gaps, 0.0))
+        while self.commands:
+            await self._one_life(self._next(None))
+            if not self.world.journal:
+                return  # Nothing outlives the process.
+            # A request that was on its way arrives before the next command begins.
+            await asyncio.sleep(max(0.01, self.performed[-1].command.gap))
 
-    async def _one_life(self, dies_at: int | None) -> None:
-        loop = asyncio.get_running_loop()
-        number = len(self.lives)
-        life = Life(number, dies_at=dies_at, on_death=partial(self._die, number))
-        said = Said(life)
-        self.lives.append(life)
-        self.said.append(said)
-        self.witness.say(f"life {number} begins" + ("" if dies_at is None else f", to die at step {dies_at}"))
-        main = loop.create_task(self._client(said), context=life.context)
+    def _next(self, life: Life | None) -> Performed:
+        """Take the next command; without a life, one is made for it."""
+        command, now = self.commands.popleft(), self.witness.clock()
+        if life is None:
+            number = len(self.lives)
+            life = Life(number, dies_at=_step_of(command), on_death=partial(self._die, number))
+            self.lives.append(life)
+        performed = Performed(len(self.performed), command, life, now)
+        self.performed.append(performed)
+        dies = "" if life.dies_at is None else f", life {life.number} to die at step {life.dies_at}"
+        self.witness.say(f"command {performed.number}: {command.verb}{dies}")
+        return performed
+
+    async def _one_life(self, performed: Performed) -> None:
+        life = performed.life
+        main = asyncio.get_running_loop().create_task(self._client(performed), context=life.context)
         self._main = main
         await asyncio.wait({main, life.death}, return_when=asyncio.FIRST_COMPLETED)
         if not life.dead:
@@ -133,121 +146,47 @@ class Story:
             for task in life.unfinished():
                 self.witness.complain(f"left over: {task.coroutine!r}")
 
-    async def _client(self, said: Said) -> None:
-        world, panel = self.world, self.witness.panel
-        limit = AdaptiveLimit(maximum=world.limit) if world.adaptive else FixedLimit(world.limit)
+    async def _client(self, performed: Performed) -> None:
+        commander = Commander(self.history, performed.life)
         try:
-            async with Pairs(
-                panel, self.witness.ends, latency=world.latency, keepalive_timeout=world.keepalive
-            ) as connector:
-                async with SeFlow(
-                    panel.username,
-                    panel.password,
-                    base_url=panel.url,
-                    connector=connector,
-                    limit=limit,
-                    journal=self.journal,
-                ) as seflow:
-                    said.gate = seflow._session.shared.gate
-                    said.run = run = self._begin(seflow, said)
-                    self.run_id = run.id
-                    said.life.watch = partial(watch, self.witness, run)
-                    await self._read(run, said)
-                    if run.is_over:
-                        said.kept = await seflow.fleet.report(run.id)
+            async with AsyncExitStack() as stack:
+                fleet = await commander.open(stack, self.journal if self.world.journal else None)
+                await commander.perform(fleet, performed)
+                while performed.command.joined and self.commands and performed.over:
+                    await asyncio.sleep(max(0.01, performed.command.gap))
+                    performed = self._next(performed.life)
+                    await commander.perform(fleet, performed)
         except asyncio.CancelledError:
             self.witness.say("interrupted")
-        if said.run is not None:
-            said.report = said.run.report
-        said.over = True
+        if performed.run is not None:
+            # The client was closed before the run was over.
+            performed.report = performed.run.report
+        performed.ended = performed.ended or self.witness.clock()
+        performed.over = True
 
-    def _begin(self, seflow: SeFlow, said: Said) -> Run:
-        world, fleet = self.world, seflow.fleet
-        if self.run_id is not None:
-            # What no journal can hold is given again.
-            return fleet.resume(self.run_id, where=_is_even if world.choice == "even" else None)
-        keywords: dict[str, Any] = self._selection()
-        if world.rollout:
-            keywords["rollout"] = Rollout(**world.rollout)
-        if world.doing == "reboot":
-            return fleet.reboot(**keywords)
-        keywords |= {"wait": world.wait, "settle": SettlePolicy(patience=world.patience)}
-        if world.doing == "cycle":
-            return fleet.run([Stop(), Start()], **keywords)
-        begin: Callable[..., Run] = fleet.start if world.doing == "start" else fleet.stop
-        return begin(**keywords)
-
-    async def _read(self, run: Run, said: Said) -> None:
-        """Read the run as the world says, until it is over or somebody closes the client."""
-        readers = {"await": 0, "two": 2}.get(self.world.reading, 1)
-        tasks = [asyncio.create_task(self._iterate(run, said)) for _ in range(readers)]
-        tasks.append(asyncio.create_task(self._await(run, said)))
-        leaving = asyncio.create_task(said.leave.wait())
-        try:
-            reading: asyncio.Future[Any] = asyncio.gather(*tasks)
-            ends: list[asyncio.Future[Any]] = [reading, leaving]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (*tasks, leaving):
-                task.cancel()
-            await asyncio.gather(*tasks, leaving, reading, return_exceptions=True)
-
-    async def _iterate(self, run: Run, said: Said) -> None:
-        outcomes: list[Outcome] = []
-        said.read.append(outcomes)
-        with contextlib.suppress(aioseflow.SeFlowError):
-            async for outcome in run:
-                outcomes.append(outcome)
-                if self.world.reading == "leave" and len(outcomes) == 2:
-                    return
-
-    async def _await(self, run: Run, said: Said) -> None:
-        try:
-            said.report = await run
-        except aioseflow.SeFlowError as error:
-            said.error = error
-
-    # -- what is selected ---------------------------------------------------------------------------------
-
-    def _choose(self) -> list[Pair]:
-        vms = [(service.id, vm) for service in self.witness.panel.services.values() for vm in service.vms]
-        match self.world.choice:
-            case "all":
-                return vms
-            case "even":
-                return [pair for pair in vms if int(pair[1]) % 2 == 0]
-            case "pairs":
-                return vms[::2]
-            case "exclude":
-                return vms[1:]
-            case "services":
-                return [pair for pair in vms if pair[0] == vms[0][0]]
-
-    def _selection(self) -> dict[str, Any]:
-        vms = [(service.id, vm) for service in self.witness.panel.services.values() for vm in service.vms]
-        match self.world.choice:
-            case "all":
-                return {}
-            case "even":
-                return {"where": _is_even}
-            case "pairs":
-                return {"where": vms[::2]}
-            case "exclude":
-                return {"exclude": vms[:1]}
-            case "services":
-                return {"services": [vms[0][0]]}
+    def _die(self, number: int) -> None:
+        self.witness.say(f"life {number} dies at step {self.lives[number].steps}")
+        before = self.journal
+        after = self.journal = self.folder / f"life-{number + 1}" / "runs.sqlite"
+        after.parent.mkdir(mode=0o700)
+        for suffix in ("", "-wal"):
+            file = before.with_name(before.name + suffix)
+            if file.exists():
+                shutil.copyfile(file, after.with_name(after.name + suffix))
 
     # -- what happens meanwhile ---------------------------------------------------------------------------
 
-    async def _happen(self, began: float, event: Outside) -> None:
-        loop, panel, witness = asyncio.get_running_loop(), self.witness.panel, self.witness
-        await asyncio.sleep(began + event.at - loop.time())
-        vms = [(service.id, vm) for service in panel.services.values() for vm in service.vms]
+    async def _until(self, at: float) -> None:
+        await asyncio.sleep(self.witness.began + at - asyncio.get_running_loop().time())
+
+    async def _happen(self, event: Outside) -> None:
+        witness, panels = self.witness, list(self.witness.panels.values())
+        await self._until(event.at)
+        panel = panels[event.number % len(panels)]
         match event.what:
-            case "down":
-                witness.outside(vms[event.number], "stopped")
-            case "up":
-                witness.outside(vms[event.number], "running")
+            case "down" | "up" | "gone":
+                keys = sorted(witness.keys)
+                witness.outside(keys[event.number % len(keys)], event.what)
             case "restart":
                 witness.say("outside: the panel stops")
                 await _stopped(panel)
@@ -263,37 +202,48 @@ class Story:
                 await asyncio.sleep(event.seconds)
                 panel.capacity = before
 
-    async def _order(self, began: float, order: Order) -> None:
-        await asyncio.sleep(began + order.at - asyncio.get_running_loop().time())
-        said = self.said[-1]
-        if said.run is None or said.over or said.life.dead:
+    async def _give(self, order: Order) -> None:
+        """Give an order to the run of the moment, as soon as its process is awake."""
+        await self._until(order.at)
+        if self.performed and not self.performed[-1].life.dead:
+            await self.performed[-1].life.awake.wait()
+        performed = self.performed[-1] if self.performed else None
+        if performed is None or performed.run is None or performed.over or performed.life.dead:
             return
         self.witness.say(f"operator: {order.verb} {order.value if order.verb == 'limit' else ''}")
-        run = said.run
+        performed.orders.append(order.verb)
+        run, context = performed.run, performed.life.context
         match order.verb:
             case "interrupt" if self._main is not None:
                 self._main.cancel()
             case "close":
-                said.leave.set()
+                performed.leave.set()
             case "limit":
-                said.life.context.run(setattr, run, "limit", order.value)
-                self.at_once.limited(said.life, run, order.value)
+                context.run(setattr, run, "limit", order.value)
+                self.at_once.limited(performed.life, run, order.value)
             case verb:
-                said.life.context.run(getattr(run, verb))
+                context.run(getattr(run, verb))
 
-    def _die(self, number: int) -> None:
-        self.witness.say(f"life {number} dies at step {self.lives[number].steps}")
-        before = self.journal
-        after = self.journal = self.folder / f"life-{number + 1}" / "runs.sqlite"
-        after.parent.mkdir(mode=0o700)
-        for suffix in ("", "-wal"):
-            file = before.with_name(before.name + suffix)
-            if file.exists():
-                shutil.copyfile(file, after.with_name(after.name + suffix))
+    async def _step_clock(self, wall: WallClock, step: ClockStep) -> None:
+        await self._until(step.at)
+        wall.offset += step.seconds
+        self.witness.say(f"the client's clock steps by {step.seconds:+.0f} s")
 
-
-def _is_even(service: Service, vm: Vm) -> bool:
-    return int(vm.id) % 2 == 0
+    async def _stand_still(self, standstill: Standstill) -> None:
+        """Stop the process of the moment, and wake it later."""
+        await self._until(standstill.at)
+        loop, life = asyncio.get_running_loop(), self.lives[-1] if self.lives else None
+        if life is None or life.dead or not isinstance(loop, StoppableLoop):
+            return
+        self.witness.say(f"life {life.number} is stopped")
+        life.awake.clear()
+        loop.stop_life(life.owns)
+        try:
+            await asyncio.sleep(standstill.seconds)
+        finally:
+            loop.wake_life()
+            life.awake.set()
+            self.witness.say(f"life {life.number} is woken")
 
 
 async def _stopped(panel: Sandbox) -> None:
@@ -310,56 +260,80 @@ async def _cancelled(task: asyncio.Task[Any]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _expected(world: World) -> tuple[int, ...]:
-    """At which step each life but the last ends, going by how many a run usually has."""
-    expected = 30 + 8 * world.vms
-    return tuple(1 + int(share * expected) for share in world.crashes)
+def _with_deaths(world: World, dies_at: tuple[int, ...] | None) -> list[Command]:
+    """The world's commands, whose first lives end at the steps ``dies_at`` instead, each in one command."""
+    if dies_at is None:
+        expected = 30 + 8 * world.vms
+        return [
+            command if command.dies is None else attrs.evolve(command, dies=1 + int(command.dies * expected))
+            for command in world.commands
+        ]
+    commands = list(world.commands)
+    while len(commands) <= len(dies_at):
+        commands.append(Command("resume"))
+    return [
+        attrs.evolve(command, joined=False, dies=dies_at[place] if place < len(dies_at) else None)
+        for place, command in enumerate(commands)
+    ]
 
 
-def tell(
+def _step_of(command: Command) -> int | None:
+    return None if command.dies is None else int(command.dies)
+
+
+def play(
     world: World, *, dies_at: tuple[int, ...] | None = None, shown: Callable[[Story], None] | None = None
-) -> Figures:
-    """Tell the story of a world and check it; ``shown`` is called with it before it is forgotten."""
+) -> StoryResult:
+    """Play the story of a world and check it; ``shown`` is called with it before it is forgotten."""
     with listening() as heard, tempfile.TemporaryDirectory(prefix="simulation", dir=_memory()) as folder:
-        figures = _told(world, Path(folder), dies_at, shown)
-    # What the dead leave behind has no order.
-    return figures if figures.deaths else attrs.evolve(figures, wrong=(*figures.wrong, *heard))
+        result = _played(world, Path(folder), dies_at, shown)
+    # The objects that a death leaves behind have no order.
+    return result if result.deaths else attrs.evolve(result, wrong=(*result.wrong, *heard))
 
 
-def _told(
+def _played(
     world: World,
     folder: Path,
     dies_at: tuple[int, ...] | None,
     shown: Callable[[Story], None] | None,
-) -> Figures:
+) -> StoryResult:
     story = Story(world, folder, dies_at=dies_at)
+    stuck = []
     try:
-        run_lives(story.tell(), story.lives, story.complaints)
-        wrong = [*story.witness.wrong, *story.complaints.lines, *broken(story)]
+        run_lives(story.play(), story.lives, story.complaints, stoppable=bool(world.standstills))
     except Deadlock as error:
-        wrong = [*story.witness.wrong, str(error)]
+        stuck = [Violation("deadlock", str(error))]
+    complaints = [Violation("complaint", line) for line in story.complaints.lines]
+    found = stuck or [*complaints, *violations(story.history)]
+    wrong, known = open_faults([*story.witness.wrong, *found])
     if shown is not None:
         shown(story)
-    report = story.said[-1].report
-    return Figures(
+    last = story.performed[-1].after if story.performed else {}
+    return StoryResult(
         seed=world.seed,
         steps=sum(life.steps for life in story.lives),
         seconds=story.ended_at - START,
         requests=len(story.witness.arrivals),
         lives=len(story.lives),
         deaths=sum(life.dead for life in story.lives),
-        counts={} if report is None else {str(status): n for status, n in report.counts.items()},
+        runs=len(story.history.runs),
+        counts={
+            str(status): sum(report.counts[status] for report in last.values())
+            for report in last.values()
+            for status in report.counts
+        },
         digest=story.witness.digest(),
         wrong=tuple(wrong),
+        known=tuple(known),
     )
 
 
-def tell_seed(seed: int) -> Figures:
-    """The story of a seed."""
-    return tell(make_world(seed))
+def play_seed(seed: int) -> StoryResult:
+    """Play the story of a seed."""
+    return play(make_world(seed))
 
 
 def _memory() -> str | None:
-    """Where files are cheap."""
+    """A folder where files are cheap."""
     shared = Path("/dev/shm")  # noqa: S108  (a private directory is made inside)
     return str(shared) if shared.is_dir() else None

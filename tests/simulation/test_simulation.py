@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from .story import tell_seed
+from .story import play_seed
 
 SEEDS: Final = int(os.environ.get("AIOSEFLOW_SIMULATION_SEEDS", "60"))
 CHUNK: Final = 20
@@ -21,17 +21,19 @@ TESTS: Final = Path(__file__).resolve().parent.parent
 def test_every_invariant_holds_in_every_story(first: int) -> None:
     broken = {}
     for seed in range(first, min(first + CHUNK, SEEDS)):
-        figures = tell_seed(seed)
-        if figures.wrong:
-            broken[seed] = figures.wrong
-    told = [f"PYTHONPATH=tests python -m simulation {seed}\n    {wrong[0]}" for seed, wrong in broken.items()]
-    assert not told, "to replay and see:\n" + "\n".join(told)
+        result = play_seed(seed)
+        if result.wrong:
+            broken[seed] = result.wrong
+    lines = [
+        f"PYTHONPATH=tests python -m simulation {seed}\n    {wrong[0]}" for seed, wrong in broken.items()
+    ]
+    assert not lines, "to replay and see:\n" + "\n".join(lines)
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_a_seed_is_the_same_in_every_process(hash_seed: str) -> None:
     seeds = [3, 8, 30]
-    here = [tell_seed(seed).digest for seed in seeds]
+    here = [play_seed(seed).digest for seed in seeds]
     there = [
         subprocess.run(
             [sys.executable, "-m", "simulation", "--digest", str(seed)],
