@@ -383,6 +383,7 @@ async def test_an_action_that_declares_nothing_but_its_name_is_sent_at_most_once
         assert statuses(report) == {"changed": 1, "unknown": 1}
         assert panel.repeated("reboot") == {}
     assert report.downtimes == ()
+    assert "1 accepted by the panel, not verified (no reading can verify it)" in report.summary()
 
 
 @pytest.mark.parametrize(

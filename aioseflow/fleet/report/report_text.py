@@ -127,7 +127,7 @@ def _figures(report: Report, fit: Fit) -> list[str]:
     lines = fit(", ".join(f"{number:,} {_words(status)}" for status, number in report.counts.items()))
     unread = sum(outcome.status is Status.CHANGED and not outcome.verified for outcome in report.outcomes)
     if unread:
-        why = " (a reboot cannot be verified)" if report.action == "reboot" else ""
+        why = "" if all(step.settles for step in report.steps) else " (no reading can verify it)"
         lines += fit(f"{unread:,} accepted by the panel, not verified{why}")
     if report.missing_values:
         vms = quantity(report.missing_values, "VM")
