@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.clients import virtual_client
 from support.histories import LISTS, adds_up, killed, panel_and_client, posts, statuses, until
+from support.journals import JournalPlace
 from support.virtual import VIRTUAL
 
 from aioseflow import (
@@ -140,11 +141,10 @@ async def test_a_loop_that_is_shut_down_leaves_a_complete_journal(way: str, tmp_
 
 @pytest.mark.parametrize("action", [Stop(), Destroy()])
 async def test_a_planned_run_that_was_killed_before_it_began_goes_on_only_with_its_plan(
-    action: Action, tmp_path: Path
+    action: Action, place: JournalPlace
 ) -> None:
-    journal = tmp_path / "runs"
     hang = Fault("hang", path=LISTS, service="33302", after=1)
-    async with panel_and_client(hang, journal=journal) as (panel, seflow):
+    async with panel_and_client(hang, journal=place) as (panel, seflow):
         locked = panel.services["33301"].vms["4001"]
         locked.power = "transitional"
         plan = await seflow.fleet.plan(action)
@@ -152,7 +152,7 @@ async def test_a_planned_run_that_was_killed_before_it_began_goes_on_only_with_i
         plan = plan.confirm(7)
         run = seflow.fleet.run(plan, run_id="careful").start()
         await until(lambda: panel.faults.hits(hang) == 1)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         panel.faults.clear()
         locked.power = "running"
         async with virtual_client(panel, journal=left) as later:
@@ -171,14 +171,14 @@ STEPS: dict[str, Any] = {"reboot": Reboot(), "stop": Stop(), "sequence": [Stop()
 
 @pytest.mark.parametrize("what", STEPS)
 async def test_a_resume_that_cannot_list_a_service_claims_nothing_and_can_be_resumed(
-    what: str, tmp_path: Path
+    what: str, place: JournalPlace
 ) -> None:
-    hangs, journal = Fault("hang", path=CHANGES, when="after", after=3, times=2), tmp_path / "runs"
-    async with panel_and_client(hangs, journal=journal, limit=2, stop_time=60.0) as (panel, seflow):
+    hangs = Fault("hang", path=CHANGES, when="after", after=3, times=2)
+    async with panel_and_client(hangs, journal=place, limit=2, stop_time=60.0) as (panel, seflow):
         run = seflow.fleet.run(STEPS[what]).start()
         await until(lambda: panel.faults.hits(hangs) == 2)
         await asyncio.sleep(1)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         await asyncio.sleep(100)
         async with virtual_client(panel, journal=left) as later:
             panel.faults.add(Fault("status", path=LISTS, service="33301", status=500))
@@ -199,15 +199,14 @@ async def test_a_resume_that_cannot_list_a_service_claims_nothing_and_can_be_res
 
 @pytest.mark.parametrize("action", ["reboot", "stop"])
 async def test_a_resume_that_is_ended_while_it_reads_back_forgets_nothing(
-    action: str, tmp_path: Path
+    action: str, place: JournalPlace
 ) -> None:
-    journal = tmp_path / "runs"
     hangs = Fault("hang", path=f"/service/@id/vms/@vm/{action}", when="after", after=2, times=2)
-    async with panel_and_client(hangs, journal=journal, limit=2, stop_time=60.0) as (panel, seflow):
+    async with panel_and_client(hangs, journal=place, limit=2, stop_time=60.0) as (panel, seflow):
         run = seflow.fleet.run(STEPS[action]).start()
         await until(lambda: panel.faults.hits(hangs) == 2)
         await asyncio.sleep(1)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         acted = {key for key, effects in panel.effects.items() if effects[action]}
         assert len(acted) == 4
         async with virtual_client(panel, journal=left) as later:
@@ -231,9 +230,9 @@ async def test_a_resume_that_is_ended_while_it_reads_back_forgets_nothing(
                 assert again.ok
 
 
-async def test_the_same_run_asked_for_twice_before_either_began_is_one_run(tmp_path: Path) -> None:
-    async with panel_and_client(journal=tmp_path / "runs") as (panel, seflow):
-        async with virtual_client(panel, journal=tmp_path / "runs") as other:
+async def test_the_same_run_asked_for_twice_before_either_began_is_one_run(place: JournalPlace) -> None:
+    async with panel_and_client(journal=place) as (panel, seflow):
+        async with virtual_client(panel, journal=place) as other:
             first, second = seflow.fleet.reboot(run_id="nightly"), other.fleet.reboot(run_id="nightly")
             different = other.fleet.stop(run_id="evening")
             evening = seflow.fleet.reboot(run_id="evening")

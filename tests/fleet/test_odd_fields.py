@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 import pytest
 from support.coherent import SHORT, CoherentPanel, panel_and_client
-from support.histories import copy_of
+from support.journals import copy_of
 from support.wire import Play
 
 from aioseflow import Action, Destroy, Plan, Reboot, Resize, ResizeDisk, Rollout, Start, Status, Stop, Usage

@@ -11,6 +11,7 @@ import attrs
 import pytest
 from support.clients import virtual_client
 from support.histories import killed, panel_and_client, posts, powers, statuses, until
+from support.journals import JournalPlace
 from support.virtual import VIRTUAL
 
 from aioseflow import (
@@ -176,7 +177,7 @@ async def test_a_killed_run_of_an_own_action_has_downtimes_that_are_not_certain(
     async with panel_and_client(journal=tmp_path / "runs", **TWO, stop_time=60.0) as (panel, seflow):
         run = seflow.fleet.run([Halt(), Start()]).start()
         await until(lambda: run.progress.settling == 2)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, JournalPlace(tmp_path / "runs"))
         async with virtual_client(panel, journal=left) as other:
             report = await other.fleet.report(run.id)
     assert [(down.certain, down.open_ended) for down in report.downtimes] == [(False, True)] * 2

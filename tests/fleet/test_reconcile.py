@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 from support.clients import virtual_client
 from support.histories import killed, panel_and_client, posts, statuses, until
+from support.journals import JournalPlace
 from support.listing import ListingPanel
 from support.virtual import VIRTUAL, SocketPairConnector
 
@@ -45,10 +45,8 @@ def verdicts(findings: list[Finding]) -> dict[str, str]:
     return {finding.vm_id: finding.verdict for finding in findings}
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])
-async def test_a_lost_stop_is_decided_by_what_the_vm_is_read_as(kept: bool, tmp_path: Path) -> None:
-    journal = tmp_path / "runs" if kept else None
-    async with panel_and_client(LOST, journal=journal, vms_per_service=2) as (panel, seflow):
+async def test_a_lost_stop_is_decided_by_what_the_vm_is_read_as(kept: JournalPlace | None) -> None:
+    async with panel_and_client(LOST, journal=kept, vms_per_service=2) as (panel, seflow):
         run = seflow.fleet.stop(settle=SHORT)
         assert statuses(await run) == {"unknown": 4}
         panel.faults.clear()
@@ -90,9 +88,9 @@ async def test_a_lost_stop_is_decided_by_what_the_vm_is_read_as(kept: bool, tmp_
         assert panel.effect_count("stop") == 1
 
 
-async def test_a_lost_resize_and_a_lost_destruction_are_decided_too(tmp_path: Path) -> None:
+async def test_a_lost_resize_and_a_lost_destruction_are_decided_too(place: JournalPlace) -> None:
     lost = [Fault("reset", method=method, when="before") for method in ("PUT", "DELETE")]
-    async with panel_and_client(*lost, journal=tmp_path / "runs", vms_per_service=2) as (panel, seflow):
+    async with panel_and_client(*lost, journal=place, vms_per_service=2) as (panel, seflow):
         resized = seflow.fleet.run(Resize(memory=777), services=["33301"], settle=SHORT)
         plan = await seflow.fleet.plan(Destroy(), services=["33302"], settle=SHORT)
         destroyed = seflow.fleet.run(plan.confirm(2))
@@ -113,8 +111,8 @@ async def test_a_lost_resize_and_a_lost_destruction_are_decided_too(tmp_path: Pa
         assert len(service.vms) == 1
 
 
-async def test_what_cannot_be_listed_cannot_be_told(tmp_path: Path) -> None:
-    async with panel_and_client(LOST, journal=tmp_path / "runs", vms_per_service=1) as (panel, seflow):
+async def test_what_cannot_be_listed_cannot_be_told(place: JournalPlace) -> None:
+    async with panel_and_client(LOST, journal=place, vms_per_service=1) as (panel, seflow):
         run = seflow.fleet.stop(settle=SHORT)
         await run
         panel.faults.clear()
@@ -124,8 +122,8 @@ async def test_what_cannot_be_listed_cannot_be_told(tmp_path: Path) -> None:
         assert statuses(await seflow.fleet.report(run.id)) == {"unknown": 1, "failed": 1}
 
 
-async def test_a_list_that_says_one_thing_and_then_another_decides_nothing(tmp_path: Path) -> None:
-    async with panel_and_client(LOST, journal=tmp_path / "runs", services=1, vms_per_service=1) as (
+async def test_a_list_that_says_one_thing_and_then_another_decides_nothing(place: JournalPlace) -> None:
+    async with panel_and_client(LOST, journal=place, services=1, vms_per_service=1) as (
         panel,
         seflow,
     ):
@@ -139,15 +137,14 @@ async def test_a_list_that_says_one_thing_and_then_another_decides_nothing(tmp_p
         assert verdicts(await seflow.fleet.reconcile(run.id, grace=0)) == {"4001": "done"}
 
 
-async def test_a_killed_run_is_reconciled_without_being_gone_on_with(tmp_path: Path) -> None:
+async def test_a_killed_run_is_reconciled_without_being_gone_on_with(place: JournalPlace) -> None:
     hang = Fault("hang", path="/service/@id/vms/@vm/stop", when="after", times=2)
-    journal = tmp_path / "runs"
-    async with panel_and_client(hang, journal=journal, limit=2) as (panel, seflow):
+    async with panel_and_client(hang, journal=place, limit=2) as (panel, seflow):
         run = seflow.fleet.stop(wait=False).start()
         await until(lambda: panel.faults.hits(hang) == 2)
         with pytest.raises(RunIsActive):
             await seflow.fleet.reconcile(run.id)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         await asyncio.sleep(5)
         panel.clear_record()
         async with virtual_client(panel, journal=left) as later:
@@ -172,13 +169,13 @@ async def test_a_killed_run_is_reconciled_without_being_gone_on_with(tmp_path: P
 
 
 async def test_a_run_killed_before_it_knew_all_its_vms_is_not_made_whole_by_a_reconciliation(
-    tmp_path: Path,
+    place: JournalPlace,
 ) -> None:
-    hang, journal = Fault("hang", path="/service/@id/vms", service="33302"), tmp_path / "runs"
-    async with panel_and_client(hang, journal=journal) as (panel, seflow):
+    hang = Fault("hang", path="/service/@id/vms", service="33302")
+    async with panel_and_client(hang, journal=place) as (panel, seflow):
         run = seflow.fleet.stop().start()
         await until(lambda: run.report.counts[Status.CHANGED] == 4)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         panel.faults.clear()
         async with virtual_client(panel, journal=left) as later:
             for _ in range(2):
@@ -198,13 +195,13 @@ async def test_a_run_killed_before_it_knew_all_its_vms_is_not_made_whole_by_a_re
 
 
 @asynccontextmanager
-async def listing(journal: Path, **vms: dict[str, Any]) -> AsyncIterator[tuple[ListingPanel, SeFlow]]:
+async def listing(journal: JournalPlace, **vms: dict[str, Any]) -> AsyncIterator[tuple[ListingPanel, SeFlow]]:
     """A panel that loses every answer to a change, and a client of it."""
     panel = ListingPanel(**vms)
     login = {"username": panel.username, "password": panel.password, "base_url": panel.url}
     try:
         async with SocketPairConnector(panel) as connector:
-            async with SeFlow(**login, connector=connector, journal=journal) as seflow:  # type: ignore[arg-type]
+            async with SeFlow(**login, connector=connector, journal=journal()) as seflow:  # type: ignore[arg-type]
                 yield panel, seflow
     finally:
         await panel.close()
@@ -233,9 +230,9 @@ RUNNING = {"status": "running"}
 )
 @pytest.mark.parametrize("by", ["reconcile", "resume"])
 async def test_a_lost_reboot_is_decided_by_the_uptime_alone(
-    by: str, after: dict[str, Any], grace: float, verdict: str, status: Status, tmp_path: Path
+    by: str, after: dict[str, Any], grace: float, verdict: str, status: Status, place: JournalPlace
 ) -> None:
-    async with listing(tmp_path / "runs", **{"4": RUNNING}) as (panel, seflow):
+    async with listing(place, **{"4": RUNNING}) as (panel, seflow):
         run_id = (await lost_reboot(seflow)).run_id
         panel.vms["4"] = {**RUNNING, **after}
         await asyncio.sleep(5)
@@ -253,8 +250,8 @@ async def test_a_lost_reboot_is_decided_by_the_uptime_alone(
         assert set(panel.changes.values()) == {1}
 
 
-async def test_an_unknown_reboot_stays_unknown_until_the_operator_says_so(tmp_path: Path) -> None:
-    async with listing(tmp_path / "runs", **{"4": RUNNING, "5": RUNNING}) as (panel, seflow):
+async def test_an_unknown_reboot_stays_unknown_until_the_operator_says_so(place: JournalPlace) -> None:
+    async with listing(place, **{"4": RUNNING, "5": RUNNING}) as (panel, seflow):
         run_id = (await lost_reboot(seflow)).run_id
         for _ in range(3):
             assert set(verdicts(await seflow.fleet.reconcile(run_id, grace=0)).values()) == {"cannot_tell"}
@@ -293,10 +290,10 @@ class Assign:
     [(True, 777, "done"), (True, 5, "not_done"), (False, 777, "cannot_tell")],
 )
 async def test_an_action_of_one_s_own_is_decided_by_its_own_reading_and_never_by_an_uptime(
-    settles: bool, memory: int, verdict: str, tmp_path: Path
+    settles: bool, memory: int, verdict: str, place: JournalPlace
 ) -> None:
     row = {**RUNNING, "uptime": 90_000, "memory": 1}
-    async with listing(tmp_path / "runs", **{"4": row}) as (panel, seflow):
+    async with listing(place, **{"4": row}) as (panel, seflow):
         action = Assign(settles=settles)
         run = seflow.fleet.run(action, settle=SHORT)
         assert statuses(await run) == {"unknown": 1}
@@ -306,9 +303,9 @@ async def test_an_action_of_one_s_own_is_decided_by_its_own_reading_and_never_by
         assert set(panel.changes.values()) == {1}
 
 
-async def test_a_lost_step_of_a_sequence_is_named_by_the_finding(tmp_path: Path) -> None:
+async def test_a_lost_step_of_a_sequence_is_named_by_the_finding(place: JournalPlace) -> None:
     lost = Fault("reset", method="PUT", when="before")
-    async with panel_and_client(lost, journal=tmp_path / "runs", services=1, vms_per_service=2) as (
+    async with panel_and_client(lost, journal=place, services=1, vms_per_service=2) as (
         panel,
         seflow,
     ):

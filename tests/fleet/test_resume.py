@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,15 +12,16 @@ from support.clients import virtual_client
 from support.histories import (
     LISTS,
     adds_up,
-    copy_of,
     killed,
     panel_and_client,
     plain,
     posts,
     powers,
+    refuses,
     statuses,
     until,
 )
+from support.journals import JournalPlace
 from support.virtual import VIRTUAL
 
 from aioseflow import (
@@ -51,14 +51,15 @@ CHANGED, FAILED, UNKNOWN, NOT_ATTEMPTED = Status.CHANGED, Status.FAILED, Status.
 REBOOTS, STOPS = "/service/@id/vms/@vm/reboot", "/service/@id/vms/@vm/stop"
 
 
-async def test_a_killed_reboot_run_goes_on_and_what_may_have_left_is_never_sent_again(tmp_path: Path) -> None:
+async def test_a_killed_reboot_run_goes_on_and_what_may_have_left_is_never_sent_again(
+    place: JournalPlace,
+) -> None:
     hangs = Fault("hang", path=REBOOTS, when="after", after=2, times=2)
-    journal = tmp_path / "runs"
-    async with panel_and_client(hangs, journal=journal, limit=2) as (panel, seflow):
+    async with panel_and_client(hangs, journal=place, limit=2) as (panel, seflow):
         run = seflow.fleet.reboot()
         run.start()
         await until(lambda: panel.faults.hits(hangs) == 2)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         sent = set(posts(panel))
 
         async with virtual_client(panel, journal=left) as later:
@@ -95,15 +96,16 @@ async def test_a_killed_reboot_run_goes_on_and_what_may_have_left_is_never_sent_
             assert posts(panel) - before == {f"/service/{s}/vms/{v}/reboot": 1 for s, v in lost}
 
 
-async def test_a_killed_stop_run_reads_back_first_and_sends_only_what_is_not_done(tmp_path: Path) -> None:
+async def test_a_killed_stop_run_reads_back_first_and_sends_only_what_is_not_done(
+    place: JournalPlace,
+) -> None:
     acted = Fault("hang", path=STOPS, when="after", times=2)
     never = Fault("hang", path=STOPS, when="before", after=0, times=2)
-    journal = tmp_path / "runs"
-    async with panel_and_client(acted, never, journal=journal) as (panel, seflow):
+    async with panel_and_client(acted, never, journal=place) as (panel, seflow):
         run = seflow.fleet.stop(note="tonight", requested_by="ann")
         run.start()
         await until(lambda: panel.faults.hits(acted) + panel.faults.hits(never) == 4)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         panel.faults.clear()
         await asyncio.sleep(2)
         panel.requests.clear()
@@ -137,17 +139,16 @@ CHOICES: list[tuple[Any, bool]] = [
 
 @pytest.mark.parametrize(("where", "lost"), CHOICES, ids=["all", "text", "pairs", "predicate"])
 async def test_a_run_killed_before_it_knew_all_its_vms_discovers_again(
-    where: Any, lost: bool, tmp_path: Path
+    where: Any, lost: bool, place: JournalPlace
 ) -> None:
     hang = Fault("hang", path=LISTS, service="33302")
-    journal = tmp_path / "runs"
     wanted = 2 if isinstance(where, list) else 8
-    async with panel_and_client(hang, journal=journal) as (panel, seflow):
+    async with panel_and_client(hang, journal=place) as (panel, seflow):
         run = seflow.fleet.stop(where)
         run.start()
         await until(lambda: panel.faults.hits(hang) == 1)
         await asyncio.sleep(5)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         panel.faults.clear()
         async with virtual_client(panel, journal=left) as later:
             assert not (await later.fleet.report(run.id)).ok
@@ -166,15 +167,14 @@ async def test_a_run_killed_before_it_knew_all_its_vms_discovers_again(
             assert panel.requests == []
 
 
-async def test_a_sequence_goes_on_at_the_step_at_which_it_was_killed(tmp_path: Path) -> None:
+async def test_a_sequence_goes_on_at_the_step_at_which_it_was_killed(place: JournalPlace) -> None:
     resizes = Fault("hang", method="PUT", when="before", times=2)
     starts = Fault("hang", path="/service/@id/vms/@vm/start", when="after", times=2)
-    journal = tmp_path / "runs"
-    async with panel_and_client(resizes, starts, journal=journal, limit=6) as (panel, seflow):
+    async with panel_and_client(resizes, starts, journal=place, limit=6) as (panel, seflow):
         run = seflow.fleet.run([Stop(), Resize(memory=777), Start()])
         run.start()
         await until(lambda: panel.faults.hits(resizes) + panel.faults.hits(starts) == 4)
-        left = await killed(run, journal, tmp_path / "left")
+        left = await killed(run, place)
         panel.faults.clear()
         await asyncio.sleep(2)
         async with virtual_client(panel, journal=left) as later:
@@ -191,12 +191,10 @@ async def test_a_sequence_goes_on_at_the_step_at_which_it_was_killed(tmp_path: P
 
 
 @pytest.mark.parametrize("end", [Run.drain, Run.cancel])
-@pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])
 async def test_a_run_that_was_drained_or_cancelled_goes_on(
-    end: Callable[[Run], None], kept: bool, tmp_path: Path
+    end: Callable[[Run], None], kept: JournalPlace | None
 ) -> None:
-    journal = tmp_path / "runs" if kept else None
-    async with panel_and_client(journal=journal, limit=2, service_time=0.2) as (panel, seflow):
+    async with panel_and_client(journal=kept, limit=2, service_time=0.2) as (panel, seflow):
         run = seflow.fleet.reboot()
         async for _ in run:
             end(run)
@@ -214,9 +212,9 @@ async def test_a_run_that_was_drained_or_cancelled_goes_on(
         assert len(await seflow.fleet.runs()) == 1
 
 
-async def test_a_run_that_was_stopped_by_its_threshold_goes_on(tmp_path: Path) -> None:
+async def test_a_run_that_was_stopped_by_its_threshold_goes_on(place: JournalPlace) -> None:
     locked = Fault("error", path=STOPS, codes=("vm_locked",), times=2)
-    async with panel_and_client(locked, journal=tmp_path / "runs", limit=1) as (panel, seflow):
+    async with panel_and_client(locked, journal=place, limit=1) as (panel, seflow):
         run = seflow.fleet.stop(rollout=Rollout(max_failures=1, same_cause=None))
         first = await run
         assert first.counts[FAILED] == 2
@@ -226,12 +224,10 @@ async def test_a_run_that_was_stopped_by_its_threshold_goes_on(tmp_path: Path) -
         assert set(posts(panel).values()) == {1}
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])
 async def test_a_reboot_that_was_accepted_in_a_sequence_is_not_sent_again_by_a_resume(
-    kept: bool, tmp_path: Path
+    kept: JournalPlace | None,
 ) -> None:
-    journal = tmp_path / "runs" if kept else None
-    async with panel_and_client(journal=journal, reboot_time=100.0) as (panel, seflow):
+    async with panel_and_client(journal=kept, reboot_time=100.0) as (panel, seflow):
         run = seflow.fleet.run([Reboot(), Resize(memory=777)], rollout=Rollout(max_failures=3))
         run.start()
         await until(lambda: run.progress.settling >= 1)
@@ -247,9 +243,9 @@ async def test_a_reboot_that_was_accepted_in_a_sequence_is_not_sent_again_by_a_r
         assert len(done) >= 4
 
 
-async def test_a_service_that_could_not_be_listed_is_listed_by_the_resume(tmp_path: Path) -> None:
+async def test_a_service_that_could_not_be_listed_is_listed_by_the_resume(place: JournalPlace) -> None:
     broken = Fault("status", path=LISTS, service="33302", status=500)
-    async with panel_and_client(broken, journal=tmp_path / "runs") as (panel, seflow):
+    async with panel_and_client(broken, journal=place) as (panel, seflow):
         run = seflow.fleet.stop()
         first = await run
         assert statuses(first) == {"changed": 4}
@@ -263,8 +259,8 @@ async def test_a_service_that_could_not_be_listed_is_listed_by_the_resume(tmp_pa
         assert set(posts(panel).values()) == {1}
 
 
-async def test_a_vm_that_is_gone_meanwhile_is_not_attempted(tmp_path: Path) -> None:
-    async with panel_and_client(journal=tmp_path / "runs", limit=1) as (panel, seflow):
+async def test_a_vm_that_is_gone_meanwhile_is_not_attempted(place: JournalPlace) -> None:
+    async with panel_and_client(journal=place, limit=1) as (panel, seflow):
         run = seflow.fleet.reboot()
         async for _ in run:
             run.drain()
@@ -277,15 +273,14 @@ async def test_a_vm_that_is_gone_meanwhile_is_not_attempted(tmp_path: Path) -> N
         assert adds_up(report)
 
 
-async def test_one_run_has_one_runner_which_the_error_names(tmp_path: Path) -> None:
-    journal = tmp_path / "runs"
-    async with panel_and_client(journal=journal, stop_time=5.0) as (panel, seflow):
+async def test_one_run_has_one_runner_which_the_error_names(place: JournalPlace) -> None:
+    async with panel_and_client(journal=place, stop_time=5.0) as (panel, seflow):
         run = seflow.fleet.stop()
         run.start()
         await until(lambda: run.progress.settling > 0)
         with pytest.raises(RunIsActive, match="this process"):
             seflow.fleet.resume(run.id)
-        async with virtual_client(panel, journal=journal) as other:
+        async with virtual_client(panel, journal=place) as other:
             with pytest.raises(RunIsActive) as caught:
                 await other.fleet.resume(run.id)
             assert caught.value.run_id == run.id
@@ -296,19 +291,18 @@ async def test_one_run_has_one_runner_which_the_error_names(tmp_path: Path) -> N
             known = await other.fleet.report(run.id)
             assert known.finished_at is None
             with pytest.raises(RunNotFound, match=run.id):
-                other.fleet.resume(run.id[:-2])
+                await refuses(place, lambda: other.fleet.resume(run.id[:-2]))
         assert (await run).ok
         assert set(posts(panel).values()) == {1}
 
 
-async def test_a_dead_run_goes_on_only_where_no_living_run_is_at_its_vms(tmp_path: Path) -> None:
+async def test_a_dead_run_goes_on_only_where_no_living_run_is_at_its_vms(place: JournalPlace) -> None:
     hangs = Fault("hang", path=STOPS, when="before", times=4)
-    journal = tmp_path / "runs"
-    async with panel_and_client(hangs, journal=journal, limit=6, service_time=0.3) as (panel, seflow):
+    async with panel_and_client(hangs, journal=place, limit=6, service_time=0.3) as (panel, seflow):
         dead = seflow.fleet.stop()
         dead.start()
         await until(lambda: panel.faults.hits(hangs) == 4 and not dead.progress.discovering)
-        left = await killed(dead, journal, tmp_path / "left")
+        left = await killed(dead, place)
         await asyncio.sleep(2)
         async with virtual_client(panel, journal=left) as later:
             alive = later.fleet.resize(memory=777)
@@ -352,38 +346,37 @@ async def always(service: Service, vm: Vm) -> bool:
     return True
 
 
-async def test_what_no_file_can_hold_is_asked_for_by_the_resume(tmp_path: Path) -> None:
-    async with panel_and_client(journal=tmp_path / "runs", limit=1) as (panel, seflow):
+async def test_what_no_file_can_hold_is_asked_for_by_the_resume(place: JournalPlace) -> None:
+    async with panel_and_client(journal=place, limit=1) as (panel, seflow):
         own = seflow.fleet.run(Snapshot(), rollout=Rollout(healthy=always, window=1))
         async for _ in own:
             own.drain()
         with pytest.raises(InvalidArgument, match="action="):
-            seflow.fleet.resume(own.id)
+            await refuses(place, lambda: seflow.fleet.resume(own.id))
         with pytest.raises(InvalidArgument, match="healthy="):
-            seflow.fleet.resume(own.id, action=Snapshot())
+            await refuses(place, lambda: seflow.fleet.resume(own.id, action=Snapshot()))
         report = await seflow.fleet.resume(own.id, action=Snapshot(), healthy=always)
         assert statuses(report) == {"changed": 8}
         assert panel.repeated("reboot") == {}
 
 
-async def test_wherever_a_journal_is_cut_off_the_run_can_be_finished_from_it(tmp_path: Path) -> None:
+async def test_wherever_a_journal_is_cut_off_the_run_can_be_finished_from_it(place: JournalPlace) -> None:
     """Many copies of one run, taken all along it; the panel is by then as the run left it."""
-    journal = tmp_path / "runs"
 
-    async def finish(panel: Sandbox, left: Path, run_id: str) -> None:
+    async def finish(panel: Sandbox, left: JournalPlace, run_id: str) -> None:
         async with virtual_client(panel, journal=left) as later:
             report = await later.fleet.resume(run_id)
             assert adds_up(report)
             assert report.ok
             assert len(report.targets) == 8
 
-    async with panel_and_client(journal=journal, limit=3) as (panel, seflow):
+    async with panel_and_client(journal=place, limit=3) as (panel, seflow):
         run: Run = seflow.fleet.stop()
         run.start()
         await until(lambda: bool(panel.requests))
-        copies: list[Path] = []
+        copies: list[JournalPlace] = []
         while not run.is_over:
-            copies.append(copy_of(journal, tmp_path / f"left{len(copies)}"))
+            copies.append(place.copy())
             await asyncio.sleep(0.4)
         assert (await run).ok
         panel.requests.clear()

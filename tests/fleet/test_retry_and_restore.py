@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any, cast
 
 import pytest
 from support.clients import virtual_client
-from support.histories import adds_up, panel_and_client, posts, powers, statuses, until
+from support.histories import adds_up, panel_and_client, posts, powers, refuses, statuses, until
+from support.journals import JournalPlace
 from support.virtual import VIRTUAL
 
 from aioseflow import (
@@ -30,18 +31,17 @@ from aioseflow import (
 )
 from aioseflow.sandbox import Fault, Sandbox
 
-pytestmark = [VIRTUAL, pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])]
+pytestmark = VIRTUAL
 
 REBOOTS, STOPS = "/service/@id/vms/@vm/reboot", "/service/@id/vms/@vm/stop"
 
 
 @asynccontextmanager
 async def fleet_of(
-    tmp_path: Path, kept: bool, *faults: Fault, limit: int = 4
+    kept: JournalPlace | None, *faults: Fault, limit: int = 4
 ) -> AsyncIterator[tuple[Sandbox, SeFlow]]:
     """Eight running VMs, with or without a journal."""
-    journal = tmp_path / "runs" if kept else None
-    async with panel_and_client(*faults, journal=journal, limit=limit) as (panel, seflow):
+    async with panel_and_client(*faults, journal=kept, limit=limit) as (panel, seflow):
         yield panel, seflow
 
 
@@ -59,11 +59,11 @@ async def fleet_of(
     ],
 )
 async def test_a_retry_is_a_new_run_for_the_vms_that_ended_so(
-    choice: dict[str, Any], statuses_wanted: set[Status], kept: bool, tmp_path: Path
+    choice: dict[str, Any], statuses_wanted: set[Status], kept: JournalPlace | None
 ) -> None:
     refused = Fault("error", path=REBOOTS, codes=("quota",), times=1)
     lost = Fault("reset", path=REBOOTS, when="after", times=1)
-    async with fleet_of(tmp_path, kept, refused, lost, limit=1) as (panel, seflow):
+    async with fleet_of(kept, refused, lost, limit=1) as (panel, seflow):
         run = seflow.fleet.reboot(rollout=Rollout(max_failures=1, same_cause=None))
         first = await run
         assert set(statuses(first)) == {"failed", "unknown", "not_attempted"} | (
@@ -84,39 +84,39 @@ async def test_a_retry_is_a_new_run_for_the_vms_that_ended_so(
         assert {info.header.parent for info in await seflow.fleet.runs()} == {None, run.id}
 
 
-async def test_a_retry_of_what_went_well_has_nothing_to_do(kept: bool, tmp_path: Path) -> None:
-    async with fleet_of(tmp_path, kept) as (panel, seflow):
+async def test_a_retry_of_what_went_well_has_nothing_to_do(kept: JournalPlace | None) -> None:
+    async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.stop()
         assert (await run).ok
         panel.clear_record()
         with pytest.raises(InvalidArgument, match="nothing to do"):
-            seflow.fleet.retry(run.id)
+            await refuses(kept, lambda: seflow.fleet.retry(run.id))
         with pytest.raises(RunNotFound):
-            seflow.fleet.retry("no such run")
+            await refuses(kept, lambda: seflow.fleet.retry("no such run"))
         assert panel.requests == []
 
 
-async def test_a_run_that_goes_on_cannot_be_retried_or_restored(kept: bool, tmp_path: Path) -> None:
-    async with fleet_of(tmp_path, kept) as (panel, seflow):
+async def test_a_run_that_goes_on_cannot_be_retried_or_restored(kept: JournalPlace | None) -> None:
+    async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.stop().start()
         await until(lambda: run.progress.settling > 0)
         with pytest.raises(RunIsActive, match=run.id):
-            seflow.fleet.retry(run.id)
+            await refuses(kept, lambda: seflow.fleet.retry(run.id))
         with pytest.raises(RunIsActive, match=run.id):
-            seflow.fleet.restore(run)
+            await refuses(kept, lambda: seflow.fleet.restore(run))
         if kept:
-            async with virtual_client(panel, journal=tmp_path / "runs") as other:
+            async with virtual_client(panel, journal=kept) as other:
                 for follow in (other.fleet.retry, other.fleet.restore):
                     with pytest.raises(RunIsActive, match=run.id):
-                        follow(run.id)
+                        await refuses(kept, partial(follow, run.id))
         await run
 
 
 async def test_a_retry_names_what_is_gone_and_takes_up_sequences_from_their_beginning(
-    kept: bool, tmp_path: Path
+    kept: JournalPlace | None,
 ) -> None:
     refused = Fault("error", method="PUT", codes=("quota",), times=3)
-    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+    async with fleet_of(kept, refused) as (panel, seflow):
         run = seflow.fleet.run([Stop(), Resize(memory=777), Start()], rollout=Rollout(same_cause=None))
         first = await run
         failed = [outcome for outcome in first.outcomes if outcome.status is Status.FAILED]
@@ -135,19 +135,19 @@ async def test_a_retry_names_what_is_gone_and_takes_up_sequences_from_their_begi
         assert panel.repeated("stop") == {}
 
 
-async def test_a_destruction_is_never_retried_without_a_plan(kept: bool, tmp_path: Path) -> None:
+async def test_a_destruction_is_never_retried_without_a_plan(kept: JournalPlace | None) -> None:
     refused = Fault("error", method="DELETE", codes=("quota",), times=1)
-    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+    async with fleet_of(kept, refused) as (panel, seflow):
         plan = await seflow.fleet.plan(Destroy(), services=["33301"])
         run = seflow.fleet.run(plan.confirm(4))
         report = await run
         assert statuses(report) == {"changed": 3, "failed": 1}
         with pytest.raises(RunRefused, match="plan"):
-            seflow.fleet.retry(run.id)
+            await refuses(kept, lambda: seflow.fleet.retry(run.id))
         assert len(panel.services["33301"].vms) == 1
 
 
-async def test_a_retry_is_given_what_no_file_can_hold(kept: bool, tmp_path: Path) -> None:
+async def test_a_retry_is_given_what_no_file_can_hold(kept: JournalPlace | None) -> None:
     asked: list[str] = []
 
     async def healthy(service: Service, vm: Vm) -> bool:
@@ -155,12 +155,12 @@ async def test_a_retry_is_given_what_no_file_can_hold(kept: bool, tmp_path: Path
         return True
 
     refused = Fault("error", path=STOPS, codes=("quota",), times=1)
-    async with fleet_of(tmp_path, kept, refused) as (_, seflow):
+    async with fleet_of(kept, refused) as (_, seflow):
         run = seflow.fleet.stop(rollout=Rollout(healthy=healthy))
         assert (await run).counts[Status.FAILED] == 1
         if kept:
             with pytest.raises(InvalidArgument, match="healthy="):
-                seflow.fleet.retry(run.id)
+                await refuses(kept, lambda: seflow.fleet.retry(run.id))
         asked.clear()
         report = await seflow.fleet.retry(run.id, healthy=healthy)
         assert statuses(report) == {"changed": 1}
@@ -170,9 +170,9 @@ async def test_a_retry_is_given_what_no_file_can_hold(kept: bool, tmp_path: Path
 # -- restore ------------------------------------------------------------------------------------------------
 
 
-async def test_restore_starts_exactly_what_a_run_stopped(kept: bool, tmp_path: Path) -> None:
+async def test_restore_starts_exactly_what_a_run_stopped(kept: JournalPlace | None) -> None:
     refused = Fault("error", path=STOPS, service="33302", vm="4005", codes=("quota",))
-    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+    async with fleet_of(kept, refused) as (panel, seflow):
         off = panel.services["33301"].vms["4001"]
         off.power = "stopped"
         run = seflow.fleet.stop(note="patches")
@@ -193,9 +193,9 @@ async def test_restore_starts_exactly_what_a_run_stopped(kept: bool, tmp_path: P
         assert posts(panel) == {}
 
 
-async def test_restore_starts_what_a_broken_sequence_left_stopped(kept: bool, tmp_path: Path) -> None:
+async def test_restore_starts_what_a_broken_sequence_left_stopped(kept: JournalPlace | None) -> None:
     refused = Fault("error", method="PUT", codes=("quota",), times=2)
-    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+    async with fleet_of(kept, refused) as (panel, seflow):
         was_off = [panel.services["33301"].vms[vm] for vm in ("4001", "4002")]
         for vm in was_off:
             vm.power = "stopped"
@@ -209,9 +209,9 @@ async def test_restore_starts_what_a_broken_sequence_left_stopped(kept: bool, tm
         assert [vm.power for vm in was_off] == ["stopped"] * 2
 
 
-async def test_restore_leaves_alone_what_a_sequence_started_again(kept: bool, tmp_path: Path) -> None:
+async def test_restore_leaves_alone_what_a_sequence_started_again(kept: JournalPlace | None) -> None:
     refused = Fault("error", path="/service/@id/vms/@vm/start", codes=("quota",), times=2)
-    async with fleet_of(tmp_path, kept, refused) as (panel, seflow):
+    async with fleet_of(kept, refused) as (panel, seflow):
         run = seflow.fleet.run([Stop(), Start()], rollout=Rollout(same_cause=None))
         report = await run
         failed = {outcome.key for outcome in report.outcomes if outcome.status is Status.FAILED}
@@ -223,13 +223,11 @@ async def test_restore_leaves_alone_what_a_sequence_started_again(kept: bool, tm
         whole = seflow.fleet.run([Stop(), Start()])
         assert (await whole).ok
         with pytest.raises(InvalidArgument, match="nothing to do"):
-            seflow.fleet.restore(whole)
+            await refuses(kept, lambda: seflow.fleet.restore(whole))
 
 
-async def test_restore_knows_what_was_only_accepted_and_what_was_cut_short(
-    kept: bool, tmp_path: Path
-) -> None:
-    async with fleet_of(tmp_path, kept, limit=1) as (panel, seflow):
+async def test_restore_knows_what_was_only_accepted_and_what_was_cut_short(kept: JournalPlace | None) -> None:
+    async with fleet_of(kept, limit=1) as (panel, seflow):
         run = seflow.fleet.stop(wait=False)
         async for outcome in run:
             assert not outcome.verified
@@ -242,17 +240,17 @@ async def test_restore_knows_what_was_only_accepted_and_what_was_cut_short(
         assert powers(panel) == ["running"] * 8
 
 
-async def test_only_a_run_that_stops_can_be_restored(kept: bool, tmp_path: Path) -> None:
-    async with fleet_of(tmp_path, kept) as (panel, seflow):
+async def test_only_a_run_that_stops_can_be_restored(kept: JournalPlace | None) -> None:
+    async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.reboot()
         await run
         with pytest.raises(InvalidArgument, match="stopped nothing"):
-            seflow.fleet.restore(run)
+            await refuses(kept, lambda: seflow.fleet.restore(run))
         assert panel.effect_count("start") == 0
 
 
-async def test_restore_under_one_id_is_one_run(kept: bool, tmp_path: Path) -> None:
-    async with fleet_of(tmp_path, kept) as (panel, seflow):
+async def test_restore_under_one_id_is_one_run(kept: JournalPlace | None) -> None:
+    async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.stop()
         await run
         reports = await asyncio.gather(
@@ -262,13 +260,13 @@ async def test_restore_under_one_id_is_one_run(kept: bool, tmp_path: Path) -> No
         assert set(posts(panel).values()) == {1}
         assert len(await seflow.fleet.runs()) == 2
         if kept:
-            async with virtual_client(panel, journal=tmp_path / "runs") as other:
+            async with virtual_client(panel, journal=kept) as other:
                 assert (await other.fleet.restore(run.id, run_id="back")).ok
             assert set(posts(panel).values()) == {1}
 
 
-async def test_what_is_gone_with_its_whole_service_is_named_too(kept: bool, tmp_path: Path) -> None:
-    async with fleet_of(tmp_path, kept) as (panel, seflow):
+async def test_what_is_gone_with_its_whole_service_is_named_too(kept: JournalPlace | None) -> None:
+    async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.stop()
         await run
         cast("dict[str, Any]", panel.services).pop("33302")
@@ -280,8 +278,8 @@ async def test_what_is_gone_with_its_whole_service_is_named_too(kept: bool, tmp_
         assert adds_up(report)
 
 
-async def test_what_cannot_be_listed_is_not_called_gone(kept: bool, tmp_path: Path) -> None:
-    async with fleet_of(tmp_path, kept) as (panel, seflow):
+async def test_what_cannot_be_listed_is_not_called_gone(kept: JournalPlace | None) -> None:
+    async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.stop()
         await run
         panel.faults.add(Fault("status", path="/service/@id/vms", service="33302", status=500))
@@ -291,9 +289,9 @@ async def test_what_cannot_be_listed_is_not_called_gone(kept: bool, tmp_path: Pa
         assert not report.ok
 
 
-async def test_a_list_that_is_older_than_the_stop_keeps_no_vm_down(kept: bool, tmp_path: Path) -> None:
+async def test_a_list_that_is_older_than_the_stop_keeps_no_vm_down(kept: JournalPlace | None) -> None:
     """The list of before the stop says that all run: each is read by itself before it is left alone."""
-    async with fleet_of(tmp_path, kept) as (panel, seflow):
+    async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.stop(wait=False)
         await run
         await asyncio.sleep(2)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import attrs
 import pytest
 from support.clients import virtual_client
 from support.histories import adds_up, killed, panel_and_client, posts, powers, statuses, until
+from support.journals import JournalPlace
 from support.virtual import VIRTUAL
 
 from aioseflow import Destroy, InvalidArgument, Resize, SettlePolicy, Start, Status, Stop
@@ -21,14 +21,14 @@ SHORT = SettlePolicy(first_poll=1.0, longest_poll=1.0, patience=5.0)
 
 
 @pytest.mark.parametrize("action", ["wait", "usage"])
-async def test_a_killed_reading_has_changed_nothing(tmp_path: Path, action: str) -> None:
+async def test_a_killed_reading_has_changed_nothing(place: JournalPlace, action: str) -> None:
     slow = Fault("latency", path="/service/@id/vms/@vm/*", seconds=30.0)
-    async with panel_and_client(slow, journal=tmp_path / "runs") as (panel, seflow):
+    async with panel_and_client(slow, journal=place) as (panel, seflow):
         fleet = seflow.fleet
         run = fleet.wait(power="stopped") if action == "wait" else fleet.usage()
         run.start()
         await until(lambda: run.progress.settling + run.progress.in_flight >= 4)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         async with virtual_client(panel, journal=left) as later:
             report = await later.fleet.report(run.id)
         assert {outcome.status for outcome in report.outcomes} == {Status.NOT_ATTEMPTED}
@@ -37,12 +37,12 @@ async def test_a_killed_reading_has_changed_nothing(tmp_path: Path, action: str)
         assert not report.ok
 
 
-async def test_a_run_killed_while_a_lost_answer_was_read_back_says_unknown(tmp_path: Path) -> None:
+async def test_a_run_killed_while_a_lost_answer_was_read_back_says_unknown(place: JournalPlace) -> None:
     lost = Fault("reset", path=STOPS, when="before")
-    async with panel_and_client(lost, journal=tmp_path / "runs") as (panel, seflow):
+    async with panel_and_client(lost, journal=place) as (panel, seflow):
         run = seflow.fleet.stop().start()
         await until(lambda: run.progress.settling == 8)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         assert statuses(run.report) == {"unknown": 8}
         async with virtual_client(panel, journal=left) as later:
             report = await later.fleet.report(run.id)
@@ -52,12 +52,12 @@ async def test_a_run_killed_while_a_lost_answer_was_read_back_says_unknown(tmp_p
             assert statuses(await later.fleet.resume(run.id)) == {"changed": 8}
 
 
-async def test_a_sequence_killed_before_its_last_step_is_not_changed(tmp_path: Path) -> None:
-    async with panel_and_client(journal=tmp_path / "runs", services=1) as (panel, seflow):
+async def test_a_sequence_killed_before_its_last_step_is_not_changed(place: JournalPlace) -> None:
+    async with panel_and_client(journal=place, services=1) as (panel, seflow):
         run = seflow.fleet.run([Stop(), Resize(memory=777)]).start()
         await until(lambda: run.progress.settling == 4)
         assert set(powers(panel)) <= {"transitional", "stopped"}
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         assert statuses(run.report) == {"failed": 4}
         async with virtual_client(panel, journal=left) as later:
             report = await later.fleet.report(run.id)
@@ -71,14 +71,16 @@ async def test_a_sequence_killed_before_its_last_step_is_not_changed(tmp_path: P
 
 @pytest.mark.parametrize("unread", [True, False])
 async def test_a_killed_destruction_is_gone_only_if_its_list_was_really_read(
-    tmp_path: Path, *, unread: bool
+    place: JournalPlace,
+    *,
+    unread: bool,
 ) -> None:
-    async with panel_and_client(journal=tmp_path / "runs", services=1) as (panel, seflow):
+    async with panel_and_client(journal=place, services=1) as (panel, seflow):
         plan = (await seflow.fleet.plan(Destroy())).confirm(4)
         panel.faults.add(Fault("hang", method="DELETE", path="/service/@id/vms/@vm", when="after"))
         run = seflow.fleet.run(plan).start()
         await until(lambda: run.progress.in_flight == 4)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         panel.faults.clear()
         await until(lambda: not panel.services["33301"].vms)
         panel.clear_record()
@@ -96,15 +98,19 @@ async def test_a_killed_destruction_is_gone_only_if_its_list_was_really_read(
 
 
 @pytest.mark.parametrize("lost", [True, False])
-async def test_restore_starts_also_what_a_killed_run_may_have_stopped(tmp_path: Path, *, lost: bool) -> None:
+async def test_restore_starts_also_what_a_killed_run_may_have_stopped(
+    place: JournalPlace,
+    *,
+    lost: bool,
+) -> None:
     """Half of the stops took effect without an answer; the rest was accepted, or never sent."""
     faults = [Fault("hang", path=STOPS, when="after", probability=0.5)] if lost else []
-    async with panel_and_client(*faults, journal=tmp_path / "runs", limit=2, services=3) as (panel, seflow):
+    async with panel_and_client(*faults, journal=place, limit=2, services=3) as (panel, seflow):
         was_off = panel.services["33303"].vms["4012"]
         was_off.power = "stopped"
         run = seflow.fleet.stop(settle=SHORT).start()
         await until(lambda: powers(panel).count("stopped") >= 6)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         await asyncio.sleep(10)
         panel.faults.clear()
         async with virtual_client(panel, journal=left) as later:
@@ -117,12 +123,8 @@ async def test_restore_starts_also_what_a_killed_run_may_have_stopped(tmp_path: 
         assert was_off.id not in {outcome.vm_id for outcome in report.outcomes}
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])
-async def test_restore_takes_in_a_stop_that_was_accepted_and_never_seen(
-    tmp_path: Path, *, kept: bool
-) -> None:
-    journal = tmp_path / "runs" if kept else None
-    async with panel_and_client(journal=journal, services=1, stop_time=60.0) as (panel, seflow):
+async def test_restore_takes_in_a_stop_that_was_accepted_and_never_seen(*, kept: JournalPlace | None) -> None:
+    async with panel_and_client(journal=kept, services=1, stop_time=60.0) as (panel, seflow):
         run = seflow.fleet.stop(settle=SHORT)
         assert statuses(await run) == {"failed": 4}
         await asyncio.sleep(60)
@@ -131,12 +133,12 @@ async def test_restore_takes_in_a_stop_that_was_accepted_and_never_seen(
         assert powers(panel) == ["running"] * 4
 
 
-async def test_the_numbers_of_a_reconciled_run_add_up(tmp_path: Path) -> None:
+async def test_the_numbers_of_a_reconciled_run_add_up(place: JournalPlace) -> None:
     lost = Fault("hang", path=STOPS, when="after", times=2)
-    async with panel_and_client(lost, journal=tmp_path / "runs", limit=3, services=3) as (panel, seflow):
+    async with panel_and_client(lost, journal=place, limit=3, services=3) as (panel, seflow):
         run = seflow.fleet.stop().start()
         await until(lambda: run.progress.counts[Status.CHANGED] > 0 and run.progress.settling > 0)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         async with virtual_client(panel, journal=left) as later:
             before = await later.fleet.report(run.id)
             findings = await later.fleet.reconcile(run.id)
@@ -149,11 +151,11 @@ async def test_the_numbers_of_a_reconciled_run_add_up(tmp_path: Path) -> None:
         assert adds_up(report)
 
 
-async def test_a_reconciled_run_can_still_be_resumed(tmp_path: Path) -> None:
-    async with panel_and_client(journal=tmp_path / "runs", limit=2) as (panel, seflow):
+async def test_a_reconciled_run_can_still_be_resumed(place: JournalPlace) -> None:
+    async with panel_and_client(journal=place, limit=2) as (panel, seflow):
         run = seflow.fleet.run([Stop(), Start()]).start()
         await until(lambda: run.progress.settling >= 2)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         async with virtual_client(panel, journal=left) as later:
             await later.fleet.reconcile(run.id)
             report = await later.fleet.resume(run.id)
@@ -161,8 +163,10 @@ async def test_a_reconciled_run_can_still_be_resumed(tmp_path: Path) -> None:
         assert powers(panel) == ["running"] * 8
 
 
-async def test_the_latest_run_is_the_one_that_was_begun_last_whatever_the_clock_says(tmp_path: Path) -> None:
-    async with panel_and_client(journal=tmp_path / "runs") as (_, seflow):
+async def test_the_latest_run_is_the_one_that_was_begun_last_whatever_the_clock_says(
+    place: JournalPlace,
+) -> None:
+    async with panel_and_client(journal=place) as (_, seflow):
         first, second = seflow.fleet.stop(), seflow.fleet.start()
         # A clock that was ahead, and was set right between the two.
         ahead = attrs.evolve(first.header, created_at=first.header.created_at.replace(year=2099))
@@ -198,13 +202,13 @@ async def test_with_one_request_at_a_time_a_reading_does_not_wait_behind_all_act
         assert statuses(await run) == {"changed": 40}
 
 
-async def test_the_losses_of_a_plan_are_named_by_a_run_that_was_killed(tmp_path: Path) -> None:
+async def test_the_losses_of_a_plan_are_named_by_a_run_that_was_killed(place: JournalPlace) -> None:
     refused = Fault("status", path="/service/@id/vms", service="33302", status=500)
-    async with panel_and_client(refused, journal=tmp_path / "runs") as (panel, seflow):
+    async with panel_and_client(refused, journal=place) as (panel, seflow):
         plan = await seflow.fleet.plan(Stop())
         run = seflow.fleet.run(plan).start()
         await until(lambda: run.progress.settling == 4)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         async with virtual_client(panel, journal=left) as later:
             report = await later.fleet.report(run.id)
         assert [lost.service_id for lost in report.undiscovered] == ["33302"]
@@ -213,18 +217,20 @@ async def test_the_losses_of_a_plan_are_named_by_a_run_that_was_killed(tmp_path:
 
 @pytest.mark.parametrize("was_ended", [True, False])
 async def test_a_resumption_that_is_refused_leaves_the_run_as_it_was(
-    tmp_path: Path, *, was_ended: bool
+    place: JournalPlace,
+    *,
+    was_ended: bool,
 ) -> None:
     slow = Fault("latency", path="/service/@id/vms", service="33302", seconds=600.0)
-    async with panel_and_client(slow, journal=tmp_path / "runs") as (panel, seflow):
+    async with panel_and_client(slow, journal=place) as (panel, seflow):
         run = seflow.fleet.stop(where=lambda service, vm: True, settle=SHORT).start()
         await until(lambda: len(posts(panel)) >= 2)
         if was_ended:
             run.cancel()
             await run
-            left = tmp_path / "runs"
+            left = place
         else:
-            left = await killed(run, tmp_path / "runs", tmp_path / "left")
+            left = await killed(run, place)
         async with virtual_client(panel, journal=left) as later:
             (before,) = await later.fleet.runs()
             report = await later.fleet.report(run.id)
@@ -249,14 +255,16 @@ async def test_a_target_with_a_lost_answer_is_read_back_when_the_run_ends() -> N
     assert report.counts[Status.CHANGED] == powers(panel).count("stopped")
 
 
-async def test_the_lost_answer_of_a_step_that_was_seen_done_says_nothing_of_the_next(tmp_path: Path) -> None:
+async def test_the_lost_answer_of_a_step_that_was_seen_done_says_nothing_of_the_next(
+    place: JournalPlace,
+) -> None:
     lost = Fault("reset", path=STOPS, when="after")
-    async with panel_and_client(lost, journal=tmp_path / "runs", services=1) as (panel, seflow):
+    async with panel_and_client(lost, journal=place, services=1) as (panel, seflow):
         run = seflow.fleet.run([Stop(), Resize(memory=777)]).start()
         await until(lambda: run.progress.in_flight + run.progress.settling == 4)
         run.pause()
         await until(lambda: run.progress.queued == 4)
-        left = await killed(run, tmp_path / "runs", tmp_path / "left")
+        left = await killed(run, place)
         assert statuses(run.report) == {"failed": 4}
         async with virtual_client(panel, journal=left) as later:
             report = await later.fleet.report(run.id)

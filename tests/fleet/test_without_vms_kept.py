@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import pytest
 from support.coherent import NO_PAGE, NO_ROUTE, SHORT, panel_and_client
-from support.histories import copy_of
-from support.journals import open_and_close, opened
+from support.journals import copy_of, open_and_close, opened
 from support.wire import Play
 
 from aioseflow import Journal, Reboot, Start, WithoutVms

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aioseflow import RetryPolicy, SeFlow, SettlePolicy
 from aioseflow.sandbox import Sandbox
+from support.journals import JournalPlace
 from support.virtual import SocketPairConnector
 
 QUICK_RETRY: Final = RetryPolicy(first_wait=0.001, longest_wait=0.002, deadline=30)
@@ -25,6 +26,8 @@ def client(url: str, **options: Any) -> SeFlow:
 async def virtual_client(panel: Sandbox, **options: Any) -> AsyncIterator[SeFlow]:
     """A client of a sandbox in the same loop, which is on a virtual clock: the waits are the real ones."""
     login = {"username": panel.username, "password": panel.password, "base_url": panel.url}
+    if isinstance(options.get("journal"), JournalPlace):
+        options["journal"] = options["journal"]()
     async with SocketPairConnector(panel) as connector:
         async with SeFlow(**{**login, "connector": connector, **options}) as seflow:
             yield seflow

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from aioseflow.fleet.model.outcome import TargetKey
 from aioseflow.sandbox import Fault, Sandbox
 
 from .clients import virtual_client
+from .journals import JournalPlace
 
 LISTS = "/service/@id/vms"
 
@@ -29,7 +29,7 @@ def small_panel(*faults: Fault, **options: Any) -> Sandbox:
 
 @asynccontextmanager
 async def panel_and_client(
-    *faults: Fault, journal: Path | None = None, limit: int = 4, **options: Any
+    *faults: Fault, journal: Path | JournalPlace | None = None, limit: int = 4, **options: Any
 ) -> AsyncIterator[tuple[Sandbox, SeFlow]]:
     """A panel and a client that writes its runs down, where a journal is given."""
     async with small_panel(*faults, **options) as panel:
@@ -44,17 +44,17 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-def copy_of(journal: Path, to: Path) -> Path:
-    """What is durable at this moment, as another file: what a kill would leave."""
-    with closing(sqlite3.connect(journal)) as source, closing(sqlite3.connect(to)) as target:
-        source.backup(target)
-    to.chmod(0o600)
-    return to
+async def refuses(place: JournalPlace | None, make: Callable[[], Run]) -> None:
+    """Make a run that is refused: at once, or at its start where the journal suspends."""
+    run = make()
+    assert place is not None, "it was not refused at once"
+    assert place.suspends, "it was not refused at once"
+    await run
 
 
-async def killed(run: Run, journal: Path, to: Path) -> Path:
-    """End a run such that nothing is written any more; returns what it left."""
-    left = copy_of(journal, to)
+async def killed(run: Run, place: JournalPlace) -> JournalPlace:
+    """End a run such that nothing is recorded any more; returns what it left."""
+    left = place.copy()
     run.cancel()
     await run.wait_closed()
     return left

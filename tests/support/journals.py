@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from aioseflow.fleet.journal import HeldRun, Journal, RunHeader, StoredRun, TargetRow
 from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
@@ -23,18 +24,52 @@ NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 DELAY = 0.01
 """Seconds that a journal suspends for at each of its doors, where it does."""
 
-MakeJournal: TypeAlias = Callable[..., Journal]
-"""Makes a journal at one place, as each process makes its own."""
+
+def copy_of(journal: Path, to: Path) -> Path:
+    """What is durable in a file at this moment, as another file."""
+    with closing(sqlite3.connect(journal)) as source, closing(sqlite3.connect(to)) as target:
+        source.backup(target)
+    to.chmod(0o600)
+    return to
+
 
 PLACES = ("file", "memory", "suspending")
 
 
-def journals_at(place: str, folder: Path) -> MakeJournal:
-    """The journals of one place: a file, memory, or memory that is as far away as a server."""
-    if place == "file":
-        return lambda **options: Journal(folder / "runs.sqlite", **options)
-    database, delay = MemoryDatabase(), DELAY if place == "suspending" else None
-    return lambda **options: Journal(MemoryStore(database, delay=delay), **options)
+class JournalPlace:
+    """A place of runs that processes share: a file, memory, or memory that is as far away as a server.
+
+    Called, it makes the journal of one process.
+    """
+
+    def __init__(self, at: Path | MemoryDatabase, *, delay: float | None = None) -> None:
+        self._at = at
+        self._delay = delay
+        self._copies = 0
+
+    @classmethod
+    def of(cls, kind: str, folder: Path) -> JournalPlace:
+        """A place of this kind, one of `PLACES`."""
+        if kind == "file":
+            return cls(folder / "runs.sqlite")
+        return cls(MemoryDatabase(), delay=DELAY if kind == "suspending" else None)
+
+    def __call__(self, **options: Any) -> Journal:
+        """The journal of one process."""
+        at = self._at if isinstance(self._at, Path) else MemoryStore(self._at, delay=self._delay)
+        return Journal(at, **options)
+
+    @property
+    def suspends(self) -> bool:
+        """Whether a run is looked up at its start only."""
+        return self._delay is not None
+
+    def copy(self) -> JournalPlace:
+        """What is durable at this moment, at a place of its own: what a kill would leave."""
+        if not isinstance(self._at, Path):
+            return JournalPlace(self._at.copy(), delay=self._delay)
+        self._copies += 1
+        return JournalPlace(copy_of(self._at, self._at.with_name(f"{self._at.stem}-{self._copies}.sqlite")))
 
 
 def later(seconds: float) -> datetime:

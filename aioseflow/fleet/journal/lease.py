@@ -45,7 +45,8 @@ class Lease(Protocol):
     async def give(self, *, pruned: bool = False) -> None:
         """Let other processes take the run; nothing happens if the lease is not held any more.
 
-        ``pruned`` says that the run was deleted under this lease.
+        A caller that is cancelled meanwhile has given the lease nevertheless. ``pruned`` says that the run
+        was deleted under this lease.
         """
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.journals import PLACES, MakeJournal, begin, journals_at, opened, select
+from support.journals import PLACES, JournalPlace, begin, opened, select
 
 from aioseflow.fleet.journal import HeldRun, Journal
 
@@ -17,9 +17,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=PLACES)
-def new_journal(request: pytest.FixtureRequest, tmp_path: Path) -> MakeJournal:
+def new_journal(request: pytest.FixtureRequest, tmp_path: Path) -> JournalPlace:
     """Makes journals of one place; each is that of another process."""
-    return journals_at(request.param, tmp_path)
+    return JournalPlace.of(request.param, tmp_path)
 
 
 @pytest.fixture

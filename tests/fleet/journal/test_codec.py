@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from support.journals import NOW, RUN, MakeJournal, begin, finish, header, opened, rows
+from support.journals import NOW, RUN, JournalPlace, begin, finish, header, opened, rows
 from support.virtual import VIRTUAL
 
 from aioseflow import errors
@@ -154,7 +154,7 @@ async def test_nothing_of_an_answer_gets_into_the_file(tmp_path: Path) -> None:
 
 
 @VIRTUAL
-async def test_what_a_panel_calls_its_vms_never_breaks_the_journal(new_journal: MakeJournal) -> None:
+async def test_what_a_panel_calls_its_vms_never_breaks_the_journal(new_journal: JournalPlace) -> None:
     odd = ["\ud800", "nul\0nul", "'; DROP TABLE runs; --", "☃" * 300, ""]
     async with opened(new_journal()) as journal:
         held = await begin(journal)

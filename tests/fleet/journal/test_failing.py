@@ -7,7 +7,7 @@ import pytest
 from support.journals import (
     NOW,
     RUN,
-    MakeJournal,
+    JournalPlace,
     begin,
     done,
     finish,
@@ -130,7 +130,7 @@ async def test_an_error_that_was_not_raised_yet_is_raised_at_the_end(path: Path)
 
 
 async def test_a_broken_journal_is_so_for_all_who_wait_and_come_later_at_any_place(
-    new_journal: MakeJournal, monkeypatch: pytest.MonkeyPatch
+    new_journal: JournalPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = new_journal()
     await journal.acquire()

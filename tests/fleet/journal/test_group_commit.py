@@ -11,11 +11,10 @@ from support.journals import (
     NOW,
     PLACES,
     RUN,
-    MakeJournal,
+    JournalPlace,
     begin,
     done,
     finish,
-    journals_at,
     opened,
     rows,
     select,
@@ -31,7 +30,7 @@ from aioseflow.fleet.model.target import Stage
 
 
 @VIRTUAL
-async def test_whatever_waits_is_one_commit(new_journal: MakeJournal) -> None:
+async def test_whatever_waits_is_one_commit(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal:
         held = await begin(journal)
         await select(journal, held, 100)
@@ -49,7 +48,7 @@ async def test_whatever_waits_is_one_commit(new_journal: MakeJournal) -> None:
 async def test_a_lone_intent_waits_for_company_as_long_as_was_said_and_no_longer(
     place: str, tmp_path: Path
 ) -> None:
-    async with opened(journals_at(place, tmp_path)(linger=0.25)) as journal:
+    async with opened(JournalPlace.of(place, tmp_path)(linger=0.25)) as journal:
         held = await begin(journal)
         await select(journal, held, 1)
         began = asyncio.get_running_loop().time()
@@ -206,7 +205,7 @@ async def test_a_cancelled_intent_is_replaced_by_what_is_recorded_afterwards(
     assert second.stage == Stage.SENT
 
 
-async def test_the_last_release_makes_everything_durable(new_journal: MakeJournal) -> None:
+async def test_the_last_release_makes_everything_durable(new_journal: JournalPlace) -> None:
     async with opened(new_journal(linger=3600.0)) as journal:
         held = await begin(journal)
         await select(journal, held, 3)
@@ -218,7 +217,7 @@ async def test_the_last_release_makes_everything_durable(new_journal: MakeJourna
 @pytest.mark.parametrize("linger", [0.001, 3600.0])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_loop_that_ended_hinders_no_later_one(place: str, linger: float, tmp_path: Path) -> None:
-    journal = journals_at(place, tmp_path)(linger=linger)
+    journal = JournalPlace.of(place, tmp_path)(linger=linger)
 
     async def leave() -> HeldRun:
         await journal.acquire()
@@ -269,7 +268,7 @@ async def test_reading_waits_for_what_was_recorded_before(journal: Journal, held
     assert done(await journal.read(RUN)) == [0]
 
 
-async def test_two_journals_of_one_place_write_by_turns(new_journal: MakeJournal) -> None:
+async def test_two_journals_of_one_place_write_by_turns(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal, opened(new_journal()) as other:
         held, others = await begin(journal), await begin(other, "other")
         await select(journal, held, 60)

@@ -10,7 +10,7 @@ import pytest
 from support.journals import (
     NOW,
     RUN,
-    MakeJournal,
+    JournalPlace,
     begin,
     finish,
     header,
@@ -38,7 +38,7 @@ async def target(journal: Journal, number: int = 0, run_id: str = RUN) -> Stored
     return next(each for each in (await journal.read(run_id)).targets if each.row.number == number)
 
 
-async def test_each_step_of_a_target_is_read_back_as_it_was_recorded(new_journal: MakeJournal) -> None:
+async def test_each_step_of_a_target_is_read_back_as_it_was_recorded(new_journal: JournalPlace) -> None:
     error = OutcomeUnknown("no answer", sent_at=NOW)
     async with opened(new_journal()) as journal:
         held = await begin(journal)
@@ -131,7 +131,7 @@ async def test_each_step_of_a_target_is_read_back_as_it_was_recorded(new_journal
 
 
 async def test_an_unknown_outcome_that_is_opened_again_still_says_that_something_was_sent(
-    new_journal: MakeJournal,
+    new_journal: JournalPlace,
 ) -> None:
     async with opened(new_journal()) as journal:
         held = await begin(journal)
@@ -142,7 +142,7 @@ async def test_an_unknown_outcome_that_is_opened_again_still_says_that_something
         await held.give()
 
 
-async def test_a_run_is_listed_as_far_as_it_has_come(new_journal: MakeJournal) -> None:
+async def test_a_run_is_listed_as_far_as_it_has_come(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal:
         made = header("second", parent="first", note="Tuesday", requested_by="ann", created_at=later(5))
         assert await journal.create(header("first"))
@@ -205,7 +205,7 @@ async def test_a_run_is_listed_as_far_as_it_has_come(new_journal: MakeJournal) -
 
 
 async def test_what_a_run_found_without_vms_and_its_timeline_are_kept_until_they_are_replaced(
-    new_journal: MakeJournal,
+    new_journal: JournalPlace,
 ) -> None:
     def found(service_id: str, why: str) -> WithoutVms:
         return WithoutVms(account="main", service_id=service_id, service_name="Cloud", why=why)
@@ -229,7 +229,7 @@ async def test_what_a_run_found_without_vms_and_its_timeline_are_kept_until_they
         await held.give()
 
 
-async def test_reading_soon_is_the_same_as_reading(new_journal: MakeJournal) -> None:
+async def test_reading_soon_is_the_same_as_reading(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal:
         held = await begin(journal)
         held.selected(rows(3))
@@ -245,7 +245,7 @@ async def test_reading_soon_is_the_same_as_reading(new_journal: MakeJournal) -> 
 
 
 async def test_the_other_runs_that_are_recorded_as_running_live_or_are_dead(
-    new_journal: MakeJournal,
+    new_journal: JournalPlace,
 ) -> None:
     async with opened(new_journal()) as journal:
         held = {run_id: await begin(journal, run_id) for run_id in ("first", "second", "third", "fifth")}
@@ -261,7 +261,7 @@ async def test_the_other_runs_that_are_recorded_as_running_live_or_are_dead(
             await held[run_id].give()
 
 
-async def test_an_unknown_run_is_named_with_those_that_are_near(new_journal: MakeJournal) -> None:
+async def test_an_unknown_run_is_named_with_those_that_are_near(new_journal: JournalPlace) -> None:
     journal = new_journal()
     with pytest.raises(RunNotFound, match="has no run 'x'; it has no runs yet"):
         await journal.read("x")
@@ -276,7 +276,7 @@ async def test_an_unknown_run_is_named_with_those_that_are_near(new_journal: Mak
     assert journal.broken is None
 
 
-async def test_what_another_run_is_not_done_with_is_not_selected_again(new_journal: MakeJournal) -> None:
+async def test_what_another_run_is_not_done_with_is_not_selected_again(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal:
         first, second = await begin(journal, "first"), await begin(journal, "second")
         await first.selected(rows(5))
@@ -305,7 +305,7 @@ async def test_what_another_run_is_not_done_with_is_not_selected_again(new_journ
 
 @pytest.mark.parametrize("ended", [True, False])
 async def test_runs_that_have_ended_or_not_begun_keep_nothing_from_others(
-    new_journal: MakeJournal, ended: bool
+    new_journal: JournalPlace, ended: bool
 ) -> None:
     async with opened(new_journal()) as journal:
         if ended:
@@ -320,7 +320,7 @@ async def test_runs_that_have_ended_or_not_begun_keep_nothing_from_others(
         await second.give()
 
 
-async def test_what_was_learned_is_remembered_by_account(new_journal: MakeJournal) -> None:
+async def test_what_was_learned_is_remembered_by_account(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal:
         journal.learn("main", "limit", 24)
         journal.learn("main", "settle.stop", 8.25)
@@ -332,7 +332,7 @@ async def test_what_was_learned_is_remembered_by_account(new_journal: MakeJourna
     assert await new_journal().learned("nobody") == {}
 
 
-async def test_a_group_of_changes_is_made_whole_or_not_at_all(new_journal: MakeJournal) -> None:
+async def test_a_group_of_changes_is_made_whole_or_not_at_all(new_journal: JournalPlace) -> None:
     journal = new_journal()
     await journal.acquire()
     held = await begin(journal)
@@ -378,7 +378,7 @@ CHOICES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "left"), CHOICES)
-async def test_old_runs_are_deleted(new_journal: MakeJournal, arguments: dict[str, Any], left: str) -> None:
+async def test_old_runs_are_deleted(new_journal: JournalPlace, arguments: dict[str, Any], left: str) -> None:
     async with opened(new_journal()) as journal:
         await fill(journal)
         assert await journal.prune(**arguments) == 7 - len(left)
@@ -400,7 +400,7 @@ async def test_a_run_is_deleted_with_all_that_belongs_to_it(path: Path) -> None:
         assert len(names(path.with_name("runs.sqlite.locks"))) == 4
 
 
-async def test_a_run_that_is_held_is_not_deleted(new_journal: MakeJournal) -> None:
+async def test_a_run_that_is_held_is_not_deleted(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal, opened(new_journal()) as other:
         await fill(journal)
         held = await journal.hold("3")
@@ -414,7 +414,7 @@ async def test_a_run_that_is_held_is_not_deleted(new_journal: MakeJournal) -> No
         assert await other.prune(keep=0) == 1
 
 
-async def test_a_deleted_id_is_free_and_its_number_is_not_used_again(new_journal: MakeJournal) -> None:
+async def test_a_deleted_id_is_free_and_its_number_is_not_used_again(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal, opened(new_journal()) as other:
         held = await begin(journal)
         await held.selected(rows(1))
@@ -436,14 +436,14 @@ async def test_a_deleted_id_is_free_and_its_number_is_not_used_again(new_journal
     "arguments", [{}, {"keep": -1}, {"keep": True}, {"before": NOW.replace(tzinfo=None)}]
 )
 async def test_which_runs_to_delete_has_to_be_said(
-    new_journal: MakeJournal, arguments: dict[str, Any], path: Path
+    new_journal: JournalPlace, arguments: dict[str, Any], path: Path
 ) -> None:
     with pytest.raises(InvalidArgument):
         await new_journal().prune(**arguments)
     assert not names(path.parent)
 
 
-async def test_a_journal_that_is_not_open_takes_nothing(new_journal: MakeJournal) -> None:
+async def test_a_journal_that_is_not_open_takes_nothing(new_journal: JournalPlace) -> None:
     journal = new_journal()
     held = await begin(journal)
     with pytest.raises(ConfigurationError, match=r"is not open; acquire\(\) it"):

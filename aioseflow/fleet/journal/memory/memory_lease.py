@@ -31,9 +31,9 @@ class MemoryLease:
 
     async def give(self, *, pruned: bool = False) -> None:
         """Let other processes take the run."""
-        await self._pause()
         if self._database.leases.get(self.run_id) is self:
             del self._database.leases[self.run_id]
+        await self._pause()
 
 
 @attrs.define(eq=False)
