@@ -130,6 +130,15 @@ def test_passwords_of_profiles_are_hidden_when_they_are_read(
     assert _nowhere(scrubbed(f"{PASSWORD} {basic_authorization(USERNAME, PASSWORD)}"), PASSWORD)
 
 
+def test_a_password_in_another_encoding_does_not_keep_the_others_from_being_hidden(
+    read: list[Secret],
+) -> None:
+    hide(Secret("h\udcfcnter2"))
+    hide(Secret(PASSWORD))
+    assert _nowhere(scrubbed(PASSWORD), PASSWORD)
+    assert "nter2" not in scrubbed("h\udcfcnter2 is refused")
+
+
 def test_a_password_that_is_typed_is_hidden(read: list[Secret], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompts, "read_line", lambda question: f"{PASSWORD}\n")
     monkeypatch.setattr(prompts, "_no_echo", contextlib.nullcontext)
