@@ -89,6 +89,9 @@ class RunControl:
             self._run.cancel()
 
     def _show_keys(self) -> None:
+        if self.keyboard is not None:
+            # A shell's fg sends no signal to a process that went on in the background.
+            self.keyboard.take()
         if self.keyboard is None or not self.keyboard.is_attached or self._run is None:
             self.view.keys = ""
         elif self._asked:

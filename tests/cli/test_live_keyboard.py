@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from cli.conftest import Panels
 from cli.terminals import Terminal, visible
 
+from aioseflow.cli.live.keyboard import Keyboard
 from aioseflow.sandbox import Fault, Sandbox
 
 _PROGRAM = """
@@ -195,6 +197,32 @@ def test_the_terminal_is_what_it_was_after_being_thrown_out(begin: Begin) -> Non
     session.type("\x1c")  # Ctrl-\
     session.end()
     assert session.process.returncode == -signal.SIGQUIT
+
+
+async def test_a_process_that_comes_back_from_the_background_reads_keys_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    master, slave = os.openpty()
+    in_front = [True, False, True]
+    key = asyncio.get_running_loop().create_future()
+    keyboard = Keyboard(slave, key.set_result, lambda: None)
+    monkeypatch.setattr(Keyboard, "_is_in_front", lambda _: in_front[0])
+    try:
+        before = termios.tcgetattr(slave)
+        in_front.pop(0)
+        keyboard.attach()
+        assert not keyboard.is_attached
+        assert termios.tcgetattr(slave) == before
+        in_front.pop(0)
+        keyboard.take()
+        assert keyboard.is_attached
+        os.write(master, b"p")
+        assert await asyncio.wait_for(key, _PATIENCE) == "p"
+    finally:
+        keyboard.detach()
+        assert termios.tcgetattr(slave) == before
+        os.close(master)
+        os.close(slave)
 
 
 def test_ctrl_z_gives_the_terminal_back_and_going_on_takes_it_again(begin: Begin) -> None:

@@ -42,10 +42,10 @@ class Keyboard:
             return
         self._loop = asyncio.get_running_loop()
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
-        self._loop.add_signal_handler(signal.SIGCONT, self._take)
+        self._loop.add_signal_handler(signal.SIGCONT, self.take)
         # Not through the loop: Ctrl-\ is pressed when the loop hangs.
         self._quit_handler = signal.signal(signal.SIGQUIT, self._quit)
-        self._take()
+        self.take()
 
     def detach(self) -> None:
         """Read no more keys, and set the terminal as it was."""
@@ -56,7 +56,8 @@ class Keyboard:
             signal.signal(signal.SIGQUIT, self._quit_handler)
             self._loop = None
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Read keys again, if this process came back from the background."""
         if self._loop is None or self.is_attached or not self._is_in_front():
             return
         try:
@@ -111,7 +112,7 @@ class Keyboard:
         self.on_stop()
         self._give_back()
         os.kill(os.getpid(), signal.SIGSTOP)
-        self._take()
+        self.take()
 
     def _quit(self, number: int, frame: FrameType | None) -> None:
         self._give_back()
