@@ -12,6 +12,7 @@ import pytest
 from support.virtual import VIRTUAL
 
 from aioseflow import PowerState, Service, SettlePolicy, Start, Stop, Vm
+from aioseflow.fleet.model.progress import NO_SERVICE
 from aioseflow.fleet.model.target import Target, TargetState
 from aioseflow.fleet.run.settle import DoneCheck, Settled, SettlePoller
 from aioseflow.fleet.run.verdict import NOT_DONE_AFTER_SECONDS, Reading
@@ -56,7 +57,7 @@ async def settled(
     account = Lists(*says, locked=locked)
     results: list[Settled] = []
     target = Target("main", Service(id="9"), Vm(id="4"))
-    state = TargetState(target, 0, target.key, answer_lost=lost)
+    state = TargetState(target, 0, target.key, NO_SERVICE, answer_lost=lost)
 
     async def cannot_tell(service: Service, vm: Vm) -> bool | None:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing
 
 import attrs
 
@@ -12,7 +11,7 @@ from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ...models import Service
 from ..model.clock import PanelClock
 from ..model.fleet_account import FleetAccount
-from ..model.outcome import TargetKey, cause_of
+from ..model.outcome import cause_of
 from ..model.target import service_name
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from ..model.without_vms import WhyNoVms, WithoutVms
@@ -209,18 +208,3 @@ class Discovery:
             error=error,
             cause=cause,
         )
-
-
-async def listed_vms(
-    account: FleetAccount, keys: frozenset[TargetKey], record: Discovery
-) -> list[ListedService]:
-    """Return the lists of the services of some VMs; ``record`` gets what could not be listed."""
-    mine = frozenset(key for key in keys if key[0] == account.name)
-    if not mine:
-        return []
-    discovery = Discovery(account, Selection.of_keys(mine, "error"))
-    async with aclosing(discovery.lists()) as lists:
-        found = [listed async for listed in lists]
-    record.lose(discovery.undiscovered)
-    record.error = record.error or discovery.error
-    return found

@@ -1,4 +1,4 @@
-"""The VMs of `Fleet.vms`: every selected VM, while the lists are read."""
+"""Lists of selected VMs: for `Fleet.vms`, and of the VMs of an earlier run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
 from ..select.matcher import protection
 from ..select.selection import Selection, check_found
-from .discover import Discovery
+from .discover import Discovery, ListedService
 
 
 async def selected_vms(
@@ -45,3 +45,18 @@ async def selected_vms(
         raise ExceptionGroup("some services could not be listed", errors)
     services = {service for discovery in discoveries for service in discovery.services}
     check_found(selection, found, services=services, vms=seen)
+
+
+async def listed_vms(
+    account: FleetAccount, keys: frozenset[TargetKey], record: Discovery
+) -> list[ListedService]:
+    """Return the lists of the services of some VMs; ``record`` gets what could not be listed."""
+    mine = frozenset(key for key in keys if key[0] == account.name)
+    if not mine:
+        return []
+    discovery = Discovery(account, Selection.of_keys(mine, "error"))
+    async with aclosing(discovery.lists()) as lists:
+        found = [listed async for listed in lists]
+    record.lose(discovery.undiscovered)
+    record.error = record.error or discovery.error
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
@@ -85,3 +86,7 @@ class ServiceProgress:
     def queued(self) -> int:
         """VMs that nothing is under way for."""
         return self.open - self.in_flight - self.settling
+
+
+NO_SERVICE: Final = ServiceProgress("", "", "")
+"""The progress in which a target is counted before a run has taken it in."""

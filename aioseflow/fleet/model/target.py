@@ -1,16 +1,19 @@
-"""A VM that a run acts on: which one it is, and where it stands."""
+"""`Target`, a VM that a run acts on, and `TargetState`, how far the run has come with it."""
 
 from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ...errors import SeFlowError
 from ...models import Service, Vm
-from .outcome import TargetKey
-from .progress import ServiceProgress
+
+if TYPE_CHECKING:
+    from .outcome import TargetKey
+    from .progress import ServiceProgress
 
 
 class Stage(enum.IntEnum):
@@ -40,10 +43,6 @@ class Target:
         return self.account, self.service.id, self.vm.id
 
 
-NO_SERVICE = ServiceProgress("", "", "")
-"""The progress in which a target is counted before a run has taken it in."""
-
-
 @attrs.define(eq=False)
 class TargetState:
     """Everything known of one target between its selection and its outcome.
@@ -68,7 +67,7 @@ class TargetState:
     target: Target
     number: int
     key: TargetKey
-    progress: ServiceProgress = NO_SERVICE
+    progress: ServiceProgress
     step: int = 0
     batch: int | None = None
     started_at: datetime | None = None

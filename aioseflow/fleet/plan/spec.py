@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -98,6 +99,19 @@ class RunSpec:
         """Return how many VMs of all accounts may be unfinished at once; None is no limit."""
         return self.rules.window or sum(self.windows(accounts).values()) or None
 
+    def header(self, run_id: str, accounts: Iterable[FleetAccount], created_at: datetime) -> RunHeader:
+        """Return what a journal records of a run before it starts."""
+        return RunHeader(
+            run_id=run_id,
+            parent=self.parent,
+            action=self.action,
+            accounts=tuple(account.name for account in accounts),
+            created_at=created_at,
+            document=self.to_document(),
+            note=self.note,
+            requested_by=self.requested_by,
+        )
+
     def to_document(self) -> dict[str, Any]:
         """Return the spec as JSON values, as far as JSON can hold it."""
         rollout, policy = self.rollout, self.policy
@@ -112,6 +126,10 @@ class RunSpec:
             "planned": self.plan is not None,
             "max_targets": None if self.max_targets is None else self.max_targets.to_size(),
         }
+
+
+NO_WORK: Final = RunSpec(steps=(), selection=Selection.of_keys((), "ignore"), policy=None)
+"""The spec of a run of no VM: of a run whose work is not known yet."""
 
 
 def stored_steps(header: RunHeader) -> tuple[Declaration, ...]:

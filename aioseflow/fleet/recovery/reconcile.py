@@ -14,7 +14,8 @@ from ...models import Service, Vm
 from ...text import escape
 from ..actions.action import Action
 from ..actions.steps import Steps
-from ..discovery.discover import Discovery, listed_vms
+from ..discovery.discover import Discovery
+from ..discovery.selected_vms import listed_vms
 from ..journal import HeldRun, StoredRun, StoredTarget
 from ..model.clock import Instant
 from ..model.fleet_account import FleetAccount

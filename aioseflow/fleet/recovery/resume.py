@@ -12,10 +12,11 @@ import attrs
 from ...errors import OutcomeUnknown
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
-from ..discovery.discover import listed_vms
+from ..discovery.selected_vms import listed_vms
 from ..journal import StoredRun, StoredTarget
 from ..model.clock import Instant
 from ..model.outcome import Status, TargetKey, cause_of
+from ..model.progress import NO_SERVICE
 from ..model.refusals import refuse_contested
 from ..model.target import Stage, Target, TargetState
 from ..model.vm_state import held
@@ -193,6 +194,7 @@ class Resumer:
             target,
             row.number,
             target.key,
+            NO_SERVICE,
             step=min(stored.step, len(self.spec.steps) - 1),
             started_at=stored.started_at,
             stage=_STAGES[point],

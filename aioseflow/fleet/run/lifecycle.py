@@ -13,12 +13,12 @@ from ..journal import Journal, JournalError, LeaseLost, RunHeader, RunInfo, Stor
 from ..model.fleet_account import FleetAccount
 from ..model.refusals import RunRefused, only_error, require_same
 from ..model.timeline import moments_of
-from ..plan.spec import same_work
+from ..plan.spec import NO_WORK, same_work
 from .execution import RunExecution, RunResumer
 from .metrics import AccountFlow, RunMetrics
 from .observer import RunObserver
 from .preparation import Prepare, PreparedRun
-from .recorder import JournalRecorder, header_of
+from .recorder import JournalRecorder
 from .state import RunState
 
 
@@ -86,7 +86,7 @@ class RunLifecycle:
         self._before: RunInfo | None = None
         self._observers: list[RunObserver] = []
         self._ended = asyncio.Event()
-        self._bind(prepared if isinstance(prepared, PreparedRun) else PreparedRun.of_nothing())
+        self._bind(prepared if isinstance(prepared, PreparedRun) else PreparedRun((), NO_WORK))
 
     def _bind(self, prepared: PreparedRun) -> None:
         self._load = prepared.load
@@ -94,7 +94,8 @@ class RunLifecycle:
         self.run_state = RunState(prepared.spec.steps, self._recorder)
         self.execution = RunExecution(prepared.accounts, prepared.spec, self.run_state)
         flows = [AccountFlow(account) for account in prepared.accounts]
-        self.metrics = RunMetrics(self.run_state, flows, self.execution)
+        discoveries = [pool.producer.discovery for pool in self.execution.pools]
+        self.metrics = RunMetrics(self.run_state, flows, self.execution.scheduler, discoveries)
         for observer in self._observers:
             self.run_state.observers.add(observer)
 
@@ -121,7 +122,7 @@ class RunLifecycle:
     @property
     def header(self) -> RunHeader:
         """What a journal records before the run starts."""
-        return header_of(self.run_id, self.execution.accounts, self.spec, self.created_at)
+        return self.spec.header(self.run_id, self.execution.accounts, self.created_at)
 
     async def prepared(self) -> PreparedRun:
         """Look up what the run is to do, where it is not known yet. Raises what the run would raise."""

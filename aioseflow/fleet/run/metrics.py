@@ -13,13 +13,14 @@ from typing import Final
 
 import attrs
 
+from ..discovery.discover import Discovery
 from ..model.fleet_account import FleetAccount, Flow
 from ..model.outcome import Outcome
 from ..model.progress import Progress
 from ..model.target import TargetState
 from ..model.timeline import Moment, Timeline
-from .execution import RunExecution
 from .observer import RunObserver
+from .scheduler import Scheduler
 from .state import RunState
 
 _HELD_MIN_SECONDS: Final = 0.5  # seconds; less is the pace that was agreed
@@ -79,7 +80,8 @@ class RunMetrics(RunObserver):
 
     run_state: RunState
     account_flows: Sequence[AccountFlow]
-    execution: RunExecution
+    scheduler: Scheduler
+    discoveries: Sequence[Discovery]
     timeline: Timeline = attrs.Factory(Timeline)
     _began: float = 0.0
     _resumed: bool = False
@@ -124,9 +126,8 @@ class RunMetrics(RunObserver):
 
     def progress(self, *, live: bool, over: bool) -> Progress:
         """Where the run stands now."""
-        run_state, execution = self.run_state, self.execution
+        run_state, scheduler, discoveries = self.run_state, self.scheduler, self.discoveries
         self._sample_if_due()
-        scheduler, discoveries = execution.scheduler, [pool.producer.discovery for pool in execution.pools]
         held = {each.account.name: each.account.throttled_for for each in self.account_flows} if live else {}
         flows = self._flows()
         return Progress(
@@ -136,7 +137,7 @@ class RunMetrics(RunObserver):
             settling=run_state.settling,
             queued=run_state.queued,
             discovering=not over and any(discovery.reading for discovery in discoveries),
-            undiscovered=len(execution.undiscovered),
+            undiscovered=sum(len(discovery.undiscovered) for discovery in discoveries),
             held={name: seconds for name, seconds in held.items() if seconds > 0},
             paused=scheduler.paused,
             stopping=scheduler.stopping,
@@ -157,7 +158,7 @@ class RunMetrics(RunObserver):
         return {name: flow for name, flow in found if flow is not None}
 
     def _limit_of(self, flows: Mapping[str, Flow]) -> int | None:
-        own = self.execution.scheduler.limit
+        own = self.scheduler.limit
         if not flows:
             return own
         total = sum(flow.limit for flow in flows.values())

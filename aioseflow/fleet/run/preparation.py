@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import attrs
 
-from ..journal import StoredRun
-from ..model.fleet_account import FleetAccount
-from ..plan.spec import RunSpec
-from ..select.matcher import Matcher
-from ..select.selection import Selection
+if TYPE_CHECKING:
+    from ..journal import StoredRun
+    from ..model.fleet_account import FleetAccount
+    from ..plan.spec import RunSpec
 
 T = TypeVar("T")
 
@@ -27,12 +26,6 @@ class PreparedRun:
     accounts: tuple[FleetAccount, ...]
     spec: RunSpec
     load: Callable[[], Awaitable[StoredRun]] | None = None
-
-    @classmethod
-    def of_nothing(cls) -> PreparedRun:
-        """A run of no VM: one of which it is not known yet what it is to do."""
-        no_vm = Selection(Matcher(pairs=frozenset(), keys=frozenset()), None, None, Matcher(), "ignore")
-        return cls((), RunSpec(steps=(), selection=no_vm, policy=None))
 
 
 Prepare: TypeAlias = Callable[[], Coroutine[Any, Any, PreparedRun]]

@@ -10,13 +10,11 @@ from typing import Any
 import attrs
 
 from ..journal import HeldRun, Journal, JournalError, LeaseLost, RunHeader, RunInfo, StoredRun, TargetRow
-from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, TargetKey
 from ..model.target import TargetState, service_name
 from ..model.timeline import Moment, rows_of
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
-from ..plan.spec import RunSpec
 from .observer import RunObserver
 from .preparation import complete
 
@@ -264,19 +262,3 @@ def _forget(closing: asyncio.Task[None]) -> None:
     """The run is over: nobody is left to whom an error of its journal could be raised."""
     if not closing.cancelled():
         closing.exception()
-
-
-def header_of(
-    run_id: str, accounts: Sequence[FleetAccount], spec: RunSpec, created_at: datetime
-) -> RunHeader:
-    """Return what is known of a run before it starts."""
-    return RunHeader(
-        run_id=run_id,
-        parent=spec.parent,
-        action=spec.action,
-        accounts=tuple(account.name for account in accounts),
-        created_at=created_at,
-        document=spec.to_document(),
-        note=spec.note,
-        requested_by=spec.requested_by,
-    )

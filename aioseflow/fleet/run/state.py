@@ -17,8 +17,8 @@ from ..actions.action import Skip
 from ..actions.steps import Steps, name_of
 from ..model.clock import RunClock
 from ..model.outcome import BAD, Outcome, Outcomes, Status, TargetKey
-from ..model.progress import ServiceProgress
-from ..model.target import NO_SERVICE, Stage, Target, TargetState, service_name
+from ..model.progress import NO_SERVICE, ServiceProgress
+from ..model.target import Stage, Target, TargetState, service_name
 from .observer import Observers
 from .recorder import JournalRecorder
 from .verdict import NOT_DONE, Facts, Reading, Verdict, verdict, verdict_of_skip
