@@ -31,6 +31,7 @@ EXCERPT_MAX_CHARACTERS: Final = 300
 MAX_POSTPONEMENTS: Final = 3  # of a fleet's target that goes back into its queue while calls fail
 WORKER_PAUSE_MAX_SECONDS: Final = 8.0  # of a fleet's worker, between calls that cannot be repeated
 UNSETTLED_VMS_PER_REQUEST: Final = 4  # VMs begun and not yet settled, in a run with a failure limit
+OUTCOMES_BEFORE_YIELD: Final = 200  # outcomes that a fleet decides before other tasks of the loop run
 
 
 def check_seconds(name: str, value: object) -> None:

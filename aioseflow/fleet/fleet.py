@@ -14,8 +14,9 @@ from ..models import PowerState, Service, Vm
 from .actions.action import Action
 from .actions.action_like import ActionLike, Actions
 from .actions.changes import Resize
+from .actions.given_steps import as_steps
 from .actions.power import Await, Reboot, Start, Stop
-from .actions.steps import as_steps, refuse_unconfirmed
+from .actions.steps import refuse_unconfirmed
 from .actions.usage import Usage
 from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo

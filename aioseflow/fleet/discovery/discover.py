@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
-from ...models import Service
 from ..model.clock import PanelClock
-from ..model.fleet_account import FleetAccount
 from ..model.outcome import cause_of
 from ..model.target import service_name
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from ..model.without_vms import WhyNoVms, WithoutVms
-from ..select.selection import Selection
 from .vm_list import VmList, one_page, pages_of, read_vms
+
+if TYPE_CHECKING:
+    from ...models import Service
+    from ..model.fleet_account import FleetAccount
+    from ..select.selection import Selection
 
 _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
 

@@ -9,7 +9,7 @@ from ...errors import InvalidArgument
 from ...identifiers import Id
 from ...policy import SettlePolicy
 from ..actions.action_like import Actions
-from ..actions.steps import as_steps
+from ..actions.given_steps import as_steps
 from ..select.selection import Everything, Exclude, Missing, Where, select
 from .rollout import Rollout, Share, Size
 from .spec import RunSpec

@@ -10,7 +10,8 @@ import attrs
 
 from ...errors import InvalidArgument
 from ..actions.action_like import Actions
-from ..actions.steps import Steps, refuse_unconfirmed, steps_again
+from ..actions.given_steps import steps_again
+from ..actions.steps import Steps, refuse_unconfirmed
 from ..select.selection import Selection
 from .options import WaitOptions
 from .plan import Plan

@@ -8,20 +8,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ...errors import SeFlowError
 from ...models import Service, Vm
-from ..discovery.discover import Discovery, ListedService
-from ..model.outcome import TargetKey
 from ..model.refusals import RunRefused
 from ..model.target import Target
-from ..model.undiscovered import Undiscovered
 from ..select.matcher import Matcher, protection
 from ..select.selection import Selection, check_found
-from .plan import Plan
-from .spec import RunSpec
+
+if TYPE_CHECKING:
+    from ...errors import SeFlowError
+    from ..discovery.discover import Discovery, ListedService
+    from ..model.outcome import TargetKey
+    from ..model.undiscovered import Undiscovered
+    from .plan import Plan
+    from .spec import RunSpec
 
 _LOSSES_NAMED = 5
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..journal import Journal
-from ..model.fleet_account import FleetAccount
-from ..run.execution import RunExecution
+if TYPE_CHECKING:
+    from ..journal import Journal
+    from ..model.fleet_account import FleetAccount
+    from ..run.execution import RunExecution
 
 _LIMIT: Final = "limit."
 _NEW: Final = 0.3  # weight of the last run in what is remembered

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 import attrs
 
-from ..actions.steps import Steps
 from ..journal import Journal, RunNotFound, StoredRun
-from ..model.fleet_account import FleetAccount
-from ..run.execution import RunExecution
-from ..run.run import Run
 from .estimates import limits_from, notes_of
 from .resume import Resumer, is_complete
+
+if TYPE_CHECKING:
+    from ..actions.steps import Steps
+    from ..model.fleet_account import FleetAccount
+    from ..run.execution import RunExecution
+    from ..run.run import Run
 
 _KEPT: Final = 100  # ended runs in memory: a bot that lives for months must not grow for months
 

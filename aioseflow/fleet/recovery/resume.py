@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -13,20 +13,22 @@ from ...errors import OutcomeUnknown
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
 from ..discovery.selected_vms import listed_vms
-from ..journal import StoredRun, StoredTarget
 from ..model.clock import Instant
 from ..model.outcome import Status, TargetKey, cause_of
 from ..model.progress import NO_SERVICE
 from ..model.refusals import refuse_contested
 from ..model.target import Stage, Target, TargetState
 from ..model.vm_state import held
-from ..plan.spec import RunSpec
-from ..run.scheduler import Scheduler
-from ..run.state import RunState
 from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error, sent_instant
 from ..run.verdict import INTERRUPTED, Facts, Reading
-from ..run.worker import WorkerPool
 from .findings import judge, reading_of
+
+if TYPE_CHECKING:
+    from ..journal import StoredRun, StoredTarget
+    from ..plan.spec import RunSpec
+    from ..run.scheduler import Scheduler
+    from ..run.state import RunState
+    from ..run.worker import WorkerPool
 
 
 class ResumePoint(enum.Enum):

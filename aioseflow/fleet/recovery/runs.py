@@ -12,7 +12,7 @@ import attrs
 from ...errors import InvalidArgument
 from ..actions.action import Action
 from ..actions.action_like import ActionLike, Actions
-from ..actions.steps import steps_again
+from ..actions.given_steps import steps_again
 from ..journal import (
     Journal,
     RunHeader,

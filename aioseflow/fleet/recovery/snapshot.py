@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..journal import RunInfo, StoredRun, StoredTarget, TargetRow
-from ..model.outcome import Outcome
 from ..model.target import Stage
 from ..model.timeline import rows_of
-from ..run.run import Run
-from ..run.state import RunState
+
+if TYPE_CHECKING:
+    from ..model.outcome import Outcome
+    from ..run.run import Run
+    from ..run.state import RunState
 
 
 def stored_of(run: Run) -> StoredRun:

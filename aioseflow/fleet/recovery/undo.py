@@ -9,7 +9,7 @@ from ...models import PowerState
 from ..actions.action import ACTIONS, Action, Effect
 from ..actions.action_like import ActionLike
 from ..actions.declaration import Declaration
-from ..actions.steps import steps_again
+from ..actions.given_steps import steps_again
 from ..journal import RunHeader, StoredTarget
 from ..model.outcome import Outcome, Status
 from ..model.target import Stage

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ..discovery.vm_list import VmList
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.vm_state import is_down
+
+if TYPE_CHECKING:
+    from ..discovery.vm_list import VmList
 
 
 @attrs.define(eq=False)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ..model.target import TargetState
 from ..plan.rollout import Rollout, in_order
+
+if TYPE_CHECKING:
+    from ..model.target import TargetState
 
 
 @attrs.define(eq=False)

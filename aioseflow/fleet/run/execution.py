@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
@@ -13,22 +13,24 @@ from ...errors import SeFlowError
 from ...policy import SettlePolicy
 from ..actions.steps import ends_down, takes_down
 from ..discovery.vm_list import read_vms
-from ..journal import StoredRun
-from ..model.fleet_account import FleetAccount
 from ..model.refusals import refuse_contested
-from ..model.target import TargetState
-from ..model.undiscovered import Undiscovered
-from ..model.without_vms import WithoutVms
-from ..plan.plan import Plan
-from ..plan.spec import RunSpec
 from ..plan.survey import Survey
 from ..select.matcher import protection
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
-from .state import RunState
 from .stored_outcome import outcome_of
 from .worker import WorkerPool
+
+if TYPE_CHECKING:
+    from ..journal import StoredRun
+    from ..model.fleet_account import FleetAccount
+    from ..model.target import TargetState
+    from ..model.undiscovered import Undiscovered
+    from ..model.without_vms import WithoutVms
+    from ..plan.plan import Plan
+    from ..plan.spec import RunSpec
+    from .state import RunState
 
 _TARGETS_PER_JOURNAL_WRITE: Final = 500
 

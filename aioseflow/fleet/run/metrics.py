@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ..discovery.discover import Discovery
-from ..model.fleet_account import FleetAccount, Flow
-from ..model.outcome import Outcome
 from ..model.progress import Progress
-from ..model.target import TargetState
 from ..model.timeline import Moment, Timeline
 from .observer import RunObserver
-from .scheduler import Scheduler
-from .state import RunState
+
+if TYPE_CHECKING:
+    from ..discovery.discover import Discovery
+    from ..model.fleet_account import FleetAccount, Flow
+    from ..model.outcome import Outcome
+    from ..model.target import TargetState
+    from .scheduler import Scheduler
+    from .state import RunState
 
 _HELD_MIN_SECONDS: Final = 0.5  # seconds; less is the pace that was agreed
 _REFUSAL_RECENT_SECONDS: Final = 3.0  # seconds since a refusal

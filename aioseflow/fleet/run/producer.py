@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,15 +13,17 @@ from ..actions.action import Skip
 from ..actions.steps import skip_of
 from ..discovery.discover import Discovery, ListedService
 from ..journal import JournalError
-from ..model.fleet_account import FleetAccount
 from ..model.outcome import Status, TargetKey
-from ..model.target import Target, TargetState
 from ..model.vm_state import HELD
-from ..select.matcher import Matcher
-from ..select.selection import Selection
-from .availability import AvailabilityCounter
-from .scheduler import Scheduler
-from .state import RunState
+
+if TYPE_CHECKING:
+    from ..model.fleet_account import FleetAccount
+    from ..model.target import Target, TargetState
+    from ..select.matcher import Matcher
+    from ..select.selection import Selection
+    from .availability import AvailabilityCounter
+    from .scheduler import Scheduler
+    from .state import RunState
 
 _READY_TARGETS_PER_REQUEST = (
     4  # times the account's concurrency: targets that may lie ready while lists are read

@@ -6,10 +6,12 @@ import asyncio
 import heapq
 from collections import deque
 from math import inf
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ..model.target import TargetState
+if TYPE_CHECKING:
+    from ..model.target import TargetState
 
 
 @attrs.define(eq=False)

@@ -11,20 +11,23 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from ...errors import ApiError, GatewayError, PermissionDenied
+from ...policy import OUTCOMES_BEFORE_YIELD
 from ..model.outcome import BAD, Outcome, Status
-from ..model.target import TargetState
-from ..plan.rollout import Rollout
-from .availability import AvailabilityCounter
 from .batches import Batches
 from .deadlines import Deadlines
 from .observer import RunObserver
 from .queues import AccountQueue, ServiceQueue
-from .state import OUTCOMES_BEFORE_YIELD, RunState
+
+if TYPE_CHECKING:
+    from ..model.target import TargetState
+    from ..plan.rollout import Rollout
+    from .availability import AvailabilityCounter
+    from .state import RunState
 
 _ERRORS_OF_A_SERVICE: Final = (ApiError, GatewayError, PermissionDenied)
 """Errors that may be those of a service, so that each of its VMs fails for the same cause."""

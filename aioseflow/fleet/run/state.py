@@ -6,26 +6,27 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
 
-from ...errors import SeFlowError
 from ...models import PowerState
+from ...policy import OUTCOMES_BEFORE_YIELD
 from ...safety import Safety
-from ..actions.action import Skip
 from ..actions.steps import Steps, name_of
 from ..model.clock import RunClock
 from ..model.outcome import BAD, Outcome, Outcomes, Status, TargetKey
 from ..model.progress import NO_SERVICE, ServiceProgress
 from ..model.target import Stage, Target, TargetState, service_name
 from .observer import Observers
-from .recorder import JournalRecorder
 from .verdict import NOT_DONE, Facts, Reading, Verdict, verdict, verdict_of_skip
 
+if TYPE_CHECKING:
+    from ...errors import SeFlowError
+    from ..actions.action import Skip
+    from .recorder import JournalRecorder
+
 _LATEST_FAILURES: Final = 50
-OUTCOMES_BEFORE_YIELD: Final = 200
-"""Outcomes that are decided before other tasks of the loop get their turn."""
 
 
 class Remains(NamedTuple):

@@ -37,13 +37,15 @@ not begun, an error                       failed [1]_             the error's
 from __future__ import annotations
 
 import enum
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from ...errors import SeFlowError
 from ...safety import Safety
-from ..actions.action import Skip
 from ..model.outcome import Status, cause_of
 from ..model.target import Stage
+
+if TYPE_CHECKING:
+    from ...errors import SeFlowError
+    from ..actions.action import Skip
 
 INTERRUPTED: Final = "interrupted"
 """The cause of what a killed run left open."""

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -16,16 +17,18 @@ from ...safety import Safety
 from ..actions.action import Action, Skip
 from ..discovery.vm_list import VmList, read_vms
 from ..journal import JournalError
-from ..model.clock import PanelClock
-from ..model.fleet_account import FleetAccount, SentCall
 from ..model.outcome import Status
 from ..model.target import Stage, Target, TargetState
-from .availability import AvailabilityCounter
-from .producer import TargetProducer
-from .scheduler import Scheduler
 from .settle import DoneCheck, Settled, SettlePoller
-from .state import RunState
 from .verdict import Reading
+
+if TYPE_CHECKING:
+    from ..model.clock import PanelClock
+    from ..model.fleet_account import FleetAccount, SentCall
+    from .availability import AvailabilityCounter
+    from .producer import TargetProducer
+    from .scheduler import Scheduler
+    from .state import RunState
 
 
 @attrs.define(eq=False)
