@@ -1,4 +1,4 @@
-"""How commands are declared: options that belong together are declared once and arrive as one object."""
+"""Declaration of commands: options that belong together are declared once and arrive as one object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal in which the command line keeps every run."""
+"""The journal of the command line, which keeps every run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ..fleet import Journal
 
 _VARIABLE: Final = "AIOSEFLOW_JOURNAL"
-_LONGEST_PATH: Final = 300
+_PATH_MAX: Final = 300
 
 
 def journal_path() -> Path:
-    """The file that ``AIOSEFLOW_JOURNAL`` names, or ``runs.sqlite`` in the user's folder for state."""
+    """Return the file that ``AIOSEFLOW_JOURNAL`` names, or ``runs.sqlite`` in the user's state folder."""
     if named := os.environ.get(_VARIABLE):
         return Path(named)
     from platformdirs import user_state_path
@@ -28,23 +28,21 @@ def journal_path() -> Path:
 
 
 def journal() -> Journal:
-    """The journal; its directory is made if it is missing, for its owner only.
-
-    Raises `Refusal` where it cannot be.
-    """
+    """Return the journal; create its directory, for its owner only, if it is missing. Raises `Refusal`."""
     from ..fleet import Journal
 
-    # As it was written: a path that ends with a slash names a directory.
+    # Not as a Path: one that ends with a slash names a directory.
     path = os.environ.get(_VARIABLE) or journal_path()
     try:
         kept = Journal(path)
         kept.path.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
     except ConfigurationError as error:
-        raise Refusal(f"{error} ({_VARIABLE} says which)", ExitCode.ERROR) from None
+        raise Refusal(f"{error} ({_VARIABLE} names the file)", ExitCode.ERROR) from None
     except OSError as error:
         raise Refusal(
-            f"the directory of the journal {escape(os.fspath(path), _LONGEST_PATH)} cannot be made "
-            f"({error.strerror or error}), so nothing was sent; name another file with {_VARIABLE}",
+            f"the directory of the journal {escape(os.fspath(path), _PATH_MAX)} cannot be created "
+            f"({error.strerror or error}); nothing was sent",
             ExitCode.ERROR,
+            fix=f"name another file with {_VARIABLE}",
         ) from None
     return kept

@@ -18,7 +18,7 @@ import typer
 from aioseflow.cli import app as outermost
 from aioseflow.cli.completion.candidates import complete_service, complete_vm
 from aioseflow.cli.completion.shells import Shell
-from aioseflow.cli.menu import Entry
+from aioseflow.cli.menu import MenuEntry
 
 if TYPE_CHECKING:
     import pytest
@@ -41,7 +41,7 @@ def tried(
 def enlist(put: Callable[[Any, str, Any], None]) -> None:
     """Put it among the commands with ``put(mapping, key, value)``."""
     put(sys.modules, "aioseflow.cli.tried", sys.modules[__name__])
-    put(outermost._ENTRIES, "tried", Entry("tried:app", ""))
+    put(outermost._ENTRIES, "tried", MenuEntry("tried:app", ""))
     put(outermost.RootGroup.sections["To try it"], "tried", "")
 
 

@@ -14,7 +14,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 @attrs.frozen
 class Verb:
-    """One command of a noun.
+    """A command of a noun.
 
     Attributes:
         call: the coroutine behind it.

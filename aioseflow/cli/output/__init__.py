@@ -1,6 +1,6 @@
-"""How data is written to stdout: ``--output``, ``--columns`` and ``--sort``."""
+"""Data on stdout: its formats, columns and order."""
 
 from .formats import OutputFormat
-from .options import OutputOptions, object_options, output_options
+from .output_options import OutputOptions, object_options, output_options
 
 __all__ = ["OutputFormat", "OutputOptions", "object_options", "output_options"]

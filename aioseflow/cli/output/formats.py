@@ -28,8 +28,7 @@ UNPRINTABLE: Final = re.compile(
     "[\x7f-\x9f\u00ad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0001-\U000e007f]"
 )
-"""What JSON leaves as it is and a terminal may take for a command or the direction of writing: C1 controls,
-marks, separators, tags."""
+"""Characters that JSON leaves and that may steer a terminal: C1 controls, marks, separators, tags."""
 _CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f]")
 # What a spreadsheet reads as a formula; a negative number is one of no harm.
 _FORMULA: Final = re.compile(r"[=+\-@\t\r\n]")

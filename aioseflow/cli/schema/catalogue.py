@@ -30,7 +30,7 @@ class PlanFileDocument(TypedDict):
     undiscovered: list[str]
 
 
-class Entry(NamedTuple):
+class SchemaEntry(NamedTuple):
     """A schema: its name, the commands that print such objects, the classes that have their fields.
 
     ``in_lists`` are fields that only lists have: of several accounts, of VMs.
@@ -49,21 +49,21 @@ class Entry(NamedTuple):
 _IN_LISTS: Final = {"account": str}
 _IN_VM_LISTS: Final = {**_IN_LISTS, "service_id": str, "service_name": str | None}
 _ENTRIES: Final = (
-    Entry("report", "fleet VERB, fleet status", (ReportDocument,)),
-    Entry("outcome", "fleet VERB --output jsonl, fleet failures", (Outcome,)),
-    Entry("plan", "fleet plan, fleet VERB --dry-run", (PlanFileDocument, Plan)),
-    Entry("planned_vm", "fleet plan --output jsonl", (PlannedVm,)),
-    Entry("run", "fleet runs", (RunDocument,)),
-    Entry("finding", "fleet reconcile", (Finding,)),
-    Entry("difference", "fleet diff", (DifferenceDocument,)),
-    Entry("check", "doctor", (Check,)),
-    Entry("profile", "profiles", (ListedProfile,)),
-    Entry("saved_graph", "service graphs --save", (SavedGraphDocument,)),
-    Entry("usage_size", "vm usage", (UsageSizeDocument,)),
+    SchemaEntry("report", "fleet VERB, fleet status", (ReportDocument,)),
+    SchemaEntry("outcome", "fleet VERB --output jsonl, fleet failures", (Outcome,)),
+    SchemaEntry("plan", "fleet plan, fleet VERB --dry-run", (PlanFileDocument, Plan)),
+    SchemaEntry("planned_vm", "fleet plan --output jsonl", (PlannedVm,)),
+    SchemaEntry("run", "fleet runs", (RunDocument,)),
+    SchemaEntry("finding", "fleet reconcile", (Finding,)),
+    SchemaEntry("difference", "fleet diff", (DifferenceDocument,)),
+    SchemaEntry("check", "doctor", (Check,)),
+    SchemaEntry("profile", "profiles", (ListedProfile,)),
+    SchemaEntry("saved_graph", "service graphs --save", (SavedGraphDocument,)),
+    SchemaEntry("usage_size", "vm usage", (UsageSizeDocument,)),
 )
 
 
-def catalogue() -> Mapping[str, Entry]:
+def catalogue() -> Mapping[str, SchemaEntry]:
     """Return the schemas by name: of fleet commands, of this machine, and of the panel's answers."""
     models: dict[str, Any] = {}
     for name, coroutine in COROUTINES.items():
@@ -79,7 +79,7 @@ def catalogue() -> Mapping[str, Entry]:
     for name, model in models.items():
         commands[model].append(f"api {name}")
     answers = (
-        Entry(name_of(model), ", ".join(names), (model,), _IN_VM_LISTS if model is Vm else _IN_LISTS)
+        SchemaEntry(name_of(model), ", ".join(names), (model,), _IN_VM_LISTS if model is Vm else _IN_LISTS)
         for model, names in commands.items()
         if attrs.has(model)
     )

@@ -1,4 +1,4 @@
-"""The options for output."""
+"""The options ``--output``, ``--columns`` and ``--sort``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Sort: TypeAlias = Annotated[
 
 @attrs.frozen
 class OutputOptions:
-    """How a command writes its data.
+    """Options for the data that a command writes.
 
     Data are models, other attrs objects or mappings, with the names of `plain`. A name with dots
     (``extra.node``) reaches into an object, or into each object of a list.
