@@ -15,8 +15,8 @@ from support.journals import copy_of, open_and_close, opened
 from support.wire import Play
 
 from aioseflow import Journal, Reboot, Start, WithoutVms
+from aioseflow.fleet.journal.immediate import complete
 from aioseflow.fleet.journal.sqlite.tables import MIGRATIONS
-from aioseflow.fleet.run.preparation import complete
 
 LIST, FUNCTIONS = "GET /service/9/vms", "GET /service/9/methods"
 NO_VMS: Final = {"methods": [{"route": "/service/@id/upgrade", "method": "GET"}]}

@@ -22,6 +22,7 @@ from ..journal import (
     StoredRun,
     check_run_id,
 )
+from ..journal.immediate import complete
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.refusals import RunRefused, require_same
@@ -36,7 +37,7 @@ from ..plan.spec import (
     stored_steps,
 )
 from ..report.report import Report
-from ..run.preparation import Prepare, PreparedRun, complete
+from ..run.preparation import Prepare, PreparedRun
 from ..run.run import Run
 from ..run.state import Remains
 from ..run.stored_outcome import outcome_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from ..journal import StoredRun
     from ..model.fleet_account import FleetAccount
     from ..plan.spec import RunSpec
-
-T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
@@ -30,14 +28,3 @@ class PreparedRun:
 
 Prepare: TypeAlias = Callable[[], Coroutine[Any, Any, PreparedRun]]
 """Looks up what a run is to do, in a journal. Raises what the run would raise."""
-
-
-def complete(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends to its end, with or without a loop, and return its result."""
-    try:
-        coroutine.send(None)
-    except StopIteration as ended:
-        result: T = ended.value
-        return result
-    coroutine.close()
-    raise RuntimeError(f"{coroutine!r} suspended, although its journal is immediate")

@@ -10,13 +10,13 @@ from typing import Any
 import attrs
 
 from ..journal import HeldRun, Journal, JournalError, LeaseLost, RunHeader, RunInfo, StoredRun, TargetRow
+from ..journal.immediate import complete
 from ..model.outcome import Outcome, TargetKey
 from ..model.target import TargetState, service_name
 from ..model.timeline import Moment, rows_of
 from ..model.undiscovered import Undiscovered
 from ..model.without_vms import WithoutVms
 from .observer import RunObserver
-from .preparation import complete
 
 
 @attrs.define(eq=False)

@@ -21,8 +21,8 @@ from aioseflow.errors import (
 )
 from aioseflow.fleet.journal import Journal, JournalError, LeaseLost, RunIsActive, RunNotFound, TargetRow
 from aioseflow.fleet.journal.codec import dump_error, from_micros, load_error, text, to_micros
+from aioseflow.fleet.journal.immediate import complete
 from aioseflow.fleet.model.undiscovered import Undiscovered
-from aioseflow.fleet.run.preparation import complete
 
 KINDS = sorted(
     (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SeFlowError)),

@@ -8,10 +8,10 @@ import pytest
 from support.journals import header, open_and_close, opened
 
 from aioseflow.fleet.journal import Journal, JournalError
+from aioseflow.fleet.journal.immediate import complete
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
 from aioseflow.fleet.model.target import Stage
-from aioseflow.fleet.run.preparation import complete
 
 
 @pytest.fixture

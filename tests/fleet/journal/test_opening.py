@@ -15,10 +15,10 @@ from support.journals import RUN, begin, header, open_and_close, opened, process
 
 from aioseflow.errors import ConfigurationError, InvalidArgument
 from aioseflow.fleet.journal import Journal, JournalError
+from aioseflow.fleet.journal.immediate import complete
 from aioseflow.fleet.journal.sqlite import opening
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID
-from aioseflow.fleet.run.preparation import complete
 
 
 @pytest.fixture

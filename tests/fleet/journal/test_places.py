@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from aioseflow.fleet.journal import Journal, JournalError
+from aioseflow.fleet.journal.immediate import complete
 from aioseflow.fleet.journal.sqlite import places
-from aioseflow.fleet.run.preparation import complete
 
 MOUNTINFO = r"""
 22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p1 rw

@@ -1,0 +1,19 @@
+"""Coroutines of an immediate journal: its store answers without suspending, so that no loop is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def complete(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends to its end, with or without a loop, and return its result."""
+    try:
+        coroutine.send(None)
+    except StopIteration as ended:
+        result: T = ended.value
+        return result
+    coroutine.close()
+    raise RuntimeError(f"{coroutine!r} suspended, although its journal is immediate")
