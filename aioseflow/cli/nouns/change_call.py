@@ -11,6 +11,7 @@ from ..output import OutputFormat
 from ..terminal import confirm, confirm_word, echo_err, require_answerable
 from .change_facts import by_whom, facts
 from .invocation import Invocation
+from .read_call import ask
 
 
 def change(asked: Invocation, *, yes: bool) -> int:
@@ -18,13 +19,8 @@ def change(asked: Invocation, *, yes: bool) -> int:
     require_answerable(asked.title, yes=yes)
     if not yes:
         # Outside of a loop: a loop that waits for the keyboard would not see Ctrl-C.
-        _confirm(asked, asyncio.run(_facts(asked)))
+        _confirm(asked, ask(asked.who, lambda seflow: facts(asked, seflow)))
     return asyncio.run(_send(asked))
-
-
-async def _facts(asked: Invocation) -> list[str]:
-    async with asked.who.client() as seflow:
-        return await facts(asked, seflow)
 
 
 def _confirm(asked: Invocation, lines: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...errors import SeFlowError
 from ...plain import fields_of
@@ -19,6 +19,8 @@ from .invocation import Invocation
 if TYPE_CHECKING:
     from ...client import SeFlow
 
+T = TypeVar("T")
+
 _ERRORS_SHOWN: Final = 5
 
 
@@ -26,17 +28,22 @@ def read(asked: Invocation) -> int:
     """Make the call and write its answer; the exit code. Raises `SeFlowError` and `Refusal`."""
     if asked.coroutine.many and not asked.coroutine.positional:
         return asyncio.run(_read_each(asked))
-    return asyncio.run(_read_one(asked))
-
-
-async def _read_one(asked: Invocation) -> int:
-    async with asked.who.client() as seflow:
-        answer = await asked.coroutine.call(seflow, asked.values, asked.options)
+    answer = ask(asked.who, lambda seflow: asked.coroutine.call(seflow, asked.values, asked.options))
     if asked.coroutine.many:
         asked.out.listing(answer, asked.verb.columns, kind=asked.coroutine.item)
     else:
         asked.out.single(answer)
     return ExitCode.OK
+
+
+def ask(who: Accounts, call: Callable[[SeFlow], Awaitable[T]]) -> T:
+    """Return the answer of a call in the only account. Raises `SeFlowError` and `Refusal`."""
+    return asyncio.run(_ask(who, call))
+
+
+async def _ask(who: Accounts, call: Callable[[SeFlow], Awaitable[T]]) -> T:
+    async with who.client() as seflow:
+        return await call(seflow)
 
 
 async def _read_each(asked: Invocation) -> int:

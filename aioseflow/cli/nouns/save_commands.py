@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, TypedDict
@@ -18,9 +17,11 @@ from ..exit_code import ExitCode, Refusal
 from ..output import OutputOptions, output_options
 from ..terminal import echo_err, echo_error
 from .call_parameters import split
+from .read_call import ask
 from .special_commands import Service
 
 if TYPE_CHECKING:
+    from ...client import SeFlow
     from ...models import BandwidthGraph, UntrustedHtml
 
 Period: TypeAlias = Literal["daily", "weekly", "monthly"]
@@ -61,7 +62,7 @@ def save_graphs(
     """The command `aioseflow service graphs`."""
     from ...models import BandwidthGraph
 
-    found = asyncio.run(_graphs(service, who))
+    found = ask(who, lambda seflow: seflow.services.bandwidth_graphs(service))
     if save is None:
         out.listing(found, ("switch", "port", "name"), kind=BandwidthGraph)
         return ExitCode.OK
@@ -75,11 +76,6 @@ def save_graphs(
     rows = [row for graph in graphs if (row := _saved(*graph))]
     out.listing(rows, ("file", "name", "period", "bytes"))
     return ExitCode.OK if len(rows) == len(graphs) else ExitCode.ERROR
-
-
-async def _graphs(service: str, who: Accounts) -> list[BandwidthGraph]:
-    async with who.client() as seflow:
-        return await seflow.services.bandwidth_graphs(service)
 
 
 def _saved(graph: BandwidthGraph, period: Period, path: Path) -> SavedGraphDocument | None:
@@ -132,7 +128,11 @@ def save_usage(
         raise Refusal(f"the graph is one of cpu, net, disk, not '{escape(words[-1])}'")
     if save is not None and len(kinds) > 1:
         raise Refusal("a file is for one graph", fix="name it: cpu, net or disk")
-    found = asyncio.run(_usage(words[0], words[1], kinds, who))
+
+    async def read(seflow: SeFlow) -> list[UntrustedHtml]:
+        return [await seflow.vms.usage(words[0], words[1], kind) for kind in kinds]
+
+    found = ask(who, read)
     if save is not None:
         save.write_text(found[0].html, encoding="utf-8")
         echo_err(
@@ -144,8 +144,3 @@ def save_usage(
     ]
     out.listing(rows, ("kind", "characters") if save is None else ("kind", "characters", "file"))
     return ExitCode.OK
-
-
-async def _usage(service: str, vm: str, kinds: list[UsageKind], who: Accounts) -> list[UntrustedHtml]:
-    async with who.client() as seflow:
-        return [await seflow.vms.usage(service, vm, kind) for kind in kinds]

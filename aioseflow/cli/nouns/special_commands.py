@@ -17,7 +17,7 @@ from ..exit_code import ExitCode, Refusal
 from ..output import OutputFormat, OutputOptions, object_options, output_options
 from .call_parameters import split
 from .noun_table import NOUNS
-from .read_call import every_account, fields
+from .read_call import ask, every_account, fields
 
 if TYPE_CHECKING:
     from ...client import SeFlow
@@ -103,19 +103,14 @@ def list_ips(
     words = split([service, *([] if vm is None else [vm])])
     if len(words) > 2:
         raise Refusal("the VM is given twice", fix="see aioseflow ip list --help")
-    return asyncio.run(_list_ips(words, who, out))
-
-
-async def _list_ips(words: list[str], who: Accounts, out: OutputOptions) -> int:
     from ...models import ServiceIp, VmIp
 
-    async with who.client() as seflow:
-        if len(words) == 1:
-            of_service = await seflow.services.ips(words[0])
-            out.listing(of_service, ("ipaddress", "mask", "status", "client_description"), kind=ServiceIp)
-        else:
-            of_vm = await seflow.vms.ips(words[0], words[1])
-            out.listing(of_vm, ("ipaddress", "id"), kind=VmIp)
+    if len(words) == 1:
+        of_service = ask(who, lambda seflow: seflow.services.ips(words[0]))
+        out.listing(of_service, ("ipaddress", "mask", "status", "client_description"), kind=ServiceIp)
+    else:
+        of_vm = ask(who, lambda seflow: seflow.vms.ips(words[0], words[1]))
+        out.listing(of_vm, ("ipaddress", "id"), kind=VmIp)
     return ExitCode.OK
 
 
@@ -125,12 +120,7 @@ def check_domain(
     out: OutputOptions = Depends(object_options, "Output"),
 ) -> int:
     """The command `aioseflow domain check`."""
-    return asyncio.run(_check_domain(name, who, out))
-
-
-async def _check_domain(name: str, who: Accounts, out: OutputOptions) -> int:
-    async with who.client() as seflow:
-        available = await seflow.domains.is_available(name)
+    available = ask(who, lambda seflow: seflow.domains.is_available(name))
     out.single({"name": name, "available": available})
     return ExitCode.OK
 
@@ -141,12 +131,7 @@ def list_upgrade_options(
     out: OutputOptions = Depends(output_options, "Output"),
 ) -> int:
     """The command `aioseflow service upgrade-options`."""
-    return asyncio.run(_list_upgrade_options(service, who, out))
-
-
-async def _list_upgrade_options(service: str, who: Accounts, out: OutputOptions) -> int:
-    async with who.client() as seflow:
-        found = await seflow.services.upgrade_options(service)
+    found = ask(who, lambda seflow: seflow.services.upgrade_options(service))
     if out.form in (OutputFormat.TABLE, OutputFormat.CSV):
         out.listing(list(_upgrade_rows(found)), _UPGRADE_COLUMNS)
     else:
