@@ -11,11 +11,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, TypeVarTuple
 
 from .change import Change, Kind
 from .faults import JournalError
-from .journal_store import JournalStore
+
+if TYPE_CHECKING:
+    from .journal_store import JournalStore
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

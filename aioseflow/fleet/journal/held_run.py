@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ...errors import SeFlowError
 from ..model.target import Stage
-from ..model.undiscovered import Undiscovered
-from ..model.without_vms import WithoutVms
 from . import codec
 from .change import Kind
 from .codec import text, to_micros, to_micros_or_none
 from .faults import lease_lost
-from .group_commit import GroupCommit
-from .journal_store import JournalStore
-from .lease import Lease
-from .records import TargetRow
+
+if TYPE_CHECKING:
+    from ...errors import SeFlowError
+    from ..model.undiscovered import Undiscovered
+    from ..model.without_vms import WithoutVms
+    from .group_commit import GroupCommit
+    from .journal_store import JournalStore
+    from .lease import Lease
+    from .records import TargetRow
 
 
 @attrs.define(eq=False)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...errors import InvalidArgument
-from ..actions.steps import Steps
-from ..journal import Journal, JournalError, LeaseLost, RunHeader, RunInfo, StoredRun, lease_lost
-from ..model.fleet_account import FleetAccount
+from ..journal import JournalError, LeaseLost, lease_lost
 from ..model.refusals import RunRefused, only_error, require_same
 from ..model.timeline import moments_of
 from ..plan.spec import NO_WORK, same_work
-from .execution import RunExecution, RunResumer
+from .execution import RunExecution
 from .metrics import AccountFlow, RunMetrics
-from .observer import RunObserver
-from .preparation import Prepare, PreparedRun
+from .preparation import PreparedRun
 from .recorder import JournalRecorder
 from .state import RunState
+
+if TYPE_CHECKING:
+    from ..actions.steps import Steps
+    from ..journal import Journal, RunHeader, RunInfo, StoredRun
+    from ..model.fleet_account import FleetAccount
+    from .execution import RunResumer
+    from .observer import RunObserver
+    from .preparation import Prepare
 
 
 class RunOwner(Protocol):

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..journal import HeldRun, Journal, JournalError, LeaseLost, RunHeader, RunInfo, StoredRun, TargetRow
+from ..journal import JournalError, LeaseLost, TargetRow
 from ..journal.immediate import complete
-from ..model.outcome import Outcome, TargetKey
-from ..model.target import TargetState, service_name
-from ..model.timeline import Moment, rows_of
-from ..model.undiscovered import Undiscovered
-from ..model.without_vms import WithoutVms
+from ..model.target import service_name
+from ..model.timeline import rows_of
 from .observer import RunObserver
+
+if TYPE_CHECKING:
+    from ..journal import HeldRun, Journal, RunHeader, RunInfo, StoredRun
+    from ..model.outcome import Outcome, TargetKey
+    from ..model.target import TargetState
+    from ..model.timeline import Moment
+    from ..model.undiscovered import Undiscovered
+    from ..model.without_vms import WithoutVms
 
 
 @attrs.define(eq=False)
