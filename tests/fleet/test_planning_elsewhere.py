@@ -156,10 +156,12 @@ async def test_what_a_json_cannot_hold_is_asked_for(
 
     plan = await plan_of(seflow, Tag("blue"), services=[A], rollout=Rollout(canary=1, healthy=healthy))
     read = Plan.from_json(plan.to_json())
-    with pytest.raises(InvalidArgument, match=r"'tag'.*action="):
+    with pytest.raises(InvalidArgument, match=r"'tag'.*action=") as refused:
         elsewhere.fleet.run(read)
-    with pytest.raises(InvalidArgument, match="healthy="):
+    assert refused.value.argument == "action"
+    with pytest.raises(InvalidArgument, match="healthy=") as refused:
         elsewhere.fleet.run(read, action=Tag("blue"))
+    assert refused.value.argument == "healthy"
     assert done == []
     report = await elsewhere.fleet.run(read, action=Tag("blue"), healthy=healthy)
     assert report.ok

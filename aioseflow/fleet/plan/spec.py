@@ -176,7 +176,8 @@ def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Ro
     stored = document["rollout"]
     if document.get("healthy") and healthy is None:
         raise InvalidArgument(
-            "this run asks a health check, which no file can hold: give it again with healthy=…"
+            "this run asks a health check, which no file can hold: give it again with healthy=…",
+            argument="healthy",
         )
     if stored is None:
         return None
@@ -203,7 +204,9 @@ def _step_of(document: Mapping[str, Any]) -> Action:
     if kind is None or fields.pop("own", False):
         near = difflib.get_close_matches(str(name), ACTIONS, n=1)
         hint = f"; did you mean {near[0]}" if near and kind is None else ""
-        raise InvalidArgument(f"{name!r:.60} is an action of your own: give it again with action=…{hint}")
+        raise InvalidArgument(
+            f"{name!r:.60} is an action of your own: give it again with action=…{hint}", argument="action"
+        )
     return kind(**fields)
 
 
