@@ -19,7 +19,7 @@ import pytest
 from aioseflow import Outcome, Reboot, RunInfo, SeFlow, Skip, Start, Status, Stop, Undiscovered, Vm
 from aioseflow.fleet.discovery.vm_list import VmList
 from aioseflow.fleet.journal import Journal, StoredTarget
-from aioseflow.fleet.model.clock import RunClock
+from aioseflow.fleet.model.clock import Instant, RunClock
 from aioseflow.fleet.model.target import Stage, TargetState
 from aioseflow.fleet.recovery.reconcile import corrections
 from aioseflow.fleet.recovery.resume import ResumePoint, Resumer, resume_point
@@ -183,6 +183,14 @@ def _take_times_from_the_wall(patch: Patch) -> None:
     patch.setattr(RunClock, "now", lambda self: calendar.datetime.now(UTC))
 
 
+def _judge_by_our_clock(patch: Patch) -> None:
+    def seconds_until(self: Instant, later: Instant) -> float:
+        return (later.at - self.at).total_seconds()
+
+    patch.setattr(Instant, "panel_seconds_until", seconds_until)
+    patch.setattr(Instant, "least_seconds_until", seconds_until)
+
+
 # -- what is said -----------------------------------------------------------------------------------------
 
 
@@ -294,6 +302,10 @@ BUGS: Final[dict[str, Bug]] = {
         _order_runs_by_the_clock, lambda world: bool(world.clock_steps) and _has(world, "retry", "restore")
     ),
     "an outcome ends before it begins": Bug(_take_times_from_the_wall, lambda world: bool(world.clock_steps)),
+    "a lost reboot is judged by our clock": Bug(
+        _judge_by_our_clock,
+        lambda world: "reboot" in world.steps and bool(world.uptime and world.clock_steps),
+    ),
     "what was seen done is called unknown": Bug(
         _call_what_was_seen_unknown, lambda world: world.wait and bool(world.faults)
     ),

@@ -11,11 +11,7 @@ from typing import Final
 
 import attrs
 
-KNOWN_FAULTS: Final[tuple[str, ...]] = (
-    "restore trusts an old list",
-    "a killed run forgets what its plan had lost",
-    "max_unavailable in a later step",
-)
+KNOWN_FAULTS: Final[tuple[str, ...]] = ("a killed run forgets what its plan had lost",)
 """The kinds of violations (`Violation.kind`) that the engine is known to have."""
 
 

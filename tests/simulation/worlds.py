@@ -67,6 +67,8 @@ def make_world(seed: int) -> World:
         world = attrs.evolve(world, lagging=0.3, start_time=(20.0, 60.0))
     if chance.random() < 0.08:
         return attrs.evolve(world, journal=False, commands=_joined(_afterwards(chance, world)))
+    if "reboot" in world.steps and chance.random() < 0.3:
+        return _with_lost_reboots(chance, world)
     return attrs.evolve(world, commands=_commands(chance, world))
 
 
@@ -192,6 +194,23 @@ def _joined(commands: list[Command]) -> tuple[Command, ...]:
 
 def _gap(chance: random.Random) -> float:
     return chance.choice((0.0, 1.0, 30.0, 300.0)) * chance.random()
+
+
+def _with_lost_reboots(chance: random.Random, world: World) -> World:
+    """Reboots whose answers are lost, a clock that steps, and uptimes that are read later."""
+    lost = Fault("reset", path=_CHANGES, probability=0.4, when=chance.choice(("before", "after")))
+    heal: CommandVerb = chance.choice(("reconcile", "resume"))
+    seconds = chance.choice((3600.0, 7200.0, 86_400.0)) * chance.choice((-1, 1, 1))
+    return attrs.evolve(
+        world,
+        uptime=3000,
+        faults=(*world.faults, lost),
+        clock_steps=(ClockStep(chance.uniform(5.0, 100.0), seconds),),
+        commands=(
+            Command("run", dies=chance.choice((None, chance.random())), gap=chance.uniform(100.0, 400.0)),
+            Command(heal),
+        ),
+    )
 
 
 # -- what goes wrong --------------------------------------------------------------------------------------
