@@ -39,7 +39,7 @@ RUN_ID: Final = "killed"
 _SECONDS_AT_MOST: Final = 60.0
 _SLOW: Final = (0.002, 0.03)
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
-_OURS: Final = ("session.session", "fleet.fleet", "fleet.journal.store", "endpoints")
+_OURS: Final = ("session.session", "fleet.fleet", "fleet.journal.sqlite.sqlite_store", "endpoints")
 _CONTEXT.set_forkserver_preload([*(f"aioseflow.{name}" for name in _OURS), "filelock", __name__])
 
 
