@@ -77,8 +77,12 @@ class RunState:
     time: RunClock = attrs.field(factory=RunClock, init=False)
     _services: dict[tuple[str, str], ServiceProgress] = attrs.field(factory=dict, init=False)
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
+    _step_facts: list[tuple[Safety, bool, bool]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        # Asked for once: an action may compute what it declares.
+        last = len(self.steps) - 1
+        self._step_facts = [(step.safety, n == last, step.settles) for n, step in enumerate(self.steps)]
         if self.recorder.keeps:
             self.observers.add(self.recorder, is_ours=True)
 
@@ -202,19 +206,19 @@ class RunState:
         ``why`` is the cause of a run that ends before the target did, ``reading`` what reading it back
         showed, ``unread`` the error of a reading that could not tell.
         """
-        action = self.steps[state.step]
+        safety, is_last, settles = self._step_facts[state.step]
         facts = Facts(
             state.stage,
-            action.safety,
-            state.step == len(self.steps) - 1,
-            action.settles,
+            safety,
+            is_last,
+            settles,
             state.changed_before,
             state.answer_lost,
             state.error,
             reading,
         )
         decided = status, cause = verdict(facts, why)
-        value_read = action.safety is Safety.READ and status is Status.UNCHANGED
+        value_read = safety is Safety.READ and status is Status.UNCHANGED
         seen = (reading is Reading.DONE or value_read) and status not in BAD
         self._finish(
             state,

@@ -52,6 +52,7 @@ class WorkerPool:
     _postponed: int = attrs.field(default=0, init=False)
     _checks: asyncio.Semaphore = attrs.field(init=False)
     _checks_of_steps: list[DoneCheck] = attrs.field(init=False)
+    _settles: list[bool] = attrs.field(init=False)
 
     @waits_for_return.default
     def _has_to_serve(self) -> bool:
@@ -60,6 +61,8 @@ class WorkerPool:
     def __attrs_post_init__(self) -> None:
         self.panel_clock = self.producer.discovery.panel_clock
         self._checks = asyncio.Semaphore(max(1, self.account.concurrency))
+        # Asked for once: an action may compute what it declares.
+        self._settles = [action.settles for action in self.run_state.steps]
         self._checks_of_steps = [self._check_of(action) for action in self.run_state.steps]
 
     # -- work ---------------------------------------------------------------------------------------------
@@ -140,7 +143,7 @@ class WorkerPool:
             run_state.decide(state)
         elif isinstance(value, Skip):
             self._apply_skip(state, value)
-        elif not changes and not action.settles:
+        elif not changes and not self._settles[state.step]:
             run_state.decide(state, value=value)
         else:
             self._read_back(state, action)
@@ -222,7 +225,7 @@ class WorkerPool:
     def _read_back(self, state: TargetState, action: Action) -> None:
         """Read a step back that was accepted, or whose answer was lost, where a reading can tell."""
         is_last = state.step == len(self.run_state.steps) - 1
-        if action.settles and (self.policy is not None or not is_last):
+        if self._settles[state.step] and (self.policy is not None or not is_last):
             self.watch(state)
         elif state.answer_lost:
             self.run_state.decide(state)
@@ -250,9 +253,9 @@ class WorkerPool:
         if settled.reading is not Reading.DONE:
             self.run_state.decide(state, reading=settled.reading, unread=settled.error)
             return
-        if action.settles and not state.answer_lost:
+        if self._settles[state.step] and not state.answer_lost:
             self.settled_in.setdefault(action.name, []).append(settled.seconds)
-        self._step_done(state, reading=Reading.DONE if action.settles else Reading.SERVES)
+        self._step_done(state, reading=Reading.DONE if self._settles[state.step] else Reading.SERVES)
 
     def _step_done(self, state: TargetState, *, reading: Reading | None) -> None:
         """Go on after a step that was read as done, or was accepted and cannot be read back."""
