@@ -280,14 +280,14 @@ def listed(*vms: Vm, pages: str | None = None, at: float = 1.0) -> VmList:
 def test_what_is_down_stays_down_while_only_another_page_is_seen() -> None:
     up, down = PowerState.RUNNING, PowerState.STOPPED
     availability = AvailabilityCounter(allowed=1, stays_down=False)
-    availability.read("main", "9", listed(vm(1, down), vm(2, down), vm(3, up)))
+    availability.note_list("main", "9", listed(vm(1, down), vm(2, down), vm(3, up)))
     assert availability.count == 2
-    availability.read("main", "9", listed(vm(1, up), vm(3, down), pages="page 2 of 3"))
+    availability.note_list("main", "9", listed(vm(1, up), vm(3, down), pages="page 2 of 3"))
     assert availability.count == 2
-    availability.read("main", "9", listed(vm(1, up), pages="page 3 of 3"))
+    availability.note_list("main", "9", listed(vm(1, up), pages="page 3 of 3"))
     assert availability.count == 2
     # Gone is what a whole list does not have.
-    availability.read("main", "9", listed(vm(1, up)))
+    availability.note_list("main", "9", listed(vm(1, up)))
     assert availability.count == 0
 
 

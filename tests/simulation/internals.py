@@ -134,14 +134,14 @@ def _leak_a_slot_on_cancel(patch: Patch) -> None:
 
 
 def _ignore_other_machines(patch: Patch) -> None:
-    before = AvailabilityCounter.read
+    before = AvailabilityCounter.note_list
 
     def read(self: AvailabilityCounter, account: str, service_id: str, listed: VmList) -> None:
         ours = {key[2] for key in (*self._ours, *self._down) if key[:2] == (account, service_id)}
         seen = [vm for vm in listed.vms if vm.id in ours]
         before(self, account, service_id, attrs.evolve(listed, vms=seen))
 
-    patch.setattr(AvailabilityCounter, "read", read)
+    patch.setattr(AvailabilityCounter, "note_list", read)
 
 
 def _keep_a_drained_run_paused(patch: Patch) -> None:

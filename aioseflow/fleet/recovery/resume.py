@@ -156,7 +156,7 @@ class Resumer:
                     self._panel_times[name, service.id] = listed.panel_at
                 vms.update({(name, service.id, vm.id): (service, vm) for vm in listed.vms})
                 if pool.availability is not None:
-                    pool.availability.read(name, service.id, listed)
+                    pool.availability.note_list(name, service.id, listed)
         return vms, read
 
     def _count(self, stored: StoredTarget) -> None:

@@ -1,23 +1,34 @@
-"""How many VMs of a run's services are down at this moment, by our doing or by anybody's."""
+"""Availability: how many VMs of a run's services are down now, because of the run or for another reason."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
 
+from ...errors import SeFlowError
+from ..discovery.vm_list import read_vms
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.vm_state import is_down
 
 if TYPE_CHECKING:
     from ..discovery.vm_list import VmList
+    from ..model.fleet_account import FleetAccount
 
 
 @attrs.define(eq=False)
 class _TakenDown:
-    """A VM that we took down: since when, from when on lists may say that it is up, and what they said."""
+    """A VM that the run has taken down, or may have.
+
+    Attributes:
+        since: time of the loop at which its place was reserved.
+        finished_at: time of its outcome; lists that were asked for later may show it as running.
+        seen_up: how many such lists in a row showed it as running.
+        seen_down: whether a list showed it as down.
+    """
 
     since: float
     finished_at: float = math.inf
@@ -27,12 +38,16 @@ class _TakenDown:
 
 @attrs.define(eq=False)
 class AvailabilityCounter:
-    """Counts what is down, and lets a VM be taken down only while that leaves at most ``allowed`` down.
+    """Counts the VMs that are down, and lets the run take a VM down only while at most ``allowed`` are.
 
-    A VM is down by our doing from `reserve` on: for good, where what was or may have been done leaves it so;
-    else until lists that were asked for after its outcome show it running, twice or unlocked. Lists may be
-    stale just after a change: where none has shown it down, they are believed ``stale_for`` seconds later.
-    Others are down when the last list says so.
+    A VM that the run acts on counts from `reserve` on. If the run leaves it down, it counts for good.
+    Otherwise it counts until lists that were asked for after its outcome show it as running, twice or not
+    locked. A list may be stale just after a change: where none has shown the VM as down, lists are believed
+    only ``stale_for`` seconds after its reservation. Other VMs count if the last list shows them as down.
+
+    Attributes:
+        stays_down: whether the actions of the run leave a VM down.
+        blocked: set when a VM could not be taken down; the watcher of the run resets it.
     """
 
     allowed: int
@@ -46,16 +61,16 @@ class AvailabilityCounter:
 
     @property
     def count(self) -> int:
-        """VMs that are down now, as far as is known."""
+        """Number of VMs that are down now, as far as is known."""
         return len(self._down) + sum(key not in self._down for key in self._ours)
 
-    def read(self, account: str, service_id: str, listed: VmList) -> None:
-        """A list of a service."""
+    def note_list(self, account: str, service_id: str, listed: VmList) -> None:
+        """Update the count from a list of a service."""
         place, asked_at = (account, service_id), listed.asked_at
         self._read_at[place] = asked_at
         down = self._listed.setdefault(place, set())
         if listed.is_whole:
-            # What is in the list no more is not down either, but gone.
+            # A VM that the list does not contain any more is gone, not down.
             self._down -= down
             down.clear()
         for vm in listed.vms:
@@ -74,12 +89,16 @@ class AvailabilityCounter:
                 if believed and (ours.seen_up >= 2 or vm.locked is False):
                     del self._ours[key]
 
-    def seconds_since_list(self, account: str, service_id: str, now: float) -> float:
-        """Seconds since this service was last read."""
-        return now - self._read_at.get((account, service_id), float("-inf"))
+    async def refresh(self, account: FleetAccount, service_id: str, max_age: float) -> None:
+        """List a service if its last list is ``max_age`` seconds old. Where this fails, that list counts."""
+        now = asyncio.get_running_loop().time()
+        if now - self._read_at.get((account.name, service_id), -math.inf) >= max_age:
+            with suppress(SeFlowError):
+                listed = await read_vms(account, account.polls, service_id)
+                self.note_list(account.name, service_id, listed)
 
     def reserve(self, key: TargetKey) -> bool:
-        """Take a place for a VM that is to go down; False if too many are down."""
+        """Count a VM that is to go down, and return True; return False where too many are down."""
         if key not in self._down and key not in self._ours and self.count >= self.allowed:
             self.blocked = True
             return False
@@ -87,16 +106,16 @@ class AvailabilityCounter:
         return True
 
     def count_begun(self, key: TargetKey) -> None:
-        """Take a place for a VM that an earlier run execution has begun to act on, however many are down."""
+        """Count a VM that an earlier run execution has begun to act on, however many are down."""
         self._ours.setdefault(key, _TakenDown(asyncio.get_running_loop().time()))
 
     def presume_down(self, key: TargetKey) -> None:
-        """An earlier sitting left it down, until lists that are not stale say otherwise."""
+        """Count a VM that an earlier run execution left down, until lists show it as running."""
         now = asyncio.get_running_loop().time()
         self._ours[key] = _TakenDown(now, finished_at=now)
 
     def confirm(self, key: TargetKey) -> bool:
-        """Whether a reserved VM may still go down, after the lists were read anew; else it is released."""
+        """Whether a reserved VM may still go down after its service was listed again; if not, release it."""
         if key in self._down or self.count <= self.allowed:
             return True
         del self._ours[key]
@@ -104,7 +123,7 @@ class AvailabilityCounter:
         return False
 
     def note_outcome(self, outcome: Outcome) -> None:
-        """Our VM has its outcome; what it says decides from when on a list may say that it is up."""
+        """Note the outcome of a reserved VM: release it, or let later lists decide."""
         key = outcome.key
         if key not in self._ours:
             return
@@ -115,10 +134,10 @@ class AvailabilityCounter:
             self._ours[key].finished_at = asyncio.get_running_loop().time()
 
     def services_read_before(self, moment: float) -> list[tuple[str, str]]:
-        """The services whose last list is older than a time of the loop's, the oldest first."""
+        """Return the services whose last list was asked for before a time of the loop, the oldest first."""
         old = [(read_at, place) for place, read_at in self._read_at.items() if read_at <= moment]
         return [place for _, place in sorted(old)]
 
     def services_with_vms_down(self) -> set[tuple[str, str]]:
-        """The services of which a list might show that one is up again."""
+        """Return the services of which a list might show that a VM is running again."""
         return {key[:2] for key in (*self._down, *self._ours)}

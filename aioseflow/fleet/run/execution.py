@@ -1,4 +1,7 @@
-"""One sitting of a run: from its first list to its last outcome, or to whatever ends it before."""
+"""Run execution: the work of one process on a run, from its first list to its last outcome.
+
+A resumed run has several.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ import attrs
 from ...errors import SeFlowError
 from ...policy import SettlePolicy
 from ..actions.steps import ends_down, takes_down
-from ..discovery.vm_list import read_vms
 from ..model.refusals import refuse_contested
 from ..plan.survey import Survey
 from ..select.matcher import protection
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
+from .settle import longer_pause
 from .stored_outcome import outcome_of
 from .worker import WorkerPool
 
@@ -36,20 +39,25 @@ _TARGETS_PER_JOURNAL_WRITE: Final = 500
 
 
 class RunResumer(Protocol):
-    """Takes up the targets of an earlier run execution: `recovery.resume.Resumer`."""
+    """Restores the targets of an earlier run execution: `recovery.resume.Resumer`."""
 
     async def read_back(self, history: StoredRun) -> None:
-        """Decide on every target, before there are workers."""
+        """Restore every target and decide those that a list decides, before there are workers."""
         ...
 
     def requeue_targets(self) -> None:
-        """Hand the targets to the workers."""
+        """Queue the targets that are not decided, once there are workers."""
         ...
 
 
 @attrs.define(eq=False)
 class RunExecution:
-    """Brings the parts of a run together, and works until every target has its outcome."""
+    """Makes the parts of a run, and works until every target has its outcome.
+
+    Attributes:
+        pools: the workers of each account.
+        is_discovered: whether all targets of the run are known.
+    """
 
     accounts: tuple[FleetAccount, ...]
     spec: RunSpec
@@ -94,7 +102,7 @@ class RunExecution:
         ]
 
     def _read_back(self, state: TargetState) -> bool:
-        """Read a target with a lost answer back instead of giving it up; False where no reading tells."""
+        """Read back a target whose answer was lost, and return True; False where no reading can decide."""
         pool = next(pool for pool in self.pools if pool.account.name == state.key[0])
         if self.spec.policy is None or not self.spec.steps[state.step].settles:
             return False
@@ -104,19 +112,16 @@ class RunExecution:
 
     @property
     def error(self) -> SeFlowError | None:
-        """What kept every account from being listed, or the journal from being written."""
-        broken = [
-            pool.producer.journal_error for pool in self.pools if pool.producer.journal_error is not None
-        ]
-        if broken:
-            return broken[0]
+        """The error of the journal; or that of the first account, where no account could be listed."""
+        for pool in self.pools:
+            if pool.producer.journal_error is not None:
+                return pool.producer.journal_error
         errors = [pool.producer.discovery.error for pool in self.pools]
-        # One account that answers makes a report; where none does there is nothing to report.
         return errors[0] if all(error is not None for error in errors) else None
 
     @property
     def undiscovered(self) -> tuple[Undiscovered, ...]:
-        """What could not be listed, or only in part."""
+        """The services and accounts that could not be listed, or only in part."""
         return tuple(lost for pool in self.pools for lost in pool.producer.discovery.undiscovered)
 
     @property
@@ -125,7 +130,7 @@ class RunExecution:
         return tuple(found for pool in self.pools for found in pool.producer.discovery.without_vms)
 
     def restore_ended(self, history: StoredRun) -> None:
-        """Take over a run that is over."""
+        """Restore the outcomes of a run that has ended."""
         now = datetime.now(UTC)
         self.run_state.restore_outcomes(
             outcome_of(target, self.spec.steps, now) for target in history.targets
@@ -133,10 +138,18 @@ class RunExecution:
         self._restore_undiscovered(history)
 
     async def work(self, *, whole: bool, history: StoredRun | None, resumer: RunResumer | None) -> None:
-        """Do all of it. Raises `InvalidArgument` for what is refused before anything is changed."""
+        """Bring every target to its outcome.
+
+        Args:
+            whole: whether all targets must be known before the first is acted on.
+            history: what earlier run executions stored, None for a run that begins.
+            resumer: restores its targets.
+
+        Raises:
+            InvalidArgument: the run was refused before anything was changed.
+        """
         self.scheduler.start_timers()
         for account in self.accounts:
-            # Until everything that is to come was offered.
             self.scheduler.expect_targets(account.name)
         if history is not None and resumer is not None:
             for pool in self.pools:
@@ -158,8 +171,8 @@ class RunExecution:
                 if not whole and not complete:
                     for pool in self.pools:
                         self.scheduler.expect_targets(pool.account.name)
-                    feeding = [tasks.create_task(pool.producer.produce()) for pool in self.pools]
-                    helpers.append(tasks.create_task(self._note_discovered(feeding)))
+                    producing = [tasks.create_task(pool.producer.produce()) for pool in self.pools]
+                    helpers.append(tasks.create_task(self._mark_discovered_after(producing)))
                 for account in self.accounts:
                     self.scheduler.producer_finished(account.name)
                 await asyncio.wait(workers)
@@ -171,7 +184,7 @@ class RunExecution:
             self.scheduler.cancel_timers()
 
     def _is_complete(self, history: StoredRun) -> bool:
-        """Whether an earlier sitting knew all targets; what could not be listed then may be listed now."""
+        """Whether all targets are known from earlier run executions, and nothing is to be listed now."""
         if not history.discovered or (history.info.undiscovered and not self.spec.selection_lost):
             return False
         self._restore_undiscovered(history)
@@ -185,41 +198,42 @@ class RunExecution:
             discovery.recall(history.without_vms)
 
     def _restore_losses_of_plan(self, plan: Plan) -> None:
-        """A plan that did not know everything makes no report that is ok."""
+        """Name the losses of the plan in the report of the run, which is then not ok."""
         for found in plan.without_vms:
             self.run_state.recorder.without_vms(found)
         if plan.lost:
-            # Durable with the selection: the report of a killed run names them, too.
+            # Recorded now, so that the report of a killed run names them, too.
             self.run_state.recorder.lost([loss.as_undiscovered() for loss in plan.lost])
         for pool in self.pools:
             discovery, name = pool.producer.discovery, pool.account.name
             discovery.recall(plan.without_vms)
             discovery.lose(loss.as_undiscovered() for loss in plan.lost if loss.account == name)
 
-    async def _note_discovered(self, feeding: Sequence[asyncio.Task[None]]) -> None:
-        await asyncio.wait(feeding)
+    async def _mark_discovered_after(self, producing: Sequence[asyncio.Task[None]]) -> None:
+        await asyncio.wait(producing)
         if self.scheduler.stopping is None and not self.is_discovered:
             self._mark_discovered()
 
     def _mark_discovered(self) -> None:
-        """No targets will be added any more, but what could not be listed may be by a later sitting."""
+        """Note that all targets are known, as far as their services could be listed."""
         self.is_discovered = True
-        if self.spec.plan is not None or not any(c.producer.discovery.undiscovered for c in self.pools):
-            # With losses, which become durable at the end of the run, it is known then.
+        if self.spec.plan is not None or not self.undiscovered:
+            # Otherwise recorded at the end of the run, together with the losses.
             self.run_state.recorder.discovered()
 
-    # -- everything before anything -----------------------------------------------------------------------
+    # -- listing before acting ----------------------------------------------------------------------------
 
     async def _select_everything(self) -> None:
+        """List everything, check the guards, and queue all targets."""
         survey = Survey(self.spec, [pool.producer.discovery for pool in self.pools])
         await survey.read()
         if self.availability is not None:
             for account, listed in survey.listed:
-                self.availability.read(account, listed.service.id, listed)
+                self.availability.note_list(account, listed.service.id, listed)
         survey.check()
         found = survey.targets
         if self.spec.plan is not None:
-            # Lists come in any order, and batches are made of the order.
+            # Lists come in any order, and the order decides about batches.
             places = {vm.key: place for place, vm in enumerate(self.spec.plan.vms)}
             found.sort(key=lambda target: places[target.key])
         gone = survey.gone() if self.spec.selection.missing == "name" else []
@@ -228,10 +242,7 @@ class RunExecution:
         self._mark_discovered()
         for state in states[len(states) - len(gone) :]:
             self.run_state.decide(state, "not_found")
-        self.offer([state for state in states if state.key in self.run_state.open])
-
-    def offer(self, states: Sequence[TargetState]) -> None:
-        """Let targets be begun, in batches where there are any."""
+        states = [state for state in states if state.key in self.run_state.open]
         producers = {pool.account.name: pool.producer for pool in self.pools}
         if self.availability is not None:
             allowed = self.scheduler.rollout.unavailable_allowed(len(states))
@@ -240,9 +251,9 @@ class RunExecution:
         self.scheduler.enqueue_all(needing)
 
     async def _record(self, states: Sequence[TargetState]) -> None:
-        """Write targets down; refuse those that another run is at."""
+        """Record targets. Raises `RunRefused` where another run acts on one of them."""
         recorder = self.run_state.recorder
-        # All in one go: a target that is known here must be known there, whatever comes in between.
+        # All of them before the first wait, so that a cancel in between does not leave some out.
         writing = [
             recorder.selected(states[start : start + _TARGETS_PER_JOURNAL_WRITE])
             for start in range(0, len(states), _TARGETS_PER_JOURNAL_WRITE)
@@ -252,11 +263,14 @@ class RunExecution:
             taken |= dict(await each) if each is not None else {}
         refuse_contested({state.target.key: taken[state.number] for state in states if state.number in taken})
 
-    # -- while it goes on ---------------------------------------------------------------------------------
+    # -- availability -------------------------------------------------------------------------------------
 
     async def _watch_availability(self, availability: AvailabilityCounter) -> None:
-        """See what goes down by itself, and what of it comes up again; give up when nothing moves."""
-        policy = self.spec.policy or SettlePolicy()
+        """List services while VMs wait because too many are down. Stops the run when nothing changes.
+
+        Services of the run are also listed from time to time, because VMs may go down by themselves.
+        """
+        policy, accounts = self.spec.policy or SettlePolicy(), {each.name: each for each in self.accounts}
         loop = asyncio.get_running_loop()
         pause, moved_at, count = policy.first_poll, loop.time(), -1
         while self.scheduler.stopping is None:
@@ -264,38 +278,21 @@ class RunExecution:
             blocked = availability.blocked and not self.scheduler.paused
             if blocked:
                 availability.blocked = False
-                for place in sorted(availability.services_with_vms_down()):
-                    await self._read_anew(availability, place, policy.first_poll)
+                for account, service_id in sorted(availability.services_with_vms_down()):
+                    await availability.refresh(accounts[account], service_id, max_age=policy.first_poll)
             if self.run_state.queued and not self.scheduler.paused:
-                # Any machine of the run's services counts, also where nothing is done at the moment.
-                for place in availability.services_read_before(loop.time() - policy.longest_poll):
-                    await self._read_anew(availability, place, policy.longest_poll)
+                old = availability.services_read_before(loop.time() - policy.longest_poll)
+                for account, service_id in old:
+                    await availability.refresh(accounts[account], service_id, max_age=policy.longest_poll)
             if not blocked:
                 pause, moved_at = policy.first_poll, loop.time()
                 continue
             self.scheduler.wake_workers()
-            now, before, count = loop.time(), count, len(self.run_state.outcomes)
-            if (
-                count != before
-                or self.run_state.in_flight
-                or self.run_state.settling
-                or not availability.blocked
-            ):
-                moved_at, pause = now, policy.first_poll
-            elif now - moved_at >= policy.patience:
+            before, count = count, len(self.run_state.outcomes)
+            is_moving = count != before or self.run_state.in_flight or self.run_state.settling
+            if is_moving or not availability.blocked:
+                moved_at, pause = loop.time(), policy.first_poll
+            elif loop.time() - moved_at >= policy.patience:
                 self.scheduler.stop("max_unavailable")
             else:
-                pause = min(policy.longest_poll, pause * 1.5)
-
-    async def _read_anew(self, availability: AvailabilityCounter, place: tuple[str, str], age: float) -> None:
-        """Read the list of a service, unless the last one is younger than so many seconds."""
-        name, service_id = place
-        now = asyncio.get_running_loop().time()
-        if availability.seconds_since_list(name, service_id, now) < age:
-            return
-        account = next(account for account in self.accounts if account.name == name)
-        try:
-            listed = await read_vms(account, account.polls, service_id)
-        except SeFlowError:
-            return  # as it was read last
-        availability.read(name, service_id, listed)
+                pause = longer_pause(policy, pause)

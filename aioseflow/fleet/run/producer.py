@@ -1,11 +1,11 @@
-"""What one account brings into a run: its lists are read, and their VMs become targets."""
+"""Target producer: lists the services of one account, and makes targets of their VMs."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -25,14 +25,21 @@ if TYPE_CHECKING:
     from .scheduler import Scheduler
     from .state import RunState
 
-_READY_TARGETS_PER_REQUEST = (
-    4  # times the account's concurrency: targets that may lie ready while lists are read
-)
+_WAITING_TARGETS_PER_REQUEST: Final = 4
+"""Targets that may wait for a worker before the next list is read, for each request in flight."""
 
 
 @attrs.define(eq=False)
 class TargetProducer:
-    """Discovers the targets of one account, writes them down, and offers those that need something."""
+    """Discovers the targets of one account, records them, and queues those that need a request.
+
+    Attributes:
+        protected: the VMs that are not touched without being named, None for no VM.
+        count_all: whether to list services that are not selected too, to know how many VMs there are.
+        planned: why a plan leaves a target alone, by target.
+        confirms_skips: whether to read a VM that seems to need nothing once more, by itself.
+        journal_error: why the targets could not be recorded, or an intent.
+    """
 
     account: FleetAccount
     selection: Selection
@@ -40,9 +47,9 @@ class TargetProducer:
     run_state: RunState
     scheduler: Scheduler
     availability: AvailabilityCounter | None = None
-    count_all: bool = False  # list services that are not selected too, to know how many VMs there are
-    planned: Mapping[TargetKey, str] = attrs.Factory(dict)  # why a plan leaves a target alone
-    confirms_skips: bool = False  # read a VM that seems to need nothing once more, by itself
+    count_all: bool = False
+    planned: Mapping[TargetKey, str] = attrs.Factory(dict)
+    confirms_skips: bool = False
     journal_error: JournalError | None = attrs.field(default=None, init=False)
     discovery: Discovery = attrs.field(init=False)
 
@@ -57,39 +64,30 @@ class TargetProducer:
     def _selected(self, listed: ListedService) -> list[Target]:
         name, service = self.account.name, listed.service
         if self.availability is not None:
-            self.availability.read(name, service.id, listed)
+            self.availability.note_list(name, service.id, listed)
         return self.selection.targets(name, service, listed.vms, self.protected)
 
     async def produce(self) -> None:
-        """Read the lists while the workers act on what they gave."""
-        name = self.account.name
-        # Which service has most to do is known only when all are; nothing else needs them all.
-        ahead = (
-            None
-            if self.scheduler.rollout.per_service
-            else _READY_TARGETS_PER_REQUEST * self.account.concurrency
-        )
+        """List the services while the workers act on the targets of those that were listed."""
+        name, most = self.account.name, _WAITING_TARGETS_PER_REQUEST * self.account.concurrency
+        # With a limit for each service, the largest one must come first, which is known once all are listed.
+        waits_for_room = self.scheduler.rollout.per_service is None
         try:
             async with aclosing(self.discovery.lists()) as lists:
                 async for listed in lists:
-                    self.add_targets(self._selected(listed))
-                    if ahead is not None:
-                        await self.scheduler.wait_for_room(name, ahead)
+                    self._record(self.run_state.add_targets(self._selected(listed)))
+                    if waits_for_room:
+                        await self.scheduler.wait_for_room(name, most)
                     if self.scheduler.stopping is not None:
                         return
         finally:
             self.scheduler.producer_finished(name)
 
-    def add_targets(self, targets: Iterable[Target]) -> None:
-        """Take targets in; what needs nothing has its outcome at once, the rest may be begun."""
-        states = self.run_state.add_targets(targets)
-        self._record(states)
-
     def _record(self, states: list[TargetState]) -> None:
-        """Offer targets once the journal knows that no other run is at them."""
+        """Queue targets once the journal has stored them and no other run acts on them."""
         writing = self.run_state.recorder.selected(states) if states else None
         if writing is None:
-            self._offer(states)
+            self.scheduler.enqueue(self.skip_needless(states))
             return
         self.scheduler.expect_targets(self.account.name, len(states))
 
@@ -99,29 +97,27 @@ class TargetProducer:
                 if isinstance(error, JournalError):
                     self.fail(error)
                 elif error is None:
-                    self._offer(self._without_contested(states, dict(writing.result())))
+                    mine = self._without_contested(states, dict(writing.result()))
+                    self.scheduler.enqueue(self.skip_needless(mine))
             self.scheduler.producer_finished(self.account.name, len(states))
 
         writing.add_done_callback(written)
 
     def _without_contested(self, states: list[TargetState], taken: dict[int, str]) -> list[TargetState]:
-        """Leave out what another run is at."""
+        """Decide the targets that another run acts on; return the open ones that are left."""
         for state in states if taken else ():
             if state.number in taken and state.key in self.run_state.open:
                 self.run_state.decide(state, "in_another_run")
         return [state for state in states if state.key in self.run_state.open]
 
-    def _offer(self, states: list[TargetState]) -> None:
-        self.scheduler.enqueue(self.skip_needless(states))
-
     def skip_needless(self, states: Iterable[TargetState]) -> list[TargetState]:
-        """Those that something is to be sent for; the others get their outcome."""
+        """Decide the targets that need no request, or must not get one; return the others."""
         left = []
         for state in states:
             why = self.planned.get(state.key) if self.planned else None
             skip = skip_of(self.run_state.steps, state.target.vm)
             if skip is None and why:
-                # What was left alone for its state has moved since, and was not planned to be acted on.
+                # The plan left the VM alone because of its state, which has changed since.
                 skip = Skip(Status.NOT_ATTEMPTED, why if why in HELD else "moved")
             if skip is not None and self.confirms_skips and skip.status is Status.UNCHANGED:
                 state.is_doubted, skip = True, None
@@ -132,6 +128,6 @@ class TargetProducer:
         return left
 
     def fail(self, broken: JournalError) -> None:
-        """The journal cannot be written any more: begin nothing new."""
+        """Stop the run, because the journal cannot be written any more."""
         self.journal_error = self.journal_error or broken
         self.scheduler.stop("journal_failed")

@@ -106,7 +106,7 @@ class Run:
 
     def __repr__(self) -> str:
         state = self._life.run_state
-        done = len(state.outcomes) + len(state.past)
+        done = len(state.outcomes) + len(state.earlier)
         return f"<Run {self.run_id}: {state.action}, {done} of {len(state.targets)}>"
 
     @property

@@ -1,6 +1,7 @@
-"""Settling: accepted is not finished, so each service's list is read until its waiting VMs are seen done.
+"""Settling: reading VMs back until the state that an action wants is seen.
 
-One list a round serves all waiting VMs of a service, so that waiting costs O(services), not O(VMs).
+The panel accepts a request before it has carried it out. One list serves all waiting VMs of a service, so
+that waiting costs a request for each service, not for each VM.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 import attrs
 
 from ...errors import SeFlowError
-from ...models import Service, Vm
+from ...models import PowerState, Service, Vm
 from ...policy import SettlePolicy
 from ..discovery.vm_list import VmList, one_page, read_vms
 from ..model.fleet_account import FleetAccount
@@ -25,13 +26,15 @@ Done: TypeAlias = Callable[[Vm | None], bool | None]
 Look: TypeAlias = Callable[[Service, Vm], Awaitable[bool | None]]
 
 _VM_READS_IN_FLIGHT_MAX: Final = 8
-_POLL_GROWTH: Final = 1.5  # each pause by the one before
-_POLL_JITTER: Final = 0.2  # of a pause, upwards: the lists of many services must not be read in one moment
+_PAUSE_GROWTH: Final = 1.5
+"""Each pause between two readings, as a multiple of the one before."""
+_PAUSE_JITTER: Final = 0.2
+"""Largest part of a pause that is added to it, so that many services are not listed at the same moment."""
 
 
 @attrs.frozen(eq=False)
 class DoneCheck:
-    """How to see that a step is done: ``done`` decides by the list, ``look`` by a reading of one VM."""
+    """Ways to see that a step is done: ``done`` decides by a list, ``look`` by reading the VM alone."""
 
     done: Done
     look: Look
@@ -55,7 +58,16 @@ class Settled(NamedTuple):
 
 @attrs.define(eq=False)
 class _Waiting:
-    """One VM that is being read back."""
+    """A VM that is being read back.
+
+    Attributes:
+        since: time of the loop at which reading back began.
+        sightings: how many readings in a row showed the VM as done.
+        was_read: whether any reading could decide.
+        is_held: whether the last reading showed the VM as locked or in transition.
+        last: what the last reading showed.
+        error: why the last reading could not decide.
+    """
 
     state: TargetState
     check: DoneCheck
@@ -63,12 +75,21 @@ class _Waiting:
     sightings: int = 0
     was_read: bool = False
     is_held: bool = False
-    last: str | None = None
+    last: tuple[PowerState, bool | None, bool | None] | None = None
     error: SeFlowError | None = None
 
 
 @attrs.define(eq=False)
 class _Service:
+    """The VMs of a service that are being read back.
+
+    Attributes:
+        waiting: by VM id.
+        moved_at: time of the loop at which something last changed.
+        read_at: time at which the last list was asked for.
+        restart: whether to begin again with the shortest pause.
+    """
+
     waiting: dict[str, _Waiting] = attrs.Factory(dict)
     moved_at: float = 0.0
     read_at: float = 0.0
@@ -77,9 +98,12 @@ class _Service:
 
 @attrs.define(eq=False)
 class SettlePoller:
-    """Reads the VMs of one account back until they are done or nothing moves any more.
+    """Reads the VMs of one account back until they are done or nothing changes any more.
 
-    ``report`` is called once for each VM, ``readings`` with every list.
+    Attributes:
+        report: called once for each VM, with the result.
+        readings: called with the id of a service and its list, for every list that was read.
+        tasks: the group in which lists are polled.
     """
 
     account: FleetAccount
@@ -91,7 +115,7 @@ class SettlePoller:
     _random: random.Random = attrs.field(factory=random.Random, init=False)
 
     def watch(self, state: TargetState, check: DoneCheck) -> None:
-        """Read this VM back from now on, until `report` is called with it."""
+        """Read a VM back from now on, until ``report`` is called with it."""
         service_id = state.target.service.id
         now = asyncio.get_running_loop().time()
         service = self._services.get(service_id)
@@ -102,24 +126,24 @@ class SettlePoller:
         service.moved_at = now
         service.restart = True
         if is_new:
-            # Last, because an eager task runs at once, and ends where nothing waits.
+            # The last line, because an eager task runs at once, and ends where nothing waits.
             self.tasks.create_task(self._poll(service_id, service))
 
     async def _poll(self, service_id: str, service: _Service) -> None:
         loop = asyncio.get_running_loop()
         pause = self.policy.first_poll
         while service.waiting:
-            await asyncio.sleep(pause * (1.0 + _POLL_JITTER * self._random.random()))
+            await asyncio.sleep(pause * (1.0 + _PAUSE_JITTER * self._random.random()))
             if service.restart:
                 service.restart, pause = False, self.policy.first_poll
             else:
-                pause = min(self.policy.longest_poll, pause * _POLL_GROWTH)
-            # Only those accepted before the list was asked for can be judged by it.
+                pause = longer_pause(self.policy, pause)
+            # A list judges only VMs whose step was accepted before the list was asked for.
             waiting = list(service.waiting.values())
             try:
                 listed = await read_vms(self.account, self.account.polls, service_id)
             except SeFlowError as error:
-                # A list that fails now may work in the next round; patience decides.
+                # The next list may work; the patience decides.
                 for each in service.waiting.values():
                     each.error = error.with_traceback(None)
                 if loop.time() - max(service.moved_at, service.read_at) >= self.policy.patience:
@@ -128,7 +152,7 @@ class SettlePoller:
             service.read_at = listed.asked_at
             self.readings(service_id, listed)
             await self._judge(service, waiting, listed)
-            # Only a list that was asked for after the patience had ended shows that nothing moves any more.
+            # Only a list that was asked for after the patience had ended shows that nothing changes.
             if listed.asked_at - service.moved_at >= self.policy.patience:
                 self._give_up(service, [each for each in service.waiting.values() if not each.sightings])
         del self._services[service_id]
@@ -142,7 +166,7 @@ class SettlePoller:
         for each in asked_for:
             vm = vms.get(each.state.target.vm.id)
             if vm is None and elsewhere is not None:
-                # It may be on another page; what was read of it before is outdated.
+                # The VM may be on another page; what was read of it before is outdated.
                 each.sightings, each.was_read, each.last = 0, False, None
                 each.error = elsewhere
                 continue
@@ -168,7 +192,7 @@ class SettlePoller:
 
     def _see(self, service: _Service, each: _Waiting, vm: Vm | None, done: bool | None) -> None:
         now = asyncio.get_running_loop().time()
-        seen = None if vm is None else f"{vm.power.value}, {vm.locked}, {done}"
+        seen = None if vm is None else (vm.power, vm.locked, done)
         if done is not None and (not each.was_read or seen != each.last):
             service.moved_at = now
         each.was_read = each.was_read or done is not None
@@ -178,7 +202,7 @@ class SettlePoller:
             each.sightings = 0
             return
         each.sightings += 1
-        # A list may be stale just after a change: one sighting counts only if it says "not locked".
+        # A list may be stale just after a change: a single sighting counts only if it says "not locked".
         if each.sightings >= 2 or (vm is not None and vm.locked is False):
             del service.waiting[each.state.target.vm.id]
             service.moved_at = now
@@ -197,3 +221,8 @@ class SettlePoller:
             else:
                 reading = Reading.NOT_SEEN
             self.report(each.state, Settled(reading, None, now - each.since, each.error))
+
+
+def longer_pause(policy: SettlePolicy, pause: float) -> float:
+    """Return the pause that follows one of ``pause`` seconds, at most ``policy.longest_poll``."""
+    return min(policy.longest_poll, pause * _PAUSE_GROWTH)

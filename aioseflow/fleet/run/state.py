@@ -1,4 +1,7 @@
-"""Everything known of a run in memory: each target has exactly one outcome in the end."""
+"""State of a run in memory: its targets, how far each has come, and their outcomes.
+
+Each target gets exactly one outcome. `verdict` decides it; `RunState` builds the facts and counts the result.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import attrs
 from ...models import PowerState
 from ...policy import OUTCOMES_BEFORE_YIELD
 from ...safety import Safety
+from ..actions.declaration import declared
 from ..actions.steps import Steps, name_of
 from ..model.clock import RunClock
 from ..model.outcome import BAD, Outcome, Outcomes, Status, TargetKey
@@ -24,13 +28,14 @@ from .verdict import NOT_DONE, Facts, Reading, Verdict, verdict, verdict_of_skip
 if TYPE_CHECKING:
     from ...errors import SeFlowError
     from ..actions.action import Skip
+    from ..actions.declaration import Declaration
     from .recorder import JournalRecorder
 
-_LATEST_FAILURES: Final = 50
+_FAILURES_KEPT: Final = 50
 
 
 class Remains(NamedTuple):
-    """How far a target had come whose outcome may be taken up again, as a journal keeps it on disk."""
+    """How far a target had come when it got an outcome that a resumed run may replace."""
 
     step: int
     stage: Stage
@@ -40,30 +45,38 @@ class Remains(NamedTuple):
 
 @attrs.define(eq=False)
 class RunState:
-    """The targets of one run execution: `select` takes them in, `begin` moves them, `decide` ends them.
+    """The targets of one run execution.
+
+    `add_targets` takes them in, `begin` to `advance` note how far they have come, and `decide` or `skip`
+    gives each its outcome.
 
     Attributes:
-        steps: the actions of the run, in order; ``action`` is their name in outcomes.
+        steps: the actions of the run, in order; ``action`` is their name in outcomes, ``declared`` their
+            declarations.
         recorder: writes every change into the journal.
         observers: called with every step of every target.
-        outcomes: those of this run execution, in the order in which they came; ``past`` those that an
-            earlier run execution decided.
-        remains: how far targets had come whose outcome a resumed run may take up again.
+        targets: the keys of all targets, in the order of their numbers.
+        outcomes: the outcomes of this run execution, in order; ``earlier`` those of earlier run executions.
+        remains: how far the targets had come whose outcome a resumed run may replace.
         off_before: targets that were off when a sequence began.
-        closed: whether there are no more outcomes to come.
+        counts: number of outcomes by status.
+        in_flight: number of targets that workers act on; ``settling`` of those that are being read back.
+        closed: whether no more outcomes will come.
         open: the targets without an outcome.
         services: progress of each service that has targets, in the order in which they were found.
+        services_done: how many of these services have no open target.
         failures: the latest outcomes that are failed or unknown.
-        time: gives the times of outcomes.
+        time: clock for the times of outcomes.
     """
 
     steps: Steps
     recorder: JournalRecorder
     action: str = attrs.field(init=False)
+    declared: tuple[Declaration, ...] = attrs.field(init=False)
     observers: Observers = attrs.field(factory=Observers, init=False)
     targets: dict[TargetKey, None] = attrs.Factory(dict)
     outcomes: Outcomes = attrs.Factory(Outcomes)
-    past: dict[TargetKey, Outcome] = attrs.Factory(dict)
+    earlier: dict[TargetKey, Outcome] = attrs.Factory(dict)
     remains: dict[TargetKey, Remains] = attrs.Factory(dict)
     off_before: set[TargetKey] = attrs.Factory(set)
     counts: dict[Status, int] = attrs.Factory(lambda: dict.fromkeys(Status, 0))
@@ -73,16 +86,12 @@ class RunState:
     open: dict[TargetKey, TargetState] = attrs.field(factory=dict, init=False)
     services: list[ServiceProgress] = attrs.field(factory=list, init=False)
     services_done: int = attrs.field(default=0, init=False)
-    failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_LATEST_FAILURES), init=False)
+    failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_FAILURES_KEPT), init=False)
     time: RunClock = attrs.field(factory=RunClock, init=False)
     _services: dict[tuple[str, str], ServiceProgress] = attrs.field(factory=dict, init=False)
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
-    _step_facts: list[tuple[Safety, bool, bool]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Asked for once: an action may compute what it declares.
-        last = len(self.steps) - 1
-        self._step_facts = [(step.safety, n == last, step.settles) for n, step in enumerate(self.steps)]
         if self.recorder.keeps:
             self.observers.add(self.recorder, is_ours=True)
 
@@ -90,13 +99,17 @@ class RunState:
     def _name(self) -> str:
         return name_of(self.steps)
 
+    @declared.default
+    def _declare(self) -> tuple[Declaration, ...]:
+        return declared(self.steps)
+
     @property
     def queued(self) -> int:
-        """Targets of which nothing is under way."""
+        """Number of targets that no worker acts on and that are not being read back."""
         return len(self.open) - self.in_flight - self.settling
 
     def add_targets(self, targets: Iterable[Target]) -> list[TargetState]:
-        """Take targets in, without those that are here already."""
+        """Take targets in and return their states, without targets that the run has already."""
         new = []
         listed, progress = None, NO_SERVICE
         for target in targets:
@@ -117,10 +130,10 @@ class RunState:
         return new
 
     def restore_outcomes(self, outcomes: Iterable[Outcome]) -> None:
-        """Take over outcomes that an earlier run execution decided for good."""
+        """Take over outcomes that an earlier run execution decided and that stay."""
         for outcome in outcomes:
             self.targets[outcome.key] = None
-            self.past[outcome.key] = outcome
+            self.earlier[outcome.key] = outcome
             self.counts[outcome.status] += 1
             progress = self._service_of(outcome.key, outcome.service_name)
             progress.targets += 1
@@ -129,7 +142,7 @@ class RunState:
                 self.failures.append(outcome)
 
     def restore_target(self, state: TargetState) -> None:
-        """Take in a target of an earlier run execution that is not decided."""
+        """Take in a target that an earlier run execution left without a final outcome."""
         self.targets[state.key] = None
         self.open[state.key] = state
         state.progress = self._service_of(state.key, service_name(state.target.service))
@@ -138,10 +151,10 @@ class RunState:
         state.progress.targets += 1
         state.progress.open += 1
 
-    # -- on its way to an outcome -------------------------------------------------------------------------
+    # -- before the outcome -------------------------------------------------------------------------------
 
     def begin(self, state: TargetState) -> None:
-        """Note that a worker acts on a target now."""
+        """Note that a worker begins to act on a target."""
         state.started_at = state.started_at or self.time.now()
         state.in_flight = True
         self.in_flight += 1
@@ -152,7 +165,10 @@ class RunState:
     def answered(
         self, state: TargetState, requests: int, error: SeFlowError | None, *, changes: bool
     ) -> None:
-        """Note how many requests a worker sent for a target, and the error that ended them, if one did."""
+        """Note the end of a worker's requests for a target: how many were sent, and their error.
+
+        ``changes`` says whether the step may change the VM.
+        """
         state.requests += requests
         state.error = error
         if error is None:
@@ -163,7 +179,7 @@ class RunState:
             state.stage = Stage.QUEUED
 
     def postpone(self, state: TargetState) -> None:
-        """Note that a target goes back to the queue, to be acted on again later."""
+        """Note that a target goes back to the queue, because the panel was in trouble."""
         state.postponed += 1
         self._clear_activity(state)
         state.stage = Stage.QUEUED
@@ -171,7 +187,7 @@ class RunState:
             requeued(state)
 
     def settle(self, state: TargetState) -> None:
-        """Note that a target is read back from now on."""
+        """Note that a target is being read back from now on."""
         self._clear_activity(state)
         state.settling = True
         self.settling += 1
@@ -180,7 +196,7 @@ class RunState:
             settling(state)
 
     def advance(self, state: TargetState) -> None:
-        """Note that a step is done, and that the next one may begin."""
+        """Note that the present step of a target is done and the next one waits."""
         self._clear_activity(state)
         state.step += 1
         state.stage = Stage.QUEUED
@@ -190,7 +206,7 @@ class RunState:
         for requeued in self.observers.requeued:
             requeued(state)
 
-    # -- its outcome --------------------------------------------------------------------------------------
+    # -- the outcome --------------------------------------------------------------------------------------
 
     def decide(
         self,
@@ -201,24 +217,27 @@ class RunState:
         value: Any = None,
         unread: SeFlowError | None = None,
     ) -> None:
-        """Give an open target the outcome that is true of it now.
+        """Give an open target the outcome that the verdict finds.
 
-        ``why`` is the cause of a run that ends before the target did, ``reading`` what reading it back
-        showed, ``unread`` the error of a reading that could not tell.
+        Args:
+            why: the cause of a run that ends before the target did.
+            reading: what reading the VM back showed.
+            value: what the action returned.
+            unread: the error of a reading that could not decide.
         """
-        safety, is_last, settles = self._step_facts[state.step]
+        step = self.declared[state.step]
         facts = Facts(
             state.stage,
-            safety,
-            is_last,
-            settles,
+            step.safety,
+            state.step == len(self.steps) - 1,
+            step.settles,
             state.changed_before,
             state.answer_lost,
             state.error,
             reading,
         )
         decided = status, cause = verdict(facts, why)
-        value_read = safety is Safety.READ and status is Status.UNCHANGED
+        value_read = step.safety is Safety.READ and status is Status.UNCHANGED
         seen = (reading is Reading.DONE or value_read) and status not in BAD
         self._finish(
             state,
@@ -229,7 +248,7 @@ class RunState:
         )
 
     def skip(self, state: TargetState, skip: Skip) -> None:
-        """Give a target the outcome of a step that is needless or impossible."""
+        """Give a target the outcome of a step that is not needed or not possible."""
         decided = verdict_of_skip(skip, changed_before=state.changed_before)
         verified = state.verified and skip.status is Status.UNCHANGED
         self._finish(state, decided, verified=verified, error=skip.error)
@@ -248,7 +267,7 @@ class RunState:
         del self.open[key]
         self._clear_activity(state)
         now = self.time.now()
-        # Where a sequence ended before its end, the step says where.
+        # The step says where a sequence was broken off.
         named = len(self.steps) > 1 and status is not Status.CHANGED and status is not Status.UNCHANGED
         outcome = self.outcomes.append(
             (
@@ -257,7 +276,7 @@ class RunState:
                 key[2],
                 target.vm.label or "",
                 self.action,
-                self.steps[state.step].name if named else None,
+                self.declared[state.step].name if named else None,
                 status._value_,  # `value` is a property that costs 2,000 instructions
                 verified,
                 value,
@@ -271,7 +290,7 @@ class RunState:
         if cause is not None and status is not Status.UNCHANGED and status is not Status.NOT_ATTEMPTED:
             self.remains[key] = Remains(state.step, state.stage, state.answer_lost, state.sent_panel_at)
         self.counts[status] += 1
-        # Written out, here and in `select`: a call more for each VM is what its progress may not cost.
+        # Written out, here and in `add_targets`, because a call for each VM costs too much.
         progress = state.progress
         progress.counts[status] += 1
         progress.open -= 1
@@ -285,10 +304,10 @@ class RunState:
         self._wake()
 
     def correct(self, outcome: Outcome, remains: Remains) -> None:
-        """Put an outcome in the place of the one that its VM has, with how far the VM had come."""
+        """Replace the outcome of a VM, after the run: `Fleet.reconcile` has found out more."""
         self.remains[outcome.key] = remains
-        if outcome.key in self.past:
-            before, self.past[outcome.key] = self.past[outcome.key], outcome
+        if outcome.key in self.earlier:
+            before, self.earlier[outcome.key] = self.earlier[outcome.key], outcome
         else:
             before = self.outcomes.replace(outcome)
         for counts in (self.counts, self._services[outcome.key[:2]].counts):
@@ -299,12 +318,12 @@ class RunState:
         self.failures.extend([*known, outcome] if outcome.status.is_bad else known)
 
     def all_outcomes(self) -> tuple[Outcome, ...]:
-        """Outcomes of earlier run executions that still hold, then those of this one."""
-        again = {outcome.key for outcome in self.outcomes} if self.past else ()
-        return (*(outcome for key, outcome in self.past.items() if key not in again), *self.outcomes)
+        """Return the outcomes of earlier run executions that were not replaced, then those of this one."""
+        replaced = {outcome.key for outcome in self.outcomes} if self.earlier else ()
+        return (*(outcome for key, outcome in self.earlier.items() if key not in replaced), *self.outcomes)
 
     async def close(self, cause: str) -> None:
-        """Decide every target that is still open; there are no more outcomes after this."""
+        """Decide every open target with this cause, then call `end`."""
         for done, state in enumerate(list(self.open.values()), 1):
             self.decide(state, cause)
             if done % OUTCOMES_BEFORE_YIELD == 0:
@@ -312,12 +331,12 @@ class RunState:
         self.end()
 
     def end(self) -> None:
-        """Note that there are no more outcomes to come."""
+        """Note that no more outcomes will come."""
         self.closed = True
         self._wake()
 
     async def follow(self) -> AsyncIterator[Outcome]:
-        """Yield every outcome from the first, until the run has ended."""
+        """Yield every outcome of this run execution from the first, until it has ended."""
         position = 0
         while True:
             while position < len(self.outcomes):
@@ -344,7 +363,7 @@ class RunState:
         if progress is None:
             progress = self._services[key[:2]] = ServiceProgress(*key[:2], name)
             self.services.append(progress)
-            self.services_done += 1  # until it has something open
+            self.services_done += 1  # until a target of it is open
         return progress
 
     def _wake(self) -> None:
