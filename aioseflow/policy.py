@@ -120,9 +120,9 @@ class SettlePolicy:
     Attributes:
         first_poll: from the acceptance to the first reading of a service's list.
         longest_poll: the longest pause between two readings; the pause grows by half each time.
-        patience: a service in which nothing has changed for this long is given up. The default is the time after
-            which a reading shows that a request whose answer was lost was not carried out (``not_done``); with
-            less, such a VM stays ``unknown``.
+        patience: a service in which nothing has changed for this long is given up. The default is the time
+            after which a reading shows that a request whose answer was lost was not carried out
+            (``not_done``); with less, such a VM stays ``unknown``.
     """
 
     first_poll: float = attrs.field(default=2.0, validator=_seconds)

@@ -21,7 +21,6 @@ from .actions.usage import Usage
 from .discovery.selected_vms import selected_vms
 from .journal import Journal, RunInfo
 from .model.fleet_account import FleetAccount, FleetClient, account_of
-from .model.outcome import Status
 from .plan.options import RunOptions, SelectOptions, WaitOptions, spec_of_options
 from .plan.plan import Plan
 from .plan.planned_spec import PlannedSpecs, spec_of_plan
@@ -248,7 +247,7 @@ class Fleet:
         ``unknown`` repeats what may have been done, reboots too. ``action`` and ``healthy`` give back what a
         journal cannot hold, as for `resume`.
         """
-        chosen = {Status.FAILED: failed, Status.NOT_ATTEMPTED: not_attempted, Status.UNKNOWN: unknown}
+        chosen = {"failed": failed, "not_attempted": not_attempted, "unknown": unknown}
         return self._history.retry(run_id, chosen, action=action, healthy=healthy)
 
     def restore(

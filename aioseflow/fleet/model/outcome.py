@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, overload
@@ -65,6 +65,11 @@ BAD: Final = (Status.FAILED, Status("unknown"))
 
 UNDONE: Final = (Status("unknown"), Status.FAILED, Status.NOT_ATTEMPTED)
 """The statuses that keep a report from being ok, the worst first."""
+
+
+def undecided_in(counts: Mapping[Status, int]) -> int:
+    """Return how many VMs of these counts a later reading may decide."""
+    return sum(count for status, count in counts.items() if status.is_undecided)
 
 
 @attrs.frozen(kw_only=True)

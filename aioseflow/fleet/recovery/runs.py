@@ -24,7 +24,7 @@ from ..journal import (
 )
 from ..journal.immediate import complete
 from ..model.fleet_account import FleetAccount
-from ..model.outcome import Outcome, Status, TargetKey
+from ..model.outcome import Outcome, TargetKey
 from ..model.refusals import RunRefused, require_same
 from ..plan.rollout import HealthCheck
 from ..plan.spec import (
@@ -96,7 +96,7 @@ class Runs:
     def retry(
         self,
         run_id: str,
-        chosen: Mapping[Status, bool],
+        chosen: Mapping[str, bool],
         *,
         action: Actions | None,
         healthy: HealthCheck | None,
@@ -178,7 +178,7 @@ class Runs:
     async def _spec_of_retry(
         self,
         run_id: str,
-        chosen: Mapping[Status, bool],
+        chosen: Mapping[str, bool],
         action: Actions | None,
         healthy: HealthCheck | None,
     ) -> RunSpec:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from ...text import escape, quantity
-from ..model.outcome import Status
+from ..model.outcome import Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from .report import Report
 from .report_groups import CauseGroup
@@ -14,12 +14,12 @@ from .report_groups import CauseGroup
 Tone: TypeAlias = Literal["", "strong", "good", "bad", "unsure"]
 """How much a line matters; a face may colour it."""
 
-TONES: Final[Mapping[Status, Tone]] = {
-    Status.CHANGED: "good",
-    Status.UNCHANGED: "",
-    Status.FAILED: "bad",
-    Status.UNKNOWN: "unsure",
-    Status.NOT_ATTEMPTED: "strong",
+TONES: Final[Mapping[str, Tone]] = {
+    "changed": "good",
+    "unchanged": "",
+    "failed": "bad",
+    "unknown": "unsure",
+    "not_attempted": "strong",
 }
 """The tone of what has a status."""
 
@@ -81,7 +81,7 @@ def headline(report: Report) -> Line:
     parts = "; ".join([_counted(report), *_not_listed(report)])
     numbers = {
         "failed": report.counts[Status.FAILED],
-        "unknown": report.counts[Status.UNKNOWN],
+        "unknown": undecided_in(report.counts),
         "not started" if "then interrupted" in _ending(report) else "not attempted": _left(report),
         "not verified": len(report.unread),
     }

@@ -269,7 +269,7 @@ def _taken_down(outcome: Outcome, steps: Sequence[Declaration]) -> tuple[bool, b
         at = names.index(outcome.step) if outcome.step in names else 0
         # One that was interrupted in a sequence, without a refusal, was accepted and not read back.
         accepted = outcome.error is None and outcome.cause != "not_settled"
-        if outcome.status is Status.UNKNOWN or (outcome.status is Status.FAILED and accepted):
+        if outcome.status.is_undecided or (outcome.status is Status.FAILED and accepted):
             doubtful = effects[at]
         effects = effects[:at]
     certain = any(effect.takes_down for effect in effects)

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ...errors import InvalidArgument
 from ...text import duration, escape, quantity, wrap
-from ..model.outcome import UNDONE, Status
+from ..model.outcome import UNDONE, Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from ..model.without_vms import WithoutVms
 from .headline import (
@@ -223,8 +223,7 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
         steps.append("fix what the error says and start a new run; this one cannot be resumed")
     if report.finished_at is None:
         steps.append(f"{name('resume', run)} continues it, if its process is gone")
-    if report.counts[Status.UNKNOWN]:
-        number = report.counts[Status.UNKNOWN]
+    if number := undecided_in(report.counts):
         steps.append(f"{name('reconcile', run)} checks what became of the {number:,} unknown; it only reads")
     waiting = count(report.grouped, Status.NOT_ATTEMPTED, without=_HELPLESS | _OF_THE_VM)
     whole, partly = split(report.undiscovered)
