@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..client import SeFlow
     from ..config import Credentials
     from ..fleet import Fleet, Journal
-    from .profiles.profile import Profile
+    from .profiles.profile_store import Profile
 
 
 @attrs.frozen
@@ -30,8 +30,8 @@ class Identity:
 
     @property
     def label(self) -> str:
-        """The account's name in runs; see `profiles.profile.label_of`. Raises `ConfigurationError`."""
-        from .profiles.profile import label_of
+        """The account's name in runs; see `profiles.profile_store.label_of`. Raises `ConfigurationError`."""
+        from .profiles.profile_store import label_of
 
         return label_of(self.credentials.username, self.base_url)
 

@@ -11,7 +11,7 @@ from aioseflow.cli.accounts import Accounts, Identity, accounts
 from aioseflow.cli.exit_code import ExitCode, Refusal
 from aioseflow.cli.journal_file import journal
 from aioseflow.cli.profiles import passwords, profile_store
-from aioseflow.cli.profiles.profile import Place, Profile, is_name
+from aioseflow.cli.profiles.profile_store import Place, Profile, is_name
 from aioseflow.config import DEFAULT_BASE_URL, Credentials
 from aioseflow.errors import ConfigurationError
 from aioseflow.sandbox import Sandbox

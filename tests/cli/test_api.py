@@ -14,7 +14,7 @@ from aioseflow.cli import api
 from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.profiles import passwords, profile_store
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
 

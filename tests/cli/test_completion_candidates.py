@@ -24,7 +24,7 @@ from aioseflow.cli.completion.candidates import (
 from aioseflow.cli.completion.name_cache import ListedName, remember
 from aioseflow.cli.completion.shells import SCRIPTS, Shell
 from aioseflow.cli.profiles import profile_store
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.fleet import Journal, RunHeader
 
 Run = Callable[..., Result]

@@ -21,7 +21,7 @@ from support.wire import Seen, Wire, http
 from aioseflow.cli.accounts import Identity
 from aioseflow.cli.doctor import connection_checks, panel_checks
 from aioseflow.cli.doctor.check import ORDER, Check, CheckVerdict, exit_code_of
-from aioseflow.cli.doctor.examine import examine
+from aioseflow.cli.doctor.panel_checks import examine
 from aioseflow.cli.exit_code import ExitCode
 from aioseflow.config import Credentials
 from aioseflow.sandbox import Fault, Sandbox

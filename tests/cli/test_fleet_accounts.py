@@ -9,7 +9,7 @@ import pytest
 from cli.terminals import Result
 
 from aioseflow.cli.profiles import passwords, profile_store
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
 

@@ -19,7 +19,7 @@ from aioseflow.cli.nouns.invocation import Invocation
 from aioseflow.cli.nouns.noun_commands import examples_of
 from aioseflow.cli.output import OutputOptions
 from aioseflow.cli.profiles import passwords, profile_store
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
 

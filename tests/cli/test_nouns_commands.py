@@ -17,7 +17,7 @@ from aioseflow.cli.nouns import NOUNS
 from aioseflow.cli.nouns.noun_commands import examples_of
 from aioseflow.cli.nouns.noun_table import Noun, Verb
 from aioseflow.cli.profiles import passwords, profile_store
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.endpoints import CALLS
 from aioseflow.sandbox import Sandbox
 from aioseflow.sandbox.record import Request

@@ -14,7 +14,7 @@ from cli.terminals import Result, Terminal, visible
 
 from aioseflow.cli.completion import name_cache
 from aioseflow.cli.profiles import passwords, profile_store
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
 

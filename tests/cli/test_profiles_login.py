@@ -17,7 +17,7 @@ from keyrings.alt.file import PlaintextKeyring  # type: ignore[import-untyped]
 
 from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.profiles import login, passwords, profile_store, system_keyring
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.secret import Secret
 

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from aioseflow.cli.exit_code import ExitCode, Refusal
 from aioseflow.cli.profiles import passwords, private_files, profile_store
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.secret import Secret
 
 Run = Callable[..., Result]

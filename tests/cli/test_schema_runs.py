@@ -25,7 +25,7 @@ from aioseflow import (
     UsageGraphs,
     WithoutVms,
 )
-from aioseflow.cli.fleet.print_runs import ListedRun, _document
+from aioseflow.cli.fleet.print_runs import run_document
 from aioseflow.cli.schema.catalogue import catalogue
 from aioseflow.fleet.report.report_json import outcome_document
 from aioseflow.sandbox import Fault
@@ -95,7 +95,7 @@ async def test_runs_and_findings_are_as_their_schemas_say(seflow: SeFlow, kept: 
     async with seflow:
         report = await seflow.fleet.reboot()
         found = await seflow.fleet.reconcile(report.run_id)
-        listed = [printed(_document(ListedRun(info, "ended"))) for info in await kept.runs()]
+        listed = [printed(run_document(info, "ended")) for info in await kept.runs()]
     assert found
     for finding in found:
         assert_exact("finding", printed(finding))

@@ -11,7 +11,7 @@ import pytest
 from aioseflow import SeFlowError, Throttled
 from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.profiles import passwords, profile_store, prompts
-from aioseflow.cli.profiles.profile import Place, Profile
+from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.cli.trace import hide, print_debug, scrubbed, take_switch
 from aioseflow.secret import Secret, basic_authorization
 

@@ -65,8 +65,8 @@ def doctor(who: Accounts = Depends(accounts), out: OutputOptions = Depends(outpu
 
 
 async def _examine(who: Accounts, add: Callable[[Check], None]) -> None:
-    from .examine import examine
     from .local_checks import installation, journal
+    from .panel_checks import examine
 
     identities, missing = _identities(who)
     for check in (installation(), await journal(), *missing):

@@ -1,9 +1,10 @@
-"""The checks that a panel answers: at most eight reads, none of them after a refusal."""
+"""The checks of an account in their order; those of its panel take at most eight reads."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -16,6 +17,7 @@ from ...errors import (
     AddressNotAllowed,
     ApiError,
     AuthenticationError,
+    ConfigurationError,
     GatewayError,
     NotFound,
     PermissionDenied,
@@ -24,8 +26,9 @@ from ...errors import (
 )
 from ...models import Service, ServiceMethod, ServiceStatus
 from ...policy import Timeouts
+from ..accounts import Identity
 from .calls import CallState, has_vms, offered
-from .check import Check, Checker, span
+from .check import ORDER, Check, Checker, CheckVerdict, span
 from .connection_checks import ConnectionChecks
 from .network import is_address
 
@@ -236,3 +239,36 @@ def _is_decisive(error: SeFlowError) -> bool:
         # Without a code it may be a firewall's page.
         return bool(error.codes)
     return isinstance(error, AuthenticationError | AddressNotAllowed | Throttled)
+
+
+async def examine(identity: Identity) -> AsyncGenerator[Check, None]:
+    """Make all checks of one account in their order; those left out are ``not_checked``."""
+    try:
+        name = identity.label
+    except ConfigurationError:
+        # The first check reports it.
+        name = identity.credentials.username
+    left = list(ORDER)
+    failed = "throttle"
+    async with aclosing(_made(ConnectionChecks(identity, name))) as made:
+        async for check in made:
+            left.remove(check.check)
+            if check.verdict is CheckVerdict.FAILED:
+                failed = check.check
+            yield check
+    for missing in left:
+        yield Checker(name).skipped(missing, f'fix "{failed.replace("_", " ")}" first')
+
+
+async def _made(connection: ConnectionChecks) -> AsyncGenerator[Check, None]:
+    async with aclosing(connection.checks()) as checks:
+        async for check in checks:
+            yield check
+    if check.verdict is CheckVerdict.FAILED:
+        return
+    async with (
+        PanelChecks.client(connection) as seflow,
+        aclosing(PanelChecks(seflow, connection).checks()) as checks,
+    ):
+        async for check in checks:
+            yield check

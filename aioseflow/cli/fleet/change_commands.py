@@ -9,18 +9,17 @@ import attrs
 from typer import Option
 
 from ..command import Depends
-from ..exit_code import Refusal
 from ..journal_file import journal
 from .execute import Confirm, act, change, confirm_options
 from .group import FleetOptions, Wait, fleet_command, fleet_options
 from .html import HtmlPage
+from .resize_options import ResizeOptions, resize_options
 from .rollout_options import RolloutOptions, rollout_options
 from .select_options import SelectionOptions, selection_options
 
 if TYPE_CHECKING:
     from ...fleet import Fleet, Run
     from ...fleet.actions import Action
-    from ...fleet.actions.changes import Resize
 
 
 @attrs.frozen
@@ -53,39 +52,6 @@ def change_options(
 ) -> ChangeOptions:
     """Return the options of a change."""
     return ChangeOptions(selection, rollout, asking, common)
-
-
-@attrs.frozen
-class ResizeOptions:
-    """The sizes that a resize gives to VMs."""
-
-    memory: int | None = None
-    cpu: int | None = None
-    cpu_share: int | None = None
-
-    @property
-    def are_given(self) -> bool:
-        """Whether any was given."""
-        return (self.memory, self.cpu, self.cpu_share) != (None, None, None)
-
-    def action(self) -> Resize:
-        """Return the action. Raises `Refusal` and `InvalidArgument`."""
-        from ...fleet.actions.changes import Resize
-
-        if not self.are_given:
-            raise Refusal("nothing to resize to", fix="give --memory, --cpu, --cpu-share or several of them")
-        return Resize(memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share)
-
-
-def resize_options(
-    memory: Annotated[int | None, Option("--memory", metavar="MB", help="Memory of each VM, in MB.")] = None,
-    cpu: Annotated[int | None, Option("--cpu", metavar="N", help="Cores of each VM.")] = None,
-    cpu_share: Annotated[
-        int | None, Option("--cpu-share", metavar="PERCENT", help="Share of a core's time.")
-    ] = None,
-) -> ResizeOptions:
-    """Return what the options of a resize give."""
-    return ResizeOptions(memory, cpu, cpu_share)
 
 
 @fleet_command

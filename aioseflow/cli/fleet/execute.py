@@ -19,13 +19,12 @@ from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
 from ..output import OutputFormat, OutputOptions
 from ..terminal import columns, confirm, confirm_word, echo, echo_text, require_answerable
-from .option_names import option_of
+from .group import FleetOptions, option_of
 from .print_report import command_name, print_report, require_columns, streamed
 
 if TYPE_CHECKING:
     from ...fleet import Action, Fleet, Journal, Plan, Run, StalePlan
     from ..accounts import Accounts
-    from .group import FleetOptions
     from .html import HtmlPage
     from .select_options import SelectionOptions
 

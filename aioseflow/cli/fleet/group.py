@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 import attrs
 import typer
 from typer import Argument, Option
+from typer.models import OptionInfo
 
+from ...errors import InvalidArgument
 from ..accounts import Accounts, accounts
 from ..command import Depends, Sectioned, command
 from ..completion.candidates import complete_run
 from ..output import OutputOptions, output_options
-from .option_names import options_in_errors
+from .resize_options import resize_options
+from .rollout_options import rollout_options
+from .select_options import selection_options
 
 Function = TypeVar("Function", bound=Callable[..., int])
 
@@ -67,6 +72,41 @@ def fleet_options(
 def journal_options(out: OutputOptions = Depends(output_options, "Output")) -> FleetOptions:
     """Return the options of a command that reads the journal alone, and needs no account."""
     return FleetOptions(Accounts(), out)
+
+
+def option_of(argument: str) -> str:
+    """Return the option for an argument of `Fleet`'s methods, the argument itself where there is none."""
+    return _options().get(argument, argument)
+
+
+@functools.cache
+def _options() -> dict[str, str]:
+    # In an annotation, typer keeps the first name of an option where a default would be.
+    return {
+        name: str(fact.default)
+        for declared in (rollout_options, selection_options, resize_options)
+        for name, hint in get_type_hints(declared, include_extras=True).items()
+        for fact in getattr(hint, "__metadata__", ())
+        if isinstance(fact, OptionInfo)
+    }
+
+
+@contextmanager
+def options_in_errors() -> Iterator[None]:
+    """Name the option in an `InvalidArgument` that the block raises.
+
+    The library's messages begin or end with the name of the argument that is wrong.
+    """
+    try:
+        yield
+    except InvalidArgument as error:
+        if error.argument is not None:
+            option, bare = option_of(error.argument), error.message.removeprefix(error.argument)
+            if bare != error.message:
+                error.message = option + bare
+            elif error.message.endswith(error.argument):
+                error.message = error.message.removesuffix(error.argument) + option
+        raise
 
 
 def fleet_command(function: Function, *, cls: type[Sectioned] = Sectioned) -> Function:

@@ -18,10 +18,10 @@ from ..exit_code import Refusal
 from ..journal_file import journal
 from ..terminal import require_answerable
 from ..usage_errors import did_you_mean
-from .change_commands import ResizeOptions, resize_options
 from .execute import Confirm, change, confirm_options, follow, print_plan
 from .group import FleetOptions, Wait, fleet_command, fleet_options
 from .print_report import require_columns
+from .resize_options import ResizeOptions, resize_options
 from .rollout_options import RolloutOptions, rollout_options
 from .run_commands import accounts_of_labels
 from .select_options import Note, SelectionOptions, selection_options

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, TypedDict
-
-import attrs
 
 from ...fleet import Journal, RunInfo, Status
 from ...text import cells, escape, wrap
@@ -59,21 +57,13 @@ class RunDocument(TypedDict):
     requested_by: str
 
 
-@attrs.frozen
-class ListedRun:
-    """A run and its state: ``running``, ``ended``, or ``interrupted`` where no living process has it."""
-
-    info: RunInfo
-    state: State
-
-
 def runs(out: OutputOptions) -> int:
     """Print the runs, the newest first; return the exit code."""
     kept = journal()
     # Listing runs creates no journal.
     listed = asyncio.run(_listed(kept)) if kept.path.exists() else []
     if not out.is_page:
-        out.listing([_document(run) for run in listed], COLUMNS)
+        out.listing(listed, COLUMNS)
     elif listed:
         print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))
     else:
@@ -81,62 +71,58 @@ def runs(out: OutputOptions) -> int:
     return ExitCode.OK
 
 
-async def _listed(kept: Journal) -> list[ListedRun]:
+async def _listed(kept: Journal) -> list[RunDocument]:
     runs = await kept.runs()
     living = await kept.living(info.header.run_id for info in runs if info.state != "ended")
-    return [ListedRun(info, _state(info, living)) for info in runs]
+
+    def state_of(info: RunInfo) -> State:
+        alive = info.header.run_id in living
+        return "ended" if info.state == "ended" else "running" if alive else "interrupted"
+
+    return [run_document(info, state_of(info)) for info in runs]
 
 
-def _state(info: RunInfo, living: Set[str]) -> State:
-    if info.state == "ended":
-        return "ended"
-    return "running" if info.header.run_id in living else "interrupted"
-
-
-def _lines(listed: list[ListedRun], width: int) -> list[str]:
+def _lines(listed: list[RunDocument], width: int) -> list[str]:
     """Return a line for each run, and one for its counts where both do not fit."""
     rows = [
         [
-            escape(info.header.run_id, _ID_MAX),
-            f"{info.header.created_at:%Y-%m-%d %H:%M}",
-            escape(info.header.action),
-            run.state,
-            str(info.targets),
+            escape(run["run_id"], _ID_MAX),
+            f"{run['created_at']:%Y-%m-%d %H:%M}",
+            escape(run["action"]),
+            run["state"],
+            str(run["targets"]),
         ]
         for run in listed
-        for info in [run.info]
     ]
+    counts = [_counts(run) for run in listed]
     head, *texts = Table(_HEAD, rows).lines()
-    whole = [f"{text}  {_counts(run)}".rstrip() for text, run in zip(texts, listed, strict=True)]
+    whole = [f"{text}  {counted}".rstrip() for text, counted in zip(texts, counts, strict=True)]
     if all(cells(line) <= width for line in whole):
         return [head, *whole]
-    lines = [head]
-    for text, run in zip(texts, listed, strict=True):
-        lines += [text, *wrap(_counts(run), width, 4)]
-    return lines
+    pairs = zip(texts, counts, strict=True)
+    return [head, *(line for text, counted in pairs for line in (text, *wrap(counted, width, 4)))]
 
 
-def _counts(run: ListedRun) -> str:
+def _counts(run: RunDocument) -> str:
     """Return the counts of outcomes in the order of `Status`, then of VMs without an outcome."""
-    info = run.info
-    parts = [
-        f"{info.counts[status]} {status.replace('_', ' ')}" for status in Status if info.counts.get(status)
-    ]
-    if left := info.targets - sum(info.counts.values()):
-        parts.append(f"{left} open")
-    if info.undiscovered:
-        parts.append(f"{len(info.undiscovered)} not listed")
-    return ", ".join(parts)
+    numbers = {status.replace("_", " "): number for status, number in run["counts"].items()}
+    numbers["open"] = run["targets"] - sum(numbers.values())
+    numbers["not listed"] = len(run["undiscovered"])
+    return ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
 
 
-def _document(run: ListedRun) -> RunDocument:
-    info, header = run.info, run.info.header
+def run_document(info: RunInfo, state: State) -> RunDocument:
+    """Return a run under the names that scripts rely on.
+
+    ``state`` is ``running``, ``ended``, or ``interrupted`` where no living process has the run.
+    """
+    header = info.header
     return {
         "run_id": header.run_id,
         "parent": header.parent,
         "accounts": header.accounts,
         "action": header.action,
-        "state": run.state,
+        "state": state,
         "created_at": header.created_at,
         "started_at": info.started_at,
         "finished_at": info.finished_at,

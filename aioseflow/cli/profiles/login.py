@@ -19,7 +19,7 @@ from ...text import escape
 from ..exit_code import ExitCode, Refusal
 from ..terminal import can_ask, echo_err, echo_text
 from . import passwords, profile_choice, profile_store, prompts, system_keyring
-from .profile import DEFAULT, Place, Profile, check_name
+from .profile_store import DEFAULT, Place, Profile, check_name
 from .system_keyring import KeyringUnusable
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ..command import command
 from ..exit_code import ExitCode, Refusal
 from ..terminal import echo_err, echo_text
 from . import passwords, profile_choice, profile_store
-from .profile import Profile
+from .profile_store import Profile
 from .system_keyring import KeyringUnusable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -10,10 +10,9 @@ from ...text import escape
 from ..exit_code import ExitCode, Refusal
 from ..trace import hide
 from . import private_files, system_keyring
-from .profile import Place, Profile
+from .profile_store import Place, Profile
 
 _FILE: Final = "passwords.json"
-_VERSION: Final = 1
 
 
 def path() -> Path:
@@ -66,19 +65,15 @@ def forget(profile: Profile) -> None:
 
 
 def _read(file: Path) -> dict[str, Secret]:
-    match private_files.read(file, secret=True):
-        case None:
-            return {}
-        case {"version": 1, "passwords": dict(passwords)} if all(
-            isinstance(text, str) for text in passwords.values()
-        ):
-            return {entry: Secret(text) for entry, text in passwords.items()}
-    raise private_files.not_ours(file)
+    passwords = private_files.read(file, "passwords", secret=True)
+    if not all(isinstance(text, str) for text in passwords.values()):
+        raise private_files.not_ours(file)
+    return {entry: Secret(text) for entry, text in passwords.items()}
 
 
 def _write(file: Path, passwords: dict[str, Secret]) -> None:
     if passwords:
         revealed = {entry: password.reveal() for entry, password in passwords.items()}
-        private_files.write(file, {"version": _VERSION, "passwords": revealed})
+        private_files.write(file, "passwords", revealed)
     else:
         file.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from ...text import escape
 from ..exit_code import ExitCode, Refusal
 
 _VARIABLE: Final = "AIOSEFLOW_CONFIG"
+_VERSION: Final = 1
 _PATH_MAX: Final = 300
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -31,12 +32,26 @@ def directory() -> Path:
     return user_config_path("aioseflow")
 
 
-def read(path: Path, *, secret: bool) -> Any:
-    """Return the JSON of a file, None where there is no file.
+def read(path: Path, key: str, *, secret: bool) -> dict[str, Any]:
+    """Return the entries of a file, which are under ``key``; none where there is no file.
 
-    Raises `Refusal` where it cannot be read, where another user could have written it or, if it is
-    ``secret``, have read it.
+    Raises `Refusal` where the file cannot be read, where another user could have written it or, if it is
+    ``secret``, have read it, and where it does not have the form that `write` writes.
     """
+    match _json(path, secret=secret):
+        case None:
+            return {}
+        case {"version": int(version)} if version > _VERSION:
+            what = f"{_quoted(path)} was written by a newer aioseflow"
+            raise Refusal(what, ExitCode.ERROR, fix="use that one")
+        case {"version": 1, **fields}:
+            entries = fields.get(key)
+            if isinstance(entries, dict):
+                return entries
+    raise not_ours(path)
+
+
+def _json(path: Path, *, secret: bool) -> Any:
     import json
 
     try:
@@ -61,10 +76,11 @@ def not_ours(path: Path, what: str = "does not have the form that this aioseflow
     return Refusal(f"{_quoted(path)} {what}", ExitCode.ERROR, fix=fix)
 
 
-def write(path: Path, document: Any) -> None:
-    """Replace a file by JSON at once, readable by its owner alone. Raises `Refusal`."""
+def write(path: Path, key: str, entries: Mapping[str, Any]) -> None:
+    """Replace a file at once, readable by its owner alone. Raises `Refusal`."""
     import json
 
+    document = {"version": _VERSION, key: entries}
     try:
         replace_file(path, json.dumps(document, indent=2).encode() + b"\n")
     except OSError as error:

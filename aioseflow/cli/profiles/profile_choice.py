@@ -11,7 +11,7 @@ from typing import Final
 from ...text import escape
 from ..exit_code import Refusal
 from . import profile_store
-from .profile import DEFAULT, Profile
+from .profile_store import DEFAULT, Profile
 
 VARIABLE: Final = "SEFLOW_PROFILE"
 

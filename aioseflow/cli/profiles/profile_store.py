@@ -1,18 +1,81 @@
-"""The file of the profiles, ``profiles.json``: names, users, panels, and where each password is."""
+"""Profiles and their file, ``profiles.json``: names, users, panels, and where each password is."""
 
 from __future__ import annotations
 
+import enum
+import re
 from pathlib import Path
 from typing import Any, Final
 
-from ...text import escape
-from ..exit_code import ExitCode, Refusal
-from . import private_files
-from .profile import Place, Profile, is_name
+import attrs
 
+from ...errors import ConfigurationError
+from ...text import escape
+from ..exit_code import Refusal
+from . import private_files
+
+DEFAULT: Final = "default"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.@-]{0,63}")
 _FILE: Final = "profiles.json"
-_VERSION: Final = 1
-_PATH_MAX: Final = 300
+
+
+class Place(enum.StrEnum):
+    """The place of a password."""
+
+    KEYRING = "keyring"
+    FILE = "file"
+
+
+@attrs.frozen
+class Profile:
+    """An account; its password is stored under ``entry``, which every login makes anew."""
+
+    name: str
+    username: str
+    base_url: str
+    stored_in: Place
+    entry: str
+
+    @property
+    def label(self) -> str:
+        """The account's name in runs. Raises `Refusal` where the panel's URL is invalid."""
+        try:
+            return label_of(self.username, self.base_url)
+        except ConfigurationError as error:
+            raise Refusal(f"profile {self.name}: {error}", fix="or log in again") from None
+
+
+def label_of(username: str, base_url: str | None) -> str:
+    """Return an account's name in runs: its user, and its panel where that is not SeFlow's.
+
+    One journal holds the runs of all accounts, so each account needs a name of its own there. Raises
+    `ConfigurationError`.
+    """
+    from ...config import DEFAULT_BASE_URL, check_base_url
+
+    if base_url is None:
+        return username
+    url = check_base_url(base_url, allow_insecure=False)
+    if str(url) == DEFAULT_BASE_URL:
+        return username
+    path = url.raw_path.rstrip("/").removesuffix("/api")
+    return f"{username} at {url.authority}{path}"
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a valid name of a profile."""
+    return _NAME.fullmatch(text) is not None
+
+
+def check_name(text: str) -> str:
+    """Return a valid name. Raises `Refusal`."""
+    if not is_name(text):
+        raise Refusal(
+            f"a profile cannot be called {escape(text) or 'nothing'}",
+            fix="a name has 1 to 64 letters, digits, dots, @, _ or -, and does not begin with -",
+        )
+    return text
 
 
 def stored() -> dict[str, Profile]:
@@ -48,16 +111,8 @@ def drop(profile: Profile) -> None:
 
 def _read(place: Path) -> dict[str, Profile]:
     path = place / _FILE
-    match private_files.read(path, secret=False):
-        case None:
-            return {}
-        case {"version": int(version)} if version > _VERSION:
-            what = f"{escape(str(path), _PATH_MAX)} was written by a newer aioseflow"
-            raise Refusal(what, ExitCode.ERROR, fix="use that one")
-        case {"version": 1, "profiles": dict(profiles)}:
-            return {name: _profile(path, name, fields) for name, fields in profiles.items()}
-        case _:
-            raise private_files.not_ours(path)
+    profiles = private_files.read(path, "profiles", secret=False)
+    return {name: _profile(path, name, fields) for name, fields in profiles.items()}
 
 
 def _profile(path: Path, name: str, fields: Any) -> Profile:
@@ -77,4 +132,4 @@ def _profile(path: Path, name: str, fields: Any) -> Profile:
 def _write(place: Path, profiles: dict[str, Profile]) -> None:
     fields = ("username", "base_url", "stored_in", "entry")
     document = {name: {field: getattr(one, field) for field in fields} for name, one in profiles.items()}
-    private_files.write(place / _FILE, {"version": _VERSION, "profiles": document})
+    private_files.write(place / _FILE, "profiles", document)
