@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         HealthCheck,
         Journal,
         JournalError,
+        LeaseLost,
         Moment,
         Outcome,
         Plan,
@@ -129,9 +130,9 @@ else:
             ),
             "fleet": (
                 "ALL Action CauseGroup Comparison Downtime Effect Finding Fleet Flow HealthCheck Journal "
-                "JournalError Moment Outcome Plan PlanDiff PlannedLoss PlannedVm Progress Report Rollout "
-                "Run RunHeader RunInfo RunIsActive RunNotFound RunRefused ServiceProgress ServiceSummary "
-                "Skip StalePlan Status Undiscovered UsageGraphs Where WithoutVms"
+                "JournalError LeaseLost Moment Outcome Plan PlanDiff PlannedLoss PlannedVm Progress "
+                "Report Rollout Run RunHeader RunInfo RunIsActive RunNotFound RunRefused ServiceProgress "
+                "ServiceSummary Skip StalePlan Status Undiscovered UsageGraphs Where WithoutVms"
             ),
             "fleet.actions.changes": "Destroy RebuildNetwork Resize ResizeDisk SetRdns",
             "fleet.actions.power": "Reboot Start Stop",
@@ -154,7 +155,7 @@ else:
             "session.limits.limit": "FixedLimit Limit",
             "session.stats": "Latency Stats",
         },
-        modules="account_port config decoding plain private_file text",
+        modules="account_port config decoding plain private_file send_guard text",
     )
 
 __all__ = [  # noqa: RUF022 - by how often a user needs them
@@ -204,6 +205,7 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "RunIsActive",
     "RunNotFound",
     "JournalError",
+    "LeaseLost",
     "RetryPolicy",
     "Timeouts",
     "SettlePolicy",

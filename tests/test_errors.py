@@ -11,6 +11,8 @@ import aioseflow
 from aioseflow import (
     DecodeError,
     InvalidArgument,
+    JournalError,
+    LeaseLost,
     OutcomeUnknown,
     RequestTimeout,
     RunRefused,
@@ -35,6 +37,7 @@ def test_the_tree_is_the_documented_one() -> None:
         "GatewayError",
         "InvalidArgument",
         "JournalError",
+        "LeaseLost",
         "NotFound",
         "OutcomeUnknown",
         "PermissionDenied",
@@ -50,6 +53,7 @@ def test_the_tree_is_the_documented_one() -> None:
     assert issubclass(InvalidArgument, ValueError)
     assert issubclass(RequestTimeout, TransportError)
     assert issubclass(RequestTimeout, TimeoutError)
+    assert issubclass(LeaseLost, JournalError)
 
 
 @pytest.mark.parametrize("kind", [SeFlowError, *KINDS])

@@ -79,7 +79,7 @@ def of_error(error: BaseException) -> ExitCode:
             return error.exit_code
         case AuthenticationError() | AddressNotAllowed():
             return ExitCode.AUTHENTICATION
-        case fleet.StalePlan() | fleet.RunIsActive():
+        case fleet.StalePlan() | fleet.RunIsActive() | fleet.LeaseLost():
             return ExitCode.HELD
         case fleet.RunRefused():
             return ExitCode.HELD if error.reason in ("in_another_run", "other_run") else ExitCode.STOPPED

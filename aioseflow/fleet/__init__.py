@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .actions.action import Action, Effect, Skip
     from .actions.usage import UsageGraphs
     from .fleet import Fleet
-    from .journal import Journal, JournalError, RunHeader, RunInfo, RunIsActive, RunNotFound
+    from .journal import Journal, JournalError, LeaseLost, RunHeader, RunInfo, RunIsActive, RunNotFound
     from .model.fleet_account import Closeable, FleetAccount, Flow
     from .model.outcome import Outcome, Status
     from .model.progress import Progress, ServiceProgress
@@ -33,7 +33,7 @@ else:
             "actions.action": "Action Effect Skip",
             "actions.usage": "UsageGraphs",
             "fleet": "Fleet",
-            "journal": "Journal JournalError RunHeader RunInfo RunIsActive RunNotFound",
+            "journal": "Journal JournalError LeaseLost RunHeader RunInfo RunIsActive RunNotFound",
             "model.outcome": "Outcome Status",
             "plan.plan": "Plan PlanDiff StalePlan",
             "plan.planned_vm": "PlannedLoss PlannedVm",
@@ -70,6 +70,7 @@ __all__ = [
     "HealthCheck",
     "Journal",
     "JournalError",
+    "LeaseLost",
     "Moment",
     "Outcome",
     "Plan",

@@ -12,6 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 
+from ..send_guard import check_guard
 from .exchange import current_exchange
 
 _used_of_lent_connector: WeakSet[ResponseHandler] = WeakSet()
@@ -49,7 +50,9 @@ class TrackedRequest(aiohttp.ClientRequest):
     def connection_key(self) -> ConnectionKey:
         """The key that a connector is asked for, before anything can have left."""
         exchange = current_exchange.get()
-        if HAS_SEND_HOOK and exchange is not None:
+        if not HAS_SEND_HOOK:
+            check_guard(self.method)
+        elif exchange is not None:
             exchange.not_sent()
         return super().connection_key
 
@@ -69,6 +72,7 @@ class TrackedRequest(aiohttp.ClientRequest):
                 # An unasked answer would be taken for the answer to this request, and each later one for the
                 # answer to the request before it. aiohttp closes the connection.
                 raise StaleConnection
+            check_guard(self.method)
             if reused:
                 exchange.leaving(self.loop.time(), protocol, reused=True)
             else:

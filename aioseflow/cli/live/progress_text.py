@@ -20,6 +20,7 @@ _STOPPING: Final = {
     "max_failures": "more VMs failed than --max-failures allows",
     "max_unavailable": "too many VMs are down",
     "journal_failed": "the journal cannot be written",
+    "lease_lost": "another process took the run over",
 }
 
 

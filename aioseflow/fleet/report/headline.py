@@ -35,6 +35,7 @@ _ENDINGS: Final = {
     "deadline": "then the deadline passed",
     "no_progress": "then no VM finished for too long",
     "journal_failed": "then the journal could not be written",
+    "lease_lost": "then another process took it over",
 }
 """By the cause of what a run left: how the run ended."""
 

@@ -128,6 +128,6 @@ class TargetProducer:
         return left
 
     def fail(self, broken: JournalError) -> None:
-        """Stop the run, because the journal cannot be written any more."""
+        """Stop the run, because the journal cannot be written, or another process has the run."""
         self.journal_error = self.journal_error or broken
-        self.scheduler.stop("journal_failed")
+        self.scheduler.stop(broken.cause)

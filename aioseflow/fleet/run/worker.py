@@ -17,8 +17,9 @@ from ...errors import SeFlowError
 from ...models import PowerState, Service, Vm
 from ...policy import MAX_POSTPONEMENTS, WORKER_PAUSE_MAX_SECONDS, SettlePolicy
 from ...safety import Safety
+from ...send_guard import guard_sending
 from ..actions.action import Effect, Skip
-from ..journal import JournalError
+from ..journal import JournalError, LeaseLost
 from ..model.outcome import Status
 from ..model.target import Stage, Target, TargetState
 from .settle import DoneCheck, Settled, SettlePoller, longer_pause
@@ -86,6 +87,8 @@ class WorkerPool:
         return [tasks.create_task(self._run_worker()) for _ in range(workers)]
 
     async def _run_worker(self) -> None:
+        if self.run_state.recorder.keeps:
+            guard_sending(self.run_state.recorder.require_lease)
         while (state := await self.scheduler.next_target(self.account.name)) is not None:
             try:
                 await self._perform_step(state)
@@ -122,19 +125,17 @@ class WorkerPool:
                     state.stage = Stage.SENT
                 value = await action.perform(self.account, target.service, target.vm)
             except JournalError as broken:
-                # The intent is not durable, so nothing was sent, and nothing will be.
+                # The intent is not durable, or the run was taken over: nothing more is sent.
                 self.producer.fail(broken)
-                run_state.decide(state, "journal_failed")
+                self._note_what_left(state, exchanges, changes=changes)
+                run_state.decide(state, broken.cause)
                 return
             except SeFlowError as reason:
                 # The frames would take more memory than everything else that is kept of a VM.
                 error = reason.with_traceback(None)
             except asyncio.CancelledError:
-                state.requests += _sent(exchanges)
-                if not (state.answer_lost or (changes and _changing(exchanges))):
-                    # No request left, or it was refused for now.
-                    state.stage = Stage.QUEUED
-                run_state.decide(state, "cancelled")
+                self._note_what_left(state, exchanges, changes=changes)
+                run_state.decide(state, self._cause_of_cancellation)
                 raise
         run_state.answered(state, _sent(exchanges), error, changes=changes)
         if step.safety is Safety.ONCE:
@@ -154,6 +155,18 @@ class WorkerPool:
             run_state.decide(state, value=value)
         else:
             self._read_back(state, step)
+
+    @property
+    def _cause_of_cancellation(self) -> str:
+        return LeaseLost.cause if self.run_state.recorder.lease_is_lost else "cancelled"
+
+    @staticmethod
+    def _note_what_left(state: TargetState, exchanges: Sequence[SentCall], *, changes: bool) -> None:
+        """Note what was sent for a target whose step was broken off."""
+        state.requests += _sent(exchanges)
+        if not (state.answer_lost or (changes and _changing(exchanges))):
+            # Nothing left, or it was refused for now.
+            state.stage = Stage.QUEUED
 
     async def _read_once_more(self, state: TargetState) -> Target:
         """Read a VM by itself, because its list may be old. Where this fails, keep what was listed."""
@@ -190,7 +203,7 @@ class WorkerPool:
                 self.account, state.target.service.id, max_age=self._settle_policy.first_poll
             )
         except asyncio.CancelledError:
-            self.run_state.decide(state, "cancelled")
+            self.run_state.decide(state, self._cause_of_cancellation)
             raise
         self.scheduler.wake_workers()
         is_halted = self.scheduler.paused or self.scheduler.stopping is not None
