@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 from decimal import Decimal
 from typing import Any
 
@@ -344,3 +345,9 @@ def test_a_vm_whose_power_cannot_be_read_counts_as_down(vm: Vm, *, down: bool) -
 def test_a_misspelt_argument_is_no_silent_default(kind: Any) -> None:
     with pytest.raises(TypeError, match="ram"):
         kind(ram=4096)
+
+
+def test_the_base_class_shows_its_defaults_to_a_reader_of_its_documentation() -> None:
+    shown = (Action.effect, Action.settles, Action.takes_down, Action.ends_down)
+    assert shown == (Effect.NONE, False, False, False)
+    assert "Action" in pydoc.render_doc(Action)

@@ -65,9 +65,12 @@ class _Derived:
 
 def _declares(action: Any, name: str) -> bool:
     """Whether an action, or its class, has an attribute of its own in the place of that of `Action`."""
-    kind = action if isinstance(action, type) else type(action)
+    is_class = isinstance(action, type)
+    kind = action if is_class else type(action)
     classes = kind.__mro__[: kind.__mro__.index(Action)]
-    return any(name in vars(each) for each in classes) or name in getattr(action, "__dict__", ())
+    if any(name in vars(each) for each in classes):
+        return True
+    return not is_class and name in getattr(action, "__dict__", ())
 
 
 def _effect_of(action: Any) -> Effect:
