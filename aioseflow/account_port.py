@@ -1,4 +1,4 @@
-"""Port of a client to the fleet: everything that a fleet needs of an account and a user does not."""
+"""`AccountPort`: what a fleet uses of a client and a user of the client does not."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .session.session import Session
 
 
 class AccountPort:
-    """The `FleetAccount` of a `SeFlow`, as ``client``, whose calls go through ``session``.
+    """The `FleetAccount` of ``client``, a `SeFlow` whose calls go through ``session``.
 
-    Actions of the user's own are given this object: attributes that it does not have are those of the client.
+    Actions of the user get this object. Attributes that it does not have are those of the client.
     """
 
     def __init__(self, client: Any, session: Session, closeables: dict[Closeable, None]) -> None:
@@ -48,7 +48,7 @@ class AccountPort:
 
     @property
     def protected(self) -> Any:
-        """The VMs that are never touched without being named."""
+        """The VMs that are not touched without being named."""
         return self.client.protected
 
     @cached_property

@@ -1,1 +1,1 @@
-"""Data of a fleet that every layer of it shares: targets, outcomes, progress, the account protocol."""
+"""Data that all layers of a fleet share: targets, outcomes, progress, the account protocol."""

@@ -1,4 +1,4 @@
-"""Clocks: the times that a run writes down, and the panel's own time."""
+"""Clocks: the times that a run records, and the panel's time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Final
 import attrs
 
 _CLOCKS_DISAGREE_SECONDS: Final = 60.0
-"""A larger difference of two clocks over the same time means that one of them was set."""
+"""If two clocks differ by more over the same time, one of them was set."""
 
 
 @attrs.frozen
 class Instant:
-    """One moment: by our clock, and by the panel's where that is known (both aware UTC)."""
+    """A moment by this machine's clock, and by the panel's where that is known (both aware UTC)."""
 
     at: datetime
     panel_at: datetime | None = None
 
     def panel_seconds_until(self, later: Instant) -> float | None:
-        """Seconds by the panel's clock; None where it is not known, or a clock was set in between."""
+        """Return the seconds by the panel's clock; None if not known, or a clock was set in between."""
         if self.panel_at is None or later.panel_at is None:
             return None
         seconds = (later.panel_at - self.panel_at).total_seconds()
@@ -30,7 +30,7 @@ class Instant:
         return seconds if abs(seconds - ours) <= _CLOCKS_DISAGREE_SECONDS else None
 
     def least_seconds_until(self, later: Instant) -> float:
-        """The smaller number of seconds that one of the clocks shows."""
+        """Return the seconds until a later moment by the clock that shows fewer."""
         seconds = (later.at - self.at).total_seconds()
         if self.panel_at is None or later.panel_at is None:
             return seconds
@@ -39,9 +39,9 @@ class Instant:
 
 @attrs.define(eq=False)
 class PanelClock:
-    """The panel's time at this moment, from the ``Date`` of its last answer and what has elapsed since.
+    """The panel's time, from the ``Date`` of its last answer and the seconds since.
 
-    An answer's ``Date`` is read when somebody asks: the most are never asked for.
+    The header is parsed only when `now` is called, which most answers never need.
     """
 
     _date: str = attrs.field(default="", init=False)
@@ -49,29 +49,29 @@ class PanelClock:
     _wall: float = attrs.field(default=0.0, init=False)
 
     def note(self, exchanges: Iterable[object]) -> None:
-        """Take the time of the last answer of these exchanges, if it had one."""
+        """Keep the ``Date`` of the last answer of these exchanges, if one had it."""
         if (date := _date_of(exchanges)) is not None:
             self._date, self._elapsed, self._wall = date, time.monotonic(), time.time()
 
     def now(self) -> datetime | None:
-        """The panel's time (aware UTC); None where no answer gave it, or our clock was set since."""
+        """Return the panel's time (aware UTC); None if no answer had one, or our clock was set since."""
         date = parsed_date(self._date)
         if date is None:
             return None
         elapsed, wall = time.monotonic() - self._elapsed, time.time() - self._wall
-        # A machine that slept, and a clock that was set, are the same to us: how long it was is not certain.
+        # The clock was set, or the machine slept: the elapsed time is not certain.
         if abs(elapsed - wall) > _CLOCKS_DISAGREE_SECONDS:
             return None
         return date + timedelta(seconds=elapsed)
 
 
 def panel_time(exchanges: Iterable[object]) -> datetime | None:
-    """The panel's time of the last answer of these exchanges (aware UTC), None where it gave none."""
+    """Return the panel's time of the last answer of these exchanges (aware UTC), None if none had one."""
     return parsed_date(_date_of(exchanges) or "")
 
 
 def parsed_date(date: str) -> datetime | None:
-    """A ``Date`` header as an aware UTC time, None where it is none."""
+    """Return a ``Date`` header as an aware UTC time, None if it is none."""
     try:
         parsed = parsedate_to_datetime(date)
     except (TypeError, ValueError):
@@ -82,7 +82,7 @@ def parsed_date(date: str) -> datetime | None:
 def _date_of(exchanges: Iterable[object]) -> str | None:
     found = None
     for exchange in exchanges:
-        # A stand-in for an account need not have headers.
+        # A stand-in for an account need not have this attribute.
         headers = getattr(exchange, "raw_headers", None)
         if headers and (date := headers.get("Date")):
             found = date
@@ -91,16 +91,16 @@ def _date_of(exchanges: Iterable[object]) -> str | None:
 
 @attrs.define(eq=False)
 class RunClock:
-    """Wall-clock times that never go back: where the system's clock is set back, they go on from there.
+    """Wall-clock times that never go back, so that no outcome ends before it began.
 
-    So no outcome ends before it began, whatever sets the clock.
+    Where the system's clock is set back, the times continue from the last one.
     """
 
     _last: datetime = attrs.field(default=datetime.min.replace(tzinfo=UTC), init=False)
     _ahead: timedelta | None = attrs.field(default=None, init=False)
 
     def now(self) -> datetime:
-        """The aware UTC time of this moment, no earlier than any that was given before."""
+        """Return the present time (aware UTC), no earlier than any that was returned before."""
         now = datetime.now(UTC)
         if self._ahead is not None:
             now += self._ahead

@@ -1,4 +1,4 @@
-"""What a fleet needs of an account: `SeFlow` is one, and a test's stand-in may be another."""
+"""The account protocol: everything that a fleet uses of a client. A test's stand-in may implement it, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...models import Accepted, Disk, RdnsEntry, Service, UntrustedHtml, Vm
 
 
 class ServiceCalls(Protocol):
-    """``seflow.services``, as far as a fleet uses it."""
+    """The methods of ``seflow.services`` that a fleet uses."""
 
     async def list(self) -> builtins.list[Service]: ...
 
@@ -24,7 +24,7 @@ class ServiceCalls(Protocol):
 
 
 class VmReads(Protocol):
-    """Reads VMs."""
+    """The methods that read VMs."""
 
     async def list(self, service_id: Id) -> builtins.list[Vm]: ...
 
@@ -34,7 +34,7 @@ class VmReads(Protocol):
 
 
 class VmCalls(VmReads, Protocol):
-    """``seflow.vms``, as far as a fleet uses it."""
+    """The methods of ``seflow.vms`` that a fleet uses."""
 
     async def stop(self, service_id: Id, vm_id: Id) -> Accepted: ...
 
@@ -64,31 +64,31 @@ class VmCalls(VmReads, Protocol):
 
 
 class SentCall(Protocol):
-    """What one call did on the wire."""
+    """Record of one call on the wire."""
 
     @property
     def sent(self) -> int:
-        """How many of its requests may have reached the server."""
+        """Number of its requests that may have reached the panel."""
         ...
 
     @property
     def refused(self) -> int:
-        """How many of these were turned away, and certainly did nothing."""
+        """Number of these that were refused and certainly did nothing."""
         ...
 
     @property
     def request(self) -> str:
-        """Method and path."""
+        """Method and path of the request."""
         ...
 
     @property
     def waits(self) -> Sequence[float]:
-        """Seconds that it waited before each repeat."""
+        """Seconds that the call waited before each repeat."""
         ...
 
 
 class Closeable(Protocol):
-    """Something that must end before its account does."""
+    """Something that must end before its account is closed."""
 
     def cancel(self) -> None: ...
 
@@ -97,19 +97,17 @@ class Closeable(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Flow:
-    """How the requests of an account flow now.
-
-    An account has it as its attribute ``flow`` where it can; it need not.
+    """Flow of an account's requests at one moment. An account may have it as its attribute ``flow``.
 
     Attributes:
-        limit: how many requests may be in flight; ``was`` how many might before its provider throttled it,
-            the same where it does not.
-        in_flight: how many are.
-        refused: how many the provider turned away for now: of the account's since it was opened, in
-            `Progress.flows` since the run began.
-        held: for how many seconds nobody sends, because the provider asked for it or its pace demands it.
-        answers: False while the panel does not answer at all, and one request at a time asks whether it does.
-        throttled: whether the provider asked to wait, or takes less than it did; as a run sees it.
+        limit: requests that may be in flight; ``was`` those that might before the panel throttled the
+            account, the same number where it does not.
+        in_flight: requests that are in flight.
+        refused: requests that the panel refused for now, since the account was opened; in `Progress.flows`
+            since the run began.
+        held: seconds for which nothing is sent, because the panel asked for it or the pace demands it.
+        answers: False while the panel does not answer and one request at a time tries whether it does.
+        throttled: whether the panel asked to wait or accepts less than before, as a run sees it.
     """
 
     limit: int
@@ -122,43 +120,43 @@ class Flow:
 
 
 class FleetAccount(Protocol):
-    """One account of a fleet, with a session, a gate and a circuit of its own.
+    """An account of a fleet, with its own session, gate and login circuit.
 
-    One that also has a `Flow` as its attribute ``flow`` lets a run say how its requests go.
+    The account may have a `Flow` as its attribute ``flow``, for `Progress`.
     """
 
     @property
     def name(self) -> str:
-        """How outcomes and reports call it."""
+        """Name of the account in outcomes and reports."""
         ...
 
     @property
     def key(self) -> str:
-        """A digest of base URL and user name: the same for every client of the account, whatever its name."""
+        """Digest of base URL and user name: the same for every client of the account."""
         ...
 
     @property
     def concurrency(self) -> int:
-        """How many calls may ever be in flight at once."""
+        """Largest number of requests that may ever be in flight."""
         ...
 
     @property
     def polls(self) -> VmReads:
-        """`vms` for reading back what is not finished yet, in a lane of its own."""
+        """`vms` for reading VMs back, in a request class of its own at the gate."""
         ...
 
     @property
     def throttled_for(self) -> float:
-        """For how many seconds nobody sends, because the provider asked for it; 0 for none."""
+        """Seconds for which nothing is sent, because of the panel or the pace; 0 for none."""
         ...
 
     @property
     def protected(self) -> Any:
-        """The VMs that are never touched without being named, as the client was given them."""
+        """The VMs that are not touched without being named, as the client was given them."""
         ...
 
     def limit_state(self) -> Mapping[str, Any]:
-        """What was learned of the provider's limit, fit for JSON; empty where there is nothing to learn."""
+        """Return what was learned of the panel's limit, as JSON types; empty where nothing is learned."""
         ...
 
     def restore_limit(self, state: Mapping[str, Any]) -> None:
@@ -172,35 +170,35 @@ class FleetAccount(Protocol):
     def vms(self) -> VmCalls: ...
 
     def capture(self) -> AbstractContextManager[Sequence[SentCall]]:
-        """See what the calls of this block did on the wire."""
+        """Record the calls of a block."""
         ...
 
     async def has_vm_functions(self, service_id: Id) -> bool | None:
-        """Whether a service can have VMs; None if the installation does not say."""
+        """Whether a service can have VMs; None if the panel does not say."""
         ...
 
     def require_open(self) -> None:
-        """Raise `ConfigurationError` where no call could be made."""
+        """Raise `ConfigurationError` unless calls can be made now."""
         ...
 
     def attach(self, run: Closeable) -> None:
-        """End the run before the account is closed."""
+        """Cancel the run when the account is closed."""
         ...
 
     def detach(self, run: Closeable) -> None:
-        """The run has ended by itself."""
+        """Forget a run that has ended."""
         ...
 
 
 class FleetClient(Protocol):
-    """A client that has a `FleetAccount` of its own: `SeFlow`."""
+    """A client that has a `FleetAccount`: `SeFlow`."""
 
     @property
     def _fleet_account(self) -> FleetAccount: ...
 
 
 def account_of(client: FleetClient | FleetAccount) -> FleetAccount:
-    """The account of a client; a stand-in for an account is one itself."""
+    """Return the account of a client; a stand-in for an account is one itself."""
     stand_in: Any = client
     account: FleetAccount = getattr(stand_in, "_fleet_account", stand_in)
     return account

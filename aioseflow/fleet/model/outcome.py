@@ -1,4 +1,4 @@
-"""What became of each VM."""
+"""`Outcome`: what a run came to for one VM, and `Status`, the word for it."""
 
 from __future__ import annotations
 
@@ -35,33 +35,32 @@ TargetKey: TypeAlias = tuple[str, str, str]
 
 
 class Status(enum.StrEnum):
-    """The one word that is true of a VM when a run is over."""
+    """Status of a VM at the end of a run."""
 
     CHANGED = "changed"
-    """The provider took it; ``verified`` says whether it was also read back."""
+    """The panel accepted the action; ``verified`` says whether the result was read back."""
     UNCHANGED = "unchanged"
-    """It was so already, or it was only read: the ``value``."""
+    """The VM was so already, or it was only read: see ``value``."""
     FAILED = "failed"
-    """It was refused, or it was accepted and then read as not done."""
+    """The panel refused the action, or accepted it and a reading shows that it was not carried out."""
     UNKNOWN = "unknown"
-    """It was sent, and what became of it could not be learned."""
+    """A request was sent, and it could not be found out whether it was carried out."""
     NOT_ATTEMPTED = "not_attempted"
-    """Nothing was sent, or only what the provider turned away for now."""
+    """Nothing was sent, or only requests that the panel refused for now."""
 
     @property
     def is_bad(self) -> bool:
-        """Whether the VM is not, or may not be, as the run was to leave it: failed or unknown."""
+        """Whether the VM is not, or may not be, as the run should leave it: failed or unknown."""
         return self in BAD
 
     @property
     def is_undecided(self) -> bool:
-        """Whether a later reading may decide it: `Fleet.resume` and `Fleet.reconcile` read such a VM back."""
+        """Whether a later reading may decide: `Fleet.resume` and `Fleet.reconcile` read such a VM back."""
         return self._value_ == "unknown"
 
 
 BAD: Final = (Status.FAILED, Status("unknown"))
-"""The statuses of VMs that are not, or may not be, as a run was to leave them."""
-
+"""The statuses of VMs that are not, or may not be, as a run should leave them."""
 
 UNDONE: Final = (Status("unknown"), Status.FAILED, Status.NOT_ATTEMPTED)
 """The statuses that keep a report from being ok, the worst first."""
@@ -74,10 +73,17 @@ def undecided_in(counts: Mapping[Status, int]) -> int:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What became of one VM.
+    """Outcome of one target of a run.
 
-    ``cause`` is a stable word for why it is not simply done, None otherwise; ``attempts`` counts the
-    requests that were sent for it; the times are aware UTC.
+    Attributes:
+        action: the name of the run's action, or of its actions joined by ``+``.
+        step: the action in which a sequence was broken off.
+        verified: whether a reading showed the result.
+        value: what an action that reads returned.
+        cause: a stable word for the reason, None where the action was simply done.
+        error: the error of the request, or of the reading that could not decide.
+        attempts: number of requests that were sent for the VM.
+        started_at, finished_at: aware UTC.
     """
 
     account: str
@@ -119,9 +125,9 @@ def _row_of(outcome: Outcome) -> Row:
 
 
 def outcome_of(row: Row) -> Outcome:
-    """The outcome of a row."""
+    """Return the outcome of a row."""
     draft: Any = object.__new__(_Draft)
-    # Written out: a loop over the names takes 11,000 instructions more.
+    # Written out, because a loop over the names takes 11,000 instructions more.
     (
         draft.account,
         draft.service_id,
@@ -146,10 +152,10 @@ def outcome_of(row: Row) -> Outcome:
 
 
 class Outcomes(Sequence[Outcome]):
-    """Outcomes in the order in which they came, kept as plain tuples.
+    """Outcomes in order, kept as plain tuples.
 
-    A hundred thousand objects would be looked through by every full garbage collection, which then holds the
-    loop for 200 ms; tuples of what holds nothing else are not.
+    The garbage collector does not follow tuples of plain values. A hundred thousand objects would make each
+    full collection stop the loop for 200 ms.
     """
 
     __slots__ = ("_rows",)
@@ -158,12 +164,12 @@ class Outcomes(Sequence[Outcome]):
         self._rows: list[tuple[Any, ...]] = []
 
     def append(self, row: Row) -> Outcome:
-        """One more."""
+        """Append the outcome of a row, and return it."""
         self._rows.append(row)
         return outcome_of(row)
 
     def replace(self, outcome: Outcome) -> Outcome:
-        """Put an outcome in the place of the one that its VM has, and return that."""
+        """Replace the outcome of a VM, and return the former one."""
         place = next(n for n, old in enumerate(self) if old.key == outcome.key)
         old, self._rows[place] = self[place], _row_of(outcome)
         return old
@@ -206,7 +212,7 @@ _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def cause_of(error: SeFlowError) -> str:
-    """A stable word for an error; the panel's own code where it refused with one."""
+    """Return the stable word for an error: the panel's own code where it refused with one."""
     if isinstance(error, ApiError) and error.codes and _WORD.fullmatch(error.codes[0]):
         return error.codes[0]
     return next((word for kind, word in _CAUSES if isinstance(error, kind)), "refused")

@@ -1,4 +1,4 @@
-"""Where a run stands: as a whole, by service, and how the requests of its accounts flow."""
+"""Progress of a run, as a whole and by service."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from .outcome import Status
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """Where a run stands; ``sum(counts) + in_flight + settling + queued == targets`` at every moment.
-
-    ``targets`` grows while services are still being listed (``discovering``).
+    """Progress of a run at one moment; ``sum(counts) + in_flight + settling + queued == targets``, always.
 
     Attributes:
-        held: the accounts that wait because their provider asked for it, each with the seconds still to go.
-        paused: whether `Run.pause` holds it.
-        stopping: why nothing new is begun any more (``"drained"``, ``"max_failures"`` …), None while it is.
-        batch, batches: which batch it is at, counted from 1, of how many; None without batches.
-        limit: how many requests may be in flight now, of all accounts, None where no account says;
-            ``requests`` how many are, ``refused`` how many the providers turned away since the run began.
-        flows: by account, how its requests flow, and whether its provider throttles it.
-        services: how many services have targets; ``services_done`` how many of these have nothing open.
+        targets: number of targets; grows while services are still being listed (``discovering``).
+        counts: number of outcomes by status.
+        in_flight: targets that requests are made for; ``settling`` those that are being read back, ``queued``
+            those that wait.
+        undiscovered: services and accounts that could not be listed so far.
+        held: accounts that wait because the panel asked for it, each with the seconds that are left.
+        paused: whether the run is paused.
+        stopping: why no new target begins any more (``"drained"``, ``"max_failures"`` …), otherwise None.
+        batch, batches: number of the present batch, counted from 1, and of all; None without batches.
+        limit: requests of all accounts that may be in flight now, None where no account has a limit;
+            ``requests`` those that are, ``refused`` those that panels refused for now since the run began.
+        flows: the flow of requests, by account.
+        services: services that have targets; ``services_done`` those of them without an open target.
     """
 
     targets: int
@@ -49,23 +52,23 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """VMs with an outcome."""
+        """Number of targets with an outcome."""
         return sum(self.counts.values())
 
     @property
     def throttled(self) -> bool:
-        """Whether some provider takes less than it did, or asked to wait."""
+        """Whether a panel accepts less than before, or asked to wait."""
         return any(flow.throttled for flow in self.flows.values())
 
 
 @attrs.define(eq=False)
 class ServiceProgress:
-    """One service in a run, always up to date: ``done + in_flight + settling + queued == targets``.
+    """Progress of one service in a run, kept up to date; ``done + in_flight + settling + queued == targets``.
 
     Attributes:
-        counts: how many of its VMs ended in each of the five statuses.
-        in_flight, settling: how many VMs something is under way for, and how many are being read back.
-        open: how many have no outcome yet.
+        targets: number of its targets; ``open`` those without an outcome.
+        in_flight: targets that requests are made for; ``settling`` those that are being read back.
+        counts: number of outcomes by status.
     """
 
     account: str
@@ -79,12 +82,12 @@ class ServiceProgress:
 
     @property
     def done(self) -> int:
-        """VMs with an outcome."""
+        """Number of targets with an outcome."""
         return self.targets - self.open
 
     @property
     def queued(self) -> int:
-        """VMs that nothing is under way for."""
+        """Number of targets that wait."""
         return self.open - self.in_flight - self.settling
 
 

@@ -1,4 +1,4 @@
-"""Why a run does not begin."""
+"""`RunRefused`: a run did not begin because of a guard, and why."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ Reason: TypeAlias = Literal[
 
 
 class RunRefused(InvalidArgument):
-    """A guard kept a run from beginning: nothing was changed.
+    """A guard kept a run from beginning, and nothing was changed.
 
     Attributes:
-        reason: ``"max_targets"`` (it selects too many), ``"undiscovered"`` (``strict``, and something could
-            not be listed), ``"in_another_run"`` (a living run is at some of its VMs), ``"not_confirmed"`` (a
-            plan that destroys), ``"other_run"`` (the ``run_id`` belongs to a run that does something else),
-            ``"protected"`` (a plan acts on a VM that this client protects, and did not name it).
-        run_id: the other run, where there is one.
+        reason: ``"max_targets"`` (too many VMs are selected), ``"undiscovered"`` (``strict``, and something
+            could not be listed), ``"in_another_run"`` (a live run acts on some of the VMs),
+            ``"not_confirmed"`` (an action that needs a confirmed plan), ``"other_run"`` (the ``run_id``
+            belongs to a run that does something else), ``"protected"`` (a plan acts on a VM that this client
+            protects, and did not name it).
+        run_id: the other run, None where there is none.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class RunRefused(InvalidArgument):
 
 
 def refuse_contested(taken: Mapping[TargetKey, str]) -> None:
-    """Raise `RunRefused` if other runs, by VM, are at some of the VMs."""
+    """Raise `RunRefused` if ``taken`` has the id of another run for one of the VMs."""
     if not taken:
         return
     first = min(taken.values())
@@ -47,17 +48,17 @@ def refuse_contested(taken: Mapping[TargetKey, str]) -> None:
 
 
 def require_same(run_id: str, *, same: bool) -> None:
-    """Raise `RunRefused` unless the run that has this id does the same."""
+    """Raise `RunRefused` if another run has this id."""
     if not same:
         raise RunRefused(
-            f"run {run_id!r:.60} is there already and does something else; give another run_id",
+            f"run {run_id!r:.60} exists already and does something else; give another run_id",
             reason="other_run",
             run_id=run_id,
         )
 
 
 def only_error(error: BaseException) -> BaseException:
-    """The exception itself where a group holds just one."""
+    """Return the exception in a group of one, otherwise the error itself."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

@@ -1,4 +1,4 @@
-"""`Target`, a VM that a run acts on, and `TargetState`, how far the run has come with it."""
+"""`Target`, a VM that a run acts on, and `TargetState`, what is known of it until it has an outcome."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Stage(enum.IntEnum):
     """How far the present step of a target has come. A journal stores the number."""
 
     QUEUED = 0
-    """Nothing is under way: the step has not begun, or the panel certainly did not act."""
+    """The step has not begun, or the panel certainly did not act."""
     SENT = 1
-    """The request of the step may have left, and no answer was seen, or it was lost."""
+    """The request may have left, and there is no answer."""
     ACCEPTED = 2
     """The panel accepted the step, and the VM is being read back."""
     DONE = 3
     """The target has its outcome."""
 
 
-@attrs.define(eq=False)  # never changed; to make a frozen one takes 5,000 instructions
+@attrs.define(eq=False)  # not frozen, which would take 5,000 instructions more for each VM
 class Target:
-    """One VM to act on, as it was read when it was selected."""
+    """A VM to act on, as it was read last. Never changed."""
 
     account: str
     service: Service
@@ -45,23 +45,24 @@ class Target:
 
 @attrs.define(eq=False)
 class TargetState:
-    """Everything known of one target between its selection and its outcome.
+    """State of one target between its selection and its outcome; `RunState` changes it.
 
     Attributes:
         number: place of the target in its run, counted from 0.
         progress: the counters of its service.
-        step: index of the present step; ``stage`` says how far that step has come.
+        step: index of the present step; ``stage`` says how far it has come.
         batch: index of the batch that it belongs to, None without batches.
         changed_before: whether an earlier step of the sequence changed the VM.
         verified: whether every step so far was seen to be done by a reading.
-        requests: how many requests of all steps may have reached the panel.
-        answer_lost: whether a request of the present step may have been carried out without an answer.
+        requests: number of requests of all steps that may have reached the panel.
+        answer_lost: whether the panel may have carried out a request of the present step without an answer.
         sent_panel_at: the panel's time when the present step was about to be sent, None if not known.
-        error: what the present step raised last.
+        error: the last error of the present step.
         postponed: how often the present step went back to the queue because the panel was in trouble.
-        in_flight: whether a worker is acting on it; ``settling`` whether it is being read back.
-        is_doubted: whether it is to be read by itself before anything is sent, because its list may be old.
-        begun: whether it takes a place of the rollout's window; ``idle`` whether nothing is under way.
+        in_flight: whether a worker acts on it; ``settling`` whether it is being read back.
+        is_doubted: whether to read the VM by itself before anything is sent, because its list may be old.
+        begun: whether it takes a place of the rollout's window.
+        idle: whether neither a worker nor the settle poller has it.
     """
 
     target: Target
@@ -87,5 +88,5 @@ class TargetState:
 
 
 def service_name(service: Service) -> str:
-    """The name of a service, or its domain where it has none."""
+    """Return the name of a service, or its domain where it has no name."""
     return service.name or service.domain or ""

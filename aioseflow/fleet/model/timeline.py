@@ -1,4 +1,4 @@
-"""How a run went: a few hundred moments of it, however long it took."""
+"""Timeline of a run: a few hundred moments, however long the run takes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import attrs
 from .outcome import Status
 
 MOMENTS_MAX: Final = 240
-"""Moments that are kept; when there are more, every second one goes, and the spacing doubles."""
+"""Largest number of moments. With more, every second one is deleted and the spacing doubles."""
 
 SPACING_SECONDS: Final = 1.0
-"""Seconds between two moments, to begin with."""
+"""Time between two moments at the beginning of a run."""
 
 
 @attrs.frozen(kw_only=True)
 class Moment:
-    """Where a run stood at one moment.
+    """Progress of a run at one moment of its past.
 
     Attributes:
-        seconds: since the run began; a run that was resumed goes on counting from its first beginning.
-        changed, unchanged, failed, unknown, not_attempted: how many VMs had ended so.
-        in_flight, settling: how many VMs were under way, and how many were being read back.
-        limit: how many requests might be in flight, None where no account says.
-        refused: how many requests the providers had turned away since the run, or its last sitting, began.
+        seconds: time since the run began, for a resumed run since its first execution began.
+        changed, unchanged, failed, unknown, not_attempted: number of outcomes with this status.
+        in_flight: targets that requests were made for; ``settling`` those that were being read back.
+        limit: requests that might be in flight, None where no account has a limit.
+        refused: requests that the panels had refused for now since the run execution began.
     """
 
     seconds: float
@@ -41,12 +41,12 @@ class Moment:
 
     @property
     def done(self) -> int:
-        """VMs with an outcome."""
+        """Number of targets with an outcome."""
         return self.changed + self.unchanged + self.failed + self.unknown + self.not_attempted
 
     @property
     def counts(self) -> dict[Status, int]:
-        """How many VMs had ended in each of the five statuses."""
+        """Number of outcomes by status."""
         return {status: getattr(self, status.value) for status in Status}
 
 
@@ -55,25 +55,25 @@ _FIELDS: Final = tuple(field.name for field in attrs.fields(Moment))
 
 @attrs.define(eq=False)
 class Timeline:
-    """Moments in their order, never more than `MOMENTS_MAX`."""
+    """Moments in their order, at most `MOMENTS_MAX`; ``spacing`` is the time between two, in seconds."""
 
     spacing: float = SPACING_SECONDS
     moments: list[Moment] = attrs.Factory(list)
 
     def add(self, moment: Moment) -> None:
-        """One more, later than all others; one of the same time takes the place of the last."""
+        """Append a moment; one that is not later than the last one replaces it."""
         moments = self.moments
         if moments and moment.seconds <= moments[-1].seconds:
             moment = attrs.evolve(moment, seconds=moments[-1].seconds)
             moments.pop()
         moments.append(moment)
         if len(moments) > MOMENTS_MAX:
-            # The first stays, and the newest does.
+            # Not the first and the newest.
             del moments[1:-1:2]
             self.spacing *= 2
 
     def extend(self, earlier: Iterable[Moment]) -> None:
-        """What an earlier sitting of the run had; the spacing is what that had come to."""
+        """Append the moments of earlier run executions, and take over their spacing."""
         for moment in earlier:
             self.add(moment)
         if len(self.moments) > 1:
@@ -82,12 +82,12 @@ class Timeline:
 
 
 def rows_of(moments: Iterable[Moment]) -> list[list[Any]]:
-    """Moments as JSON can hold them: the values in the order of the fields."""
+    """Return moments as JSON has them: lists of their values, in the order of the fields."""
     return [[getattr(moment, name) for name in _FIELDS] for moment in moments]
 
 
 def moments_of(rows: Iterable[Any]) -> tuple[Moment, ...]:
-    """The moments again; a row that is not one (of another version) is left out."""
+    """Return the moments of `rows_of`, without rows that another version wrote."""
     return tuple(
         Moment(**dict(zip(_FIELDS, row, strict=True)))
         for row in rows

@@ -1,4 +1,4 @@
-"""Services whose VMs a run does not know."""
+"""`Undiscovered`: a service or an account whose VMs could not be listed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import attrs
 from ...errors import SeFlowError
 
 ONE_PAGE: Final = "one_page"
-"""The cause of what was listed in part, because the panel gave one page of several."""
+"""Cause of an incomplete list: the panel gave one page of several."""
 
 
 @attrs.frozen(kw_only=True)
 class Undiscovered:
-    """A service (or a whole account, without ids) whose VMs could not be listed.
+    """A service whose VMs could not be listed; a whole account where ``service_id`` is None.
 
-    With the cause ``"one_page"`` the panel listed only a part: those VMs are in the counts, others are not.
+    With the cause ``"one_page"`` the panel listed only some of the VMs. The counts include these, not the
+    others.
     """
 
     account: str

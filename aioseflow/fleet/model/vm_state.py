@@ -1,4 +1,4 @@
-"""Judgements on the state of a VM, as a list or a reading shows it."""
+"""What the state of a VM allows, as a list or a reading shows it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import Final
 
 from ...models import PowerState, Vm
 
-HELD: Final = frozenset({"transitional", "locked"})
+HELD_CAUSES: Final = frozenset({"transitional", "locked"})
+"""Causes that pass by themselves: the panel works on the VM."""
 
 
 def held(vm: Vm) -> str | None:
-    """Why a VM cannot be acted on now, in a word."""
+    """Return the cause for which a VM cannot be acted on now, None where it can."""
     if vm.power is PowerState.TRANSITIONAL:
         return "transitional"
     return "locked" if vm.locked else None
 
 
 def is_down(vm: Vm) -> bool:
-    """Whether a VM cannot be used, whatever the reason; one of which nothing is known is not down."""
+    """Whether a VM cannot be used; a VM of which the list says nothing is not down."""
     return vm.power is not PowerState.RUNNING and (vm.power_word is not None or unread(vm, "power"))
 
 

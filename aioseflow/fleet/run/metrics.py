@@ -1,7 +1,7 @@
-"""What is measured of a run while it lasts: how its accounts' requests flow, and its timeline.
+"""Metrics of a run while it lasts: the flow of its accounts' requests, its progress and its timeline.
 
-Nothing here has a timer: a moment is taken when something of the run moves, or somebody looks, and a second
-has passed since the last.
+There is no timer. A moment is added to the timeline when a target begins or ends, or progress is asked for,
+and the spacing of the timeline has passed since the last moment.
 """
 
 from __future__ import annotations
@@ -25,16 +25,21 @@ if TYPE_CHECKING:
     from .scheduler import Scheduler
     from .state import RunState
 
-_HELD_MIN_SECONDS: Final = 0.5  # seconds; less is the pace that was agreed
-_REFUSAL_RECENT_SECONDS: Final = 3.0  # seconds since a refusal
-_LIMIT_WINDOW_SECONDS: Final = 10.0  # seconds of which the largest limit is what it was
-_THROTTLED_LIMIT_FRACTION: Final = 0.75  # of it: the search for the limit is refused now and then, too
-_LIMIT_SAMPLE_SECONDS: Final = 0.25  # seconds between two notes of the limit
+_HELD_SECONDS_MIN: Final = 0.5
+"""An account that waits for less is not throttled: it keeps a pace that was agreed."""
+_REFUSAL_RECENT_SECONDS: Final = 3.0
+"""A refusal longer ago does not make an account throttled."""
+_LIMIT_WINDOW_SECONDS: Final = 10.0
+"""Time over which the largest limit of an account is what it was before it was throttled."""
+_THROTTLED_LIMIT_FRACTION_MAX: Final = 0.75
+"""A larger limit, as a part of what it was, is not throttled: looking for the limit also meets refusals."""
+_LIMIT_SAMPLE_SECONDS: Final = 0.25
+"""Time between two samples of a limit."""
 
 
 @attrs.define(eq=False)
 class AccountFlow:
-    """How the requests of one account flow, and what they did before."""
+    """The flow of one account's requests during a run, with what is needed to see a change."""
 
     account: FleetAccount
     _refused_before: int = 0
@@ -43,42 +48,39 @@ class AccountFlow:
     _limits: deque[tuple[float, int]] = attrs.Factory(deque)
 
     def begin(self) -> None:
-        """The run begins now: what was refused before is no matter of it."""
+        """Count refusals from now, when the run begins."""
         flow = self._flow()
         self._refused_before = self._refused = 0 if flow is None else flow.refused
 
     def read(self, now: float) -> Flow | None:
-        """Now, at this time of the loop's clock; None for an account that does not say."""
+        """Return the flow at a time of the loop's clock, None for an account that has none."""
         flow = self._flow()
         if flow is None:
             return None
         if flow.refused > self._refused:
             self._refused, self._refused_at = flow.refused, now
-        held, limits = flow.held >= _HELD_MIN_SECONDS, self._limits
+        held, limits = flow.held >= _HELD_SECONDS_MIN, self._limits
         if not limits or (
             not held and (now - limits[-1][0] >= _LIMIT_SAMPLE_SECONDS or flow.limit > limits[-1][1])
         ):
-            # Not while everybody waits: what the limit was before is still what it was.
+            # Not while all requests wait: the limit before that is still what it was.
             limits.append((now, flow.limit))
             while now - limits[0][0] > _LIMIT_WINDOW_SECONDS:
                 limits.popleft()
         was = max(flow.limit, *(limit for _, limit in limits))
-        less = (
-            now - self._refused_at <= _REFUSAL_RECENT_SECONDS
-            and flow.limit <= _THROTTLED_LIMIT_FRACTION * was
-        )
-        return attrs.evolve(
-            flow, refused=flow.refused - self._refused_before, was=was, throttled=held or less
-        )
+        is_refused = now - self._refused_at <= _REFUSAL_RECENT_SECONDS
+        throttled = held or (is_refused and flow.limit <= _THROTTLED_LIMIT_FRACTION_MAX * was)
+        refused = flow.refused - self._refused_before
+        return attrs.evolve(flow, refused=refused, was=was, throttled=throttled)
 
     def _flow(self) -> Flow | None:
-        # A stand-in for an account need not have it.
+        # A stand-in for an account need not have this attribute.
         return getattr(self.account, "flow", None)
 
 
 @attrs.define(eq=False)
 class RunMetrics(RunObserver):
-    """Measures one run."""
+    """Measures one run execution."""
 
     run_state: RunState
     account_flows: Sequence[AccountFlow]
@@ -95,15 +97,15 @@ class RunMetrics(RunObserver):
         self.run_state.observers.add(self, is_ours=True)
 
     def begun(self, state: TargetState) -> None:
-        """Measure, if a moment is due."""
+        """Add a moment to the timeline, if one is due."""
         self._sample_if_due()
 
     def decided(self, state: TargetState, outcome: Outcome) -> None:
-        """Measure, if a moment is due."""
+        """Add a moment to the timeline, if one is due."""
         self._sample_if_due()
 
     def begin(self, clock: Callable[[], float]) -> None:
-        """The run begins now."""
+        """Begin to measure, when the run begins; ``clock`` is that of the loop, in seconds."""
         for account_flow in self.account_flows:
             account_flow.begin()
         self._began = clock()
@@ -111,23 +113,23 @@ class RunMetrics(RunObserver):
         self._sample()
 
     def continue_from(self, earlier: Sequence[Moment], seconds: float) -> None:
-        """An earlier sitting began so many seconds before this one, and went like this."""
-        # A calendar may go backwards, and a run does not.
+        """Continue the timeline of earlier run executions; the run began ``seconds`` before this one."""
+        # The calendar may have been set back.
         self._began -= max(seconds, earlier[-1].seconds if earlier else 0.0)
-        # What was measured since is of a run that did not know yet what it had done.
+        # The moments since the beginning of this run execution lack what was done before it.
         self.timeline = Timeline()
         self.timeline.extend(earlier)
         self._resumed = True
 
     def end(self) -> None:
-        """The run is over: the last moment is how it ended."""
+        """Add the last moment, when the run has ended."""
         if not self._has_ended:
             self._add_moment()
             self._has_ended = True
             self._next_sample_at = inf
 
     def progress(self, *, live: bool, over: bool) -> Progress:
-        """Where the run stands now."""
+        """Return the progress now. ``live``: the run has started and not ended; ``over``: it has ended."""
         run_state, scheduler, discoveries = self.run_state, self.scheduler, self.discoveries
         self._sample_if_due()
         held = {each.account.name: each.account.throttled_for for each in self.account_flows} if live else {}
@@ -154,7 +156,7 @@ class RunMetrics(RunObserver):
         )
 
     def _flows(self) -> dict[str, Flow]:
-        """By account, of those that say."""
+        """Return the flow of each account that has one, by its name."""
         now = self._clock()
         found = [(account_flow.account.name, account_flow.read(now)) for account_flow in self.account_flows]
         return {name: flow for name, flow in found if flow is not None}
@@ -177,7 +179,7 @@ class RunMetrics(RunObserver):
     def _add_moment(self) -> None:
         run_state = self.run_state
         if self._resumed and not run_state.targets:
-            return  # nothing was recalled yet
+            return  # the earlier outcomes are not restored yet
         counts, flows = run_state.counts, self._flows()
         self.timeline.add(
             Moment(

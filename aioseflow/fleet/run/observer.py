@@ -14,28 +14,29 @@ F = TypeVar("F", bound=Callable[..., None])
 
 
 class RunObserver:
-    """Hears of every step of every target of a run; a subclass overrides the methods that it needs.
+    """Base class of observers, whose methods are called with every step of every target of a run.
 
-    The methods are called in the loop of the run, after the step was noted and before the next one begins.
-    They must return at once, send nothing and change nothing of a state. ``state.target`` is the VM,
-    ``state.step`` the index of the action, ``state.stage`` how far it has come.
+    A subclass overrides the methods that it needs. They are called in the loop of the run, after the run
+    state has noted the step and before the next one begins. They must return at once, send nothing, and
+    change nothing of a state. ``state.target`` is the VM, ``state.step`` the index of the action,
+    ``state.stage`` how far that action has come.
     """
 
     def begun(self, state: TargetState) -> None:
-        """A worker acts on the target now."""
+        """Called when a worker begins to act on a target."""
 
     def settling(self, state: TargetState) -> None:
-        """The panel accepted the step, or its answer was lost; the VM is read back from now on."""
+        """Called when a VM is read back from now on: its step was accepted, or the answer was lost."""
 
     def requeued(self, state: TargetState) -> None:
-        """The target waits again: its next step has come, or the panel was in trouble."""
+        """Called when a target waits again: for its next step, or because the panel was in trouble."""
 
     def decided(self, state: TargetState, outcome: Outcome) -> None:
-        """The target has its outcome."""
+        """Called when a target has got its outcome."""
 
 
 class Observers:
-    """The observers of one run; a method that an observer does not override costs nothing."""
+    """The observers of one run, by method; a method that an observer does not override is never called."""
 
     def __init__(self) -> None:
         self.begun: tuple[Callable[[TargetState], None], ...] = ()
@@ -44,7 +45,7 @@ class Observers:
         self.decided: tuple[Callable[[TargetState, Outcome], None], ...] = ()
 
     def add(self, observer: RunObserver, *, is_ours: bool = False) -> None:
-        """Call an observer from now on; one of an application's is dropped at its first exception."""
+        """Call an observer from now on. Unless it is one of the engine's, its first exception removes it."""
         for name in ("begun", "settling", "requeued", "decided"):
             if getattr(type(observer), name) is not getattr(RunObserver, name):
                 method = getattr(observer, name)
@@ -59,8 +60,7 @@ class Observers:
                 return
             try:
                 method(*arguments)
-            except Exception:  # noqa: BLE001 - whatever an application raises
-                # A face that breaks must not break the run that it shows.
+            except Exception:  # noqa: BLE001 - an error of an observer must not break the run
                 is_dropped = True
                 _LOG.exception("an observer of a run raised, and is not called any more: %r", method)
 

@@ -14,7 +14,7 @@ from ..actions.steps import skip_of
 from ..discovery.discover import Discovery, ListedService
 from ..journal import JournalError
 from ..model.outcome import Status, TargetKey
-from ..model.vm_state import HELD
+from ..model.vm_state import HELD_CAUSES
 
 if TYPE_CHECKING:
     from ..model.fleet_account import FleetAccount
@@ -118,7 +118,7 @@ class TargetProducer:
             skip = skip_of(self.run_state.steps, state.target.vm)
             if skip is None and why:
                 # The plan left the VM alone because of its state, which has changed since.
-                skip = Skip(Status.NOT_ATTEMPTED, why if why in HELD else "moved")
+                skip = Skip(Status.NOT_ATTEMPTED, why if why in HELD_CAUSES else "moved")
             if skip is not None and self.confirms_skips and skip.status is Status.UNCHANGED:
                 state.is_doubted, skip = True, None
             if skip is None:

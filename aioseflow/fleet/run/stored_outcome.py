@@ -1,4 +1,4 @@
-"""Outcomes of targets that only the journal knows: the facts of a row, and what is true of it."""
+"""Facts and outcomes of stored targets, from the rows of a journal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .verdict import INTERRUPTED, NOT_READABLE, Facts, Reading, verdict
 
 
 class Step(Protocol):
-    """A step of a run: an action, or what a journal kept of one."""
+    """A step of a run: an action, or its declaration in a journal."""
 
     @property
     def name(self) -> str: ...
@@ -29,12 +29,12 @@ class Step(Protocol):
 
 
 def key_of(stored: StoredTarget) -> TargetKey:
-    """Account, service id and VM id of a row."""
+    """Return account, service id and VM id of a stored target."""
     return stored.row.account, stored.row.service_id, stored.row.vm_id
 
 
 def facts_of(stored: StoredTarget, steps: Sequence[Step], reading: Reading | None = None) -> Facts:
-    """The facts of a row; of one that has an outcome, those at which it got it."""
+    """Return the facts of a stored target; where it has an outcome, those that decided it."""
     place = min(stored.step, len(steps) - 1)
     stage = stored.stage if stored.stage is not Stage.DONE else stored.left_at or Stage.QUEUED
     return Facts(
@@ -50,7 +50,7 @@ def facts_of(stored: StoredTarget, steps: Sequence[Step], reading: Reading | Non
 
 
 def outcome_of(stored: StoredTarget, steps: Sequence[Step], now: datetime) -> Outcome:
-    """The outcome that is true of a row: the one it has, or that of a run that was killed at this point."""
+    """Return the outcome of a stored target; where it has none, that of a run that was killed here."""
     row = stored.row
     names = [step.name for step in steps]
     cause, verified, step_name = stored.cause, stored.verified, stored.step_name
@@ -80,10 +80,10 @@ def outcome_of(stored: StoredTarget, steps: Sequence[Step], now: datetime) -> Ou
 
 
 def sent_instant(stored: StoredTarget) -> Instant | None:
-    """The moment of the last request for a target, None where none was about to be sent."""
+    """Return the moment of the last request for a target, None where none was about to be sent."""
     return None if stored.sent_at is None else Instant(stored.sent_at, stored.sent_panel_at)
 
 
 def sent_error(stored: StoredTarget) -> SeFlowError | None:
-    """The error of what was sent for a target; why it could not be read back is none of it."""
+    """Return the error of a request for a target, not that of reading it back."""
     return None if stored.cause == NOT_READABLE else stored.error

@@ -1,8 +1,9 @@
-"""The outcome of a target: one pure function from what is known of it to its status and cause.
+"""Verdict: the pure function from what is known of a target to its status and cause.
 
-No other module of the fleet decides a status, and no other one says ``unknown``. A running, cancelled,
-drained or killed run, a resumed one and `Fleet.reconcile` build the same `Facts`, from memory or from a row
-of the journal, and so agree. The first row that fits decides; "why" is the cause of a run that ends early:
+No other module of the fleet decides a status, and no other one says ``unknown``. Runs that last, were
+cancelled, drained or killed, resumed runs and `Fleet.reconcile` build the same `Facts`, from memory or from a
+row of the journal, and so agree. The first row that fits decides. "why" is the cause of a run that ends
+early:
 
 ========================================  ======================  ==========================================
 what is known                             status                  cause
@@ -48,20 +49,19 @@ if TYPE_CHECKING:
     from ..actions.action import Skip
 
 INTERRUPTED: Final = "interrupted"
-"""The cause of what a killed run left open."""
+"""Cause of a target that a killed run left open."""
 
 NOT_READABLE: Final = "not_readable"
-"""The cause of what could not be read back; the error is that of the reading."""
+"""Cause of a VM that could not be read back; the error is that of the reading."""
 
 NOT_DONE: Final = "not_done"
-"""The cause of a lost answer of which a reading shows that the panel did not act."""
+"""Cause of a lost answer after which a reading shows that the panel did not act."""
 
 NOT_SETTLED: Final = "not_settled"
-"""The cause of what the panel accepted and no reading showed to be done in time."""
+"""Cause of an accepted step that no reading showed to be done in time."""
 
 UNHEALTHY: Final = "unhealthy"
-"""The cause of what was done and did not pass the rollout's health check."""
-
+"""Cause of a step that was done before the VM failed the rollout's health check."""
 
 NOT_DONE_AFTER_SECONDS: Final = 180.0
 """Time after a request before a reading shows that it was not carried out: more than a panel's time-outs."""
@@ -87,17 +87,17 @@ class Reading(enum.Enum):
 
 
 class Facts(NamedTuple):
-    """What is known of a target that gets its outcome now.
+    """Facts of a target that gets its outcome now.
 
     Attributes:
         stage: how far its present step has come.
-        safety: what of the step may be repeated.
+        safety: whether the step may be repeated.
         last_step: whether no step follows.
         settles: whether a reading can show that the step was done.
         changed_before: whether an earlier step changed the VM.
         answer_lost: whether the panel may have carried out the step without an answer.
         error: what the step raised last; its ``attempts`` say whether a request was sent.
-        reading: what reading the VM back showed, None where it was not read back.
+        reading: the result of reading the VM back, None where it was not read back.
     """
 
     stage: Stage
@@ -111,7 +111,7 @@ class Facts(NamedTuple):
 
 
 Verdict: TypeAlias = tuple[Status, str | None]
-"""A status and the stable word for its cause, None where the target is simply done."""
+"""A status and the stable word for its cause, None where there is no cause."""
 
 
 def verdict(facts: Facts, why: str | None = None) -> Verdict:
@@ -169,8 +169,8 @@ def _verdict_of_error(facts: Facts) -> Verdict:
 
 
 def verdict_of_skip(skip: Skip, *, changed_before: bool = False) -> Verdict:
-    """Decide the outcome of a target whose step turned out to be needless or impossible."""
+    """Decide the outcome of a target whose step is not needed or not possible."""
     if not changed_before:
         return skip.status, skip.cause
-    # A needless last step ends a sequence that changed the VM; an impossible one breaks it off.
+    # A last step that is not needed ends a sequence that changed the VM; an impossible one breaks it off.
     return (Status.CHANGED, None) if skip.status is Status.UNCHANGED else (Status.FAILED, skip.cause)
