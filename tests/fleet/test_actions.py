@@ -108,14 +108,38 @@ class Unseen(Seen):
     settles = False
 
 
+class Undecided(Unseen):
+    def done(self, vm: Vm | None) -> bool:
+        return False
+
+
+@attrs.frozen
+class SlottedSeen(Bare):
+    """Is a class that attrs makes twice."""
+
+    def done(self, vm: Vm | None) -> bool:
+        return True
+
+
+@attrs.frozen
+class Field(Seen):
+    """Leaves it to each object."""
+
+    settles: bool = False
+
+
 def test_what_is_not_declared_is_derived() -> None:
     bare = Bare()
     assert (bare.safety, bare.effect, bare.undo, bare.requests) == (Safety.ONCE, Effect.NONE, None, 1)
     assert (bare.settles, bare.takes_down, bare.ends_down, bare.needs_confirmation) == (False,) * 4
     assert (bare.skip(OFF), bare.done(OFF), bare.done(None)) == (None,) * 3
     assert repr(bare) == "<action bare>"
-    assert [kind.settles for kind in (Bare, Seen, Unseen)] == [False, True, False]
-    assert (bare.past, bare.already, Usage().already) == ("Completed bare on", "unchanged", "")
+    assert [kind.settles for kind in (Bare, Seen, Unseen, Undecided, SlottedSeen, Field)] == [
+        *(False, True, False, False, True),
+        Field.settles,
+    ]
+    assert [Field().settles, Field(settles=True).settles] == [False, True]
+    assert (bare.past, bare.already) == ("", "unchanged")
     assert [kind.help for kind in (Bare, Seen, Unseen)] == [
         "Declares no more than it must.",
         "Is done for every VM that is there.",
@@ -162,7 +186,7 @@ def test_the_registry_has_each_built_in_action_once_with_all_that_people_read_of
         assert kind.help.endswith("."), name
         assert len(kind.help) < 70, name
         assert kind.past[0].isupper(), name
-        assert kind.already.endswith("already") or kind.safety is Safety.READ, name
+        assert kind.already.endswith("already") is (kind.safety is not Safety.READ), name
         assert kind.undo is None or Declaration.of(kind).undo in ACTIONS, name
     assert {name: kind.requests for name, kind in ACTIONS.items() if kind.requests != 1} == {
         "wait": 0,

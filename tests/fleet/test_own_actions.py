@@ -96,6 +96,15 @@ class OldHalt(Action):
         return vm is not None and vm.power is PowerState.STOPPED
 
 
+@attrs.frozen
+class FieldHalt(OldHalt):
+    """Leaves it to each object."""
+
+    takes_down: bool = False
+    ends_down: bool = False
+    needs_confirmation: bool = False
+
+
 class PlainHalt(Action):
     """Powers a VM off, and declares it on the object."""
 
@@ -143,6 +152,9 @@ UP_AGAIN = [("4001", False, True), ("4002", False, True)]
         (Halt(), LEFT_DOWN),
         (OldHalt(), LEFT_DOWN),
         (PlainHalt(), LEFT_DOWN),
+        (FieldHalt(takes_down=True, ends_down=True), LEFT_DOWN),
+        (FieldHalt(takes_down=True), UP_AGAIN),
+        (FieldHalt(), []),
         (DuckHalt(), LEFT_DOWN),
         ([DuckHalt(), Start()], UP_AGAIN),
         ([Halt(), DuckStart()], UP_AGAIN),
@@ -312,6 +324,8 @@ async def test_an_own_action_that_is_for_good_runs_only_as_a_confirmed_plan(tmp_
     async with panel_and_client(REFUSED, journal=tmp_path / "runs", **TWO) as (panel, seflow):
         with pytest.raises(RunRefused, match="wipe is for good"):
             seflow.fleet.run([Start(), Wipe()])
+        with pytest.raises(RunRefused, match="halt is for good"):
+            seflow.fleet.run(FieldHalt(takes_down=True, needs_confirmation=True))
         plan = await seflow.fleet.plan(Wipe())
         for given in (plan, Plan.from_json(plan.to_json())):
             with pytest.raises(RunRefused, match=r"wipe of 2 VMs is for good.*confirm\(2\)"):

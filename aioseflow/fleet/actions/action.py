@@ -63,23 +63,6 @@ class _Derived:
         return self._derive(kind if action is None else action)
 
 
-def _declares(action: Any, name: str) -> bool:
-    """Whether an action, or its class, has an attribute of its own in the place of that of `Action`."""
-    is_class = isinstance(action, type)
-    kind = action if is_class else type(action)
-    classes = kind.__mro__[: kind.__mro__.index(Action)]
-    if any(name in vars(each) for each in classes):
-        return True
-    return not is_class and name in getattr(action, "__dict__", ())
-
-
-def _effect_of(action: Any) -> Effect:
-    # `takes_down` and `ends_down` were declared before there was `effect`, and may be so still.
-    if not _declares(action, "takes_down") or not action.takes_down:
-        return Effect.NONE
-    return Effect.DOWN if _declares(action, "ends_down") and action.ends_down else Effect.BOUNCE
-
-
 def _help_of(action: Any) -> str:
     kind = action if isinstance(action, type) else type(action)
     first_paragraph = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
@@ -104,8 +87,8 @@ class Action(ABC):
             `done` or `look`.
         needs_confirmation: whether it runs only as a plan that was confirmed, because it is for good.
         help: one line for people; by default the first paragraph of the docstring.
-        past: what was done to VMs, before their number: "Stopped"; by default "Completed NAME on".
-        already: what VMs are that needed nothing: "off already"; empty for an action that only reads.
+        past: what was done to VMs, before their number: "Stopped"; empty for "Completed NAME on".
+        already: what VMs are that needed nothing: "off already".
         takes_down, ends_down: whether ``effect`` makes the VM unusable meanwhile, and afterwards.
     """
 
@@ -113,16 +96,28 @@ class Action(ABC):
 
     name: str
     safety: Safety = Safety.ONCE
-    effect: Effect = _Derived(_effect_of)  # type: ignore[assignment]  # computed where it is not declared
+    effect: Effect = Effect.NONE
     undo: str | type[Action] | None = None
     requests: int = 1
-    settles: bool = _Derived(lambda action: _declares(action, "done") or _declares(action, "look"))  # type: ignore[assignment]
+    settles: bool = False
     needs_confirmation: bool = False
-    help: str = _Derived(_help_of)  # type: ignore[assignment]
-    past: str = _Derived(lambda action: f"Completed {action.name} on")  # type: ignore[assignment]
-    already: str = _Derived(lambda action: "" if action.safety is Safety.READ else "unchanged")  # type: ignore[assignment]
+    help: str = _Derived(_help_of)  # type: ignore[assignment]  # a descriptor gives it
+    past: str = ""
+    already: str = "unchanged"
     takes_down: bool = _Derived(lambda action: action.effect.takes_down)  # type: ignore[assignment]
     ends_down: bool = _Derived(lambda action: action.effect.ends_down)  # type: ignore[assignment]
+    _settles_is_derived = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        # attrs makes a class with slots twice, the second time of what the first one has.
+        declares = "settles" in own and not own.get("_settles_is_derived", False)
+        if declares or "settles" in own.get("__annotations__", ()):
+            cls._settles_is_derived = False
+        elif cls._settles_is_derived:
+            cls.settles = cls.done is not Action.done or cls.look is not Action.look
+            cls._settles_is_derived = True
 
     def __repr__(self) -> str:
         return f"<action {getattr(self, 'name', '?')}>"

@@ -12,6 +12,7 @@ from ...safety import Safety
 from .action import ACTIONS, Action, Effect, Skip
 
 _RUNNING: Final = Vm(id="0", power=PowerState.RUNNING, power_word="running")
+_OPTIONAL: Final = ("requests", "needs_confirmation", "past", "already")
 _STOPPED: Final = Vm(id="0", power=PowerState.STOPPED, power_word="stopped")
 
 
@@ -49,7 +50,8 @@ Actions: TypeAlias = ActionLike | Sequence[ActionLike]
 
 def adapt(value: object) -> Action | None:
     """A value as an `Action`, None where it is no action."""
-    if isinstance(value, Action):
+    # A subclass, too, may declare that it takes VMs down, and no effect.
+    if isinstance(value, Action) and (value.effect is not Effect.NONE or not value.takes_down):
         return value
     if isinstance(value, type) or not isinstance(value, ActionLike):
         return None
@@ -59,11 +61,12 @@ def adapt(value: object) -> Action | None:
         action=value,
         name=value.name,
         safety=value.safety,
-        effect=_effect_of(value),
-        undo=None if kind is None else kind.undo,
         settles=value.settles,
+        effect=_effect_of(value),
         takes_down=value.takes_down,
         ends_down=value.ends_down,
+        undo=getattr(value, "undo", None) or getattr(kind, "undo", None),
+        **{name: getattr(value, name, getattr(Action, name)) for name in _OPTIONAL},
     )
 
 
@@ -88,11 +91,15 @@ class _Adapted(Action):
     action: ActionLike
     name: str
     safety: Safety
-    effect: Effect
-    undo: str | type[Action] | None
     settles: bool
+    effect: Effect
     takes_down: bool
     ends_down: bool
+    undo: str | type[Action] | None
+    requests: int
+    needs_confirmation: bool
+    past: str
+    already: str
 
     def __repr__(self) -> str:
         return repr(self.action)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from ...safety import Safety
 from ...text import escape, quantity
 from ..model.outcome import Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered
@@ -97,6 +98,8 @@ def _counted(report: Report) -> str:
     only = report.steps[0] if len(report.steps) == 1 else None
     done = escape((only and only.past) or f"Completed {report.action} on", 60)
     already = "unchanged" if only is None else escape(only.already, 60)
+    if only is not None and only.safety is Safety.READ:
+        already = ""
     changed, unchanged, total = (
         report.counts[Status.CHANGED],
         report.counts[Status.UNCHANGED],
