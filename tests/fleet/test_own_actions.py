@@ -402,7 +402,7 @@ async def test_an_action_that_declares_nothing_but_its_name_is_sent_at_most_once
 
 
 @pytest.mark.parametrize(
-    ("declared", "told"),
+    ("declared", "message"),
     [
         ({"effect": "down"}, "effect is one of Effect, not 'down'"),
         ({"effect": None}, "effect is one of Effect"),
@@ -412,10 +412,10 @@ async def test_an_action_that_declares_nothing_but_its_name_is_sent_at_most_once
         ({"name": None}, "its name a word"),
     ],
 )
-async def test_a_declaration_that_cannot_be_meant_is_refused(declared: dict[str, Any], told: str) -> None:
+async def test_a_declaration_that_cannot_be_meant_is_refused(declared: dict[str, Any], message: str) -> None:
     kind: Any = type("Odd", (Bare,), declared)
     async with panel_and_client(**TWO) as (panel, seflow):
-        with pytest.raises(InvalidArgument, match=told):
+        with pytest.raises(InvalidArgument, match=message):
             seflow.fleet.run(kind())
         assert panel.requests == []
 

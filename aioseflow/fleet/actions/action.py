@@ -22,7 +22,7 @@ from ..model.outcome import Status
 
 
 class Effect(enum.StrEnum):
-    """What an action does to the availability of its VM."""
+    """Effect of an action on the availability of its VM."""
 
     NONE = "none"
     """The VM stays as it is, up or down."""
@@ -46,7 +46,7 @@ class Effect(enum.StrEnum):
 
 @attrs.frozen
 class Skip:
-    """Why nothing is sent to a VM, with the error that says more, where there is one."""
+    """Reason why nothing is sent to a VM: status and cause of its outcome, and the error if there is one."""
 
     status: Status
     cause: str
@@ -54,7 +54,7 @@ class Skip:
 
 
 class _Derived:
-    """Class attribute that is computed from the rest of the declaration, unless a subclass declares it."""
+    """Class attribute that is computed from other attributes, unless a subclass declares it."""
 
     def __init__(self, derive: Callable[[Any], Any]) -> None:
         self._derive = derive
@@ -70,25 +70,24 @@ def _help_of(action: Any) -> str:
 
 
 class Action(ABC):
-    """One kind of thing done to each VM of a run; a subclass is an action of your own.
+    """Operation that a run carries out on each of its VMs; a subclass is an action of your own.
 
-    A subclass declares ``name`` and ``safety``, defines `perform`, and the rest where the default is not
-    right for it.
+    A subclass declares ``name`` and ``safety``, defines `perform`, and overrides what else is different.
 
     Attributes:
-        name: the word for it in outcomes, reports and journals; letters, digits, ``_``, ``.`` and ``-``.
+        name: the word for the action in outcomes, reports and journals: letters, digits, ``_``, ``.``, ``-``.
         safety: what may be repeated. READ changes nothing; IDEMPOTENT is sent again after a lost answer;
             ONCE never is, and its VM is then ``unknown``.
-        effect: what it does to the availability of the VM: downtimes, plans and ``max_unavailable`` count by
-            it.
-        undo: the action that undoes it, by name or class, for `Fleet.restore`; None where nothing does.
-        requests: how many requests it sends for one VM, for the estimate of a plan.
+        effect: the effect on the availability of the VM, by which downtimes, plans and ``max_unavailable``
+            count.
+        undo: the name or the class of the action that undoes this one, for `Fleet.restore`; None without one.
+        requests: number of requests for one VM, for the estimate of a plan.
         settles: whether reading the VM back shows that it was done; by default whether the class defines
             `done` or `look`.
-        needs_confirmation: whether it runs only as a plan that was confirmed, because it is for good.
+        needs_confirmation: whether the action runs only as a plan that was confirmed.
         help: one line for people; by default the first paragraph of the docstring.
-        past: what was done to VMs, before their number: "Stopped"; empty for "Completed NAME on".
-        already: what VMs are that needed nothing: "off already".
+        past: the verb of a report's headline, "Stopped"; where it is empty, "Completed NAME on".
+        already: the state of VMs that needed nothing, for the headline: "off already".
         takes_down, ends_down: whether ``effect`` makes the VM unusable meanwhile, and afterwards.
     """
 

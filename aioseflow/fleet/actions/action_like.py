@@ -1,4 +1,4 @@
-"""Actions that are no subclass of `Action`: the form that was a protocol before there was a base class."""
+"""Actions that are no subclass of `Action`: objects with the members of the protocol that it was before."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ Actions: TypeAlias = ActionLike | Sequence[ActionLike]
 
 
 def adapt(value: object) -> Action | None:
-    """A value as an `Action`, None where it is no action."""
+    """Return a value as an `Action`, None where it is no action."""
     # A subclass, too, may declare that it takes VMs down, and no effect.
     if isinstance(value, Action) and (value.effect is not Effect.NONE or not value.takes_down):
         return value
     if isinstance(value, type) or not isinstance(value, ActionLike):
         return None
-    # One with the name of a built-in action is undone as that is.
+    # An object with the name of a built-in action is undone like that action.
     kind = ACTIONS.get(value.name) if isinstance(value.name, str) else None
     return _Adapted(
         action=value,

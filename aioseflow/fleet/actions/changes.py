@@ -26,7 +26,7 @@ def _check_positive(name: str, value: object) -> None:
 
 
 def _unreadable(vm: Vm, what: str, instead: str) -> DecodeError:
-    """The error of a change that is not sent, because a value that it needs cannot be read."""
+    """Return the error of a change that is not sent, because a value that it needs cannot be read."""
     return DecodeError(f"VM {vm.id}: {what} cannot be read, and nothing is sent without it; {instead}")
 
 
@@ -197,7 +197,7 @@ class SetRdns(Action):
         return None if vm.ip_texts else Skip(Status.NOT_ATTEMPTED, "no_address")
 
     def _lacking(self, vm: Vm) -> DecodeError | None:
-        """The error for a VM of which an unread field is needed."""
+        """Return the error for a VM of which a field is needed that could not be read."""
         instead = "look at the VM in the panel, or name its address with services.set_rdns()"
         if not vm.ip_texts and unread(vm, "ip", "ip_texts"):
             return _unreadable(vm, "its address", instead)
@@ -225,7 +225,7 @@ class SetRdns(Action):
         )
 
     async def _names(self, account: FleetAccount, service_id: str) -> dict[str, str | None]:
-        """The names of a service's addresses; all of its VMs that look within a second share one reading."""
+        """Return the names of a service's addresses, of one request for all VMs that look within a second."""
         reading = self._readings.setdefault((account.name, service_id), _Names())
         loop = asyncio.get_running_loop()
         async with reading.lock:

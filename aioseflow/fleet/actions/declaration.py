@@ -1,4 +1,4 @@
-"""What actions declare, as data: all that a report or a journal needs of an action that was carried out."""
+"""Declarations of actions, as data: all that a report or a journal needs to know of an action."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from .action import ACTIONS, Action, Effect
 
 @attrs.frozen
 class Declaration:
-    """What an action declares, without the action: see `Action` for the attributes.
+    """Declaration of an action, without the action; `Action` explains the attributes.
 
-    The defaults are those of an action of which nothing but its name is known: whatever changes may have been
-    carried out.
+    The defaults are those of an action of which only the name is known: any change may have been made.
     """
 
     name: str
@@ -29,7 +28,7 @@ class Declaration:
 
     @classmethod
     def of(cls, action: Action | type[Action]) -> Declaration:
-        """The declaration of an action, or of a built-in class."""
+        """Return the declaration of an action, or of a built-in class."""
         undo = action.undo
         return cls(
             name=action.name,
@@ -44,11 +43,11 @@ class Declaration:
 
 
 def declared(steps: Iterable[Action]) -> tuple[Declaration, ...]:
-    """The declarations of the steps of a run."""
+    """Return the declarations of the steps of a run."""
     return tuple(map(Declaration.of, steps))
 
 
 def declared_by_name(names: Iterable[str]) -> tuple[Declaration, ...]:
-    """The declarations of actions of which only the names are known."""
+    """Return the declarations of actions of which only the names are known."""
     kinds = ((name, ACTIONS.get(name)) for name in names)
     return tuple(Declaration(name) if kind is None else Declaration.of(kind) for name, kind in kinds)

@@ -14,7 +14,7 @@ Steps: TypeAlias = tuple[Action, ...]
 
 
 def name_of(steps: Steps) -> str:
-    """The name of the steps in outcomes: ``"stop"``, ``"stop+resize+start"``."""
+    """Return the name of the steps in outcomes: ``"stop"``, ``"stop+resize+start"``."""
     return "+".join(step.name for step in steps)
 
 
@@ -44,7 +44,7 @@ def ends_down(steps: Steps) -> bool:
 
 
 def skip_of(steps: Steps, vm: Vm) -> Skip | None:
-    """Why nothing is sent to a VM, from its list; of a sequence, only if no step is needed."""
+    """Return why nothing is sent to a VM, from its list; for a sequence, only if no step is needed."""
     if len(steps) == 1:
         return steps[0].skip(vm)
     skips = [step.skip(vm) for step in steps]
