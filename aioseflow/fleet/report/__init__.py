@@ -1,4 +1,4 @@
-"""What a run did: as data, as JSON, as a page, and beside another run."""
+"""Reports of runs: as data, as JSON, as text, and compared with another report."""
 
 from .compare import Comparison
 from .report import Report

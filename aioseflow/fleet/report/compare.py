@@ -1,4 +1,4 @@
-"""Two runs side by side: who is better off, who worse."""
+"""`Comparison` of the reports of two runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..model.outcome import UNDONE, Outcome, Status, TargetKey
 from .next_step import PAGE_COLUMNS
 from .vm_names import fold
 
-_FOLDED: Final = 30
+_FOLDED_NAMES_MAX: Final = 30
 
 
 class ComparedReport(Protocol):
-    """A `Report`, as far as a comparison needs it."""
+    """The members of a `Report` that a comparison needs."""
 
     @property
     def run_id(self) -> str: ...
@@ -33,15 +33,15 @@ class ComparedReport(Protocol):
     def outcomes(self) -> tuple[Outcome, ...]: ...
 
     def name_of(self, outcome: Outcome) -> str:
-        """The short name of an outcome's VM."""
+        """Return the short name of an outcome's VM."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class Comparison:
-    """The same VMs in two runs, ``before`` and ``after``; falsy where nothing is different.
+    """The VMs of two runs, ``before`` and ``after``; falsy where no VM is different.
 
-    A VM without an outcome yet is in none of the lists. Good is ``changed`` and ``unchanged``, bad the rest.
+    No list contains a VM without an outcome. Good is ``changed`` and ``unchanged``, bad the other statuses.
     """
 
     before: ComparedReport = attrs.field(repr=False)
@@ -49,41 +49,42 @@ class Comparison:
 
     @cached_property
     def statuses(self) -> Mapping[TargetKey, tuple[Status, Status]]:
-        """Each VM that has an outcome in both: its status before and after."""
+        """The status before and after of each VM that has an outcome in both runs."""
         return {then.key: (then.status, now.status) for then, now in self._pairs}
 
     @cached_property
     def fixed(self) -> tuple[Outcome, ...]:
-        """Bad before and good now: the outcomes of now."""
+        """Outcomes after, of VMs that were bad before and are good after."""
         return self._from(good_before=False, good_now=True)
 
     @cached_property
     def broken(self) -> tuple[Outcome, ...]:
-        """Good before and bad now: the outcomes of now."""
+        """Outcomes after, of VMs that were good before and are bad after."""
         return self._from(good_before=True, good_now=False)
 
     @cached_property
     def still_bad(self) -> tuple[Outcome, ...]:
-        """Bad in both: the outcomes of now."""
+        """Outcomes after, of VMs that are bad in both."""
         return self._from(good_before=False, good_now=False)
 
     @cached_property
     def only_here(self) -> tuple[Outcome, ...]:
-        """Those that were no targets before."""
+        """Outcomes after, of VMs that were no targets before."""
         there = frozenset(self.before.targets)
         return tuple(outcome for outcome in self.after.outcomes if outcome.key not in there)
 
     @cached_property
     def only_there(self) -> tuple[Outcome, ...]:
-        """Those that are no targets now: the outcomes of before."""
+        """Outcomes before, of VMs that are no targets after."""
         here = frozenset(self.after.targets)
         return tuple(outcome for outcome in self.before.outcomes if outcome.key not in here)
 
     @cached_property
     def duration_ratio(self) -> float | None:
-        """The median of how many times longer VMs took now; None where two runs cannot be compared so.
+        """The median of the time that a VM took after, as a multiple of the time before.
 
-        Only VMs to which something was sent in both, and which are good in both, of runs of the same action.
+        Only VMs count that are good in both runs and that requests were sent for in both. None for runs of
+        different actions, and where no VM counts.
         """
         if self.before.action != self.after.action:
             return None
@@ -128,7 +129,7 @@ class Comparison:
         lines.append("  " + ", ".join(f"{len(outcomes):,} {word}" for word, outcomes, _ in groups))
         for word, outcomes, report in groups:
             if outcomes:
-                names = fold(map(report.name_of, outcomes), most=_FOLDED)
+                names = fold(map(report.name_of, outcomes), most=_FOLDED_NAMES_MAX)
                 lines += wrap(f"{word}: {names}", PAGE_COLUMNS, 4, "  ")
         if self.duration_ratio is not None:
             lines.append(f"  a VM took {self.duration_ratio:.2f} times as long as before (median)")

@@ -1,4 +1,4 @@
-"""The headline of a report: what it comes to, made of its counts."""
+"""Headline of a report: its result in a sentence or two, made of its counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .report import Report
 from .report_groups import CauseGroup
 
 Tone: TypeAlias = Literal["", "strong", "good", "bad", "unsure"]
-"""How much a line matters; a face may colour it."""
+"""Importance of a line; a program may colour it."""
 
 TONES: Final[Mapping[str, Tone]] = {
     "changed": "good",
@@ -22,12 +22,12 @@ TONES: Final[Mapping[str, Tone]] = {
     "unknown": "unsure",
     "not_attempted": "strong",
 }
-"""The tone of what has a status."""
+"""Tones by status."""
 
-NAMED: Final = 3
-"""Services that a sentence names."""
+SERVICES_NAMED_MAX: Final = 3
+"""Services that a sentence names; the others are left out."""
 
-_NAME: Final = 40
+_NAME_MAX_CHARACTERS: Final = 40
 
 _ENDINGS: Final = {
     **dict.fromkeys(("drained", "cancelled", "interrupted"), "then interrupted"),
@@ -38,7 +38,7 @@ _ENDINGS: Final = {
     "journal_failed": "then the journal could not be written",
     "lease_lost": "then another process took it over",
 }
-"""By the cause of what a run left: how the run ended."""
+"""How a run ended early, by the cause of the targets that it left."""
 
 SKIPPED: Final = {
     "not_running": "off",
@@ -46,18 +46,18 @@ SKIPPED: Final = {
     "excluded": "excluded",
     "protected": "protected",
 }
-"""Causes for which VMs are skipped, and what these VMs are; they stay so if the run is repeated."""
+"""What VMs are that are skipped, by cause. Repeating the run would skip them again."""
 
 
 class Line(NamedTuple):
-    """A line of a report, and how much it matters."""
+    """A line of a report with its importance."""
 
     text: str
     tone: Tone = ""
 
 
 class HasCause(Protocol):
-    """Something that could not be listed."""
+    """A loss: a service or account that could not be listed."""
 
     @property
     def cause(self) -> str: ...
@@ -67,7 +67,7 @@ Lost = TypeVar("Lost", bound=HasCause)
 
 
 def headline(report: Report) -> Line:
-    """Return one sentence or two that say what a report comes to, made of its counts."""
+    """Return the headline of a report."""
     if report.error is not None:
         sent = any(number for status, number in report.counts.items() if status is not Status.NOT_ATTEMPTED)
         whom = f" to {quantity(len(report.targets), 'VM')}" if report.targets else ""
@@ -121,7 +121,7 @@ def _counted(report: Report) -> str:
 
 
 def are(number: int) -> str:
-    """Return the verb for so many VMs."""
+    """Return "is" or "are" for a number of VMs."""
     return "is" if number == 1 else "are"
 
 
@@ -136,7 +136,7 @@ def _left(report: Report) -> int:
 
 
 def _ending(report: Report) -> str:
-    """Return how the run ended, if it did before its time: ", then interrupted"."""
+    """Return how the run ended, if it ended early: ", then interrupted"."""
     if report.finished_at is None:
         return ""
     causes = {*report.causes, *(lost.cause for lost in report.undiscovered)}
@@ -156,8 +156,8 @@ def _not_listed(report: Report) -> list[str]:
     ):
         if not lost:
             continue
-        named = [f"{place_of(one)}{_status(one)}" for one in lost[:NAMED]]
-        named += ["…"] if len(lost) > NAMED else []
+        named = [f"{place_of(one)}{_status(one)}" for one in lost[:SERVICES_NAMED_MAX]]
+        named += ["…"] if len(lost) > SERVICES_NAMED_MAX else []
         what = "account" if all(one.service_id is None for one in lost) else "service"
         parts.append(f"{quantity(len(lost), what)} {words}: {', '.join(named)}")
     return parts
@@ -170,7 +170,7 @@ def is_left(lost: HasCause) -> bool:
 
 def place_of(lost: Undiscovered) -> str:
     """Return the id of a service, or the name of an account, that could not be listed."""
-    return escape(lost.account if lost.service_id is None else lost.service_id, _NAME)
+    return escape(lost.account if lost.service_id is None else lost.service_id, _NAME_MAX_CHARACTERS)
 
 
 def _status(lost: Undiscovered) -> str:
@@ -178,7 +178,7 @@ def _status(lost: Undiscovered) -> str:
 
 
 def split(undiscovered: Iterable[Lost]) -> tuple[list[Lost], list[Lost]]:
-    """Return what could not be listed at all, and what the panel listed in part."""
+    """Return the losses that could not be listed at all, and those that were listed in part."""
     whole: list[Lost] = []
     partly: list[Lost] = []
     for lost in undiscovered:
@@ -193,7 +193,7 @@ def count(
     only: frozenset[str] | None = None,
     without: frozenset[str] = frozenset(),
 ) -> int:
-    """Return the number of VMs that have a status, for ``only`` these causes, ``without`` those."""
+    """Return the number of VMs that have a status, for ``only`` some causes or ``without`` some."""
     return sum(
         group.count
         for group in groups

@@ -1,4 +1,4 @@
-"""Next steps that a report names, in the words of the program that shows it."""
+"""Names of next steps in a report, as the program that shows it writes them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 PAGE_COLUMNS: Final = 100
-"""Width of a page of text where nobody gives one."""
+"""Default width of a text."""
 
 StepName: TypeAlias = Callable[[str, str], str]
-"""Gives the name of a next step by its verb (a method of `Fleet`) and the run's id."""
+"""Returns the name of a next step by its verb (a method of `Fleet`) and the run's id."""
 
 
 def python_name(verb: str, run_id: str) -> str:

@@ -1,10 +1,10 @@
-"""What a run did, and how it is told."""
+"""`Report`: what a run did."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from heapq import nlargest
@@ -25,23 +25,28 @@ from .next_step import PAGE_COLUMNS, StepName, python_name
 from .report_groups import CauseGroup, Downtime, ServiceSummary
 from .vm_names import fold
 
-_LONGEST_LABEL: Final = 48
-_FOLDED: Final = 30
-_MESSAGE: Final = 300
+_LABEL_MAX_CHARACTERS: Final = 48
+_FOLDED_NAMES_MAX: Final = 30
+_MESSAGE_MAX_CHARACTERS: Final = 300
 
 
 @attrs.frozen(kw_only=True)
 class Report:
     """What a run did, so far or in the end: every target once.
 
-    ``targets`` are the keys of the selected VMs; while the run lasts some have no outcome yet.
-    ``undiscovered`` names what could not be listed, ``without_vms`` selected services that have no VMs;
-    these do not keep a report from being ok. ``error`` is
-    what ``await run`` raises instead of giving the report, None otherwise. ``parent`` is the run that this
-    one retries; ``resumed`` counts how often it was taken up again; ``missing_values`` the VMs for which a
-    condition met a value that the panel did not give; ``timeline`` is how it went, empty where nobody
-    measured it; ``steps`` are what the actions of the run declare, in their order. All figures are computed
-    when first asked for.
+    All figures are computed when they are first asked for.
+
+    Attributes:
+        targets: the keys of the selected VMs; some have no outcome while the run lasts.
+        undiscovered: services and accounts that could not be listed.
+        without_vms: selected services that have no VMs; these do not keep a report from being ok.
+        finished_at: time of the end of the run, None while it lasts.
+        error: the exception that ``await run`` raises instead of returning the report, otherwise None.
+        parent: the run that this one retries or restores.
+        resumed: how often the run was resumed.
+        missing_values: number of VMs for which a condition needed a value that the panel did not give.
+        timeline: the progress of the run over time; empty where it was not measured.
+        steps: the declarations of the run's actions, in order.
     """
 
     run_id: str
@@ -66,17 +71,14 @@ class Report:
 
     @cached_property
     def counts(self) -> dict[Status, int]:
-        """How many VMs ended in each of the five statuses; all five are always there."""
-        counts = dict.fromkeys(Status, 0)
-        for outcome in self.outcomes:
-            counts[outcome.status] += 1
-        return counts
+        """Number of outcomes by status; all five statuses are always there."""
+        return _counted(self.outcomes)
 
     @property
     def ok(self) -> bool:
-        """Whether the run is over and every VM was discovered and is as asked.
+        """Whether the run has ended, every VM was discovered, and every target is changed or unchanged.
 
-        What was accepted and not waited for is as asked; what was to be read back and was not is not.
+        A VM that is changed and was not read back counts, unless the run ended before it could be read back.
         """
         bad = any(self.counts[status] for status in UNDONE) or bool(self.unread)
         over = self.finished_at is not None and self.error is None
@@ -84,19 +86,19 @@ class Report:
 
     @cached_property
     def unread(self) -> tuple[Outcome, ...]:
-        """VMs that are ``changed`` by the panel's word alone, because the run was ended before a reading."""
+        """Outcomes that are ``changed`` and not verified, because the run ended before a reading."""
         changed = (outcome for outcome in self.outcomes if outcome.status is Status.CHANGED)
         return tuple(outcome for outcome in changed if not outcome.verified and outcome.cause is not None)
 
     @property
     def matched_nothing(self) -> bool:
-        """Whether the run is over and the selection matched no VM, though every VM could be listed."""
+        """Whether the run has ended and no VM matched the selection, although all VMs could be listed."""
         over = self.finished_at is not None and self.error is None
         return over and not self.targets and not self.undiscovered
 
     @cached_property
     def causes(self) -> dict[str, tuple[Outcome, ...]]:
-        """Outcomes by cause, the most frequent first; those without a cause are left out."""
+        """Outcomes by cause, the most frequent first, without those that have no cause."""
         groups: defaultdict[str, list[Outcome]] = defaultdict(list)
         for outcome in self.outcomes:
             if outcome.cause is not None:
@@ -106,7 +108,7 @@ class Report:
 
     @cached_property
     def grouped(self) -> tuple[CauseGroup, ...]:
-        """Outcomes that have a cause (or should have one) by status and cause, the most frequent first."""
+        """Groups of the outcomes that have a cause or should have one, the largest first."""
         groups: defaultdict[tuple[str, Status], list[Outcome]] = defaultdict(list)
         for outcome in self.outcomes:
             if outcome.cause is not None or outcome.status in UNDONE:
@@ -120,9 +122,14 @@ class Report:
                 cause=cause,
                 status=status,
                 count=len(outcomes),
-                names=fold(map(self.name_of, outcomes), most=_FOLDED),
+                names=fold(map(self.name_of, outcomes), most=_FOLDED_NAMES_MAX),
                 example=next(
-                    (escape(str(one.error), _MESSAGE) for one in outcomes if one.error is not None), ""
+                    (
+                        escape(str(one.error), _MESSAGE_MAX_CHARACTERS)
+                        for one in outcomes
+                        if one.error is not None
+                    ),
+                    "",
                 ),
             )
             for (cause, status), outcomes in ordered
@@ -130,7 +137,7 @@ class Report:
 
     @cached_property
     def downtimes(self) -> tuple[Downtime, ...]:
-        """Who was down for how long because of this run, the longest first."""
+        """Downtimes of VMs because of this run, the longest first."""
         found = []
         for outcome in self.outcomes:
             taken = _taken_down(outcome, self.steps)
@@ -149,14 +156,14 @@ class Report:
 
     @cached_property
     def per_service(self) -> Mapping[tuple[str, str], ServiceSummary]:
-        """A summary for each account and service id of which a VM has an outcome."""
+        """Summaries of the services that have an outcome, by account and service id."""
         services: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
         for outcome in self.outcomes:
             services[outcome.account, outcome.service_id].append(outcome)
         return {key: _service_summary(outcomes) for key, outcomes in services.items()}
 
     def longest(self, n: int = 10) -> tuple[Outcome, ...]:
-        """The outcomes that took longest, the longest first."""
+        """Return the ``n`` outcomes that took longest, the longest first."""
         return tuple(nlargest(n, self.outcomes, key=seconds_of))
 
     @cached_property
@@ -169,52 +176,49 @@ class Report:
         return any(outcome.account != self.outcomes[0].account for outcome in self.outcomes)
 
     def name_of(self, outcome: Outcome) -> str:
-        """A VM's label, with its ids where it has none, a very long one, or one that another VM has too.
-
-        The label is the panel's text, as it came.
-        """
+        """Return the label of a VM, not escaped; with its ids if the label is empty, long or not unique."""
         label = outcome.vm_label
-        if label and len(label) <= _LONGEST_LABEL and label not in self._shared_labels:
+        if label and len(label) <= _LABEL_MAX_CHARACTERS and label not in self._shared_labels:
             return label
         place = f"{outcome.service_id}/{outcome.vm_id}"
         if self._several_accounts:
             place = f"{outcome.account}:{place}"
-        if len(label) > _LONGEST_LABEL:
-            label = label[: _LONGEST_LABEL - 1] + "…"
+        if len(label) > _LABEL_MAX_CHARACTERS:
+            label = label[: _LABEL_MAX_CHARACTERS - 1] + "…"
         return f"{label}({place})" if label else place
 
     def compare(self, other: Report) -> Comparison:
-        """What is different from another run, usually an earlier one: ``other`` is before, this is after."""
+        """Return the differences to another report, usually of an earlier run, which is ``before``."""
         return Comparison(before=other, after=self)
 
     def to_document(self, *, values: bool = False) -> dict[str, Any]:
-        """The report as plain data for JSON; its names stay, and ``version`` grows if they must change.
+        """Return the report as plain data for JSON. Its names stay; ``version`` grows if they must change.
 
         Args:
-            values: whether outcomes have their ``value`` (of megabytes, perhaps), where it has a JSON form.
+            values: whether outcomes include their ``value``, where it has a JSON form; it may be megabytes.
         """
         from .report_json import document_of
 
         return document_of(self, values=values)
 
     def to_json(self, *, values: bool = False) -> str:
-        """`to_document` as one line of JSON in ASCII."""
+        """Return `to_document` as one line of JSON in ASCII."""
         return json.dumps(self.to_document(values=values)).replace("\x7f", "\\u007f")
 
     def summary(self, *, width: int = PAGE_COLUMNS, step: StepName = python_name) -> str:
-        """The report as a page of plain text for people.
+        """Return the report as plain text for people.
 
         Args:
-            width: the most columns that a line has.
-            step: how the page names what to do next, by the verb (``"resume"``, ``"retry"``,
-                ``"reconcile"``, ``"vms"``) and the run's id: a chat bot has other commands than Python.
+            width: largest number of columns of a line.
+            step: returns the name of a next step by its verb (``"resume"``, ``"retry"``, ``"reconcile"``,
+                ``"vms"``) and the run's id, because a chat bot has other commands than Python.
         """
         from .report_text import page_of
 
         return page_of(self, width=width, step=step)
 
     def raise_for_failures(self) -> None:
-        """Raise an `ExceptionGroup` of what keeps the report from being ok, if anything does."""
+        """Raise an `ExceptionGroup` of everything that keeps the report from being ok. Return if it is ok."""
         if self.ok:
             return
         errors: list[BaseException] = [
@@ -242,32 +246,41 @@ class Report:
 
 
 def seconds_of(outcome: Outcome) -> float:
-    """How long a VM took."""
+    """Return the seconds that a VM took."""
     return max(0.0, (outcome.finished_at - outcome.started_at).total_seconds())
 
 
-def _service_summary(outcomes: list[Outcome]) -> ServiceSummary:
+def _counted(outcomes: Iterable[Outcome]) -> dict[Status, int]:
     counts = dict.fromkeys(Status, 0)
     for outcome in outcomes:
         counts[outcome.status] += 1
+    return counts
+
+
+def _service_summary(outcomes: list[Outcome]) -> ServiceSummary:
     first = min(outcome.started_at for outcome in outcomes)
     last = max(outcome.finished_at for outcome in outcomes)
     return ServiceSummary(
-        name=outcomes[0].service_name, counts=counts, seconds=max(0.0, (last - first).total_seconds())
+        name=outcomes[0].service_name,
+        counts=_counted(outcomes),
+        seconds=max(0.0, (last - first).total_seconds()),
     )
 
 
 def _taken_down(outcome: Outcome, steps: Sequence[Declaration]) -> tuple[bool, bool] | None:
-    """Whether it is certain that the run took the VM down, and whether it left it so; None if it did not."""
+    """Return whether it is certain that the run took a VM down, and whether it left it down.
+
+    None where the run did not take it down.
+    """
     if outcome.status is Status.UNCHANGED:
         return None
     effects = [step.effect for step in steps]
     doubtful = Effect.NONE
     if outcome.status is not Status.CHANGED:
-        # The steps before the one it ended in were seen to be done.
+        # The steps before the one in which the sequence ended were seen to be done.
         names = [step.name for step in steps]
         at = names.index(outcome.step) if outcome.step in names else 0
-        # One that was interrupted in a sequence, without a refusal, was accepted and not read back.
+        # A step that failed without an error was accepted and not read back.
         accepted = outcome.error is None and outcome.cause != "not_settled"
         if outcome.status.is_undecided or (outcome.status is Status.FAILED and accepted):
             doubtful = effects[at]

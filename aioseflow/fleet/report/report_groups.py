@@ -11,10 +11,13 @@ from ..model.outcome import Status, TargetKey
 
 @attrs.frozen(kw_only=True)
 class Downtime:
-    """How long the run knows a VM to have been off or unusable, in seconds: from its begin to its end there.
+    """Downtime of a VM because of a run. A VM that was down before the run counts, too.
 
-    ``open_ended``: the run left it down, so that it is down for longer. Not ``certain``: it is unknown
-    whether it went down at all. One that was down before is not told apart.
+    Attributes:
+        label: name of the VM, as `Report.name_of` returns it.
+        seconds: time from the beginning to the end of the VM's target.
+        open_ended: whether the run left the VM down.
+        certain: whether it is known that the VM went down.
     """
 
     key: TargetKey
@@ -26,7 +29,12 @@ class Downtime:
 
 @attrs.frozen(kw_only=True)
 class ServiceSummary:
-    """One service in a run: all five counts, and the seconds from its first begin to its last end."""
+    """Summary of one service in a run.
+
+    Attributes:
+        counts: number of outcomes by status; all five are there.
+        seconds: time from the beginning of its first target to the end of its last.
+    """
 
     name: str
     counts: Mapping[Status, int]
@@ -35,9 +43,11 @@ class ServiceSummary:
 
 @attrs.frozen(kw_only=True)
 class CauseGroup:
-    """The VMs that have one status for one cause; ``names`` and ``example`` are one line each, and bounded.
+    """The VMs that have one status for one cause.
 
-    ``example`` is the message of one VM's error, empty where none has one.
+    Attributes:
+        names: the folded names of the VMs; one line of bounded length.
+        example: the error message of one VM, bounded; empty where no VM has an error.
     """
 
     cause: str

@@ -1,4 +1,4 @@
-"""A report as plain data with stable names, without anything secret."""
+"""JSON of a report: plain data with stable names and without secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .report_groups import CauseGroup
 
 
 class TargetDocument(TypedDict):
-    """The key of a VM."""
+    """Key of a VM."""
 
     account: str
     service_id: str
@@ -24,7 +24,7 @@ class TargetDocument(TypedDict):
 
 
 class ServiceDocument(TypedDict):
-    """The summary of a service."""
+    """Summary of a service."""
 
     account: str
     service_id: str
@@ -34,7 +34,7 @@ class ServiceDocument(TypedDict):
 
 
 class DowntimeDocument(TargetDocument):
-    """The downtime of a VM."""
+    """Downtime of a VM."""
 
     label: str
     seconds: float
@@ -43,7 +43,7 @@ class DowntimeDocument(TargetDocument):
 
 
 class ReportDocument(TypedDict):
-    """A report; ``version`` grows if a name must change or go."""
+    """Report; ``version`` grows if a name must change or is removed."""
 
     version: Literal[1]
     run_id: str
@@ -70,7 +70,7 @@ class ReportDocument(TypedDict):
 
 
 def document_of(report: Report, *, values: bool) -> dict[str, Any]:
-    """Return what `Report.to_document` gives."""
+    """Return the document of `Report.to_document`."""
     reached = {outcome.key for outcome in report.outcomes}
     document: ReportDocument = {
         "version": 1,
@@ -125,7 +125,7 @@ def document_of(report: Report, *, values: bool) -> dict[str, Any]:
 
 
 def outcome_document(outcome: Outcome, *, values: bool) -> dict[str, Any]:
-    """Return an outcome as a report has it; a value without a JSON form is left out."""
+    """Return the document of an outcome, without a value that has no JSON form."""
     document = fields_of(outcome)
     value = document.pop("value")
     document |= {

@@ -1,4 +1,4 @@
-"""A report as text for people: what happened, to which VMs, why, and what to do now."""
+"""Text of a report for people: what happened, to which VMs, why, and what to do next."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ...errors import InvalidArgument
 from ...text import duration, escape, quantity, wrap
 from ..model.outcome import UNDONE, Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered
+from ..model.vm_state import HELD_CAUSES
 from ..model.without_vms import WithoutVms
 from .headline import (
-    NAMED,
+    SERVICES_NAMED_MAX,
     SKIPPED,
     TONES,
     Line,
@@ -34,31 +35,28 @@ from .report_groups import CauseGroup, Downtime
 from .vm_names import fold
 
 Fit: TypeAlias = partial[list[str]]
-"""`wrap` for the width of the page."""
+"""`wrap` for the width of the text."""
 
-_GROUPS: Final = 12
-_LOST: Final = 10
-_DOWN: Final = 5
-_SENTENCE: Final = 400
-_NAME: Final = 40
-_WITHOUT: Final = 8
-"""Names and ranges of services without VMs that are written."""
+_CAUSES_SHOWN_MAX: Final = 12
+_LOSSES_SHOWN_MAX: Final = 10
+_DOWNTIMES_SHOWN_MAX: Final = 5
+_SENTENCE_MAX_CHARACTERS: Final = 400
+_NAME_MAX_CHARACTERS: Final = 40
+_FOLDED_SERVICES_MAX: Final = 8
 
-_HELPLESS: Final = frozenset({*SKIPPED, "invalid_selection", "invalid_argument"})
-_OF_THE_VM: Final = frozenset({"locked", "transitional"})
-"""Causes that pass by themselves."""
+_CAUSES_NOT_REPEATED: Final = frozenset({*SKIPPED, "invalid_selection", "invalid_argument"})
 _MEANINGS: Final = {
     "not_settled": "accepted, but not seen to be done in time; check before repeating",
     "not_readable": "accepted, but could not be read back",
 }
-_FIRST: Final = {
+_FIRST_STEPS: Final = {
     "authentication": "correct the password first, before the panel locks the account",
     "address_not_allowed": "allow this machine's address in the panel first",
 }
 
 
 def page_of(report: Report, *, width: int, step: StepName) -> str:
-    """Return what `Report.summary` returns."""
+    """Return the text of `Report.summary`."""
     return "\n".join(line.text for line in lines_of(report, width=width, step=step))
 
 
@@ -77,15 +75,17 @@ def lines_of(report: Report, *, width: int, step: StepName) -> list[Line]:
 
 
 def problems_of(report: Report, *, width: int) -> list[Line]:
-    """Return the causes with their VMs, and what could not be listed, each after a blank line."""
+    """Return the lines of causes with their VMs, and of losses, each after a blank line."""
     fit = partial(wrap, width=width, indent=4, first="")
     lines: list[Line] = []
     groups = [group for status in UNDONE for group in report.grouped if group.status is status]
-    for group in groups[:_GROUPS]:
+    for group in groups[:_CAUSES_SHOWN_MAX]:
         lines += [Line(""), *_cause(report, group, fit)]
-    if len(groups) > _GROUPS:
-        vms = sum(group.count for group in groups[_GROUPS:])
-        lines += _toned(["", f"and {len(groups) - _GROUPS:,} more causes, of {quantity(vms, 'VM')}"])
+    if len(groups) > _CAUSES_SHOWN_MAX:
+        vms = sum(group.count for group in groups[_CAUSES_SHOWN_MAX:])
+        lines += _toned(
+            ["", f"and {len(groups) - _CAUSES_SHOWN_MAX:,} more causes, of {quantity(vms, 'VM')}"]
+        )
     for lost in split(report.undiscovered):
         if lost:
             lines += [Line(""), *_undiscovered(lost, fit)]
@@ -93,14 +93,14 @@ def problems_of(report: Report, *, width: int) -> list[Line]:
 
 
 def _toned(lines: Iterable[str], tone: Tone = "") -> list[Line]:
-    """Make lines of which the first has a tone; where it is the headline, all of them have it."""
+    """Return lines that all have the same tone."""
     return [Line(line, tone) for line in lines]
 
 
 def _head(report: Report, fit: Fit) -> list[str]:
     lines = []
     if report.error is not None:
-        message = escape(str(report.error), _SENTENCE)
+        message = escape(str(report.error), _SENTENCE_MAX_CHARACTERS)
         lines += fit(f"{type(report.error).__name__}: {message}" if message else type(report.error).__name__)
     begin = _moment(report.started_at)
     if report.finished_at is None:
@@ -119,7 +119,7 @@ def _head(report: Report, fit: Fit) -> list[str]:
     if facts:
         lines += fit("; ".join(facts))
     if report.note:
-        lines += fit(f"note: {escape(report.note, _SENTENCE)}")
+        lines += fit(f"note: {escape(report.note, _SENTENCE_MAX_CHARACTERS)}")
     return lines
 
 
@@ -143,12 +143,15 @@ def no_vms(found: Sequence[WithoutVms]) -> str:
     several = len({one.account for one in found}) > 1
     names = []
     for one in found:
-        name, place = escape(one.service_name, _NAME), escape(one.service_id, _NAME)
+        name, place = (
+            escape(one.service_name, _NAME_MAX_CHARACTERS),
+            escape(one.service_id, _NAME_MAX_CHARACTERS),
+        )
         if several:
-            place = f"{escape(one.account, _NAME)}:{place}"
+            place = f"{escape(one.account, _NAME_MAX_CHARACTERS)}:{place}"
         alone = name and shared[one.service_name] == 1
         names.append(name if alone else f"{name}({place})" if name else place)
-    return f"no VMs in {quantity(len(found), 'service')}: {fold(names, most=_WITHOUT)}"
+    return f"no VMs in {quantity(len(found), 'service')}: {fold(names, most=_FOLDED_SERVICES_MAX)}"
 
 
 def _cause(report: Report, group: CauseGroup, fit: Fit) -> list[Line]:
@@ -158,7 +161,7 @@ def _cause(report: Report, group: CauseGroup, fit: Fit) -> list[Line]:
     if group.cause in _MEANINGS:
         lines += fit(_MEANINGS[group.cause], first="    ")
     if group.example:
-        example = escape(group.example, _SENTENCE)
+        example = escape(group.example, _SENTENCE_MAX_CHARACTERS)
         lines += fit(f"e.g. {example}" if group.count > 1 else example, first="    ")
     if group.cause == "same_cause":
         lines += [line for text in _same_cause(report) for line in fit(text, first="    ")]
@@ -166,15 +169,15 @@ def _cause(report: Report, group: CauseGroup, fit: Fit) -> list[Line]:
 
 
 def _same_cause(report: Report) -> Iterator[str]:
-    """Yield for a few services why their other VMs were left alone after the first ones had failed."""
+    """Yield for a few services why the rest of their VMs was not attempted after the first had failed."""
     failed: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for one in report.outcomes:
         if one.status is Status.FAILED and one.cause is not None:
             failed[one.account, one.service_id][one.cause] += 1
     left = {(one.account, one.service_id): one.service_name for one in report.causes["same_cause"]}
-    for place, name in islice(left.items(), NAMED):
+    for place, name in islice(left.items(), SERVICES_NAMED_MAX):
         for cause, number in failed[place].most_common(1):
-            which = f"{escape(name or place[1], _NAME)}: {quantity(number, 'VM')} failed with"
+            which = f"{escape(name or place[1], _NAME_MAX_CHARACTERS)}: {quantity(number, 'VM')} failed with"
             yield f"{which} {escape(cause, 64)}, so the rest were left alone"
 
 
@@ -186,18 +189,18 @@ def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[Line]:
         else "not included in these numbers:"
     )
     lines: list[str] = []
-    for lost in undiscovered[:_LOST]:
+    for lost in undiscovered[:_LOSSES_SHOWN_MAX]:
         place = f"account {escape(lost.account, 60)}"
         if lost.service_id is not None:
             name = f" ({escape(lost.service_name, 40)})" if lost.service_name else ""
             place = f"service {escape(lost.service_id, 40)}{name} of {escape(lost.account, 60)}"
         why = escape(lost.cause, 64)
         if lost.error is not None:
-            message = escape(str(lost.error), _SENTENCE)
+            message = escape(str(lost.error), _SENTENCE_MAX_CHARACTERS)
             why = message if partly else f"{why}: {message}"
         lines += fit(f"{place}: {why}", first="    ", indent=8)
-    if len(undiscovered) > _LOST:
-        lines.append(f"    and {len(undiscovered) - _LOST:,} more")
+    if len(undiscovered) > _LOSSES_SHOWN_MAX:
+        lines.append(f"    and {len(undiscovered) - _LOSSES_SHOWN_MAX:,} more")
     return [Line(head, "unsure"), *_toned(lines)]
 
 
@@ -205,7 +208,7 @@ def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[Line]:
     left = sum(down.open_ended and down.certain for down in downtimes)
     still = f", {left:,} still down at the end" if left else ""
     lines: list[str] = []
-    for down in downtimes[:_DOWN]:
+    for down in downtimes[:_DOWNTIMES_SHOWN_MAX]:
         words = [duration(down.seconds)]
         if down.open_ended:
             words.append("still down" if down.certain else "may be down")
@@ -218,22 +221,24 @@ def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[Line]:
 
 def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
     run = escape(report.run_id)
-    steps = [text for cause, text in _FIRST.items() if cause in report.causes or _is_lost(report, cause)]
+    steps = [
+        text for cause, text in _FIRST_STEPS.items() if cause in report.causes or _is_lost(report, cause)
+    ]
     if isinstance(report.error, InvalidArgument):
         steps.append("fix what the error says and start a new run; this one cannot be resumed")
     if report.finished_at is None:
         steps.append(f"{name('resume', run)} continues it, if its process is gone")
     if number := undecided_in(report.counts):
         steps.append(f"{name('reconcile', run)} checks what became of the {number:,} unknown; it only reads")
-    waiting = count(report.grouped, Status.NOT_ATTEMPTED, without=_HELPLESS | _OF_THE_VM)
+    waiting = count(report.grouped, Status.NOT_ATTEMPTED, without=_CAUSES_NOT_REPEATED | HELD_CAUSES)
     whole, partly = split(report.undiscovered)
     refused = [lost for lost in whole if not is_left(lost)]
     open_ = [f"the {waiting:,} not attempted"] if waiting else []
     open_ += ["the services not listed yet"] if len(refused) < len(whole) else []
     if open_ and report.finished_at is not None:
         steps.append(f"{name('resume', run)} continues with {' and '.join(open_)}")
-    again = count(report.grouped, Status.FAILED, without=_HELPLESS)
-    held = count(report.grouped, Status.NOT_ATTEMPTED, only=_OF_THE_VM)
+    again = count(report.grouped, Status.FAILED, without=_CAUSES_NOT_REPEATED)
+    held = count(report.grouped, Status.NOT_ATTEMPTED, only=HELD_CAUSES)
     if again or held:
         which = " and ".join(
             f"the {number:,} {word}" for number, word in ((again, "failed"), (held, "locked")) if number
@@ -241,8 +246,10 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
         steps.append(f"{name('retry', run)} tries {which} again, after fixing the cause")
     if refused:
         kinds = ("account" if one.service_id is None else "service" for one in refused)
-        places = [f"{kind} {place_of(one)}" for kind, one in zip(kinds, refused[:NAMED], strict=False)]
-        more = ", …" if len(refused) > NAMED else ""
+        places = [
+            f"{kind} {place_of(one)}" for kind, one in zip(kinds, refused[:SERVICES_NAMED_MAX], strict=False)
+        ]
+        more = ", …" if len(refused) > SERVICES_NAMED_MAX else ""
         steps.append(f"run it again for {', '.join(places)}{more} when the panel answers")
     if partly:
         steps.append("look in the panel for the VMs that its lists leave out, and act on them there")
@@ -256,13 +263,13 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
     undo = report.steps[0].undo if len(report.steps) == 1 else None
     if undo is not None and report.counts[Status.CHANGED] and report.finished_at is not None:
         changed = quantity(report.counts[Status.CHANGED], "VM")
-        verb = escape(undo.replace("_", " "), _NAME)
+        verb = escape(undo.replace("_", " "), _NAME_MAX_CHARACTERS)
         lines += _toned(fit(f"undo: {name('restore', run)} to {verb} the {changed} again"))
     return lines
 
 
 def _lasting(report: Report) -> str:
-    """Return why the VMs that are left would be left again."""
+    """Return why repeating the run would skip the rest of the VMs again."""
     skipped = [group for group in report.grouped if is_skipped(group)]
     return "; ".join(
         f"{'the ' if group.count > 1 else ''}{quantity(group.count, 'VM')} {are(group.count)} "

@@ -1,4 +1,4 @@
-"""Many names in few words: ``web[01-14,17]``, as ClusterShell and Slurm write them."""
+"""Folding of many names into few words: ``web[01-14,17]``, as ClusterShell and Slurm write them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import attrs
 from ...errors import InvalidArgument
 from ...text import natural_key
 
-# Longer ones are serial numbers, which nobody counts through; and int() refuses thousands of digits.
+# Longer numbers are serial numbers, which do not form ranges; and int() refuses thousands of digits.
 _NUMBER: Final = re.compile(r"(?<![0-9])([0-9]{1,18})(?![0-9])")
-_ODD: Final = re.compile(r"""[\[\],"\\]|^[ …]| $|  |^$""")
-_POSITIONS: Final = 3
-"""How many numbers of a name are tried, from its end."""
+_MISREADABLE: Final = re.compile(r"""[\[\],"\\]|^[ …]| $|  |^$""")
+_POSITIONS_TRIED_MAX: Final = 3
+"""Numbers of a name that are tried for a range, from its end."""
 
 _Parts: TypeAlias = tuple[str, ...]
 """A name cut at its numbers: text, number, text, number, text."""
@@ -26,7 +26,7 @@ _Parts: TypeAlias = tuple[str, ...]
 
 @attrs.frozen
 class _Item:
-    """A name as it is written (``head``), or several: ``head``, the ``ranges`` in brackets, ``tail``."""
+    """A name (``head``), or several: ``head``, the ``ranges`` in brackets, ``tail``."""
 
     order: tuple[object, ...]
     head: str
@@ -34,7 +34,7 @@ class _Item:
     ranges: tuple[tuple[str, int], ...] = ()
 
     def written(self, most: int) -> tuple[str, int]:
-        """It with the first ranges, and how many names these are."""
+        """Return the item with at most ``most`` ranges, and the number of names in them."""
         if not self.ranges:
             return self.head, 1
         kept = self.ranges[:most]
@@ -46,17 +46,17 @@ class _Item:
 
 
 def fold(names: Iterable[str], *, most: int | None = None) -> str:
-    """The distinct names, in natural order, with those that differ in one number written as one.
+    """Return the distinct names in natural order, with names that differ in one number written as one.
 
-    ``web01`` … ``web14`` and ``web17`` are ``web[01-14,17]``; items are parted by ``", "``. In brackets a
-    number has at least the digits of the range's first, so ``web1`` and ``web01`` stay apart. Of several
-    numbers in a name the one that joins most names is folded, the last one where it makes no difference.
-    Names that could be misread (empty, with brackets, commas, quotes, backslashes, spaces at an end or in a
-    row, unprintable characters) are not folded but written as JSON strings with the unprintable escaped.
-    So the names can be read back exactly, and nothing in them steers a terminal.
+    ``web01`` … ``web14`` and ``web17`` become ``web[01-14,17]``; items are separated by ``", "``. In brackets
+    a number has at least as many digits as the first of its range, so ``web1`` and ``web01`` stay apart. Of
+    several numbers in a name the one that joins most names is folded, and of equal ones the last. Names that
+    could be misread (empty, with brackets, commas, quotes, backslashes, spaces at an end or in a row,
+    unprintable characters) are not folded but written as JSON strings, with unprintable characters escaped.
+    So the names can be read back exactly, and no name controls a terminal.
 
     Args:
-        most: how many names and ranges to write; then ``… and 12 more`` says how many names are left.
+        most: number of names and ranges to write; ``… and 12 more`` then counts the names that are left.
 
     Raises:
         InvalidArgument: ``most`` is less than 1.
@@ -67,23 +67,23 @@ def fold(names: Iterable[str], *, most: int | None = None) -> str:
     items = sorted(_items(distinct), key=lambda item: item.order)
     written: list[str] = []
     left = len(distinct) if most is None else most
-    told = 0
+    named = 0
     for item in items:
         if left <= 0:
             break
         text, number = item.written(left)
         written.append(text)
-        told += number
+        named += number
         left -= min(left, len(item.ranges) or 1)
-    if told < len(distinct):
-        written.append(f"… and {len(distinct) - told:,} more")
+    if named < len(distinct):
+        written.append(f"… and {len(distinct) - named:,} more")
     return ", ".join(written)
 
 
 def _items(names: set[str]) -> Iterable[_Item]:
     shapes: defaultdict[_Parts, list[_Parts]] = defaultdict(list)
     for name in names:
-        if _ODD.search(name) or not name.isprintable():
+        if _MISREADABLE.search(name) or not name.isprintable():
             yield _Item(natural_key(name), _quoted(name))
             continue
         parts = tuple(_NUMBER.split(name))
@@ -93,9 +93,9 @@ def _items(names: set[str]) -> Iterable[_Item]:
 
 
 def _folded(names: list[_Parts], numbers: int) -> Iterable[_Item]:
-    """The items of names that have the same text around their numbers."""
+    """Yield the items of names that have the same text around their numbers."""
     left = names
-    places = [2 * number + 1 for number in range(numbers)[::-1][:_POSITIONS]]
+    places = [2 * number + 1 for number in range(numbers)[::-1][:_POSITIONS_TRIED_MAX]]
     if len(names) > 1 and len(places) > 1:
         places.sort(key=lambda place: len({_without(parts, place) for parts in names}))
     for place in places:
@@ -121,7 +121,7 @@ def _without(parts: _Parts, place: int) -> _Parts:
 
 
 def _same_padding(family: list[_Parts], place: int) -> Iterable[list[_Parts]]:
-    """Those that can share brackets: ``100`` follows ``099`` and ``99``, but ``1`` is not ``01``."""
+    """Return the names that can share brackets: ``100`` follows ``099`` and ``99``; ``1`` is not ``01``."""
     if len(family) == 1:
         return [family]
     padded = {len(parts[place]) for parts in family if _is_padded(parts[place])}
