@@ -44,17 +44,10 @@ class ExitCode(enum.IntEnum):
     INTERRUPTED = 130
 
 
-_STOPPED_BY: Final = frozenset(
-    {
-        "max_failures",
-        "max_unavailable",
-        "same_cause",
-        "deadline",
-        "no_progress",
-        "max_targets",
-        "undiscovered",
-    }
-)
+_STOPPED_BY: Final = {
+    *("max_failures", "max_unavailable", "max_targets", "same_cause"),
+    *("deadline", "no_progress", "undiscovered"),
+}
 
 
 class Refusal(Exception):

@@ -47,7 +47,8 @@ def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 async def examined(url: str, password: str = PASSWORD) -> dict[str, Check]:
     """The checks by name, each exactly once and in order."""
     identity = Identity(Credentials.check("demo@example.com", password), url)
-    made = [check async for check in examine(identity)]
+    made: list[Check] = []
+    await examine(identity, made.append)
     assert [check.check for check in made] == list(ORDER)
     assert all(password not in f"{check.found} {check.fix} {check.details}" for check in made)
     # Every problem comes with what to do about it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
@@ -35,36 +35,31 @@ class ConnectionChecks:
     """
 
     identity: Identity
-    account: str | None
+    check: Checker
     url: URL | None = None
     proxy: Proxy | None = None
     own: str | None = None
-    _make: Checker = attrs.field(init=False)
 
-    @_make.default
-    def _for_account(self) -> Checker:
-        return Checker(self.account)
-
-    async def checks(self) -> AsyncGenerator[Check, None]:
+    async def make(self, add: Callable[[Check], None]) -> None:
         """Make each check in turn; the first that fails is the last."""
-        yield self._configuration()
+        add(self._configuration())
         if self.url is None:
             return
-        yield (check := self._proxy(self.url))
-        if check.verdict is CheckVerdict.FAILED:
+        add(proxy := self._proxy(self.url))
+        if proxy.verdict is CheckVerdict.FAILED:
             return
         first = self.url if self.proxy is None else URL(self.proxy.url)
         host, port = first.host or "", first.port or 0
-        check, addresses = await self._dns(host, port)
-        yield check
+        dns, addresses = await self._dns(host, port)
+        add(dns)
         if not addresses:
             return
         reached = await reach(addresses, port)
-        yield self._tcp(reached, port)
+        add(self._tcp(reached, port))
         works = next((each for each in reached if each.error is None), None)
         if works is not None:
             self.own = works.own
-            yield await self._tls(self.url, works.address)
+            add(await self._tls(self.url, works.address))
 
     def _configuration(self) -> Check:
         identity = self.identity
@@ -73,9 +68,9 @@ class ConnectionChecks:
             self.url = check_base_url(identity.base_url or DEFAULT_BASE_URL, allow_insecure=False)
         except ConfigurationError as error:
             fix = f"aioseflow login --profile {profile}" if profile else "set SEFLOW_BASE_URL"
-            return self._make.failed("configuration", str(error), fix)
+            return self.check.failed("configuration", str(error), fix)
         source = f"profile {profile}" if profile else "SEFLOW_USERNAME and SEFLOW_PASSWORD"
-        return self._make.ok(
+        return self.check.ok(
             "configuration",
             f"{username} at {self.url}, from {source}",
             username=username,
@@ -87,15 +82,15 @@ class ConnectionChecks:
         try:
             self.proxy = find_proxy(UNSET, url)
         except ConfigurationError as error:
-            return self._make.failed("proxy", str(error), "correct HTTPS_PROXY, or put the panel in NO_PROXY")
+            return self.check.failed("proxy", str(error), "correct HTTPS_PROXY, or put the panel in NO_PROXY")
         if self.proxy is None:
-            return self._make.ok("proxy", "none", url=None)
+            return self.check.ok("proxy", "none", url=None)
         login = " with a login" if self.proxy.authorization is not None else ""
-        return self._make.ok("proxy", f"{self.proxy.url}{login}, from HTTPS_PROXY", url=self.proxy.url)
+        return self.check.ok("proxy", f"{self.proxy.url}{login}, from HTTPS_PROXY", url=self.proxy.url)
 
     async def _dns(self, host: str, port: int) -> tuple[Check, tuple[str, ...]]:
         if is_address(host):
-            return self._make.ok("dns", f"{host} is an address already", host=host), (host,)
+            return self.check.ok("dns", f"{host} is an address already", host=host), (host,)
         began = perf_counter()
         try:
             addresses = await resolve(host, port)
@@ -103,10 +98,10 @@ class ConnectionChecks:
             where = "HTTPS_PROXY" if self.proxy else "the base URL"
             fix = f"check the name in {where}, and this machine's resolver (/etc/resolv.conf)"
             found = f"{host} could not be resolved: {reason(error)}"
-            return self._make.failed("dns", found, fix, host=host), ()
+            return self.check.failed("dns", found, fix, host=host), ()
         seconds = perf_counter() - began
         found = f"{'the proxy, ' if self.proxy else ''}{host} is {', '.join(addresses)} ({span(seconds)})"
-        return self._make.ok("dns", found, host=host, addresses=addresses, seconds=seconds), addresses
+        return self.check.ok("dns", found, host=host, addresses=addresses, seconds=seconds), addresses
 
     def _tcp(self, reached: list[Reached], port: int) -> Check:
         works = [each for each in reached if each.error is None]
@@ -121,16 +116,16 @@ class ConnectionChecks:
             found = f"no connection to port {port}: {refused}"
             whom = "the proxy" if self.proxy else "the panel"
             fix = f"check that {whom} is up, and that no firewall blocks port {port}"
-            return self._make.failed("tcp", found, fix, **details)
+            return self.check.failed("tcp", found, fix, **details)
         found = ", ".join(f"{each.address} port {port} in {span(each.seconds)}" for each in works)
         if failed:
             fix = "calls go to the other addresses, some after a pause; fix the route or the DNS entry"
-            return self._make.warning("tcp", f"{found}; but {refused}", fix, **details)
-        return self._make.ok("tcp", found, **details)
+            return self.check.warning("tcp", f"{found}; but {refused}", fix, **details)
+        return self.check.ok("tcp", found, **details)
 
     async def _tls(self, url: URL, address: str) -> Check:
         if url.scheme != "https":
-            return self._make.skipped("tls", "plain HTTP to this machine")
+            return self.check.skipped("tls", "plain HTTP to this machine")
         details: dict[str, Any] = {"authorities": authorities()}
         try:
             context = find_tls(url, ca_file=None, ssl_context=None) or ssl.create_default_context()
@@ -152,7 +147,7 @@ class ConnectionChecks:
                 fix = f"try {url.with_scheme('http')}" if self._is_local(address) else "check the base URL"
         else:
             return self._trusted(details)
-        return self._make.failed("tls", found, fix, **details)
+        return self.check.failed("tls", found, fix, **details)
 
     def _trusted(self, details: dict[str, Any]) -> Check:
         names, days, ends = details["names"], details["days_left"], details["ends"]
@@ -162,9 +157,9 @@ class ConnectionChecks:
             f"{ends:%Y-%m-%d} ({days} days left); trusted by {details['authorities']}"
         )
         if days >= _RENEW_WITHIN_DAYS:
-            return self._make.ok("tls", found, **details)
+            return self.check.ok("tls", found, **details)
         fix = f"the provider must renew it by {ends:%Y-%m-%d}; after that every call fails"
-        return self._make.warning("tls", found, fix, **details)
+        return self.check.warning("tls", found, fix, **details)
 
     def _is_local(self, address: str) -> bool:
         return self.proxy is None and (address == "::1" or address.startswith("127."))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -72,9 +71,7 @@ async def _examine(who: Accounts, add: Callable[[Check], None]) -> None:
     for check in (installation(), await journal(), *missing):
         add(check)
     for identity in identities:
-        async with aclosing(examine(identity)) as checks:
-            async for check in checks:
-                add(check)
+        await examine(identity, add)
 
 
 def _identities(who: Accounts) -> tuple[Sequence[Identity], Sequence[Check]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -50,29 +49,11 @@ class PanelChecks:
 
     seflow: SeFlow
     connection: ConnectionChecks
+    check: Checker
     answered: list[str] = attrs.Factory(list)
     broken: SeFlowError | None = None
-    _make: Checker = attrs.field(init=False)
 
-    @_make.default
-    def _for_account(self) -> Checker:
-        return Checker(self.connection.account)
-
-    @classmethod
-    def client(cls, connection: ConnectionChecks) -> SeFlow:
-        """Return a client for it, not opened yet."""
-        identity = connection.identity
-        return SeFlow(
-            identity.credentials.username,
-            identity.credentials.password,
-            base_url=identity.base_url or DEFAULT_BASE_URL,
-            name=identity.label,
-            retry=None,
-            timeouts=_TIMEOUTS,
-            deadline=_DEADLINE_SECONDS,
-        )
-
-    async def checks(self) -> AsyncGenerator[Check, None]:
+    async def make(self, add: Callable[[Check], None]) -> None:
         """Make each check in turn, until one fails after which the others make no sense."""
         began = datetime.now(UTC)
         with self.seflow.capture() as exchanges:
@@ -82,22 +63,22 @@ class PanelChecks:
         took = datetime.now(UTC) - began
         # Not `headers`, in which a short password is masked wherever it occurs: in a date, too.
         date = exchanges[0].raw_headers.get("Date", "") if exchanges else ""
-        yield self._api(error)
-        yield self._clock(date, began + took / 2)
+        add(self._api(error))
+        add(self._clock(date, began + took / 2))
         if error is not None and not _is_decisive(error):
             return
         for check in self._login(error):
-            yield check
+            add(check)
         if isinstance(error, AuthenticationError | AddressNotAllowed):
             return
         for _ in range(_READS - 1):
             if error is None:
                 error = self.broken = await self._read(self.seflow.account.details)
-        yield self._throttle(error)
+        add(self._throttle(error))
         if isinstance(error, Throttled):
             return
-        yield self._latency()
-        yield await self._calls()
+        add(self._latency())
+        add(await self._calls())
 
     async def _read(self, read: Callable[[], Awaitable[Any]]) -> SeFlowError | None:
         try:
@@ -108,25 +89,25 @@ class PanelChecks:
 
     def _api(self, error: SeFlowError | None) -> Check:
         if error is None or _is_decisive(error):
-            return self._make.ok("api", "the panel answers as the API does")
+            return self.check.ok("api", "the panel answers as the API does")
         fix = "check that the base URL is the API's (…/api); aioseflow api account.details tries again"
-        return self._make.failed("api", str(error), fix, error=type(error).__name__)
+        return self.check.failed("api", str(error), fix, error=type(error).__name__)
 
     def _clock(self, date: str, now: datetime) -> Check:
         try:
             there = parsedate_to_datetime(date)
         except ValueError:
-            return self._make.skipped("clock", "the panel does not say its time")
+            return self.check.skipped("clock", "the panel does not say its time")
         # An answer says whole seconds, and no zone where it means UTC.
         skew = (now - (there if there.tzinfo else there.replace(tzinfo=UTC))).total_seconds() - 0.5
         if abs(skew) <= _SKEW_MAX_SECONDS:
-            return self._make.ok("clock", f"within {max(1, round(abs(skew)))} s of the panel's", skew=skew)
+            return self.check.ok("clock", f"within {max(1, round(abs(skew)))} s of the panel's", skew=skew)
         word = "ahead of" if skew > 0 else "behind"
         fix = "set it (timedatectl set-ntp true): certificates and the time of a lost answer are judged by it"
-        return self._make.warning("clock", f"{span(abs(skew))} {word} the panel's", fix, skew=skew)
+        return self.check.warning("clock", f"{span(abs(skew))} {word} the panel's", fix, skew=skew)
 
     def _login(self, error: SeFlowError | None) -> list[Check]:
-        make, user = self._make, self.connection.identity.credentials.username
+        make, user = self.check, self.connection.identity.credentials.username
         profile = self.connection.identity.profile
         match error:
             case AuthenticationError():
@@ -162,17 +143,17 @@ class PanelChecks:
         elif own is not None:
             found += f": {own}, or its router's if it is behind one"
         fix = "add it to the allowed addresses in the security settings of the client area"
-        return self._make.failed("allow_list", found, fix, address=address, own_address=own)
+        return self.check.failed("allow_list", found, fix, address=address, own_address=own)
 
     def _throttle(self, error: SeFlowError | None) -> Check:
         stats = self.seflow.stats()
         details: dict[str, Any] = {"limit": stats.limit, "reads": stats.attempts, "refusals": stats.refusals}
         if not isinstance(error, Throttled):
             found = f"no throttling in {stats.attempts} reads; runs begin with {stats.limit} in flight"
-            return self._make.ok("throttle", found, **details)
+            return self.check.ok("throttle", found, **details)
         wait = details["retry_after"] = error.retry_after
         # Where even the first read was throttled, nothing is known of the checks that follow.
-        make = self._make.warning if self.answered else self._make.failed
+        make = self.check.warning if self.answered else self.check.failed
         found = f"the panel throttles ({stats.refusals} of {stats.attempts} reads)"
         when = f"wait {wait:g} s" if wait is not None else "wait a while"
         fix = f"{when}, then run aioseflow doctor again; check what else uses this account now"
@@ -181,16 +162,16 @@ class PanelChecks:
     def _latency(self) -> Check:
         measured = self.seflow.stats().latency.get("account.details")
         if measured is None:
-            return self._make.skipped("latency", "no read was answered")
+            return self.check.skipped("latency", "no read was answered")
         details: dict[str, Any] = {"p50": measured.p50, "longest": measured.longest, "reads": measured.count}
         if self.broken is not None:
             fix = "the network or the panel is unsteady; calls that change nothing are repeated anyway"
-            return self._make.warning("latency", f"a read was lost: {self.broken}", fix, **details)
+            return self.check.warning("latency", f"a read was lost: {self.broken}", fix, **details)
         found = f"{span(measured.p50)} a read (median of {measured.count}; longest {span(measured.longest)})"
         if measured.p50 <= _SLOW_SECONDS:
-            return self._make.ok("latency", found, **details)
+            return self.check.ok("latency", found, **details)
         fix = f"ask the provider why; {_VMS} VMs one by one take {span(measured.p50 * _VMS)} at this pace"
-        return self._make.warning("latency", found, fix, **details)
+        return self.check.warning("latency", found, fix, **details)
 
     async def _calls(self) -> Check:
         try:
@@ -198,12 +179,12 @@ class PanelChecks:
             self.answered.append("services.list")
             asked, listed = await self._functions(services)
         except SeFlowError as error:
-            return self._make.skipped("calls", str(error))
+            return self.check.skipped("calls", str(error))
         every = offered(listed, self.answered)
         details: dict[str, Any] = {"service_id": asked.id if asked else None, "calls": every}
         if asked is None:
             why = "the installation does not say (it has no GET /service/@id/methods)"
-            return self._make.skipped("calls", why if services else "there is no service", **details)
+            return self.check.skipped("calls", why if services else "there is no service", **details)
         there = sum(one.state is CallState.THERE for one in every)
         missing = [name for one in every if one.state is CallState.MISSING for name in one.calls]
         found = f"service {asked.id} lists {there} of {len(every)}"
@@ -213,8 +194,8 @@ class PanelChecks:
             found += f"; missing: {', '.join(missing[:_CALLS_NAMED])}{rest}"
         needed = ", ".join(name for name in _NEEDED_BY_A_FLEET if name in missing)
         if not needed:
-            return self._make.ok("calls", found, **details)
-        return self._make.warning(
+            return self.check.ok("calls", found, **details)
+        return self.check.warning(
             "calls", found, f"a fleet needs {needed}: ask the provider for them", **details
         )
 
@@ -241,34 +222,34 @@ def _is_decisive(error: SeFlowError) -> bool:
     return isinstance(error, AuthenticationError | AddressNotAllowed | Throttled)
 
 
-async def examine(identity: Identity) -> AsyncGenerator[Check, None]:
+async def examine(identity: Identity, add: Callable[[Check], None]) -> None:
     """Make all checks of one account in their order; those left out are ``not_checked``."""
     try:
         name = identity.label
     except ConfigurationError:
         # The first check reports it.
         name = identity.credentials.username
-    left = list(ORDER)
-    failed = "throttle"
-    async with aclosing(_made(ConnectionChecks(identity, name))) as made:
-        async for check in made:
-            left.remove(check.check)
-            if check.verdict is CheckVerdict.FAILED:
-                failed = check.check
-            yield check
+    left, failed = list(ORDER), ""
+
+    def note(check: Check) -> None:
+        nonlocal failed
+        left.remove(check.check)
+        failed = check.check if check.verdict is CheckVerdict.FAILED else failed
+        add(check)
+
+    checker = Checker(name)
+    connection = ConnectionChecks(identity, checker)
+    await connection.make(note)
+    if not failed:
+        async with SeFlow(
+            identity.credentials.username,
+            identity.credentials.password,
+            base_url=identity.base_url or DEFAULT_BASE_URL,
+            name=name,
+            retry=None,
+            timeouts=_TIMEOUTS,
+            deadline=_DEADLINE_SECONDS,
+        ) as seflow:
+            await PanelChecks(seflow, connection, checker).make(note)
     for missing in left:
-        yield Checker(name).skipped(missing, f'fix "{failed.replace("_", " ")}" first')
-
-
-async def _made(connection: ConnectionChecks) -> AsyncGenerator[Check, None]:
-    async with aclosing(connection.checks()) as checks:
-        async for check in checks:
-            yield check
-    if check.verdict is CheckVerdict.FAILED:
-        return
-    async with (
-        PanelChecks.client(connection) as seflow,
-        aclosing(PanelChecks(seflow, connection).checks()) as checks,
-    ):
-        async for check in checks:
-            yield check
+        add(checker.skipped(missing, f'fix "{(failed or "throttle").replace("_", " ")}" first'))

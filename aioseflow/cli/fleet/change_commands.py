@@ -10,12 +10,12 @@ from typer import Option
 
 from ..command import Depends
 from ..journal_file import journal
-from .execute import Confirm, act, change, confirm_options
-from .group import FleetOptions, Wait, fleet_command, fleet_options
+from .execute import Confirm, act, change
+from .group import FleetOptions, Wait, fleet_command
 from .html import HtmlPage
-from .resize_options import ResizeOptions, resize_options
-from .rollout_options import RolloutOptions, rollout_options
-from .select_options import SelectionOptions, selection_options
+from .resize_options import ResizeOptions
+from .rollout_options import RolloutOptions
+from .select_options import SelectionOptions
 
 if TYPE_CHECKING:
     from ...fleet import Fleet, Run
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 class ChangeOptions:
     """The options of every change: which VMs, how fast, whether to ask, for whom, and how to print."""
 
-    selection: SelectionOptions
-    rollout: RolloutOptions
-    asking: Confirm
-    common: FleetOptions
+    selection: SelectionOptions = Depends(SelectionOptions, "Which VMs")
+    rollout: RolloutOptions = Depends(RolloutOptions, "How fast, and when to stop")
+    asking: Confirm = Depends(Confirm, "Asking first")
+    common: FleetOptions = Depends(FleetOptions)
 
     def make(self, action: Action, *, wait: bool = True) -> int:
         """Plan the change, ask, carry it out and print the report; return the exit code."""
-        options = self.rollout.arguments() | {"wait": wait}
+        options = self.rollout.arguments | {"wait": wait}
         return change(
             lambda _: action,
             self.selection,
@@ -44,18 +44,8 @@ class ChangeOptions:
         )
 
 
-def change_options(
-    selection: SelectionOptions = Depends(selection_options, "Which VMs"),
-    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
-    asking: Confirm = Depends(confirm_options, "Asking first"),
-    common: FleetOptions = Depends(fleet_options),
-) -> ChangeOptions:
-    """Return the options of a change."""
-    return ChangeOptions(selection, rollout, asking, common)
-
-
 @fleet_command
-def start(options: ChangeOptions = Depends(change_options), wait: Wait = True) -> int:
+def start(options: ChangeOptions = Depends(ChangeOptions), wait: Wait = True) -> int:
     """Start VMs; running ones are skipped.
 
     \b
@@ -68,7 +58,7 @@ def start(options: ChangeOptions = Depends(change_options), wait: Wait = True) -
 
 
 @fleet_command
-def stop(options: ChangeOptions = Depends(change_options), wait: Wait = True) -> int:
+def stop(options: ChangeOptions = Depends(ChangeOptions), wait: Wait = True) -> int:
     """Stop VMs; those that are off are skipped.
 
     \b
@@ -82,7 +72,7 @@ def stop(options: ChangeOptions = Depends(change_options), wait: Wait = True) ->
 
 
 @fleet_command
-def reboot(options: ChangeOptions = Depends(change_options)) -> int:
+def reboot(options: ChangeOptions = Depends(ChangeOptions)) -> int:
     """Reboot running VMs, each at most once.
 
     VMs that are off are skipped. A reboot cannot be verified: changed means that the panel accepted it, and a
@@ -99,8 +89,8 @@ def reboot(options: ChangeOptions = Depends(change_options)) -> int:
 
 @fleet_command
 def resize(
-    sizes: ResizeOptions = Depends(resize_options),
-    options: ChangeOptions = Depends(change_options),
+    sizes: ResizeOptions = Depends(ResizeOptions),
+    options: ChangeOptions = Depends(ChangeOptions),
     wait: Wait = True,
 ) -> int:
     """Give each VM memory, cores or a CPU share.
@@ -115,7 +105,7 @@ def resize(
 
 
 @fleet_command
-def destroy(options: ChangeOptions = Depends(change_options), wait: Wait = True) -> int:
+def destroy(options: ChangeOptions = Depends(ChangeOptions), wait: Wait = True) -> int:
     """Destroy VMs with all their data, for good.
 
     The number of VMs has to be typed, or --yes given.
@@ -131,14 +121,14 @@ def destroy(options: ChangeOptions = Depends(change_options), wait: Wait = True)
 
 @fleet_command
 def usage(
-    selection: SelectionOptions = Depends(selection_options, "Which VMs"),
-    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
+    selection: SelectionOptions = Depends(SelectionOptions, "Which VMs"),
+    rollout: RolloutOptions = Depends(RolloutOptions, "How fast, and when to stop"),
     report: Annotated[
         Path | None,
         Option("--report", metavar="FILE", help="Also write a page with all graphs, and traffic by service."),
     ] = None,
     yes: Annotated[bool, Option("--yes", "-y", hidden=True)] = False,
-    common: FleetOptions = Depends(fleet_options),
+    common: FleetOptions = Depends(FleetOptions),
 ) -> int:
     """Read the CPU, network and disk graphs of each VM.
 
@@ -147,7 +137,7 @@ def usage(
       aioseflow fleet usage --all --report usage.html
       aioseflow fleet usage --service 33301 --output json > usage.json
     """
-    options = selection.arguments | rollout.arguments()
+    options = selection.arguments | rollout.arguments
 
     def make(fleet: Fleet) -> Run:
         return fleet.usage(**options, note=selection.note)

@@ -40,16 +40,8 @@ _SOME_VMS: Final = frozenset({"where", "vms"})
 class Confirm:
     """Whether to ask first, and whether to do anything at all."""
 
-    yes: bool = False
-    dry_run: bool = False
-
-
-def confirm_options(
-    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only print the plan; change nothing.")] = False,
-) -> Confirm:
-    """Return what the options say."""
-    return Confirm(yes, dry_run)
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False
+    dry_run: Annotated[bool, Option("--dry-run", help="Only print the plan; change nothing.")] = False
 
 
 def change(
@@ -65,11 +57,11 @@ def change(
 
     ``what`` makes an action for the VMs of ``selection``, or a run that has its own.
     """
+    note = "" if selection is None else selection.note
+    arguments = ({} if selection is None else selection.arguments) | options
     if not asking.dry_run:
         require_answerable(f"fleet {name}", yes=asking.yes)
         require_columns(common.out)
-    note = "" if selection is None else selection.note
-    arguments = ({} if selection is None else selection.arguments) | options
     kept = journal()
 
     def make(fleet: Fleet) -> Run:

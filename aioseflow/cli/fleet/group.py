@@ -17,9 +17,9 @@ from ..accounts import Accounts, accounts
 from ..command import Depends, Sectioned, command
 from ..completion.candidates import complete_run
 from ..output import OutputOptions, output_options
-from .resize_options import resize_options
-from .rollout_options import rollout_options
-from .select_options import selection_options
+from .resize_options import ResizeOptions
+from .rollout_options import RolloutOptions
+from .select_options import SelectionOptions
 
 Function = TypeVar("Function", bound=Callable[..., int])
 
@@ -58,15 +58,8 @@ RunId: TypeAlias = Annotated[
 class FleetOptions:
     """The options of every command: the accounts, and how the result is printed."""
 
-    who: Accounts
-    out: OutputOptions
-
-
-def fleet_options(
-    who: Accounts = Depends(accounts, "Account"), out: OutputOptions = Depends(output_options, "Output")
-) -> FleetOptions:
-    """Return the options of a command that asks a panel."""
-    return FleetOptions(who, out)
+    who: Accounts = Depends(accounts, "Account")
+    out: OutputOptions = Depends(output_options, "Output")
 
 
 def journal_options(out: OutputOptions = Depends(output_options, "Output")) -> FleetOptions:
@@ -84,7 +77,7 @@ def _options() -> dict[str, str]:
     # In an annotation, typer keeps the first name of an option where a default would be.
     return {
         name: str(fact.default)
-        for declared in (rollout_options, selection_options, resize_options)
+        for declared in (RolloutOptions, SelectionOptions, ResizeOptions)
         for name, hint in get_type_hints(declared, include_extras=True).items()
         for fact in getattr(hint, "__metadata__", ())
         if isinstance(fact, OptionInfo)

@@ -18,13 +18,13 @@ from ..exit_code import Refusal
 from ..journal_file import journal
 from ..terminal import require_answerable
 from ..usage_errors import did_you_mean
-from .execute import Confirm, change, confirm_options, follow, print_plan
-from .group import FleetOptions, Wait, fleet_command, fleet_options
+from .execute import Confirm, change, follow, print_plan
+from .group import FleetOptions, Wait, fleet_command
 from .print_report import require_columns
-from .resize_options import ResizeOptions, resize_options
-from .rollout_options import RolloutOptions, rollout_options
+from .resize_options import ResizeOptions
+from .rollout_options import RolloutOptions
 from .run_commands import accounts_of_labels
-from .select_options import Note, SelectionOptions, selection_options
+from .select_options import Note, SelectionOptions
 
 if TYPE_CHECKING:
     from ...fleet import Plan
@@ -65,11 +65,11 @@ def plan(
     what: Annotated[
         str, Argument(metavar="ACTION", help="The action to plan.", autocompletion=_complete_action)
     ],
-    sizes: ResizeOptions = Depends(resize_options, "What to resize to"),
-    selection: SelectionOptions = Depends(selection_options, "Which VMs"),
-    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
+    sizes: ResizeOptions = Depends(ResizeOptions, "What to resize to"),
+    selection: SelectionOptions = Depends(SelectionOptions, "Which VMs"),
+    rollout: RolloutOptions = Depends(RolloutOptions, "How fast, and when to stop"),
     wait: Wait = True,
-    common: FleetOptions = Depends(fleet_options),
+    common: FleetOptions = Depends(FleetOptions),
 ) -> int:
     """Show what a change would do, and what may come of it.
 
@@ -82,7 +82,7 @@ def plan(
       aioseflow fleet plan reboot --service 33301 --output json > plan.json
     """
     action = _action(what, sizes)
-    options = rollout.arguments() | {"wait": wait}
+    options = rollout.arguments | {"wait": wait}
     asking = Confirm(dry_run=True)
     return change(lambda _: action, selection, options, name=f"plan {what}", asking=asking, common=common)
 
@@ -106,8 +106,8 @@ def _action(what: str, sizes: ResizeOptions) -> Action:
 def apply(
     file: Annotated[str, Argument(metavar="PLAN", help="What plan --output json wrote; - for stdin.")],
     note: Note = "",
-    asking: Confirm = Depends(confirm_options, "Asking first"),
-    common: FleetOptions = Depends(fleet_options),
+    asking: Confirm = Depends(Confirm, "Asking first"),
+    common: FleetOptions = Depends(FleetOptions),
 ) -> int:
     """Run a plan from a file.
 

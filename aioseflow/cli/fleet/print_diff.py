@@ -48,20 +48,15 @@ def _rows(comparison: Comparison) -> Iterator[DifferenceDocument]:
     }
     for what, outcomes in groups.items():
         for outcome in outcomes:
-            yield _row(comparison, what, outcome)
-
-
-def _row(comparison: Comparison, what: What, outcome: Outcome) -> DifferenceDocument:
-    then, now = comparison.statuses.get(
-        outcome.key, (None, outcome.status) if what == "only_after" else (outcome.status, None)
-    )
-    return {
-        "account": outcome.account,
-        "service_id": outcome.service_id,
-        "vm_id": outcome.vm_id,
-        "vm_label": outcome.vm_label,
-        "what": what,
-        "before": then,
-        "after": now,
-        "cause": outcome.cause,
-    }
+            only = (None, outcome.status) if what == "only_after" else (outcome.status, None)
+            then, now = comparison.statuses.get(outcome.key, only)
+            yield {
+                "account": outcome.account,
+                "service_id": outcome.service_id,
+                "vm_id": outcome.vm_id,
+                "vm_label": outcome.vm_label,
+                "what": what,
+                "before": then,
+                "after": now,
+                "cause": outcome.cause,
+            }

@@ -19,19 +19,8 @@ if TYPE_CHECKING:
     from .group import FleetOptions
 
 OUTCOME_COLUMNS: Final = (
-    "account",
-    "service_id",
-    "service_name",
-    "vm_id",
-    "vm_label",
-    "action",
-    "status",
-    "verified",
-    "cause",
-    "error.message",
-    "attempts",
-    "started_at",
-    "finished_at",
+    *("account", "service_id", "service_name", "vm_id", "vm_label", "action", "status", "verified", "cause"),
+    *("error.message", "attempts", "started_at", "finished_at"),
 )
 """The columns of a csv of outcomes."""
 

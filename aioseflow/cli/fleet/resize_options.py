@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 class ResizeOptions:
     """The sizes that a resize gives to VMs."""
 
-    memory: int | None = None
-    cpu: int | None = None
-    cpu_share: int | None = None
+    memory: Annotated[int | None, Option("--memory", metavar="MB", help="Memory of each VM, in MB.")] = None
+    cpu: Annotated[int | None, Option("--cpu", metavar="N", help="Cores of each VM.")] = None
+    cpu_share: Annotated[
+        int | None, Option("--cpu-share", metavar="PERCENT", help="Share of a core's time.")
+    ] = None
 
     @property
     def are_given(self) -> bool:
@@ -33,14 +35,3 @@ class ResizeOptions:
         if not self.are_given:
             raise Refusal("nothing to resize to", fix="give --memory, --cpu, --cpu-share or several of them")
         return Resize(memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share)
-
-
-def resize_options(
-    memory: Annotated[int | None, Option("--memory", metavar="MB", help="Memory of each VM, in MB.")] = None,
-    cpu: Annotated[int | None, Option("--cpu", metavar="N", help="Cores of each VM.")] = None,
-    cpu_share: Annotated[
-        int | None, Option("--cpu-share", metavar="PERCENT", help="Share of a core's time.")
-    ] = None,
-) -> ResizeOptions:
-    """Return what the options of a resize give."""
-    return ResizeOptions(memory, cpu, cpu_share)

@@ -18,21 +18,9 @@ _DURATION: Final = re.compile(
 
 @attrs.frozen
 class RolloutOptions:
-    """The options of a `Rollout` that were given."""
+    """How a run goes over its VMs; the fields are named as those of `Rollout`."""
 
-    given: dict[str, Any]
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the keyword of `Fleet`'s methods. Raises `InvalidArgument`."""
-        if not self.given:
-            return {}
-        from ...fleet import Rollout
-
-        return {"rollout": Rollout(**self.given)}
-
-
-def rollout_options(
-    canary: Annotated[str | None, Option("--canary", metavar="N|P%", help="Size of the first batch.")] = None,
+    canary: Annotated[str | None, Option("--canary", metavar="N|P%", help="Size of the first batch.")] = None
     batches: Annotated[
         list[str] | None,
         Option(
@@ -41,7 +29,7 @@ def rollout_options(
             help="Batch by batch, the next when all of one is settled; repeated: the sizes in turn, the last "
             "until the end.",
         ),
-    ] = None,
+    ] = None
     max_failures: Annotated[
         str | None,
         Option(
@@ -49,7 +37,7 @@ def rollout_options(
             metavar="N|P%",
             help="Start nothing new once more VMs have failed (unknown counts); 0: at the first.",
         ),
-    ] = None,
+    ] = None
     max_unavailable: Annotated[
         str | None,
         Option(
@@ -57,32 +45,41 @@ def rollout_options(
             metavar="N|P%",
             help="At most this many VMs down at once (those already off count).",
         ),
-    ] = None,
+    ] = None
     per_service: Annotated[
         int | None,
         Option("--per-service", metavar="N", help="Requests at once per service (not VMs that are down)."),
-    ] = None,
-    window: Annotated[int | None, Option("--window", metavar="N", help="VMs in progress at once.")] = None,
+    ] = None
+    window: Annotated[int | None, Option("--window", metavar="N", help="VMs in progress at once.")] = None
     pause_between: Annotated[
         str | None, Option("--pause", metavar="TIME", help="Between batches, such as 90s or 5m.")
-    ] = None,
+    ] = None
     deadline: Annotated[
         str | None,
         Option("--deadline", metavar="TIME", help="Start nothing new after it, such as 30m or 2h."),
-    ] = None,
-) -> RolloutOptions:
-    """Return what the options say; they are named as the fields of `Rollout`. Raises `Refusal`."""
-    given: dict[str, Any] = {
-        "canary": canary and size_of(canary),
-        "batches": [size_of(size) for size in batches or ()] or None,
-        "max_failures": max_failures and size_of(max_failures),
-        "max_unavailable": max_unavailable and size_of(max_unavailable),
-        "per_service": per_service,
-        "window": window,
-        "pause_between": None if pause_between is None else seconds_of(pause_between, "--pause"),
-        "deadline": None if deadline is None else seconds_of(deadline, "--deadline"),
-    }
-    return RolloutOptions({name: value for name, value in given.items() if value is not None})
+    ] = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword of `Fleet`'s methods, if any option is given. Raises `Refusal`, `InvalidArgument`."""
+        options: dict[str, Any] = {
+            "canary": self.canary and size_of(self.canary),
+            "batches": [size_of(size) for size in self.batches or ()] or None,
+            "max_failures": self.max_failures and size_of(self.max_failures),
+            "max_unavailable": self.max_unavailable and size_of(self.max_unavailable),
+            "per_service": self.per_service,
+            "window": self.window,
+            "pause_between": None
+            if self.pause_between is None
+            else seconds_of(self.pause_between, "--pause"),
+            "deadline": None if self.deadline is None else seconds_of(self.deadline, "--deadline"),
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        if not given:
+            return {}
+        from ...fleet import Rollout
+
+        return {"rollout": Rollout(**given)}
 
 
 def seconds_of(text: str, option: str) -> float:

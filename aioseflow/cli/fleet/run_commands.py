@@ -17,11 +17,11 @@ from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
 from ..output import OutputFormat
 from ..terminal import columns, echo_err, echo_text
-from .execute import Confirm, act, change, confirm_options, run_async
-from .group import FleetOptions, RunId, Wait, fleet_command, fleet_options, journal_options
+from .execute import Confirm, act, change, run_async
+from .group import FleetOptions, RunId, Wait, fleet_command, journal_options
 from .html import HtmlPage
 from .print_report import outcome_row, print_report, require_columns
-from .rollout_options import RolloutOptions, rollout_options, seconds_of
+from .rollout_options import RolloutOptions, seconds_of
 
 if TYPE_CHECKING:
     from ...fleet import Finding, Fleet, Journal, Report, Run
@@ -137,7 +137,7 @@ async def _write_page(kept: Journal, run_id: str, page: HtmlPage, who: Accounts 
 
 
 @attrs.frozen
-class StoredRun:
+class NamedRun:
     """A run of the journal, and the options for its accounts."""
 
     kept: Journal
@@ -149,16 +149,16 @@ class StoredRun:
         return change(make, None, {}, name=name, asking=asking, common=self.common)
 
 
-def stored_run(run: RunId, common: FleetOptions = Depends(fleet_options)) -> StoredRun:
+def named_run(run: RunId, common: FleetOptions = Depends(FleetOptions)) -> NamedRun:
     """Return the run that is named. Raises `RunNotFound` and `Refusal`."""
     kept = journal()
     run_id = run_named(kept, run)
-    return StoredRun(kept, run_id, FleetOptions(accounts_of(kept, run_id, common.who), common.out))
+    return NamedRun(kept, run_id, FleetOptions(accounts_of(kept, run_id, common.who), common.out))
 
 
 @fleet_command
 def resume(
-    stored: StoredRun = Depends(stored_run),
+    named: NamedRun = Depends(named_run),
     repeat_unknown: Annotated[
         bool, Option("--repeat-unknown", help="Also send again what may have been done already.")
     ] = False,
@@ -174,13 +174,13 @@ def resume(
       aioseflow fleet resume last
     """
     return act(
-        lambda fleet: fleet.resume(stored.run_id, repeat_unknown=repeat_unknown), stored.common, stored.kept
+        lambda fleet: fleet.resume(named.run_id, repeat_unknown=repeat_unknown), named.common, named.kept
     )
 
 
 @fleet_command
 def retry(
-    stored: StoredRun = Depends(stored_run),
+    named: NamedRun = Depends(named_run),
     failed: Annotated[bool, Option("--failed/--no-failed", help="VMs that failed.")] = True,
     not_attempted: Annotated[
         bool, Option("--not-attempted/--no-not-attempted", help="VMs that were not attempted.")
@@ -188,7 +188,7 @@ def retry(
     unknown: Annotated[
         bool, Option("--unknown", help="Also VMs for which it may have been done, reboots too.")
     ] = False,
-    asking: Confirm = Depends(confirm_options, "Asking first"),
+    asking: Confirm = Depends(Confirm, "Asking first"),
 ) -> int:
     """Try again what did not work, as a new run.
 
@@ -198,17 +198,17 @@ def retry(
     """
 
     def make(fleet: Fleet) -> Run:
-        return fleet.retry(stored.run_id, failed=failed, not_attempted=not_attempted, unknown=unknown)
+        return fleet.retry(named.run_id, failed=failed, not_attempted=not_attempted, unknown=unknown)
 
-    return stored.change(make, "retry", asking)
+    return named.change(make, "retry", asking)
 
 
 @fleet_command
 def restore(
-    stored: StoredRun = Depends(stored_run),
-    rollout: RolloutOptions = Depends(rollout_options, "How fast, and when to stop"),
+    named: NamedRun = Depends(named_run),
+    rollout: RolloutOptions = Depends(RolloutOptions, "How fast, and when to stop"),
     wait: Wait = True,
-    asking: Confirm = Depends(confirm_options, "Asking first"),
+    asking: Confirm = Depends(Confirm, "Asking first"),
 ) -> int:
     """Start exactly the VMs that a run stopped.
 
@@ -216,13 +216,13 @@ def restore(
     Examples:
       aioseflow fleet restore last --batch 20%
     """
-    options = rollout.arguments()
-    return stored.change(lambda fleet: fleet.restore(stored.run_id, wait=wait, **options), "restore", asking)
+    options = rollout.arguments
+    return named.change(lambda fleet: fleet.restore(named.run_id, wait=wait, **options), "restore", asking)
 
 
 @fleet_command
 def reconcile(
-    stored: StoredRun = Depends(stored_run),
+    named: NamedRun = Depends(named_run),
     grace: Annotated[
         str, Option("--grace", metavar="TIME", help="Decide not done no earlier than this after the request.")
     ] = "180s",
@@ -236,21 +236,21 @@ def reconcile(
     Examples:
       aioseflow fleet reconcile last
     """
-    found = run_async(_reconcile(stored, seconds_of(grace, "--grace")))
-    if stored.common.out.is_page:
+    found = run_async(_reconcile(named, seconds_of(grace, "--grace")))
+    if named.common.out.is_page:
         _print_findings(found)
     else:
         columns = ("account", "service_id", "vm_id", "vm_label", "action", "verdict", "why")
-        stored.common.out.listing(found, columns)
+        named.common.out.listing(found, columns)
     verdicts = {finding.verdict for finding in found}
     if "cannot_tell" in verdicts:
         return ExitCode.UNKNOWN
     return ExitCode.FAILED if "not_done" in verdicts else ExitCode.OK
 
 
-async def _reconcile(stored: StoredRun, grace: float) -> list[Finding]:
-    async with stored.common.who.fleet(stored.kept) as fleet:
-        return await fleet.reconcile(stored.run_id, grace=grace)
+async def _reconcile(named: NamedRun, grace: float) -> list[Finding]:
+    async with named.common.who.fleet(named.kept) as fleet:
+        return await fleet.reconcile(named.run_id, grace=grace)
 
 
 _VERDICTS: Final = {"done": "done", "not_done": "not done", "cannot_tell": "unknown"}

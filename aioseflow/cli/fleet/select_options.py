@@ -16,13 +16,8 @@ Note: TypeAlias = Annotated[str, Option("--note", metavar="TEXT", help="Kept wit
 
 @attrs.frozen
 class SelectionOptions:
-    """A selection and its guards; ``note`` is for the run, and no part of a plan."""
+    """Which VMs, and the guards of the selection; ``note`` is for the run, and no part of a plan."""
 
-    arguments: dict[str, Any]
-    note: str = ""
-
-
-def selection_options(
     services: Annotated[
         list[str] | None,
         Option(
@@ -31,24 +26,24 @@ def selection_options(
             help="Only this service; may be repeated.",
             autocompletion=complete_service,
         ),
-    ] = None,
+    ] = None
     vms: Annotated[
         list[str] | None,
         Option(
             "--vm", metavar="[SERVICE/]ID", help="Only this VM; may be repeated.", autocompletion=complete_vm
         ),
-    ] = None,
+    ] = None
     where: Annotated[
         str | None,
         Option(
             "--where", metavar="EXPR", help="Only VMs for which this is true, such as 'power == \"running\"'."
         ),
-    ] = None,
-    everything: Annotated[bool, Option("--all", help="Every VM of every service.")] = False,
+    ] = None
+    everything: Annotated[bool, Option("--all", help="Every VM of every service.")] = False
     exclude: Annotated[
         str | None, Option("--exclude", metavar="EXPR", help="Leave out VMs for which this is true.")
-    ] = None,
-    missing: Annotated[bool, Option("--ignore-missing", help="Leave out ids that do not exist.")] = False,
+    ] = None
+    missing: Annotated[bool, Option("--ignore-missing", help="Leave out ids that do not exist.")] = False
     max_targets: Annotated[
         str | None,
         Option(
@@ -56,41 +51,47 @@ def selection_options(
             metavar="N|P%",
             help="Start nothing if more VMs are selected: a number, or a share of all VMs.",
         ),
-    ] = None,
-    strict: Annotated[
-        bool, Option("--strict", help="Start nothing if a service could not be listed.")
-    ] = False,
-    note: Note = "",
-) -> SelectionOptions:
-    """Return what the options select; never the whole fleet without --all. Raises `Refusal`."""
-    if everything and (services or vms or where is not None):
-        raise Refusal("--all selects every VM", fix="leave out --service, --vm and --where, or --all")
-    if not (everything or services or vms or where is not None):
-        raise Refusal("no VMs selected", fix="use --service, --vm or --where, or --all for the whole fleet")
-    if where is not None and not where.strip():
-        raise Refusal("--where is empty, which never selects every VM", fix="use --all for the whole fleet")
-    arguments: dict[str, Any] = {}
-    if services:
-        arguments["services"] = services
-    if where is not None:
-        arguments["where"] = where
-    pairs = [tuple(name.split("/", 1)) for name in vms or () if "/" in name]
-    if pairs:
-        if len(pairs) < len(vms or ()):
-            raise Refusal("write either every --vm as SERVICE/VM, or every one as an id alone")
-        if services:
-            raise Refusal("--vm SERVICE/VM names the service already", fix="leave out --service")
-        if where is not None:
-            raise Refusal("with --where, write every --vm as an id alone")
-        arguments["where"] = pairs
-    elif vms:
-        arguments["vms"] = vms
-    if exclude is not None:
-        arguments["exclude"] = exclude
-    if missing:
-        arguments["missing"] = "ignore"
-    if max_targets is not None:
-        arguments["max_targets"] = size_of(max_targets)
-    if strict:
-        arguments["strict"] = True
-    return SelectionOptions(arguments, note)
+    ] = None
+    strict: Annotated[bool, Option("--strict", help="Start nothing if a service could not be listed.")] = (
+        False
+    )
+    note: Note = ""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keywords of `Fleet`'s methods; never the whole fleet without --all. Raises `Refusal`."""
+        if self.everything and (self.services or self.vms or self.where is not None):
+            raise Refusal("--all selects every VM", fix="leave out --service, --vm and --where, or --all")
+        if not (self.everything or self.services or self.vms or self.where is not None):
+            raise Refusal(
+                "no VMs selected", fix="use --service, --vm or --where, or --all for the whole fleet"
+            )
+        if self.where is not None and not self.where.strip():
+            raise Refusal(
+                "--where is empty, which never selects every VM", fix="use --all for the whole fleet"
+            )
+        arguments: dict[str, Any] = {}
+        if self.services:
+            arguments["services"] = self.services
+        if self.where is not None:
+            arguments["where"] = self.where
+        pairs = [tuple(name.split("/", 1)) for name in self.vms or () if "/" in name]
+        if pairs:
+            if len(pairs) < len(self.vms or ()):
+                raise Refusal("write either every --vm as SERVICE/VM, or every one as an id alone")
+            if self.services:
+                raise Refusal("--vm SERVICE/VM names the service already", fix="leave out --service")
+            if self.where is not None:
+                raise Refusal("with --where, write every --vm as an id alone")
+            arguments["where"] = pairs
+        elif self.vms:
+            arguments["vms"] = self.vms
+        if self.exclude is not None:
+            arguments["exclude"] = self.exclude
+        if self.missing:
+            arguments["missing"] = "ignore"
+        if self.max_targets is not None:
+            arguments["max_targets"] = size_of(self.max_targets)
+        if self.strict:
+            arguments["strict"] = True
+        return arguments
