@@ -93,7 +93,7 @@ class AccountPort:
         )
 
     def limit_state(self) -> Mapping[str, Any]:
-        """What the limit has learned, empty for one that does not learn."""
+        """Return what the limit has learned, empty for one that does not learn."""
         limit = self._session.shared.gate.limit
         return limit.state() if isinstance(limit, AdaptiveLimit) else {}
 

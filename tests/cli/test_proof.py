@@ -10,7 +10,7 @@ import pytest
 
 from aioseflow import Outcome, Report, Status, Undiscovered
 from aioseflow.cli import demo
-from aioseflow.cli.demo.proof import Stage, examine
+from aioseflow.cli.demo.proof import DemoStage, examine
 from aioseflow.sandbox import Sandbox
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ def _stage(
     power: str = "stopped",
     effects: dict[tuple[str, str], int] | None = None,
     undiscovered: tuple[Undiscovered, ...] = (),
-) -> Stage:
+) -> DemoStage:
     report = Report(
         run_id="r",
         action=action,
@@ -51,7 +51,7 @@ def _stage(
         started_at=_NOW,
         finished_at=_NOW,
     )
-    return Stage(
+    return DemoStage(
         action=action,
         report=report,
         power=dict.fromkeys((_FIRST, _SECOND), power),
@@ -70,7 +70,7 @@ _DONE = _outcome(_FIRST, Status.CHANGED)
 _LEFT = _outcome(_SECOND, Status.UNCHANGED)
 
 
-def _wrong(stage: Stage, panel: Sandbox) -> list[str]:
+def _wrong(stage: DemoStage, panel: Sandbox) -> list[str]:
     return [finding.text for finding in examine([stage], panel) if not finding.holds]
 
 

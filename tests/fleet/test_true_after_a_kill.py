@@ -264,6 +264,7 @@ async def test_the_lost_answer_of_a_step_that_was_seen_done_says_nothing_of_the_
         await until(lambda: run.progress.in_flight + run.progress.settling == 4)
         run.pause()
         await until(lambda: run.progress.queued == 4)
+        await asyncio.sleep(1)  # until that is durable, too
         left = await killed(run, place)
         assert statuses(run.report) == {"failed": 4}
         async with virtual_client(panel, journal=left) as later:

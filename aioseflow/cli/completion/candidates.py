@@ -100,8 +100,8 @@ def _services_of(ctx: typer.Context) -> tuple[str, ...]:
 
 def _accounts_of(ctx: typer.Context) -> tuple[str, ...]:
     """Return the labels of the accounts that the command would use; none where that is not known."""
-    from ..profiles.profile_store import label_of
     from ..profiles.profile_choice import chosen, named
+    from ..profiles.profile_store import label_of
 
     try:
         names = named(ctx.params.get("profile") or (), "--profile")

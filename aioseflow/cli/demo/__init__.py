@@ -19,7 +19,7 @@ from ..table import Column, Table
 if TYPE_CHECKING:
     from ...fleet import Report
     from ...sandbox import Sandbox
-    from .proof import Stage
+    from .proof import DemoStage
 
 
 app = typer.Typer(rich_markup_mode=None)
@@ -88,7 +88,7 @@ def table_of(reports: Iterable[Report]) -> Table:
     return Table(_HEAD, rows)
 
 
-def _print(stages: list[Stage], panel: Sandbox, *, interrupted: bool) -> int:
+def _print(stages: list[DemoStage], panel: Sandbox, *, interrupted: bool) -> int:
     """Print the counts, the problems of each stage and the proof; return the exit code."""
     from ...fleet.report.headline import Line, headline
     from ...fleet.report.report_text import problems_of

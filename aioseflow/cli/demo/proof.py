@@ -15,7 +15,7 @@ _NAMED = 4
 
 
 @attrs.frozen(kw_only=True)
-class Stage:
+class DemoStage:
     """An action: its report, and what the panel knew in the moment when it was over.
 
     ``power`` and ``effects`` (how often the action took effect meanwhile) are by service and VM id; ``sent``
@@ -37,7 +37,7 @@ class Claim:
     text: str
 
 
-def examine(stages: list[Stage], panel: Sandbox) -> list[Claim]:
+def examine(stages: list[DemoStage], panel: Sandbox) -> list[Claim]:
     """Check that nothing is lost, nothing was rebooted twice, and no outcome contradicts the panel."""
     claims = [_nothing_lost(stages, panel)]
     for stage in stages:
@@ -50,7 +50,7 @@ def examine(stages: list[Stage], panel: Sandbox) -> list[Claim]:
     return claims
 
 
-def _nothing_lost(stages: list[Stage], panel: Sandbox) -> Claim:
+def _nothing_lost(stages: list[DemoStage], panel: Sandbox) -> Claim:
     there = {(service.id, vm) for service in panel.services.values() for vm in service.vms}
     lost = []
     for stage in stages:
@@ -71,7 +71,7 @@ def _nothing_lost(stages: list[Stage], panel: Sandbox) -> Claim:
     )
 
 
-def _once_each(stage: Stage, panel: Sandbox) -> Claim:
+def _once_each(stage: DemoStage, panel: Sandbox) -> Claim:
     repeated = panel.repeated("reboot")
     most = max(stage.effects.values(), default=0)
     text = (
@@ -81,7 +81,7 @@ def _once_each(stage: Stage, panel: Sandbox) -> Claim:
     return Claim(not repeated, text + end)
 
 
-def _true_outcomes(stage: Stage) -> Claim:
+def _true_outcomes(stage: DemoStage) -> Claim:
     """Check every outcome but unknown, and name the VMs that the panel's record contradicts."""
     outcomes = stage.report.outcomes
     wrong = [_key(outcome) for outcome in outcomes if not _is_true(outcome, stage)]
@@ -102,7 +102,7 @@ def _true_outcomes(stage: Stage) -> Claim:
     )
 
 
-def _is_true(outcome: Outcome, stage: Stage) -> bool:
+def _is_true(outcome: Outcome, stage: DemoStage) -> bool:
     key = _key(outcome)
     effects = stage.effects[key]
     wanted = _POWER.get(stage.action)
@@ -123,7 +123,7 @@ def _is_true(outcome: Outcome, stage: Stage) -> bool:
             return True
 
 
-def _unknown(stage: Stage) -> Claim:
+def _unknown(stage: DemoStage) -> Claim:
     unknown = [_key(outcome) for outcome in stage.report.outcomes if outcome.status is Status.UNKNOWN]
     acted = sum(stage.effects[key] > 0 for key in unknown)
     return Claim(

@@ -10,10 +10,10 @@ from ...fleet import Run
 from ...sandbox import Sandbox
 from ..run_control import RunControl
 from .demo_panel import SETTLE
-from .proof import Stage
+from .proof import DemoStage
 
 
-async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> AsyncIterator[Stage]:
+async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> AsyncIterator[DemoStage]:
     """Run usage, stop, start, reboot; begin none after an interruption."""
     fleet = seflow.fleet
     makers: dict[str, Callable[[], Run]] = {
@@ -30,7 +30,7 @@ async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> Asyn
         seen = len(panel.requests)
         report = await control.drive(action, run)
         # Read at once, in the same turn of the loop: nothing can have happened in between.
-        yield Stage(
+        yield DemoStage(
             action=action,
             report=report,
             power={

@@ -86,7 +86,7 @@ class GroupCommit:
         return await self._store.submit(function, *arguments)
 
     async def read_soon(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
-        """The same, without suspending where the store is immediate."""
+        """Read without suspending where the store is immediate; else as `read` does."""
         if not self._store.immediate:
             return await self.read(function, *arguments)
         if self.broken is None:
@@ -159,7 +159,7 @@ class GroupCommit:
                 self._timer = asyncio.get_running_loop().call_later(self._linger, self._start)
 
     def _commit(self) -> Committed:
-        """One group; in any thread."""
+        """Commit one group of changes; may be called in any thread."""
         with self._committing:
             if self.broken is not None:
                 return (), None

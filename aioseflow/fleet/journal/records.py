@@ -1,4 +1,4 @@
-"""What a journal holds, as plain data."""
+"""Records of a journal, as plain data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _check_aware(instance: Any, attribute: attrs.Attribute[datetime], value: dat
 
 @attrs.frozen(kw_only=True)
 class RunHeader:
-    """What is known of a run before it starts; `document` is JSON-able and says how to rebuild it."""
+    """Facts of a run that are known before it starts; `document` is JSON-able and says how to rebuild it."""
 
     run_id: str = attrs.field(validator=_check_run_id)
     parent: str | None = None

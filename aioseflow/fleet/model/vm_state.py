@@ -1,4 +1,4 @@
-"""What the state of a VM allows, as a list or a reading shows it."""
+"""Judgements on what the state of a VM allows, as a list or a reading shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fleet learns of its provider, and a run of this process as a journal would keep it."""
+"""Estimates: what a run measured of its accounts, for the limits and plans of later runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _doubted(limit: dict[str, Any]) -> dict[str, Any]:
 async def notes_of(
     journal: Journal, execution: RunExecution, began: datetime
 ) -> list[tuple[str, str, float]]:
-    """What a run learned: limits, how long settling took, VMs a second, waits for the throttle."""
+    """Return what a run measured: limits, how long settling took, VMs a second, waits for the throttle."""
     notes: list[tuple[str, str, float]] = []
     seconds = max(1e-3, (datetime.now(UTC) - began).total_seconds())
     run_state = execution.run_state

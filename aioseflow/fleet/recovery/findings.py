@@ -26,7 +26,7 @@ UPTIME_LAG_SECONDS: Final = 60.0
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """What a reading says of a VM whose answer was lost, and the evidence.
+    """Finding on a VM whose answer was lost: what a reading says of it, and the evidence.
 
     ``evidence`` holds what was read: ``power``, ``locked``, ``uptime``, ``listed`` and when (``sent_at``,
     ``read_at``, aware UTC); ``why`` puts it into a sentence.

@@ -32,7 +32,7 @@ _NOT_LISTED: Final = "its service could not be listed"
 
 @attrs.frozen
 class VmReading:
-    """One reading of a VM: its service, the VM (None if it is in no list any more), and when it was read."""
+    """Reading of a VM: its service, the VM (None if it is in no list any more), and when it was read."""
 
     service: Service
     vm: Vm | None
@@ -64,7 +64,7 @@ class Reconciler:
         return found
 
     async def _read(self, targets: Sequence[StoredTarget]) -> dict[TargetKey, VmReading | str]:
-        """What is read of each VM now."""
+        """Read the lists of these targets: for each VM its reading, or why it could not be read."""
         keys = frozenset(key_of(target) for target in targets)
         seen: dict[TargetKey, VmReading | str] = {}
         for account in self.accounts:

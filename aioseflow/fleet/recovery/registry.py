@@ -39,7 +39,7 @@ class RunRegistry:
         self._made[run.run_id] = run
 
     def started(self, run: Run) -> None:
-        """Remember a run; it takes the place of an earlier sitting of the same."""
+        """Remember a run; it takes the place of an earlier execution of the same run."""
         self._runs.pop(run.run_id, None)
         self._runs[run.run_id] = run
 
@@ -60,7 +60,7 @@ class RunRegistry:
         return self._made.get(run_id) or self._runs.get(run_id)
 
     def get(self, run_id: str) -> Run:
-        """The same. Raises `RunNotFound`."""
+        """Return the live run of this id. Raises `RunNotFound`."""
         run = self.find(run_id)
         if run is None:
             raise RunNotFound(

@@ -32,7 +32,7 @@ _MESSAGE_MAX_CHARACTERS: Final = 300
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """What a run did, so far or in the end: every target once.
+    """Report of a run, so far or in the end: every target once.
 
     All figures are computed when they are first asked for.
 

@@ -126,7 +126,7 @@ class RunLifecycle:
 
     @property
     def header(self) -> RunHeader:
-        """What a journal records before the run starts."""
+        """The header that a journal records before the run starts."""
         return self.spec.header(self.run_id, self.execution.accounts, self.created_at)
 
     async def prepared(self) -> PreparedRun:

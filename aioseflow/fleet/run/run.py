@@ -82,7 +82,7 @@ class Run:
 
     @property
     def spec(self) -> RunSpec:
-        """What the run is to do; empty until it is prepared."""
+        """The spec of the run: what it is to do; empty until the run is prepared."""
         return self._life.spec
 
     async def prepared_spec(self) -> RunSpec:
@@ -263,5 +263,5 @@ class Run:
 
     @property
     def header(self) -> RunHeader:
-        """What a journal records before the run starts."""
+        """The header that a journal records before the run starts."""
         return self._life.header

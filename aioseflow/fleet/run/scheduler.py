@@ -19,9 +19,9 @@ from ...errors import ApiError, GatewayError, PermissionDenied
 from ...policy import OUTCOMES_BEFORE_YIELD
 from ..model.outcome import BAD, Outcome, Status
 from .batches import Batches
-from .deadlines import Deadlines
 from .observer import RunObserver
 from .queues import AccountQueue, ServiceQueue
+from .run_deadlines import RunDeadlines
 
 if TYPE_CHECKING:
     from ..model.target import TargetState
@@ -67,13 +67,13 @@ class Scheduler(RunObserver):
     total: int | None = None
     stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     batches: Batches = attrs.field(factory=Batches, init=False)
-    _deadlines: Deadlines = attrs.field(init=False)
+    _deadlines: RunDeadlines = attrs.field(init=False)
     _batch_timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _account_queues: dict[str, AccountQueue] = attrs.field(init=False)
     _last_turn: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._deadlines = Deadlines(
+        self._deadlines = RunDeadlines(
             self.rollout.deadline,
             self.rollout.progress_deadline,
             self.stop,

@@ -86,7 +86,7 @@ class MemoryDatabase:
     _undo: list[tuple[dict[Any, Any], Any, Any]] = attrs.field(factory=list, init=False)
 
     def copy(self) -> MemoryDatabase:
-        """What a crash of all processes would leave at this moment: everything durable, and no lease."""
+        """Return what a crash of all processes leaves at this moment: everything durable, and no lease."""
         with self.lock:
             left = MemoryDatabase()
             left._last_number = self._last_number

@@ -20,7 +20,7 @@ _OF_NO_RUN = (Kind.CREATE, Kind.LEARN, Kind.MARK)
 
 
 class MemoryStore:
-    """One process that uses a `MemoryDatabase`.
+    """Store of one process that uses a `MemoryDatabase`.
 
     Args:
         database: the database, shared with the stores of other processes; None for one of its own.

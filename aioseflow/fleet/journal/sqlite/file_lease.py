@@ -46,7 +46,7 @@ class FileLease:
             return
         try:
             if pruned:
-                # While it is held: whoever waited for it finds that the run is gone.
+                # While it is held: a process that waited for it finds that the run is gone.
                 self.path.unlink(missing_ok=True)
         finally:
             lock.release()

@@ -1,4 +1,4 @@
-"""One runner per run: an OS lock for each, which the kernel frees when its holder dies."""
+"""Locks of runs: each has one runner, held by an OS lock, which the kernel frees when its holder dies."""
 
 from __future__ import annotations
 

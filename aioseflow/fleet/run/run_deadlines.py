@@ -1,4 +1,4 @@
-"""Deadlines of a run: the timers that stop it."""
+"""RunDeadlines of a run: the timers that stop it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 
 @attrs.define(eq=False)
-class Deadlines:
+class RunDeadlines:
     """Stops a run when its time is over, or when no target had an outcome for too long.
 
     Attributes:
