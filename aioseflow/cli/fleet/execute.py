@@ -223,7 +223,7 @@ def _stale(error: StalePlan) -> Refusal:
 
 async def _print(run: Run, kept: Journal, common: FleetOptions) -> None:
     """Print the report of a run, and on stderr what continues it where the report does not say so."""
-    from ...fleet import Status
+    from ...fleet.model.outcome import undecided_in
     from ...fleet.recovery.resume import is_complete
 
     named = print_report(run.report, common)
@@ -239,5 +239,5 @@ async def _print(run: Run, kept: Journal, common: FleetOptions) -> None:
         return
     if "resume" not in named:
         echo_text(f"To continue: {command_name('resume', run.run_id, common.who)}")
-    if run.report.counts[Status.UNKNOWN] and any(step.safety is Safety.ONCE for step in steps):
+    if undecided_in(run.report.counts) and any(step.safety is Safety.ONCE for step in steps):
         echo_text("resume sends nothing again that may have been done, unless --repeat-unknown is given.")
