@@ -39,7 +39,7 @@ def test_the_page_says_what_happened_to_whom_why_and_what_to_do() -> None:
         "15 failed, 1 unknown, 4 not started."
     )
     assert lines == [
-        "run r1, 2026-01-01 03:00:00 UTC to 2026-01-01 03:04:09 UTC, 4 min 09 s",
+        "run r1, 2026-01-01 03:00:00 to 03:04:09 UTC, 4 min 09 s",
         "requested by alice; follows run r0; resumed 1 time",
         "note: before the power cut",
         "6 changed, 0 unchanged, 15 failed, 1 unknown, 4 not attempted",
@@ -97,7 +97,7 @@ def test_services_without_vms_are_one_line(found: list[WithoutVms], line: str) -
     assert report.ok
     assert report.summary().splitlines()[:4] == [
         "Stopped 1 VM.",
-        "run r1, 2026-01-01 03:00:00 UTC to 2026-01-01 03:04:09 UTC, 4 min 09 s",
+        "run r1, 2026-01-01 03:00:00 to 03:04:09 UTC, 4 min 09 s",
         "1 changed, 0 unchanged, 0 failed, 0 unknown, 0 not attempted",
         line,
     ]

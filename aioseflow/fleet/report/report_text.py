@@ -40,6 +40,7 @@ Fit: TypeAlias = partial[list[str]]
 _CAUSES_SHOWN_MAX: Final = 12
 _LOSSES_SHOWN_MAX: Final = 10
 _DOWNTIMES_SHOWN_MAX: Final = 5
+_DATE_CHARACTERS: Final = len("2026-01-01 ")
 _SENTENCE_MAX_CHARACTERS: Final = 400
 _NAME_MAX_CHARACTERS: Final = 40
 _FOLDED_SERVICES_MAX: Final = 8
@@ -107,7 +108,11 @@ def _head(report: Report, fit: Fit) -> list[str]:
         lasted = f"since {begin}"
     else:
         took = duration((report.finished_at - report.started_at).total_seconds())
-        lasted = f"{begin} to {_moment(report.finished_at)}, {took}"
+        end = _moment(report.finished_at)
+        if end[:_DATE_CHARACTERS] == begin[:_DATE_CHARACTERS]:
+            # On one day, which is nearly always so, the line fits a terminal of 80 columns.
+            begin, end = begin.removesuffix(" UTC"), end[_DATE_CHARACTERS:]
+        lasted = f"{begin} to {end}, {took}"
     lines += fit(f"run {escape(report.run_id)}, {lasted}")
     facts = []
     if report.requested_by:
