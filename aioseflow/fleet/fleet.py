@@ -192,7 +192,7 @@ class Fleet:
         journal = self._registry.journal
         known = {}
         if journal is not None:
-            known = {account.name: await journal.learned(account.name) for account in self._accounts}
+            known = {account.name: await journal.learned(account) for account in self._accounts}
         plan = await make_plan(self._accounts, spec, known)
         self._planned.keep(plan, spec)
         return plan

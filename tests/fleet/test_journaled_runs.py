@@ -351,7 +351,7 @@ async def test_the_next_client_starts_near_the_limit_that_an_earlier_run_found(t
 
 async def test_a_fleet_of_two_accounts_has_one_journal(tmp_path: Path) -> None:
     journal = tmp_path / "runs"
-    async with small_panel() as one, small_panel(seed=2) as two:
+    async with small_panel() as one, small_panel(seed=2, username="b@example.com") as two:
         async with virtual_client(one) as first, virtual_client(two, name="b") as second:
             fleet = Fleet([first, second], journal=journal)
             run = fleet.stop()
@@ -367,7 +367,7 @@ async def test_a_fleet_of_two_accounts_has_one_journal(tmp_path: Path) -> None:
 
 async def test_a_fleet_of_several_accounts_goes_on_with_all_of_them(tmp_path: Path) -> None:
     journal = tmp_path / "runs"
-    async with small_panel() as one, small_panel(seed=2) as two:
+    async with small_panel() as one, small_panel(seed=2, username="b@example.com") as two:
         async with virtual_client(one, limit=1) as first, virtual_client(two, name="b", limit=1) as second:
             run = Fleet([first, second], journal=journal).stop()
             async for _ in run:

@@ -191,6 +191,7 @@ async def test_a_lost_answer_is_decided_by_the_reading_of_an_odd_vm(tmp_path: Pa
 async def test_a_killed_run_goes_on_with_an_odd_vm(tmp_path: Path) -> None:
     journal, left = tmp_path / "runs", tmp_path / "left"
     async with panel_and_client(journal=journal) as (panel, seflow):
+        port = panel.port
         make_odd(panel)
         arrived = asyncio.Event()
 
@@ -205,7 +206,7 @@ async def test_a_killed_run_goes_on_with_an_odd_vm(tmp_path: Path) -> None:
         await arrived.wait()
         run.cancel()
         await run.wait_closed()
-    async with panel_and_client(journal=left) as (panel, seflow):
+    async with panel_and_client(journal=left, port=port) as (panel, seflow):
         make_odd(panel)
         report = await seflow.fleet.resume(run.run_id)
     assert sorted(vm for _, _, vm in report.targets) == ALL_SIX

@@ -241,6 +241,7 @@ async def test_reconciling_says_why_a_service_could_not_be_listed() -> None:
 async def test_a_run_that_goes_on_does_not_take_a_missing_vm_for_a_destroyed_one(tmp_path: Path) -> None:
     journal, left = tmp_path / "runs", tmp_path / "left"
     async with panel_and_client(journal=journal) as (panel, seflow):
+        port = panel.port
         plan = (await seflow.fleet.plan(Destroy(), [("9", "91")])).confirm(1)
         run = seflow.fleet.run(attrs.evolve(plan, document=with_policy(plan)))
         deleted = asyncio.Event()
@@ -255,7 +256,7 @@ async def test_a_run_that_goes_on_does_not_take_a_missing_vm_for_a_destroyed_one
         await deleted.wait()
         run.cancel()
         await run.wait_closed()
-    async with panel_and_client(journal=left) as (panel, seflow):
+    async with panel_and_client(journal=left, port=port) as (panel, seflow):
         del panel.vms["9"]["91"]
         paged(panel, "92")
         partial = await seflow.fleet.resume(run.run_id)

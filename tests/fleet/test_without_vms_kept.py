@@ -69,13 +69,14 @@ def _rows(journal: Path) -> list[int]:
 async def test_a_killed_run_names_it_and_so_does_the_run_that_goes_on(tmp_path: Path) -> None:
     journal, left = tmp_path / "runs", tmp_path / "left"
     async with panel_and_client(journal=journal) as (panel, seflow):
+        port = panel.port
         panel.says |= {LIST: NO_ROUTE, FUNCTIONS: NO_VMS}
         run = seflow.fleet.stop(settle=SHORT)
         async for _ in run:
             killed_in(journal, left)
             break
         await run
-    async with panel_and_client(journal=left) as (panel, seflow):
+    async with panel_and_client(journal=left, port=port) as (panel, seflow):
         killed = await seflow.fleet.report(run.run_id)
         assert killed.without_vms == (found("no_vm_functions"),)
         panel.says |= {LIST: NO_ROUTE, FUNCTIONS: NO_VMS}

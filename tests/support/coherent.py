@@ -111,8 +111,10 @@ SHORT: Final = SettlePolicy(first_poll=0.02, longest_poll=0.03, patience=0.3)
 
 @asynccontextmanager
 async def panel_and_client(
-    *, journal: Path | None = None, **options: Any
+    *, journal: Path | None = None, port: int = 0, **options: Any
 ) -> AsyncIterator[tuple[CoherentPanel, SeFlow]]:
-    """A panel and an open client of it."""
-    async with CoherentPanel() as panel, client(panel.url, journal=journal, **options) as seflow:
+    """A panel, on a port or a free one, and an open client of it."""
+    fresh = CoherentPanel()
+    fresh.wanted_port = port
+    async with fresh as panel, client(panel.url, journal=journal, **options) as seflow:
         yield panel, seflow

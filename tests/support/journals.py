@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from aioseflow.fleet.journal import HeldRun, Journal, RunHeader, StoredRun, TargetRow
 from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
 from aioseflow.fleet.journal.memory.memory_store import MemoryStore
@@ -70,6 +72,14 @@ class JournalPlace:
             return JournalPlace(self._at.copy(), delay=self._delay)
         self._copies += 1
         return JournalPlace(copy_of(self._at, self._at.with_name(f"{self._at.stem}-{self._copies}.sqlite")))
+
+
+@attrs.frozen
+class KnownAccount:
+    """An account, as far as a journal knows one."""
+
+    name: str
+    key: str
 
 
 def later(seconds: float) -> datetime:

@@ -9,9 +9,13 @@ from typing import Self
 
 
 class Listening:
-    """``async with`` starts it on a free port and ends it with every connection; `converse` is each one."""
+    """``async with`` starts it and ends it with every connection; `converse` is each one.
+
+    ``wanted_port`` is the port to listen on, 0 for a free one.
+    """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, head_bytes: int = 64 * 1024) -> None:
+        self.wanted_port = 0
         self._tls = tls
         self._head_bytes = head_bytes
         self._server: asyncio.Server | None = None
@@ -25,7 +29,7 @@ class Listening:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", 0, ssl=self._tls, limit=self._head_bytes
+            self._connected, "127.0.0.1", self.wanted_port, ssl=self._tls, limit=self._head_bytes
         )
         return self
 

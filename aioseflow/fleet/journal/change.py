@@ -8,7 +8,7 @@ errors are JSON. ``run`` is the number of a run, ``number`` that of a target in 
 kind          parameters
 ============  ================================================================================================
 CREATE        a run, as `codec.run_values` gives it; the result says whether there was none of that id
-HOLD          run, pid, host, at
+HOLD          run, pid, host, at, keys of accounts by name as JSON or None
 SELECTED      run, targets, ids of dead runs; the result names contested targets, each with the other run's id
 WITHOUT_VMS   run, account, service_id, service_name, why
 LOST          run, losses, in place of those recorded before
@@ -20,7 +20,7 @@ FINISHED      run, number, status, verified, cause, step_name, attempts, answer_
               finished_at, left_at
 REOPENED      run, number
 ENDED         run, finished_at, error, losses, services without VMs or None, timeline or None
-LEARN         account, key, value
+LEARN         key of the account, key, value
 MARK          none
 ============  ================================================================================================
 """

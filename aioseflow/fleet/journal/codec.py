@@ -99,12 +99,23 @@ def run_values(header: RunHeader) -> tuple[Any, ...]:
         header.run_id,
         None if header.parent is None else text(header.parent),
         text(header.action),
-        to_json(header.accounts, "the accounts"),
+        to_json([text(name) for name in header.accounts], "the accounts"),
         to_micros(header.created_at),
         to_json(header.document, "the document of a run"),
         text(header.note),
         text(header.requested_by),
+        names_to_json(header.account_keys),
     )
+
+
+def names_to_json(keys: Mapping[str, str]) -> str | None:
+    """Keys of accounts by name as JSON, None where there are none."""
+    return json.dumps({text(name): key for name, key in keys.items()}) if keys else None
+
+
+def names_from_json(document: str | None) -> dict[str, str]:
+    """The inverse of `names_to_json`."""
+    return {} if document is None else dict(json.loads(document))
 
 
 def target_values(run: int, row: TargetRow) -> tuple[Any, ...]:

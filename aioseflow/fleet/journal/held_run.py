@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .lease import Lease
     from .records import TargetRow
 
+R = TypeVar("R", "TargetRow", "WithoutVms", "Undiscovered")
+
 
 @attrs.define(eq=False)
 class HeldRun:
@@ -34,10 +36,12 @@ class HeldRun:
 
     Attributes:
         number: the number of the run in its store.
+        stored_names: the names that accounts have in the journal, where they are others than here.
     """
 
     run_id: str
     number: int
+    stored_names: Mapping[str, str]
     _lease: Lease = attrs.field(repr=False)
     _store: JournalStore = attrs.field(repr=False)
     _commits: Callable[[], GroupCommit] = attrs.field(repr=False)
@@ -66,22 +70,25 @@ class HeldRun:
         The result, when it is durable, names these: their numbers, each with the id of the other run. Runs
         in ``dead`` keep nothing from others.
         """
-        values = [codec.target_values(self.number, row) for row in rows]
+        values = [codec.target_values(self.number, self._stored(row)) for row in rows]
         future: asyncio.Future[list[tuple[int, str]]] = asyncio.get_running_loop().create_future()
         self._commits().put((Kind.SELECTED, (self.number, values, dead), future))
         return future
 
     async def open_elsewhere(self, dead: Set[str]) -> dict[tuple[str, str, str], str]:
         """The VMs, by account, service and VM id, that other running runs are not done with, with the run."""
-        return await self._commits().read(self._store.open_elsewhere, self.number, dead)
+        found = await self._commits().read(self._store.open_elsewhere, self.number, dead)
+        names = {before: now for now, before in self.stored_names.items()}
+        return {(names.get(key[0], key[0]), *key[1:]): run_id for key, run_id in found.items()}
 
     def without_vms(self, found: WithoutVms) -> None:
         """Record a selected service that has no VMs."""
-        self._put(Kind.WITHOUT_VMS, codec.without_values(self.number, found))
+        self._put(Kind.WITHOUT_VMS, codec.without_values(self.number, self._stored(found)))
 
     def lost(self, losses: Sequence[Undiscovered]) -> None:
         """Record the services that could not be listed, in place of those recorded before."""
-        rows = [codec.loss_values(self.number, place, loss) for place, loss in enumerate(losses)]
+        stored = map(self._stored, losses)
+        rows = [codec.loss_values(self.number, place, loss) for place, loss in enumerate(stored)]
         self._put(Kind.LOST, (self.number, rows))
 
     def discovered(self) -> None:
@@ -169,8 +176,15 @@ class HeldRun:
 
         None as one of the last two keeps what is known of it.
         """
-        values = codec.ended_values(self.number, finished_at, error, undiscovered, without_vms, timeline)
+        losses = [self._stored(loss) for loss in undiscovered]
+        without = None if without_vms is None else [self._stored(found) for found in without_vms]
+        values = codec.ended_values(self.number, finished_at, error, losses, without, timeline)
         self._put(Kind.ENDED, values)
+
+    def _stored(self, record: R) -> R:
+        """A record with the name that its account has in the journal."""
+        name = self.stored_names.get(record.account)
+        return record if name is None else attrs.evolve(record, account=name)
 
     def _put(self, kind: Kind, values: tuple[Any, ...]) -> None:
         self._commits().put((kind, values, None))

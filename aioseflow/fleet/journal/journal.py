@@ -8,16 +8,18 @@ import difflib
 import math
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import attrs
 
 from ...errors import ConfigurationError, InvalidArgument
 from . import codec
+from .account_names import NamedAccount
 from .change import Kind
 from .codec import text, to_micros
 from .faults import JournalError, LeaseLost, RunIsActive, RunNotFound, lease_lost, run_is_active
@@ -26,6 +28,8 @@ from .held_run import HeldRun
 from .journal_store import JournalStore
 from .lease import Holder
 from .records import RunHeader, RunInfo, StoredRun
+
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @attrs.frozen
@@ -127,12 +131,23 @@ class Journal:
         async with self._opened() as commits:
             return bool(await commits.commit(Kind.CREATE, values))
 
-    async def hold(self, run_id: str, *, lost: Callable[[], None] = lambda: None) -> HeldRun:
+    async def hold(
+        self,
+        run_id: str,
+        *,
+        lost: Callable[[], None] = lambda: None,
+        account_keys: Mapping[str, str] = _NO_NAMES,
+        stored_names: Mapping[str, str] = _NO_NAMES,
+    ) -> HeldRun:
         """Become the one runner of a run; recorded, durably, as running here from now on.
 
         The journal has to be kept open (`acquire`) while the run is recorded. ``lost`` is called when this
-        process learns that it is the runner no more. Raises `RunIsActive`, `RunNotFound` and `JournalError`.
+        process learns that it is the runner no more. ``account_keys`` are recorded where the run has none
+        yet; ``stored_names`` are the names that accounts have in the journal, by those that they have here.
+
+        Raises `RunIsActive`, `RunNotFound` and `JournalError`.
         """
+        keys = {stored_names.get(name, name): key for name, key in account_keys.items()}
         async with self._opened() as commits:
             await self._number(commits, run_id)
             lease = await self._store.leases.take(run_id, lost)
@@ -142,11 +157,11 @@ class Journal:
                 # Between the look and the lease it may have been pruned.
                 number = await self._number(commits, run_id)
                 holder = (os.getpid(), text(socket.gethostname()), to_micros(datetime.now(UTC)))
-                await commits.commit(Kind.HOLD, (number, *holder))
+                await commits.commit(Kind.HOLD, (number, *holder, codec.names_to_json(keys)))
             except BaseException:
                 await lease.give()
                 raise
-            return HeldRun(run_id, number, lease, self._store, self._open, self._settle)
+            return HeldRun(run_id, number, stored_names, lease, self._store, self._open, self._settle)
 
     async def active(self, run_id: str) -> RunIsActive:
         """Return the error for a run that a living process holds, which it names."""
@@ -199,18 +214,18 @@ class Journal:
                 raise await self._not_found(commits, run_id)
             return stored
 
-    async def learned(self, account: str) -> dict[str, float]:
+    async def learned(self, account: NamedAccount) -> dict[str, float]:
         """Return the numbers that are remembered of an account, by their keys."""
         async with self._opened() as commits:
-            return await commits.read(self._store.learned, account)
+            return await commits.read(self._store.learned, account.key, account.name)
 
     # -- other changes ------------------------------------------------------------------------------------
 
-    def learn(self, account: str, key: str, value: float) -> None:
+    def learn(self, account: NamedAccount, key: str, value: float) -> None:
         """Remember a number of an account, in place of the one that was remembered by that key."""
         if not math.isfinite(value):
             raise InvalidArgument(f"{key}={value!r} is not a number to remember")
-        self._open().put((Kind.LEARN, (text(account), text(key), float(value)), None))
+        self._open().put((Kind.LEARN, (text(account.key), text(key), float(value)), None))
 
     async def flush(self) -> None:
         """Return when every change so far is durable. Raises `JournalError`."""

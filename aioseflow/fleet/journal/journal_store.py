@@ -95,12 +95,17 @@ class JournalStore(Protocol):
     def open_elsewhere(self, run: int, dead: Set[str]) -> dict[tuple[str, str, str], str]:
         """The VMs, by account, service and VM id, that other running runs are not done with, with their run.
 
+        Accounts have the names of this run, and are told apart by their keys (`account_names.counterpart`).
         Runs in ``dead`` keep nothing from others.
         """
         ...
 
-    def learned(self, account: str) -> dict[str, float]:
-        """The numbers that are remembered of an account, by their keys."""
+    def learned(self, account_key: str, name: str) -> dict[str, float]:
+        """The numbers that are remembered of an account, by their keys.
+
+        A number that is remembered under the name of the account, as journals without account keys did,
+        counts where there is none under its key.
+        """
         ...
 
     def prunable(self, before: int | None, keep: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -37,7 +38,14 @@ def _check_aware(instance: Any, attribute: attrs.Attribute[datetime], value: dat
 
 @attrs.frozen(kw_only=True)
 class RunHeader:
-    """Facts of a run that are known before it starts; `document` is JSON-able and says how to rebuild it."""
+    """Facts of a run that are known before it starts.
+
+    Attributes:
+        action: the word for its actions in reports.
+        accounts: the names of its accounts.
+        account_keys: their keys, by name; empty for runs of journals that had no keys.
+        document: values of JSON from which the run can be rebuilt.
+    """
 
     run_id: str = attrs.field(validator=_check_run_id)
     parent: str | None = None
@@ -47,6 +55,12 @@ class RunHeader:
     document: dict[str, Any]
     note: str = ""
     requested_by: str = ""
+    account_keys: dict[str, str] = attrs.Factory(dict)
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The names of its actions, in their order."""
+        return tuple(step["name"] for step in self.document.get("steps", ()))
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +81,11 @@ class RunInfo:
     error: str | None = None
     pid: int | None = None
     host: str | None = None
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The names of its actions, in their order."""
+        return self.header.action_names
 
 
 @attrs.frozen(kw_only=True)
@@ -117,9 +136,13 @@ class StoredTarget:
 
 @attrs.frozen(kw_only=True)
 class StoredRun:
-    """All that the journal knows of a run; ``discovered`` says that no further targets were to come.
+    """Everything that the journal knows of a run.
 
-    ``timeline`` is as `timeline.rows_of` gave it, empty while the run lasts and where it was not measured.
+    Attributes:
+        discovered: whether no further targets were to come.
+        timeline: as `timeline.rows_of` gave it, empty while the run lasts and where it was not measured.
+        stored_names: the names that accounts have in the journal, by those that they have here; without
+            accounts whose names are the same.
     """
 
     info: RunInfo
@@ -127,3 +150,4 @@ class StoredRun:
     targets: list[StoredTarget]
     timeline: list[Any] = attrs.Factory(list)
     without_vms: tuple[WithoutVms, ...] = ()
+    stored_names: Mapping[str, str] = attrs.Factory(dict)

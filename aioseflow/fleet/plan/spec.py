@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -99,13 +99,14 @@ class RunSpec:
         """Return how many VMs of all accounts may be unfinished at once; None is no limit."""
         return self.rules.window or sum(self.windows(accounts).values()) or None
 
-    def header(self, run_id: str, accounts: Iterable[FleetAccount], created_at: datetime) -> RunHeader:
+    def header(self, run_id: str, accounts: Sequence[FleetAccount], created_at: datetime) -> RunHeader:
         """Return what a journal records of a run before it starts."""
         return RunHeader(
             run_id=run_id,
             parent=self.parent,
             action=self.action,
             accounts=tuple(account.name for account in accounts),
+            account_keys={account.name: account.key for account in accounts},
             created_at=created_at,
             document=self.to_document(),
             note=self.note,

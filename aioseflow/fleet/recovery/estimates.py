@@ -22,7 +22,7 @@ _FEW: Final = 5  # VMs that a rate is taken from
 async def limits_from(journal: Journal, accounts: Sequence[FleetAccount]) -> None:
     """Let each account start near the limit that an earlier run found."""
     for account in accounts:
-        known = await journal.learned(account.name)
+        known = await journal.learned(account)
         limit: dict[str, Any] = {
             key.removeprefix(_LIMIT): value for key, value in known.items() if key.startswith(_LIMIT)
         }
@@ -41,22 +41,22 @@ def _doubted(limit: dict[str, Any]) -> dict[str, Any]:
 
 async def notes_of(
     journal: Journal, execution: RunExecution, began: datetime
-) -> list[tuple[str, str, float]]:
+) -> list[tuple[FleetAccount, str, float]]:
     """Return what a run measured: limits, how long settling took, VMs a second, waits for the throttle."""
-    notes: list[tuple[str, str, float]] = []
+    notes: list[tuple[FleetAccount, str, float]] = []
     seconds = max(1e-3, (datetime.now(UTC) - began).total_seconds())
     run_state = execution.run_state
     for pool in execution.pools:
         account = pool.account
-        known = await journal.learned(account.name)
+        known = await journal.learned(account)
         notes += [
-            (account.name, _LIMIT + key, float(value))
+            (account, _LIMIT + key, float(value))
             for key, value in account.limit_state().items()
             if isinstance(value, int | float) and math.isfinite(value)
         ]
         fresh = {f"settle.{action}": sum(times) / len(times) for action, times in pool.settled_in.items()}
         for action, times in pool.settled_in.items():
-            notes.append((account.name, f"settled.{action}", known.get(f"settled.{action}", 0) + len(times)))
+            notes.append((account, f"settled.{action}", known.get(f"settled.{action}", 0) + len(times)))
         mine = [
             outcome for outcome in run_state.outcomes if outcome.account == account.name and outcome.attempts
         ]
@@ -66,8 +66,8 @@ async def notes_of(
             fresh[f"rate.{run_state.action}"] = len(mine) / max(0.1 * seconds, seconds - settling)
             fresh[f"waited.{run_state.action}"] = pool.waited / len(mine)
             total = known.get(f"runs.{run_state.action}", 0) + 1
-            notes.append((account.name, f"runs.{run_state.action}", total))
+            notes.append((account, f"runs.{run_state.action}", total))
         for key, value in fresh.items():
             before = known.get(key, value)
-            notes.append((account.name, key, before + _NEW * (value - before)))
+            notes.append((account, key, before + _NEW * (value - before)))
     return notes

@@ -22,6 +22,7 @@ from ..journal import (
     StoredRun,
     check_run_id,
 )
+from ..journal.account_names import find_accounts, with_names, with_names_of
 from ..journal.immediate import complete
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, TargetKey
@@ -148,11 +149,10 @@ class Runs:
         info = None if journal is None or run_id is None else await journal.look_up(run_id)
         if journal is None or run_id is None or info is None:
             return PreparedRun(self.accounts, spec)
-        header = info.header
-        mine = {account.name for account in self.accounts}
-        same = mine == set(header.accounts) and same_work(header.document, spec)
-        require_same(run_id, same=same)
-        return PreparedRun(self._accounts_of(header), spec, partial(journal.read, run_id))
+        header, found = info.header, find_accounts(info.header, self.accounts)
+        same = len(found) == len(header.accounts) == len(self.accounts)
+        require_same(run_id, same=same and same_work(with_names(header, found).document, spec))
+        return PreparedRun(self._accounts_of(header), spec, partial(self._load, journal, run_id))
 
     async def _prepare_resumed(
         self,
@@ -172,8 +172,10 @@ class Runs:
         if info is None:
             # It names those that were perhaps meant.
             info = (await journal.read(run_id, soon=True)).info
-        spec = self._spec_of(info.header, action, healthy, where)
-        return PreparedRun(self._accounts_of(info.header), spec, partial(journal.read, run_id))
+        accounts = self._accounts_of(info.header)
+        header = with_names(info.header, find_accounts(info.header, self.accounts))
+        spec = self._spec_of(header, action, healthy, where)
+        return PreparedRun(accounts, spec, partial(self._load, journal, run_id))
 
     async def _spec_of_retry(
         self,
@@ -231,7 +233,7 @@ class Runs:
         if known is not None and (known.is_live or self.registry.journal is None):
             return known.report
         journal = self._journal(run_id)
-        stored = await journal.read(run_id)
+        stored = await self._load(journal, run_id)
         alive = stored.info.state != "ended" and run_id in await journal.living([run_id])
         return report_of(stored, alive=alive)
 
@@ -247,10 +249,11 @@ class Runs:
         steps = steps_of(header.document) if action is None else steps_again(action, header.action)
         await journal.acquire()
         try:
-            held = await journal.hold(run_id)
+            before = await self._load(journal, run_id)
+            held = await journal.hold(run_id, stored_names=before.stored_names)
             try:
                 # Until it was held, somebody else may have gone on with it.
-                stored = await journal.read(run_id)
+                stored = await self._load(journal, run_id)
                 findings = await Reconciler(self.accounts).findings(stored, steps, grace)
                 record(held, stored, corrections(stored, steps, findings))
                 await journal.flush()
@@ -286,19 +289,23 @@ class Runs:
             if self.registry.journal is None:
                 return stored_of(known)
         journal = self._journal(run_id)
-        stored = await journal.read(run_id, soon=True)
+        stored = await self._load(journal, run_id, soon=True)
         if stored.info.state == "running" and run_id in await journal.living([run_id]):
             raise await journal.active(run_id)
         return stored
 
+    async def _load(self, journal: Journal, run_id: str, *, soon: bool = False) -> StoredRun:
+        """A run of the journal, with the names that its accounts have in this fleet."""
+        return with_names_of(await journal.read(run_id, soon=soon), self.accounts)
+
     def _accounts_of(self, header: RunHeader) -> tuple[FleetAccount, ...]:
-        by_name = {account.name: account for account in self.accounts}
-        missing = [name for name in header.accounts if name not in by_name]
+        found = find_accounts(header, self.accounts)
+        missing = [name for name in header.accounts if name not in found]
         if missing:
             raise InvalidArgument(
                 f"run {header.run_id} is of account {missing[0]!r:.60}, which is not in this fleet"
             )
-        return tuple(by_name[name] for name in header.accounts)
+        return tuple(found.values())
 
     def _spec_of(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import InvalidArgument
@@ -202,7 +203,7 @@ class RunLifecycle:
         if self._load is None and (info := await recorder.create(self.header)) is not None:
             # Somebody was quicker with this run_id since it was looked for: then it is that run.
             require_same(self.run_id, same=same_work(info.header.document, self.spec))
-            self._load = recorder.load
+            self._load = partial(recorder.load, self.execution.accounts)
         if self._load is not None:
             history = await self._load()
             self._before = history.info
@@ -213,7 +214,8 @@ class RunLifecycle:
                 self.execution.restore_ended(history)
                 self.finished_at = history.info.finished_at
                 return
-        others = await recorder.hold(self._lose)
+        stored_names = {} if history is None else history.stored_names
+        others = await recorder.hold(self._lose, self.execution.accounts, stored_names)
         if self._load is not None and recorder.is_held:
             # Until it was held, somebody else may have gone on with it.
             history = self._stored = await self._load()

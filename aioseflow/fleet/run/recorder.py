@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..journal import JournalError, LeaseLost, TargetRow
+from ..journal.account_names import with_names_of
 from ..journal.immediate import complete
 from ..model.target import service_name
 from ..model.timeline import rows_of
@@ -17,6 +18,7 @@ from .observer import RunObserver
 
 if TYPE_CHECKING:
     from ..journal import HeldRun, Journal, RunHeader, RunInfo, StoredRun
+    from ..model.fleet_account import FleetAccount
     from ..model.outcome import Outcome, TargetKey
     from ..model.target import TargetState
     from ..model.timeline import Moment
@@ -72,21 +74,32 @@ class JournalRecorder(RunObserver):
             return None
         return await self.journal.look_up(self.run_id)
 
-    async def load(self) -> StoredRun:
-        """Read what the journal knows of the run. Raises `RunNotFound`."""
+    async def load(self, accounts: Sequence[FleetAccount]) -> StoredRun:
+        """Read what the journal knows of the run, with the names of these accounts. Raises `RunNotFound`."""
         if self.journal is None:
             raise RuntimeError("a run without a journal has nothing to load")
-        return await self.journal.read(self.run_id)
+        return with_names_of(await self.journal.read(self.run_id), accounts)
 
-    async def hold(self, lost: Callable[[], None]) -> bool:
+    async def hold(
+        self,
+        lost: Callable[[], None],
+        accounts: Sequence[FleetAccount],
+        stored_names: Mapping[str, str],
+    ) -> bool:
         """Become the runner; returns whether other runs are going on, whose VMs must be left alone.
 
-        ``lost`` is called when this process is the runner no more. Raises `RunIsActive` and `JournalError`.
+        ``lost`` is called when this process is the runner no more. ``stored_names`` are the names of accounts
+        in the journal that are others than here. Raises `RunIsActive` and `JournalError`.
         """
         if self.journal is None:
             return False
         self._on_lost = lost
-        self._held = await self.journal.hold(self.run_id, lost=self._lose)
+        self._held = await self.journal.hold(
+            self.run_id,
+            lost=self._lose,
+            account_keys={account.name: account.key for account in accounts},
+            stored_names=stored_names,
+        )
         others = await self.journal.others(self.run_id)
         self._dead = others.dead
         return bool(others.living)

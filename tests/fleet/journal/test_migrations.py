@@ -4,10 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import attrs
 import pytest
-from support.journals import header, open_and_close, opened
+from support.journals import KnownAccount, header, open_and_close, opened
 
-from aioseflow.fleet.journal import Journal, JournalError
+from aioseflow.fleet.journal import Journal, JournalError, TargetRow
+from aioseflow.fleet.journal.account_names import find_accounts
 from aioseflow.fleet.journal.immediate import complete
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
@@ -121,3 +123,76 @@ async def test_a_journal_of_version_3_says_how_far_its_targets_had_come(
         answer_lost,
         changed_before,
     )
+
+
+V4_RUN = (
+    "INSERT INTO runs (run_id, action, accounts, created_at, document, note, requested_by, state, pid, host, "
+    "held_at, discovered) VALUES (?, 'stop', ?, 1, '{}', '', '', ?, 7, 'here', 5, 1)"
+)
+V4_TARGET = (
+    "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power, stage, "
+    "left_at, status) VALUES (?, ?, ?, '9', 'Cloud', ?, 'web', 'running', ?, ?, ?)"
+)
+
+
+async def test_a_journal_of_version_4_keeps_every_row_and_knows_its_accounts_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    runs = [("done", '["main", "b"]', "ended"), ("killed", '["main"]', "running")]
+    targets = [
+        (1, 0, "main", "4", 3, 2, "changed"),
+        (1, 1, "b", "4", 3, 0, "not_attempted"),
+        (2, 0, "main", "5", 1, None, None),
+        (2, 1, "main", "6", 0, None, None),
+    ]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for migration in MIGRATIONS[:4]:
+            migration(connection)
+        connection.executemany(V4_RUN, runs)
+        connection.executemany(V4_TARGET, targets)
+        connection.execute("INSERT INTO learned VALUES ('main', 'limit', 12.0)")
+        connection.execute("INSERT INTO without_vms VALUES (1, 'main', '7', 'Cloud', 'empty_list')")
+        connection.execute("INSERT INTO losses VALUES (1, 0, 'b', '8', 'Cloud', 'refused', NULL)")
+        connection.execute("PRAGMA user_version = 4")
+        connection.commit()
+        connection.execute("PRAGMA journal_mode = WAL")
+    async with opened(path) as journal:
+        done, killed = await journal.read("done"), await journal.read("killed")
+        assert done.info.header.accounts == ("main", "b")
+        assert done.info.header.account_keys == killed.info.header.account_keys == {}
+        found = [
+            (each.row.account, each.row.vm_id, each.stage, each.left_at, each.status)
+            for each in (*done.targets, *killed.targets)
+        ]
+        assert found == [
+            (account, vm, Stage(stage), None if left is None else Stage(left), status)
+            for _, _, account, vm, stage, left, status in targets
+        ]
+        assert [each.account for each in done.without_vms] == ["main"]
+        assert [each.account for each in done.info.undiscovered] == ["b"]
+        assert killed.info.state == "running"
+        assert killed.discovered
+        account = KnownAccount("main", "key-1")
+        assert await journal.learned(account) == {"limit": 12.0}
+        assert find_accounts(done.info.header, [account]) == {"main": account}
+
+        # A new run contests what an old one is not done with, by name, and by key once that was taken up.
+        header_of_new = header("new", accounts=("main",), account_keys={"main": "key-1"})
+        assert await journal.create(header_of_new)
+        new = await journal.hold("new")
+        row = TargetRow(
+            number=0,
+            account="main",
+            service_id="9",
+            service_name="",
+            vm_id="5",
+            vm_label="",
+            power="running",
+        )
+        assert await new.selected([row]) == [(0, "killed")]
+        held = await journal.hold("killed", account_keys={"main": "key-2"})
+        assert (await journal.read("killed")).info.header.account_keys == {"main": "key-2"}
+        assert await new.selected([attrs.evolve(row, number=1, vm_id="6")]) == []
+        await held.give()
+        await new.give()
+    assert tables(path)[0] == 5

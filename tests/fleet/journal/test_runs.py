@@ -11,6 +11,7 @@ from support.journals import (
     NOW,
     RUN,
     JournalPlace,
+    KnownAccount,
     begin,
     finish,
     header,
@@ -303,6 +304,83 @@ async def test_what_another_run_is_not_done_with_is_not_selected_again(new_journ
             await held.give()
 
 
+KEYS = [
+    ({"main": "key-1"}, {"main": "key-1"}, True),
+    ({"main": "key-1"}, {"main": "key-2"}, False),
+    ({"main": "key-1"}, {"renamed": "key-1"}, True),
+    ({"main": "key-1", "b": "key-2"}, {"main": "key-2", "b": "key-1"}, False),
+    ({"main": "key-1", "b": "key-2"}, {"b": "key-1", "main": "key-2"}, True),
+    # Runs of journals without keys are told apart by name.
+    ({}, {"main": "key-1"}, True),
+    ({"main": "key-1"}, {}, True),
+    ({}, {}, True),
+]
+
+
+@pytest.mark.parametrize(("first_keys", "second_keys", "contested"), KEYS)
+async def test_two_runs_contest_the_vms_of_one_account_whatever_it_is_called(
+    new_journal: JournalPlace, first_keys: dict[str, str], second_keys: dict[str, str], contested: bool
+) -> None:
+    name = next(iter(second_keys), "main")
+    async with opened(new_journal()) as journal:
+        first = await begin(
+            journal, "first", accounts=tuple(first_keys) or ("main",), account_keys=first_keys
+        )
+        await first.selected(rows(2))
+        second = await begin(
+            journal, "second", accounts=tuple(second_keys) or ("main",), account_keys=second_keys
+        )
+        mine = [attrs.evolve(row, account=name) for row in rows(2)]
+        expected = [(0, "first"), (1, "first")] if contested else []
+        assert await second.selected(mine) == expected
+        elsewhere = await second.open_elsewhere(frozenset())
+        keys = {(row.account, row.service_id, row.vm_id): "first" for row in mine}
+        assert {key: run for key, run in elsewhere.items() if key in keys} == (keys if contested else {})
+        await first.give()
+        await second.give()
+
+
+async def test_an_account_that_was_renamed_has_one_name_in_the_journal(new_journal: JournalPlace) -> None:
+    async with opened(new_journal()) as journal:
+        first = await begin(journal, account_keys={"main": "key-1"})
+        await first.selected(rows(2))
+        await first.give()
+        names = {"renamed": "main"}
+        held = await journal.hold(RUN, account_keys={"renamed": "key-1"}, stored_names=names)
+        await held.selected([attrs.evolve(row, account="renamed") for row in rows(1, first=2)])
+        held.without_vms(
+            WithoutVms(account="renamed", service_id="7", service_name="Cloud", why="empty_list")
+        )
+        held.lost([Undiscovered(account="renamed", cause="refused")])
+        stored = await journal.read(RUN)
+        assert {each.row.account for each in stored.targets} == {"main"}
+        assert [each.account for each in stored.without_vms] == ["main"]
+        assert [each.account for each in stored.info.undiscovered] == ["main"]
+        assert stored.info.header.account_keys == {"main": "key-1"}
+        other = await begin(journal, "other", accounts=("x",), account_keys={"x": "key-1"})
+        await other.selected([attrs.evolve(row, account="x") for row in rows(1, first=9)])
+        assert await held.open_elsewhere(frozenset()) == {("renamed", "0", "9"): "other"}
+        loss = Undiscovered(account="renamed", cause="refused")
+        found = WithoutVms(account="renamed", service_id="8", service_name="Cloud", why="empty_list")
+        held.ended(finished_at=NOW, error=None, undiscovered=[loss], without_vms=[found])
+        stored = await journal.read(RUN)
+        assert [each.account for each in stored.without_vms] == ["main"]
+        assert [each.account for each in stored.info.undiscovered] == ["main"]
+        await held.give()
+        await other.give()
+
+
+async def test_keys_are_recorded_once_for_a_run_that_has_none(new_journal: JournalPlace) -> None:
+    async with opened(new_journal()) as journal:
+        await (await begin(journal)).give()
+        for keys in ({}, {"main": "key-1"}, {"main": "key-2"}):
+            held = await journal.hold(RUN, account_keys=keys)
+            await held.give()
+        info = await journal.look_up(RUN)
+        assert info is not None
+        assert info.header.account_keys == {"main": "key-1"}
+
+
 @pytest.mark.parametrize("ended", [True, False])
 async def test_runs_that_have_ended_or_not_begun_keep_nothing_from_others(
     new_journal: JournalPlace, ended: bool
@@ -322,14 +400,33 @@ async def test_runs_that_have_ended_or_not_begun_keep_nothing_from_others(
 
 async def test_what_was_learned_is_remembered_by_account(new_journal: JournalPlace) -> None:
     async with opened(new_journal()) as journal:
-        journal.learn("main", "limit", 24)
-        journal.learn("main", "settle.stop", 8.25)
-        journal.learn("other", "limit", 3)
-        journal.learn("main", "limit", 32)
+        mine, theirs = KnownAccount("main", "key-1"), KnownAccount("main", "key-2")
+        journal.learn(mine, "limit", 24)
+        journal.learn(mine, "settle.stop", 8.25)
+        journal.learn(theirs, "limit", 3)
+        journal.learn(mine, "limit", 32)
         with pytest.raises(InvalidArgument, match="is not a number"):
-            journal.learn("main", "limit", float("nan"))
-    assert await new_journal().learned("main") == {"limit": 32.0, "settle.stop": 8.25}
-    assert await new_journal().learned("nobody") == {}
+            journal.learn(mine, "limit", float("nan"))
+    # The name is for people: the key decides.
+    for name in ("main", "renamed"):
+        known = await new_journal().learned(KnownAccount(name, "key-1"))
+        assert known == {"limit": 32.0, "settle.stop": 8.25}
+    assert await new_journal().learned(theirs) == {"limit": 3.0}
+    assert await new_journal().learned(KnownAccount("main", "key-3")) == {}
+
+
+async def test_what_was_learned_by_name_counts_until_there_is_a_number_by_key(
+    new_journal: JournalPlace,
+) -> None:
+    async with opened(new_journal()) as journal:
+        # As journals without account keys kept it.
+        journal.learn(KnownAccount("", "main"), "limit", 7)
+        journal.learn(KnownAccount("", "main"), "settle.stop", 2)
+        account = KnownAccount("main", "key-1")
+        assert await journal.learned(account) == {"limit": 7.0, "settle.stop": 2.0}
+        journal.learn(account, "limit", 9)
+        assert await journal.learned(account) == {"limit": 9.0, "settle.stop": 2.0}
+        assert await journal.learned(KnownAccount("other", "key-2")) == {}
 
 
 async def test_a_group_of_changes_is_made_whole_or_not_at_all(new_journal: JournalPlace) -> None:
@@ -449,7 +546,7 @@ async def test_a_journal_that_is_not_open_takes_nothing(new_journal: JournalPlac
     with pytest.raises(ConfigurationError, match=r"is not open; acquire\(\) it"):
         finish(held, 0)
     with pytest.raises(ConfigurationError, match="is not open"):
-        journal.learn("main", "limit", 1)
+        journal.learn(KnownAccount("main", "key-1"), "limit", 1)
     with pytest.raises(ConfigurationError, match="is not open"):
         await journal.flush()
     with pytest.raises(ConfigurationError, match="released more often"):

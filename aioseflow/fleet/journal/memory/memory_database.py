@@ -14,6 +14,7 @@ from ...model.target import Stage
 from ...model.undiscovered import Undiscovered
 from ...model.without_vms import WithoutVms
 from .. import codec
+from ..account_names import counterpart
 from ..change import Kind
 from ..codec import from_micros, from_micros_or_none
 from ..faults import JournalError
@@ -111,16 +112,18 @@ class MemoryDatabase:
         return sorted(self.runs.values(), key=lambda run: -run.number)
 
     def open_elsewhere(self, run: int, dead: Set[str]) -> dict[tuple[str, str, str], str]:
-        """The VMs that other running runs are not done with, with the run."""
+        """The VMs that other running runs are not done with, with the run, by the names of this run."""
         found: dict[tuple[str, str, str], str] = {}
+        mine = self._run(run).info.header.account_keys
         for other in self.runs.values():
-            run_id = other.info.header.run_id
-            if other.number == run or other.info.state != "running" or run_id in dead:
+            header = other.info.header
+            if other.number == run or other.info.state != "running" or header.run_id in dead:
                 continue
             for target in other.targets.values():
-                if target.stored.stage is not Stage.DONE:
-                    row = target.stored.row
-                    found.setdefault((row.account, row.service_id, row.vm_id), run_id)
+                row = target.stored.row
+                name = counterpart(row.account, header.account_keys, mine)
+                if target.stored.stage is not Stage.DONE and name is not None:
+                    found.setdefault((name, row.service_id, row.vm_id), header.run_id)
         return found
 
     # -- changes ------------------------------------------------------------------------------------------
@@ -171,6 +174,7 @@ class MemoryDatabase:
         document: str,
         note: str,
         requested_by: str,
+        account_keys: str | None,
     ) -> bool:
         if self.run_of(run_id) is not None:
             return False
@@ -183,16 +187,19 @@ class MemoryDatabase:
             document=json.loads(document),
             note=note,
             requested_by=requested_by,
+            account_keys=codec.names_from_json(account_keys),
         )
         self._last_number += 1
         number = self._last_number
         self._set(self.runs, number, MemoryRun(number, RunInfo(header=header, state="created")))
         return True
 
-    def _hold(self, run: int, pid: int, host: str, at: int) -> None:
+    def _hold(self, run: int, pid: int, host: str, at: int, account_keys: str | None) -> None:
         info, since = self._run(run).info, from_micros(at)
+        keys = info.header.account_keys or codec.names_from_json(account_keys)
         info = attrs.evolve(
             info,
+            header=attrs.evolve(info.header, account_keys=keys),
             state="running",
             started_at=info.started_at or since,
             finished_at=None,

@@ -144,11 +144,16 @@ class MemoryStore:
         with self.database.lock:
             return self.database.open_elsewhere(run, dead)
 
-    def learned(self, account: str) -> dict[str, float]:
+    def learned(self, account_key: str, name: str) -> dict[str, float]:
         """The numbers that are remembered of an account."""
         with self.database.lock:
-            known = self.database.learned.items()
-            return {key: value for (name, key), value in sorted(known) if name == account}
+            known = sorted(self.database.learned.items())
+            return {
+                key: value
+                for account in (name, account_key)
+                for (each, key), value in known
+                if each == account
+            }
 
     def prunable(self, before: int | None, keep: int) -> list[str]:
         """The ended runs beyond the newest ``keep`` that ended before a time, the oldest first."""

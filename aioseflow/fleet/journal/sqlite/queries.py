@@ -11,13 +11,15 @@ from ...model.target import Stage
 from ...model.undiscovered import Undiscovered
 from ...model.without_vms import WithoutVms
 from .. import codec
+from ..account_names import counterpart
 from ..lease import Holder
 from ..records import RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
-from .statements import COUNT, COUNT_ALL
+from .statements import ACCOUNT_KEYS, COUNT, COUNT_ALL, OPEN_TARGETS, OTHER_RUNNING
 
 _RUN: Final = (
     "SELECT id, run_id, parent, action, accounts, created_at, document, note, requested_by, state, "
-    "started_at, finished_at, discovered, error, pid, host, held_at, targets, counts FROM runs"
+    "started_at, finished_at, discovered, error, pid, host, held_at, targets, counts, "
+    "account_keys FROM runs"
 )
 _TARGETS: Final = (
     "SELECT number, account, service_id, service_name, vm_id, vm_label, power, stage, step, attempts, "
@@ -82,20 +84,34 @@ def open_elsewhere(
     connection: sqlite3.Connection, run: int, dead: Set[str]
 ) -> dict[tuple[str, str, str], str]:
     """The VMs that other running runs are not done with, with the run."""
-    rows = connection.execute(
-        "SELECT account, service_id, vm_id, run_id FROM targets JOIN runs ON runs.id = targets.run "
-        "WHERE state = 'running' AND runs.id != ? AND stage != 3",
-        (run,),
-    )
-    return {(row[0], row[1], row[2]): row[3] for row in rows if row[3] not in dead}
+    found = {}
+    mine = account_keys(connection, run)
+    for other, run_id, document in connection.execute(OTHER_RUNNING, (run,)).fetchall():
+        if run_id in dead:
+            continue
+        theirs = codec.names_from_json(document)
+        for account, service_id, vm_id in connection.execute(OPEN_TARGETS, (other,)):
+            name = counterpart(account, theirs, mine)
+            if name is not None:
+                found[name, service_id, vm_id] = run_id
+    return found
 
 
-def learned(connection: sqlite3.Connection, account: str) -> dict[str, float]:
-    """The numbers that are remembered of an account."""
-    rows = connection.execute(
-        "SELECT key, value FROM learned WHERE account = ? ORDER BY key", (codec.text(account),)
-    )
-    return dict(rows.fetchall())
+def account_keys(connection: sqlite3.Connection, run: int) -> dict[str, str]:
+    """The keys of a run's accounts by name; empty where they are not known."""
+    row = connection.execute(ACCOUNT_KEYS, (run,)).fetchone()
+    return {} if row is None else codec.names_from_json(row[0])
+
+
+def learned(connection: sqlite3.Connection, account_key: str, name: str) -> dict[str, float]:
+    """The numbers that are remembered of an account, by its key or, where there is none, by its name."""
+    known: dict[str, float] = {}
+    for account in (name, account_key):
+        rows = connection.execute(
+            "SELECT key, value FROM learned WHERE account = ? ORDER BY key", (codec.text(account),)
+        )
+        known |= dict(rows.fetchall())
+    return known
 
 
 def prunable(connection: sqlite3.Connection, before: int | None, keep: int) -> list[str]:
@@ -134,6 +150,7 @@ def _info(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunInfo:
             document=json.loads(row[6]),
             note=row[7],
             requested_by=row[8],
+            account_keys=codec.names_from_json(row[19]),
         ),
         state=row[9],
         started_at=codec.from_micros_or_none(row[10]),

@@ -15,6 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar, TypeVarTuple
 
+from .. import codec
+from ..account_names import counterpart
 from ..change import Change, Kind
 from ..faults import JournalError
 from ..lease import Holder
@@ -186,10 +188,10 @@ class SqliteStore:
         with self._reading() as connection:
             return queries.open_elsewhere(connection, run, dead)
 
-    def learned(self, account: str) -> dict[str, float]:
+    def learned(self, account_key: str, name: str) -> dict[str, float]:
         """The numbers that are remembered of an account."""
         with self._reading() as connection:
-            return queries.learned(connection, account)
+            return queries.learned(connection, account_key, name)
 
     def prunable(self, before: int | None, keep: int) -> list[str]:
         """The ended runs beyond the newest ``keep`` that ended before a time, the oldest first."""
@@ -254,10 +256,14 @@ def _select(
     connection: sqlite3.Connection, run: int, rows: Sequence[tuple[Any, ...]], dead: Set[str]
 ) -> list[tuple[int, str]]:
     conflicts: dict[int, str] = {}
-    for other, run_id in connection.execute(OTHER_RUNNING, (run,)).fetchall():
-        for row in rows if run_id not in dead else ():
-            if row[1] not in conflicts:
-                key = (other, row[2], row[3], row[5])
+    others = [other for other in connection.execute(OTHER_RUNNING, (run,)) if other[1] not in dead]
+    mine = queries.account_keys(connection, run) if others else {}
+    for other, run_id, document in others:
+        theirs = codec.names_from_json(document)
+        names = {account: counterpart(account, mine, theirs) for account in {row[2] for row in rows}}
+        for row in rows:
+            if row[1] not in conflicts and (name := names[row[2]]) is not None:
+                key = (other, name, row[3], row[5])
                 if connection.execute(OPEN_ELSEWHERE, key).fetchone() is not None:
                     conflicts[row[1]] = run_id
     fresh = [row for row in rows if row[1] not in conflicts] if conflicts else rows

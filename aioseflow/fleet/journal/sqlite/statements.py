@@ -50,8 +50,8 @@ ONE_ROW: Final[Mapping[Kind, tuple[str, _Order | None]]] = {
     Kind.HOLD: (
         "UPDATE runs SET state = 'running', pid = ?, host = ?, held_at = ?, "
         "started_at = coalesce(started_at, ?), finished_at = NULL, error = NULL, targets = NULL, "
-        "counts = NULL WHERE id = ?",
-        itemgetter(1, 2, 3, 3, 0),
+        "counts = NULL, account_keys = coalesce(account_keys, ?) WHERE id = ?",
+        itemgetter(1, 2, 3, 3, 4, 0),
     ),
     Kind.WITHOUT_VMS: (INSERT_WITHOUT_VMS, None),
     Kind.LEARN: (
@@ -66,8 +66,8 @@ The second value gives the parameters of a change in the order of the SQL; None 
 """
 
 CREATE: Final = (
-    "INSERT INTO runs (run_id, parent, action, accounts, created_at, document, note, requested_by) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
+    "INSERT INTO runs (run_id, parent, action, accounts, created_at, document, note, requested_by, "
+    "account_keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
 )
 INSERT_TARGET: Final = (
     "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power) "
@@ -77,10 +77,14 @@ INSERT_CONTESTED: Final = (
     "INSERT INTO targets (run, number, account, service_id, service_name, vm_id, vm_label, power, "
     "stage, status, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 3, 'not_attempted', 'in_another_run')"
 )
-OTHER_RUNNING: Final = "SELECT id, run_id FROM runs WHERE state = 'running' AND id != ? ORDER BY id"
+ACCOUNT_KEYS: Final = "SELECT account_keys FROM runs WHERE id = ?"
+OTHER_RUNNING: Final = (
+    "SELECT id, run_id, account_keys FROM runs WHERE state = 'running' AND id != ? ORDER BY id"
+)
 OPEN_ELSEWHERE: Final = (
     "SELECT 1 FROM targets WHERE run = ? AND account = ? AND service_id = ? AND vm_id = ? AND stage != 3"
 )
+OPEN_TARGETS: Final = "SELECT account, service_id, vm_id FROM targets WHERE run = ? AND stage != 3"
 FORGET_LOSSES: Final = "DELETE FROM losses WHERE run = ?"
 FORGET_WITHOUT_VMS: Final = "DELETE FROM without_vms WHERE run = ?"
 FORGET: Final = (

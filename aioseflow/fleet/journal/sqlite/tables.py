@@ -130,6 +130,18 @@ def _to_version_4(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_to_version_1, _to_version_2, _to_version_3, _to_version_4)
+def _to_version_5(connection: sqlite3.Connection) -> None:
+    # The keys of a run's accounts by their names, as JSON; NULL where only the names are known. Names were
+    # the keys before: in a journal that people share, two of them may call different accounts "main".
+    connection.execute("ALTER TABLE runs ADD COLUMN account_keys TEXT")
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    _to_version_1,
+    _to_version_2,
+    _to_version_3,
+    _to_version_4,
+    _to_version_5,
+)
 """The one at place n makes version n + 1 out of version n, inside a transaction that is not its own; version
 0 is an empty file."""
