@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from . import makespan
-from .fleet_sitting import VMS_PER_SERVICE, Ask, Seen, measure
+from .fleet_execution import VMS_PER_SERVICE, Ask, Seen, measure
 
 
 @contextmanager

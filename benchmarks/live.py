@@ -30,7 +30,7 @@ from aioseflow.cli.live.terminal_frame import TerminalFrame
 from aioseflow.cli.run_control import control_runs
 from aioseflow.fleet import ServiceProgress
 
-from .fleet_sitting import VMS_PER_SERVICE, _serve
+from .fleet_execution import VMS_PER_SERVICE, _serve
 
 SIZES: Final = ((80, 24), (200, 50))
 SHARE_AT_MOST: Final = 0.05

@@ -6,7 +6,7 @@
 It needs aiogram 3. TELEGRAM_CHATS and TELEGRAM_USERS are ids with commas between: it obeys these users in
 these chats and is silent to all others. TELEGRAM_API_URL names another server of the platform's interface.
 A change is asked back with two buttons, for two minutes, once, for the asker alone; then one message shows
-how far it is, and in the end the counts and why anything is not as asked. One run at a time.
+how far it is, and in the end the counts and why anything is not done. One run at a time.
 
 It ends by Ctrl-C or SIGTERM: what was sent is finished, for half a minute at most, and nothing more is begun.
 Exit code: 0 it was ended like that; 1 a setting is wrong, or the panel or the platform refused at the start.
@@ -286,7 +286,7 @@ class FleetBot:
 
 def text_of(report: Report) -> str:
     """A report as a message: the counts, and why anything is not simply done."""
-    over = "" if report.finished_at is None else ", all as asked" if report.ok else ", over"
+    over = "" if report.finished_at is None else ", done" if report.ok else ", over"
     lines = [f"<b>{report.action}</b>: {len(report.outcomes)} of {len(report.targets)} VMs{over}"]
     lines.append(", ".join(f"{number} {word.replace('_', ' ')}" for word, number in report.counts.items()))
     for cause, outcomes in list(report.causes.items())[:CAUSES]:

@@ -3,7 +3,7 @@
     SEFLOW_USERNAME=… SEFLOW_PASSWORD=… python examples/usage_to_csv.py > usage.csv
     SEFLOW_USERNAME=… SEFLOW_PASSWORD=… python examples/usage_to_csv.py --output usage.csv --fragments graphs/
 
-The panel gives usage as pieces of HTML, whose sizes in characters are in the table. Whoever can write to
+The panel gives usage as pieces of HTML, whose sizes in characters are in the table. Anybody who can write to
 the panel writes this HTML: --fragments keeps it in text files, so that no browser runs it by accident.
 The status "unchanged" means that a VM was read. Nothing is changed on the panel.
 
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with options.output.open("w", encoding="utf-8", newline="") as stream:
                 write_csv(stream, report, powers)
     except BrokenPipeError:
-        # Whoever read the table has enough of it; Python would complain once more when it ends.
+        # The reader of the table has closed the pipe; Python would complain once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (SeFlowError, OSError) as error:

@@ -1,4 +1,4 @@
-"""How cost grows with the size of a fleet: `fleet_sitting` at the sandbox, whose VMs take their time."""
+"""How cost grows with the size of a fleet: `fleet_execution` at the sandbox, whose VMs take their time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import linear_regression
 
-from ..fleet_sitting import VMS_PER_SERVICE, Ask, Seen, measure
+from ..fleet_execution import VMS_PER_SERVICE, Ask, Seen, measure
 from .setting import Setting, say
 from .table import Bound, Findings, Table
 

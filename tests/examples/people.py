@@ -17,5 +17,5 @@ async def ask(platform: Platform, action: str) -> None:
 
 async def read_to_the_end(platform: Platform) -> str:
     """The message of a run that is over."""
-    await platform.until(lambda: ", over" in platform.texts[-1] or "all as asked" in platform.texts[-1])
+    await platform.until(lambda: ", over" in platform.texts[-1] or "done" in platform.texts[-1])
     return platform.texts[-1]

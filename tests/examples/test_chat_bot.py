@@ -53,9 +53,7 @@ async def test_nothing_happens_before_it_is_confirmed_and_then_every_vm_is_stopp
     assert panel.count(method="POST") == 0
     await platform.press("Yes, stop all", user=ASKER)
     text = await read_to_the_end(platform)
-    assert text == (
-        "stop: 6 of 6 VMs, all as asked\n6 changed, 0 unchanged, 0 failed, 0 unknown, 0 not attempted"
-    )
+    assert text == ("stop: 6 of 6 VMs, done\n6 changed, 0 unchanged, 0 failed, 0 unknown, 0 not attempted")
     assert len(platform.posts) == 1
     assert not next(iter(platform.posts.values())).buttons
     assert panel.effect_count("stop") == 6

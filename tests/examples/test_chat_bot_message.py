@@ -51,7 +51,7 @@ async def test_edits_keep_their_distance_and_the_last_one_always_comes(
     await ask(platform, "reboot")
     await platform.press("Yes, reboot all", user=ASKER)
     text = await read_to_the_end(platform)
-    assert text.startswith("reboot: 80 of 80 VMs, all as asked")
+    assert text.startswith("reboot: 80 of 80 VMs, done")
     times = [sent.time for sent in platform.calls("editMessageText")]
     assert len(times) >= 3
     assert all(later - earlier > 0.14 for earlier, later in pairwise(times[:-1]))
@@ -67,7 +67,7 @@ async def test_the_platforms_own_pause_is_obeyed_and_the_run_goes_on_meanwhile(
     platform.refuse(Refusal("editMessageText", 429, "Too Many Requests: retry after 1", retry_after=1))
     await platform.press("Yes, stop all", user=ASKER)
     text = await read_to_the_end(platform)
-    assert text.startswith("stop: 6 of 6 VMs, all as asked")
+    assert text.startswith("stop: 6 of 6 VMs, done")
     refused, again = platform.calls("editMessageText")[:2]
     assert (refused.status, again.status) == (429, 200)
     assert again.time - refused.time >= 1.0
@@ -94,7 +94,7 @@ async def test_an_edit_that_the_platform_refuses_ends_no_run(
     platform.refuse(refusal)
     await platform.press("Yes, stop all", user=ASKER)
     text = await read_to_the_end(platform)
-    assert text.startswith("stop: 6 of 6 VMs, all as asked")
+    assert text.startswith("stop: 6 of 6 VMs, done")
     assert panel.effect_count("stop") == 6
     assert not platform.refusals
 

@@ -1,7 +1,7 @@
 """A run in a process that is killed with -9, and gone on with in another; the panel is the witness.
 
-The panel lives in the calling process, whose loop kills a sitting once so many requests have reached it. A
-sitting is a process of its own, forked from one that has imported everything, so that hundreds are cheap.
+The panel lives in the calling process, whose loop kills an execution once so many requests have reached it. A
+execution is a process of its own, forked from one that has imported everything, so that hundreds are cheap.
 What is drawn comes from the seed; where exactly a process is when it dies is up to the machine.
 """
 
@@ -47,8 +47,8 @@ _CONTEXT.set_forkserver_preload([*(f"aioseflow.{name}" for name in _OURS), "file
 class Story:
     """What is drawn from a seed.
 
-    ``cuts`` says for each sitting that is killed after how many of its requests, and how many seconds later;
-    ``at_once`` that the next one does not wait for what the panel is still at.
+    ``cuts`` says for each execution that is killed after how many of its requests, and how many seconds
+    later; ``at_once`` that the next one does not wait for what the panel is still at.
     """
 
     seed: int
@@ -112,7 +112,7 @@ class Told:
 
 @attrs.frozen
 class Login:
-    """How a sitting reaches the panel, and where it writes."""
+    """How an execution reaches the panel, and where it writes."""
 
     username: str
     password: str
@@ -125,7 +125,7 @@ class Login:
         return Path(self.journal).exists()
 
     def said(self) -> Any:
-        """The report of the sitting that came to its end."""
+        """The report of the execution that came to its end."""
         return json.loads(Path(self.answer).read_text(encoding="utf-8"))
 
     def client(self, limit: int) -> SeFlow:
@@ -177,13 +177,13 @@ async def tell(story: Story) -> Told:
             )
             before = {pair: vm.power for pair, vm in _machines(panel).items()}
             async with asyncio.timeout(_SECONDS_AT_MOST):
-                if await _sittings(told, panel, login):
+                if await _executions(told, panel, login):
                     _check(told, panel, before, login.said())
                     await _resume_again(told, panel, login)
     return told
 
 
-async def _sittings(told: Told, panel: Sandbox, login: Login) -> bool:
+async def _executions(told: Told, panel: Sandbox, login: Login) -> bool:
     """Whether one of them came to its end."""
     story, resume = told.story, False
     for cut in (*story.cuts, None):
@@ -193,7 +193,7 @@ async def _sittings(told: Told, panel: Sandbox, login: Login) -> bool:
         if status == 0:
             return True
         if status != -9:
-            told.wrong.append(f"a sitting ended with status {status}")
+            told.wrong.append(f"an execution ended with status {status}")
             return False
         if not (login.has_begun() and panel.requests):
             continue  # killed before it had begun, which the next one does
@@ -201,7 +201,7 @@ async def _sittings(told: Told, panel: Sandbox, login: Login) -> bool:
         told.kills.append(_autopsy(told, panel, login))
         while panel.in_flight and not story.at_once:  # noqa: ASYNC110 - it has no event for it
             await asyncio.sleep(0.001)
-    raise AssertionError("the last sitting is not killed")
+    raise AssertionError("the last execution is not killed")
 
 
 async def _end(process: ForkServerProcess, panel: Sandbox, cut: tuple[int, float] | None) -> int | None:
