@@ -149,7 +149,7 @@ def test_every_public_name_has_a_docstring() -> None:
 
 
 def test_only_the_verdict_says_unknown() -> None:
-    """Of the modules of the fleet and of its commands: others have `Status.is_undecided`, or ask the verdict."""
+    """Of the modules of the fleet and of its commands: others ask `Status.is_undecided`."""
 
     def code(path: Path) -> str:
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
