@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import aiohttp
 
@@ -32,7 +33,7 @@ from .endpoints.vms import VmsEndpoints
 from .errors import ConfigurationError
 from .identifiers import Id
 from .lazy import lazy_part
-from .models import ServiceMethod
+from .models import Service, ServiceMethod, Vm
 from .policy import MAX_HEADER_BYTES, MAX_IN_FLIGHT, RetryPolicy, Timeouts, check_seconds, check_whole
 from .secret import Masked, Secret
 from .session.account_session import AccountSession
@@ -46,6 +47,16 @@ from .session.limits.adaptive import AdaptiveLimit
 from .session.limits.limit import FixedLimit, Limit
 from .session.session import Session
 from .session.stats import Stats
+
+if TYPE_CHECKING:
+    from .fleet.model.fleet_account import Closeable
+
+Protected: TypeAlias = (
+    str
+    | Callable[[Service, Vm], bool]
+    | Iterable[tuple[Id | Service, Id | Vm] | tuple[str, Id | Service, Id | Vm]]
+)
+"""A selection, as ``exclude=`` of a fleet's methods: repeated here, because this module imports no fleet."""
 
 # On newer installations only, and not in the provider's document; discovery calls it when `vms` is refused.
 _METHODS: Final = Call(
@@ -117,7 +128,7 @@ class SeFlow:
         application: str | None = None,
         allow_insecure: bool = False,
         journal: str | os.PathLike[str] | aioseflow.Journal | None = None,
-        protected: aioseflow.fleet.Exclude = (),
+        protected: Protected = (),
     ) -> None:
         # From here on no frame of ours shows a secret, should somebody log a traceback with its locals.
         password = password if isinstance(password, Secret) else Secret(password)
@@ -148,7 +159,7 @@ class SeFlow:
             application=application,
         )
         self.name = name
-        self._runs: dict[aioseflow.fleet.Closeable, None] = {}
+        self._runs: dict[Closeable, None] = {}
         self._client: Self | None = None
         self.protected = protected
         if journal is not None:
@@ -202,9 +213,9 @@ class SeFlow:
             fleet.share_runs_of(self._client.fleet)
         return fleet
 
-    @lazy_part
-    def _fleet_account(self) -> aioseflow.account_port.AccountPort:
-        """The account as a fleet sees it."""
+    @cached_property
+    def _fleet_account(self) -> Any:
+        """The `AccountPort` of this client."""
         from .account_port import AccountPort
 
         return AccountPort(self, self._session, self._runs)

@@ -24,11 +24,10 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any, Final
 
-from aioseflow import FixedLimit, Progress, SeFlow, SettlePolicy, Status
+from aioseflow import FixedLimit, Progress, SeFlow, ServiceProgress, SettlePolicy, Status
 from aioseflow.cli.live import LiveView
 from aioseflow.cli.live.terminal_frame import TerminalFrame
 from aioseflow.cli.run_control import control_runs
-from aioseflow.fleet import ServiceProgress
 
 from .fleet_execution import VMS_PER_SERVICE, _serve
 

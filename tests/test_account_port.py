@@ -7,6 +7,7 @@ import inspect
 from support.clients import client
 
 from aioseflow import Fleet, SeFlow
+from aioseflow.account_port import AccountPort
 from aioseflow.fleet.model.fleet_account import FleetAccount
 
 PRIVATE = (
@@ -26,14 +27,16 @@ def test_a_client_shows_users_only_what_is_theirs() -> None:
 
 def test_the_port_has_everything_that_the_protocol_asks_for() -> None:
     wanted = {name for name, _ in inspect.getmembers(FleetAccount) if not name.startswith("_")}
-    account: FleetAccount = client("http://127.0.0.1:9/api")._fleet_account
+    port: AccountPort = client("http://127.0.0.1:9/api")._fleet_account
+    account: FleetAccount = port
     assert wanted <= {name for name in dir(account) if not name.startswith("_")}
     assert account.name == "main"
 
 
 def test_the_key_of_an_account_depends_on_address_and_user_alone() -> None:
     def key(user: str = "a@example.com", url: str = "http://127.0.0.1:9/api", name: str = "main") -> str:
-        return SeFlow(user, "secret", base_url=url, name=name)._fleet_account.key
+        port: AccountPort = SeFlow(user, "secret", base_url=url, name=name)._fleet_account
+        return port.key
 
     assert key() == key(name="another")
     assert len({key(), key("b@example.com"), key(url="http://127.0.0.1:10/api")}) == 3

@@ -14,9 +14,9 @@ from .completion.candidates import complete_profile
 from .exit_code import Refusal
 
 if TYPE_CHECKING:
+    from .. import Fleet, Journal
     from ..client import SeFlow
     from ..config import Credentials
-    from ..fleet import Fleet, Journal
     from .profiles.profile_store import Profile
 
 
@@ -89,7 +89,7 @@ class Accounts:
 
 def fleet_of(clients: Sequence[SeFlow], kept: Journal) -> Fleet:
     """Return one fleet of open clients."""
-    from ..fleet import Fleet
+    from .. import Fleet
 
     return clients[0].fleet if len(clients) == 1 else Fleet(clients, journal=kept)
 

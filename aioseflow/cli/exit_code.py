@@ -6,7 +6,8 @@ import enum
 from typing import TYPE_CHECKING, Final
 
 # The package, not its names: help and completion, which need none, load no fleet.
-from .. import fleet
+import aioseflow
+
 from ..errors import (
     AddressNotAllowed,
     AuthenticationError,
@@ -17,7 +18,7 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
-    from ..fleet import Report
+    from .. import Report
 
 
 class ExitCode(enum.IntEnum):
@@ -72,11 +73,11 @@ def of_error(error: BaseException) -> ExitCode:
             return error.exit_code
         case AuthenticationError() | AddressNotAllowed():
             return ExitCode.AUTHENTICATION
-        case fleet.StalePlan() | fleet.RunIsActive() | fleet.LeaseLost():
+        case aioseflow.StalePlan() | aioseflow.RunIsActive() | aioseflow.LeaseLost():
             return ExitCode.HELD
-        case fleet.RunRefused():
+        case aioseflow.RunRefused():
             return ExitCode.HELD if error.reason in ("in_another_run", "other_run") else ExitCode.STOPPED
-        case fleet.JournalError():
+        case aioseflow.JournalError():
             # A configuration error of the disk, not of the command.
             return ExitCode.ERROR
         case InvalidArgument() | ConfigurationError():
@@ -93,7 +94,7 @@ def of_report(report: Report) -> ExitCode:
         return of_error(report.error)
     if report.finished_at is None:
         return ExitCode.HELD
-    if report.counts[fleet.Status.UNKNOWN] or report.undiscovered:
+    if report.counts[aioseflow.Status.UNKNOWN] or report.undiscovered:
         return ExitCode.UNKNOWN
     if not report.targets:
         return ExitCode.NOTHING_SELECTED

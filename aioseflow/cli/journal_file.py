@@ -12,7 +12,7 @@ from ..text import escape
 from .exit_code import ExitCode, Refusal
 
 if TYPE_CHECKING:
-    from ..fleet import Journal
+    from .. import Journal
 
 _VARIABLE: Final = "AIOSEFLOW_JOURNAL"
 _PATH_MAX: Final = 300
@@ -29,7 +29,7 @@ def journal_path() -> Path:
 
 def journal() -> Journal:
     """Return the journal; create its directory, for its owner only, if it is missing. Raises `Refusal`."""
-    from ..fleet import Journal
+    from .. import Journal
 
     # Not as a Path: one that ends with a slash names a directory.
     path = os.environ.get(_VARIABLE) or journal_path()

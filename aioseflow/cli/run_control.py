@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from ..fleet import Report, Run
+from .. import Report, Run
 from .live import ProgressView
 from .live.keyboard import Keyboard
 from .terminal import can_ask

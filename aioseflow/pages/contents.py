@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from ..fleet import Report, Status
+from .. import Report, Status
 from ..fleet.model.undiscovered import Undiscovered
 from ..fleet.report.headline import headline, split
 from ..fleet.report.report_text import no_vms

@@ -10,8 +10,8 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
+from .. import Report
 from ..errors import SeFlowError
-from ..fleet import Report
 from ..fleet.discovery.vm_list import pages_of
 from ..identifiers import Id
 from ..models import Bandwidth, PowerState, Vm

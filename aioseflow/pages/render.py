@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from .. import Report
 from ..errors import ConfigurationError
-from ..fleet import Report
 from ..private_file import replace_file
 from ..text import quantity
 from .contents import contents_of

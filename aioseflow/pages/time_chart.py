@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from ..fleet import Report, Status
+from .. import Report, Status
 from ..fleet.model.timeline import Moment
 from .scale import ticks, time_ticks
 

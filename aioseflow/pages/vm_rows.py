@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from ..fleet import Outcome, Report, UsageGraphs
+from .. import Outcome, Report, UsageGraphs
 from ..fleet.model.outcome import TargetKey
 from ..fleet.report.report import seconds_of
 from ..text import escape, natural_key

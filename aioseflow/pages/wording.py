@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from ..fleet import Status
+from .. import Status
 
 PENDING: Final = "pending"
 """The status of a target without an outcome, in addition to the five of `Status`."""

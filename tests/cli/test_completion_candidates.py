@@ -13,6 +13,7 @@ import pytest
 from cli.terminals import Result
 from cli.tried import words
 
+from aioseflow import Journal, RunHeader
 from aioseflow.cli.completion import candidates
 from aioseflow.cli.completion.candidates import (
     Candidates,
@@ -25,7 +26,6 @@ from aioseflow.cli.completion.name_cache import ListedName, remember
 from aioseflow.cli.completion.shells import SCRIPTS, Shell
 from aioseflow.cli.profiles import profile_store
 from aioseflow.cli.profiles.profile_store import Place, Profile
-from aioseflow.fleet import Journal, RunHeader
 
 Run = Callable[..., Result]
 

@@ -12,13 +12,12 @@ import pyte
 import pytest
 from cli.terminals import Result, Terminal
 
-from aioseflow import __version__
+from aioseflow import Journal, __version__
 from aioseflow.cli.accounts import Accounts, Identity
 from aioseflow.cli.doctor import local_checks
 from aioseflow.cli.doctor.check import ORDER, Check, CheckVerdict
 from aioseflow.cli.doctor.check_printer import CheckPrinter
 from aioseflow.config import Credentials
-from aioseflow.fleet import Journal
 from aioseflow.sandbox import Fault, Sandbox
 
 Run = Callable[..., Result]

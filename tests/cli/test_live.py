@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aioseflow import Outcome, Progress, Status
+from aioseflow import Flow, Outcome, Progress, Status
 from aioseflow.cli.live import StatusLines, bar, circumstances, totals, view
 from aioseflow.cli.live.live_view import _rows
 from aioseflow.cli.live.outcome_bar import ASCII, LINES
@@ -17,7 +17,6 @@ from aioseflow.cli.live.progress_text import clock_time, failure, figure, speed
 from aioseflow.cli.live.shown_run import ShownRun
 from aioseflow.cli.live.styled_row import StyledRow, padded
 from aioseflow.errors import PermissionDenied
-from aioseflow.fleet import Flow
 from aioseflow.text import cells
 
 _AT = "2026-03-01T12:00:00+00:00"

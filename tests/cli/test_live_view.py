@@ -15,11 +15,10 @@ import pyte
 import pytest
 from cli.test_live import SLOWED, Clock, failed
 
-from aioseflow import Progress, Status
+from aioseflow import Progress, ServiceProgress, Status
 from aioseflow.cli.live import LiveView, view
 from aioseflow.cli.live.styled_row import StyledRow
 from aioseflow.cli.live.terminal_frame import TerminalFrame
-from aioseflow.fleet import ServiceProgress
 from aioseflow.text import cells
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202eevil\u2066日本語日本語日本語" + 10_000 * "x"

@@ -6,9 +6,8 @@ import random
 
 import pytest
 
-from aioseflow import Status
+from aioseflow import ServiceProgress, Status
 from aioseflow.cli.live.visible_rows import VisibleRows
-from aioseflow.fleet import ServiceProgress
 
 
 def services(*sizes: int) -> list[ServiceProgress]:

@@ -13,8 +13,7 @@ from support.clients import virtual_client
 from support.steering import until
 from support.virtual import VIRTUAL
 
-from aioseflow import FixedLimit, Rollout, SettlePolicy, Status
-from aioseflow.fleet import Flow
+from aioseflow import FixedLimit, Flow, Rollout, SettlePolicy, Status
 from aioseflow.fleet.run.metrics import AccountFlow
 from aioseflow.sandbox import Fault, Sandbox
 

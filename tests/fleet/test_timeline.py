@@ -14,8 +14,7 @@ from support.clients import virtual_client
 from support.steering import until
 from support.virtual import VIRTUAL
 
-from aioseflow import FixedLimit, Status
-from aioseflow.fleet import Moment
+from aioseflow import FixedLimit, Moment, Status
 from aioseflow.fleet.journal.sqlite.tables import APPLICATION_ID, MIGRATIONS
 from aioseflow.fleet.model.timeline import MOMENTS_MAX, Timeline, moments_of, rows_of
 from aioseflow.sandbox import Fault, Sandbox

@@ -22,8 +22,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from aioseflow import FixedLimit, Reboot, Report, SeFlow, Start, Status, Stop
-from aioseflow.fleet import Action
+from aioseflow import Action, FixedLimit, Reboot, Report, SeFlow, Start, Status, Stop
 from aioseflow.sandbox import Fault, Sandbox
 from support.clients import QUICK_RETRY, QUICK_SETTLE
 

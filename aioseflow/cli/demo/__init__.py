@@ -17,7 +17,7 @@ from ..exit_code import ExitCode
 from ..table import Column, Table
 
 if TYPE_CHECKING:
-    from ...fleet import Report
+    from ... import Report
     from ...sandbox import Sandbox
     from .proof import DemoStage
 

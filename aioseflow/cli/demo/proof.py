@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 import attrs
 
-from ...fleet import Outcome, Report, Status
+from ... import Outcome, Report, Status
 from ...sandbox import Sandbox
 
 _POWER = {"stop": "stopped", "start": "running"}

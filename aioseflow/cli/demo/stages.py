@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
+from ... import Run
 from ...client import SeFlow
-from ...fleet import Run
 from ...sandbox import Sandbox
 from ..run_control import RunControl
 from .demo_panel import SETTLE

@@ -18,7 +18,7 @@ from .rollout_options import RolloutOptions
 from .select_options import SelectionOptions
 
 if TYPE_CHECKING:
-    from ...fleet import Fleet, Run
+    from ... import Fleet, Run
     from ...fleet.actions import Action
 
 

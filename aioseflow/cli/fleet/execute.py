@@ -23,7 +23,7 @@ from .group import FleetOptions, option_of
 from .print_report import command_name, print_report, require_columns, streamed
 
 if TYPE_CHECKING:
-    from ...fleet import Action, Fleet, Journal, Plan, Run, StalePlan
+    from ... import Action, Fleet, Journal, Plan, Run, StalePlan
     from ..accounts import Accounts
     from .html import HtmlPage
     from .select_options import SelectionOptions
@@ -65,7 +65,7 @@ def change(
     kept = journal()
 
     def make(fleet: Fleet) -> Run:
-        from ...fleet import Run
+        from ... import Run
 
         made = what(fleet)
         return made if isinstance(made, Run) else fleet.run(made, **arguments, note=note)
@@ -139,7 +139,7 @@ def print_plan(plan: Plan, out: OutputOptions) -> int:
 async def _plan(
     what: Callable[[Fleet], Action | Run], arguments: dict[str, Any], kept: Journal, who: Accounts
 ) -> Plan:
-    from ...fleet import Run
+    from ... import Run
 
     async with who.fleet(kept) as fleet:
         made = what(fleet)
@@ -187,7 +187,7 @@ def act(
 async def _act(
     make: Callable[[Fleet], Run], common: FleetOptions, kept: Journal, page: HtmlPage | None
 ) -> int:
-    from ...fleet import StalePlan
+    from ... import StalePlan
     from ..live import view
     from ..run_control import control_runs
 

@@ -15,8 +15,8 @@ from ..terminal import echo_err
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ... import Report
     from ...client import SeFlow
-    from ...fleet import Report
 
 _PATH_MAX: Final = 300
 

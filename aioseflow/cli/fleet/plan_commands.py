@@ -27,7 +27,7 @@ from .run_commands import accounts_of_labels
 from .select_options import Note, SelectionOptions
 
 if TYPE_CHECKING:
-    from ...fleet import Plan
+    from ... import Plan
     from ...fleet.actions import Action
 
 _BYTES_MAX: Final = 256 * 1024 * 1024
@@ -127,7 +127,7 @@ def apply(
 
 
 def _read(file: str) -> Plan:
-    from ...fleet import Plan
+    from ... import Plan
 
     if file == "-":
         if sys.stdin.isatty():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ...fleet import Status
+from ... import Status
 from ...fleet.report.report_json import TargetDocument
 from ..output import OutputOptions
 from ..table import print_lines
@@ -12,7 +12,7 @@ from ..table import print_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ...fleet import Comparison, Outcome, Report
+    from ... import Comparison, Outcome, Report
 
 What: TypeAlias = Literal["fixed", "broken", "still_bad", "only_after", "only_before"]
 

@@ -11,7 +11,7 @@ from ..terminal import echo_err
 from .print_report import OUTCOME_COLUMNS, outcome_row, page_width, print_page
 
 if TYPE_CHECKING:
-    from ...fleet import Outcome, Report
+    from ... import Outcome, Report
     from ...fleet.report.headline import Line
 
 _MESSAGE_MAX: Final = 400

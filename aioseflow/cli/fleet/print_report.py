@@ -13,7 +13,7 @@ from ..output import OutputFormat, OutputOptions
 from ..terminal import columns
 
 if TYPE_CHECKING:
-    from ...fleet import Outcome, Report, Run
+    from ... import Outcome, Report, Run
     from ...fleet.report.headline import Line
     from ..table import Table
     from .group import FleetOptions
@@ -53,7 +53,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
 
 def require_columns(out: OutputOptions) -> None:
     """Raise `Refusal` for columns that no outcome has; called before a run, not after it."""
-    from ...fleet import Outcome
+    from ... import Outcome
     from ..output.columns import check
 
     check([*out.columns, *([out.sort.removeprefix("-")] if out.sort else [])], (), Outcome)
@@ -95,7 +95,7 @@ def _page(report: Report, who: Accounts) -> set[str]:
 
 def usage_table(report: Report) -> Table:
     """Return how large the usage graphs of each VM are; they are untrusted HTML, which is not shown."""
-    from ...fleet import UsageGraphs
+    from ... import UsageGraphs
     from ..table import Column, Table
 
     rows = []

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, TypedDict
 
-from ...fleet import Journal, RunInfo, Status
+from ... import Journal, RunInfo, Status
 from ...text import cells, escape, wrap
 from ..exit_code import ExitCode
 from ..journal_file import journal

@@ -77,7 +77,7 @@ class RolloutOptions:
         given = {name: value for name, value in options.items() if value is not None}
         if not given:
             return {}
-        from ...fleet import Rollout
+        from ... import Rollout
 
         return {"rollout": Rollout(**given)}
 

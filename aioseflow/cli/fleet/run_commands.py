@@ -24,7 +24,7 @@ from .print_report import outcome_row, print_report, require_columns
 from .rollout_options import RolloutOptions, seconds_of
 
 if TYPE_CHECKING:
-    from ...fleet import Finding, Fleet, Journal, Report, Run
+    from ... import Finding, Fleet, Journal, Report, Run
 
 _LAST: Final = "last"
 _ID_MAX: Final = 200

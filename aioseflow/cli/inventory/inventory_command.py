@@ -94,7 +94,7 @@ async def _inventory(who: Accounts, host: str | None, where: str | None, *, part
 
 async def _list(seflow: SeFlow, where: str | None, members: list[Member]) -> list[SeFlowError]:
     """Add the VMs of an account to ``members``; return the errors of what could not be listed."""
-    from ...fleet import ALL
+    from ... import ALL
     from ..nouns.read_call import errors_of
     from .ansible_document import Member
 

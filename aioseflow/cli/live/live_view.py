@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from ...fleet import Outcome, Progress, Run, ServiceProgress
+from ... import Outcome, Progress, Run, ServiceProgress
 from ...text import cells, escape, quantity, wrap
 from .outcome_bar import ASCII, LINES, BarSigns, bar
 from .progress_text import circumstances, clock_time, discovery, failure, outcomes, speed, underway

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from ...fleet import Status
+from ... import Status
 from .styled_row import StyledRow
 
 BarSigns: TypeAlias = Mapping[Status | None, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from ...fleet import Outcome, Progress, Status
+from ... import Outcome, Progress, Status
 from ...text import escape, quantity
 
 _NAME_MAX: Final = 40

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from ...fleet import Progress, Run
+from ... import Progress, Run
 
 _RATE_WINDOW_SECONDS: Final = 10.0
 _SAMPLE_EVERY_SECONDS: Final = 0.5

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from ...fleet import Progress, Run
+from ... import Progress, Run
 from ...text import escape
 from ..terminal import echo_err
 from .progress_text import circumstances, speed, totals

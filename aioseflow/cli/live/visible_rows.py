@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from ...fleet import ServiceProgress
+from ... import ServiceProgress
 
 _SERVICES_A_FRAME: Final = 256
 """Services that are looked at for a frame: of 2,000 services each has its turn about every second."""

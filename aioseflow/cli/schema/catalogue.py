@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, TypedDict, get_args, get_typ
 
 import attrs
 
-from ...fleet import Finding, Outcome, Plan, PlannedVm
+from ... import Finding, Outcome, Plan, PlannedVm
 from ...fleet.report.report_json import ReportDocument
 from ...models import UntrustedHtml, Vm
 from ..coroutines import COROUTINES

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin, 
 
 import attrs
 
+from ... import CauseGroup
 from ...errors import SeFlowError
-from ...fleet import CauseGroup
 from ...models import Model, OpenEnum
 from ...plain import ErrorDocument, field_names
 from ...secret import HIDDEN, Secret
