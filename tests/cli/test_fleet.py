@@ -223,6 +223,7 @@ def test_the_first_ctrl_c_drains_and_the_page_is_printed(spawn: Spawn, panels: P
     panel = panels(services=1, vms_per_service=120, faults=[Fault("latency", method="POST", seconds=0.4)])
     terminal = spawn("fleet", "reboot", "--all", "--yes")
     terminal.expect("in flight")
+    terminal.until(lambda: panel.count(method="POST") > 0)  # an intent may be under way before
     terminal.type("\x03")
     terminal.expect("Interrupted: finishing what was sent")
     code, written = terminal.finish()
@@ -238,6 +239,7 @@ def test_the_second_ctrl_c_cancels_and_what_was_sent_is_unknown(spawn: Spawn, pa
     panel = panels(services=1, vms_per_service=120, faults=[Fault("hang", method="POST", when="after")])
     terminal = spawn("fleet", "reboot", "--all", "--yes")
     terminal.expect("in flight, 72")
+    terminal.until(lambda: panel.count(method="POST") > 0)  # an intent may be under way before
     terminal.type("\x03")
     terminal.expect("Interrupted: finishing what was sent")
     terminal.type("\x03")

@@ -69,6 +69,7 @@ def test_a_drained_run_says_how_to_go_on_and_does(run: Run, spawn: Spawn, panels
     panel = panels(services=1, vms_per_service=60, faults=[Fault("latency", method="POST", seconds=0.4)])
     terminal = spawn("fleet", "reboot", "--all", "--yes")
     terminal.expect("in flight")
+    terminal.until(lambda: panel.count(method="POST") > 0)  # an intent may be under way before
     terminal.type("\x03")
     code, written = terminal.finish()
     assert code == 130
