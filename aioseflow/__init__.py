@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from .fleet.model.progress import Progress, ServiceProgress
     from .fleet.model.refusals import RunRefused
     from .fleet.model.timeline import Moment
-    from .fleet.model.undiscovered import Undiscovered
-    from .fleet.model.without_vms import WithoutVms
+    from .fleet.model.undiscovered import Undiscovered, WithoutVms
     from .fleet.plan.plan import Plan, PlanDiff, StalePlan
     from .fleet.plan.planned_vm import PlannedLoss, PlannedVm
     from .fleet.plan.rollout import HealthCheck, Rollout
@@ -119,8 +118,7 @@ else:
         "fleet.model.progress": "Progress ServiceProgress",
         "fleet.model.refusals": "RunRefused",
         "fleet.model.timeline": "Moment",
-        "fleet.model.undiscovered": "Undiscovered",
-        "fleet.model.without_vms": "WithoutVms",
+        "fleet.model.undiscovered": "Undiscovered WithoutVms",
         "fleet.plan.plan": "Plan PlanDiff StalePlan",
         "fleet.plan.planned_vm": "PlannedLoss PlannedVm",
         "fleet.plan.rollout": "HealthCheck Rollout",

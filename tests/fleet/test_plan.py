@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioseflow.errors import InvalidArgument
-from aioseflow.fleet.model.without_vms import WithoutVms
+from aioseflow.fleet.model.undiscovered import WithoutVms
 from aioseflow.fleet.plan.plan import Plan, PlanDiff, StalePlan
 from aioseflow.fleet.plan.plan_text import page
 from aioseflow.fleet.plan.planned_vm import PlannedLoss, PlannedVm

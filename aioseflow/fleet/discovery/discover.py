@@ -12,8 +12,7 @@ from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ..model.clock import PanelClock
 from ..model.outcome import cause_of
 from ..model.target import service_name
-from ..model.undiscovered import ONE_PAGE, Undiscovered
-from ..model.without_vms import WhyNoVms, WithoutVms
+from ..model.undiscovered import ONE_PAGE, Undiscovered, WhyNoVms, WithoutVms
 from .vm_list import VmList, one_page, pages_of, read_vms
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from ... import errors
 from ...errors import DecodeError, InvalidArgument, OutcomeUnknown, SeFlowError
-from ..model.undiscovered import Undiscovered
-from ..model.without_vms import WithoutVms
+from ..model.undiscovered import Undiscovered, WithoutVms
 from .records import RunHeader, TargetRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,8 +17,7 @@ from .faults import lease_lost
 
 if TYPE_CHECKING:
     from ...errors import SeFlowError
-    from ..model.undiscovered import Undiscovered
-    from ..model.without_vms import WithoutVms
+    from ..model.undiscovered import Undiscovered, WithoutVms
     from .group_commit import GroupCommit
     from .journal_store import JournalStore
     from .lease import Lease

@@ -10,8 +10,7 @@ import attrs
 
 from ...errors import InvalidArgument, SeFlowError
 from ..model.target import Stage
-from ..model.undiscovered import Undiscovered
-from ..model.without_vms import WithoutVms
+from ..model.undiscovered import Undiscovered, WithoutVms
 
 StoredRunState: TypeAlias = Literal["created", "running", "ended"]
 """``running`` is also what a run stays whose process was killed; `Journal.is_held` tells the two apart."""

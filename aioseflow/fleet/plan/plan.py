@@ -16,7 +16,7 @@ from ...errors import InvalidArgument
 from ...models import Vm
 from ...text import escape
 from ..model.outcome import TargetKey
-from ..model.without_vms import WithoutVms
+from ..model.undiscovered import WithoutVms
 from .planned_vm import PlannedLoss, PlannedVm, has_moved, movement
 
 _COUNTED: Final = ("missing_values", "worst_down", "worst_failures")

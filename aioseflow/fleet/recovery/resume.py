@@ -107,7 +107,7 @@ class Resumer:
 
     async def read_back(self, history: StoredRun) -> None:
         """Decide on every target, with one list of each service that has an undecided one."""
-        steps = self.spec.steps
+        steps = self.run_state.declared
         now = datetime.now(UTC)
         undecided: list[tuple[StoredTarget, ResumePoint]] = []
         for stored in history.targets:

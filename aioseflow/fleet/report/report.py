@@ -18,8 +18,7 @@ from ..actions.action import Effect
 from ..actions.declaration import Declaration, declared_by_name
 from ..model.outcome import UNDONE, Outcome, Status, TargetKey
 from ..model.timeline import Moment
-from ..model.undiscovered import Undiscovered
-from ..model.without_vms import WithoutVms
+from ..model.undiscovered import Undiscovered, WithoutVms
 from .compare import Comparison
 from .next_step import PAGE_COLUMNS, StepName, python_name
 from .report_groups import CauseGroup, Downtime, ServiceSummary

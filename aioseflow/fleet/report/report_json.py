@@ -9,8 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from ...plain import ErrorDocument, error_document, fields_of, plain
 from ..model.outcome import Outcome, Status, TargetKey
-from ..model.undiscovered import Undiscovered
-from ..model.without_vms import WithoutVms
+from ..model.undiscovered import Undiscovered, WithoutVms
 from .report import Report
 from .report_groups import CauseGroup
 

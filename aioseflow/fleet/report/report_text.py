@@ -12,9 +12,8 @@ from typing import Final, TypeAlias
 from ...errors import InvalidArgument
 from ...text import duration, escape, quantity, wrap
 from ..model.outcome import UNDONE, Status, undecided_in
-from ..model.undiscovered import ONE_PAGE, Undiscovered
+from ..model.undiscovered import ONE_PAGE, Undiscovered, WithoutVms
 from ..model.vm_state import HELD_CAUSES
-from ..model.without_vms import WithoutVms
 from .headline import (
     SERVICES_NAMED_MAX,
     SKIPPED,

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from ..journal import StoredRun
     from ..model.fleet_account import FleetAccount
     from ..model.target import TargetState
-    from ..model.undiscovered import Undiscovered
-    from ..model.without_vms import WithoutVms
+    from ..model.undiscovered import Undiscovered, WithoutVms
     from ..plan.plan import Plan
     from ..plan.spec import RunSpec
     from .state import RunState
@@ -133,7 +132,7 @@ class RunExecution:
         """Restore the outcomes of a run that has ended."""
         now = datetime.now(UTC)
         self.run_state.restore_outcomes(
-            outcome_of(target, self.spec.steps, now) for target in history.targets
+            outcome_of(target, self.run_state.declared, now) for target in history.targets
         )
         self._restore_undiscovered(history)
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from ..model.outcome import Outcome, TargetKey
     from ..model.target import TargetState
     from ..model.timeline import Moment
-    from ..model.undiscovered import Undiscovered
-    from ..model.without_vms import WithoutVms
+    from ..model.undiscovered import Undiscovered, WithoutVms
 
 
 @attrs.define(eq=False)

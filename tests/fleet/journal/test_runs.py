@@ -25,8 +25,7 @@ from support.virtual import VIRTUAL
 from aioseflow.errors import ApiError, ConfigurationError, InvalidArgument, OutcomeUnknown
 from aioseflow.fleet.journal import Journal, JournalError, RunNotFound, StoredTarget
 from aioseflow.fleet.model.target import Stage
-from aioseflow.fleet.model.undiscovered import Undiscovered
-from aioseflow.fleet.model.without_vms import WithoutVms
+from aioseflow.fleet.model.undiscovered import Undiscovered, WithoutVms
 
 pytestmark = VIRTUAL
 

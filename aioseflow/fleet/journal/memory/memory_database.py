@@ -11,8 +11,7 @@ from typing import Any, Final
 import attrs
 
 from ...model.target import Stage
-from ...model.undiscovered import Undiscovered
-from ...model.without_vms import WithoutVms
+from ...model.undiscovered import Undiscovered, WithoutVms
 from .. import codec
 from ..account_names import counterpart
 from ..change import Kind

@@ -8,8 +8,7 @@ from collections.abc import Set
 from typing import Any, Final
 
 from ...model.target import Stage
-from ...model.undiscovered import Undiscovered
-from ...model.without_vms import WithoutVms
+from ...model.undiscovered import Undiscovered, WithoutVms
 from .. import codec
 from ..account_names import counterpart
 from ..lease import Holder
