@@ -82,11 +82,12 @@ _GRACE = 200.0  # seconds, longer than that of `Fleet.reconcile`
 
 
 def _restored(history: History, performed: Performed) -> Iterator[Violation]:
-    """Only what the run may have stopped is started; what it stopped is a target, or named."""
-    parent = history.runs[0] if not performed.command.latest else None
-    if parent is None or performed.run is not None or performed.ended is None:
-        # The run's own report is checked as every other.
+    """A restore that is refused names what its run has stopped."""
+    earlier = [run for run in history.runs if run.made_by.number < performed.number]
+    if not earlier or performed.run is not None or performed.ended is None:
+        # The report of a run that began is checked as every other.
         return
+    parent = earlier[-1] if performed.command.latest else earlier[0]
     must = _stopped_then(history, parent, performed)
     unnamed = [key for key in must if performed.error is None or key[2] not in str(performed.error)]
     if unnamed:

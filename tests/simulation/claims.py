@@ -12,6 +12,7 @@ from .known import Violation
 from .undone import needless_unknown, without_reason
 from .world import ONCE, READS
 
+_GRAPHS: Final = frozenset({"cpu", "net", "disk"})
 _SETTLED: Final = 45.0  # seconds in which whatever looks must have seen it
 
 
@@ -83,6 +84,8 @@ def _in_one_life(claim: Claim) -> bool:
 def _wrong_unchanged(claim: Claim) -> str:
     if claim.sent:
         return f"and the panel got {claim.shown()}"
+    if claim.step == "usage" and not claim.witness.was_read(claim.key, claim.run.id, _GRAPHS):
+        return "and the panel was never asked for all of it"
     wanted = [claim.run.wanted(step) for step in claim.run.steps]
     # What was listed before it became a target counts.
     since = min(claim.since, claim.run.began - SLACK)

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
+from math import inf
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
@@ -42,6 +43,7 @@ class Life:
         self.number = number
         self.steps = 0
         self.dead = False
+        self.ended_at = inf
         self.watch: Callable[[], None] | None = None
         self.tasks: WeakSet[NumberedTask] = WeakSet()
         self.ends: list[ResponseHandler] = []
@@ -91,6 +93,7 @@ class Life:
 
     def _die(self) -> None:
         self.dead = True
+        self.ended_at = asyncio.get_running_loop().time()
         self._on_death()
         self._buried = self.unfinished()
         self.cut()

@@ -8,12 +8,13 @@ from typing import Final
 from aioseflow import InvalidArgument, Status
 
 from .claim import SLACK, Claim
-from .record import Wanted
+from .record import Arrival, Wanted
 from .world import ONCE
 
 _SAME_CAUSE: Final = 5  # failures in a row, `Rollout.same_cause`
 _BAD: Final = (Status.FAILED, Status.UNKNOWN)
 _NOT_DONE_AFTER: Final = 180.0  # seconds: until then a panel may still carry out what it was sent
+_WRITTEN: Final = 1.0  # seconds in which an answer is in the journal
 _BETWEEN: Final = 2.0  # seconds between two lists that show the same
 
 
@@ -89,15 +90,15 @@ _REASONS: Final[Mapping[str, Callable[[Claim], bool]]] = {
 def needless_unknown(claim: Claim) -> tuple[str, str] | None:
     """The kind, and why the outcome of a VM that is called ``unknown`` was known; None where it was not."""
     outcome, world = claim.outcome, claim.world
-    orders = [verb for performed in claim.run.until(claim.at) for verb in performed.orders]
-    if world.clock_steps or world.standstills or {"cancel", "interrupt", "close"} & {*orders}:
-        return None
-    if claim.run.died(claim.at):
-        return _needless_after_death(claim)
     last = claim.sent[-1] if claim.sent else None
-    if last is None or last.answered_at is None:
+    if world.clock_steps or world.standstills or last is None or last.answered_at is None:
         return None
     step = claim.step
+    if _was_taken(claim, last):
+        return "what was accepted is called unknown", f"and its answer was whole: {claim.shown()}"
+    orders = [verb for performed in claim.run.until(claim.at) for verb in performed.orders]
+    if claim.run.died(claim.at) or {"cancel", "interrupt", "close"} & {*orders}:
+        return None
     if step in ONCE:
         if last.verb == step and last.was_answered_well and outcome.cause == "lost_answer":
             return "needless unknown of a call made once", f"and its answer was whole: {claim.shown()}"
@@ -114,6 +115,17 @@ def needless_unknown(claim: Claim) -> tuple[str, str] | None:
     return None
 
 
+def _was_taken(claim: Claim, last: Arrival) -> bool:
+    """Whether the panel took the step in time for the client to write that down, and nothing came since."""
+    ended_early = claim.outcome.cause in ("interrupted", "cancelled", "drained", "deadline")
+    if not ended_early or last.verb != claim.step or not last.was_answered_well or last.life is None:
+        return False
+    ends = [performed.ended or last.life.ended_at for performed in claim.run.until(claim.at)]
+    took = last.answered_at or 0.0
+    alone = len(ends) == 1 and len(claim.sent) == 1
+    return alone and took + _WRITTEN + claim.world.latency < min(ends[0], last.life.ended_at, claim.until)
+
+
 def _needless_in(claim: Claim, wanted: Wanted, since: float, until: float) -> tuple[str, str] | None:
     """The same of one command: the lists that a client read before do not count."""
     witness, key = claim.witness, claim.key
@@ -128,9 +140,4 @@ def _needless_in(claim: Claim, wanted: Wanted, since: float, until: float) -> tu
     is_long = len(still) > 2 and still[-1].request.time - still[0].request.time >= patience >= _NOT_DONE_AFTER
     if is_long and not so and witness.state(key, until) in ("running", "stopped"):
         return "what came to nothing is called unknown", f"and lists showed it for {patience:.0f} s"
-    return None
-
-
-def _needless_after_death(claim: Claim) -> tuple[str, str] | None:
-    """Nothing is said of a run whose process died, but by the commands that went on with it."""
     return None

@@ -142,6 +142,11 @@ class Witness:
         """The requests that would change this VM, of a run or of all, in order of arrival."""
         return [each for each in self._changes.get(key, ()) if run_id in (None, each.run_id)]
 
+    def was_read(self, key: Key, run_id: str, verbs: frozenset[str]) -> bool:
+        """Whether a run was given whole answers about a VM by all of these routes."""
+        mine = (each for each in self.arrivals if each.key == key and each.run_id == run_id)
+        return verbs <= {each.verb for each in mine if each.request.status == 200 and not each.is_change}
+
     def effects_on(self, key: Key, action: str | None = None, run_id: str | None = None) -> list[Effect]:
         """The effects on a VM, of one action or of all, asked for by a run or by anybody."""
         return [

@@ -280,7 +280,7 @@ def _fault(chance: random.Random, *, often: float) -> Fault:
 
 def _outage_of_lists(chance: random.Random, world: World) -> Fault:
     """Lists that the panel refuses for a while, after those that a run or its plan begins with."""
-    times, spared = chance.choice((1, 2, 4, 8)), len(world.services) * chance.choice((1, 2, 2, 3))
+    times, spared = chance.choice((1, 2, 4, 8, 60)), len(world.services) * chance.choice((1, 2, 2, 3))
     spared += chance.randint(0, 2)
     return Fault("error", path=_LISTS, times=times, after=spared, codes=("module_unreachable",))
 
