@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TypeAlias
 
 from ...errors import SeFlowError
-from ...safety import Safety
+from ..actions.action import Action
+from ..actions.declaration import Declaration
 from ..journal import StoredTarget
 from ..model.clock import Instant
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.target import Stage
 from .verdict import INTERRUPTED, NOT_READABLE, Facts, Reading, verdict
 
-
-class Step(Protocol):
-    """A step of a run: an action, or its declaration in a journal."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def safety(self) -> Safety: ...
-
-    @property
-    def settles(self) -> bool: ...
+Step: TypeAlias = Action | Declaration
+"""A step of a run: an action, or its declaration in a journal."""
 
 
 def key_of(stored: StoredTarget) -> TargetKey:
