@@ -6,7 +6,6 @@ import os
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
@@ -213,12 +212,16 @@ class SeFlow:
             fleet.share_runs_of(self._client.fleet)
         return fleet
 
-    @cached_property
+    # Not a cached_property: pyright would not take that for the property of a protocol.
+    @property
     def _fleet_account(self) -> Any:
         """The `AccountPort` of this client."""
         from .account_port import AccountPort
 
-        return AccountPort(self, self._session, self._runs)
+        made = vars(self)
+        if "_port" not in made:
+            made["_port"] = AccountPort(self, self._session, self._runs)
+        return made["_port"]
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
