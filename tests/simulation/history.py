@@ -78,7 +78,7 @@ class KnownRun:
         return any(each.life.dead and not each.over for each in self.until(moment))
 
     def wanted(self, step: str) -> Wanted | None:
-        """What a VM is read as when a step is done; None where no reading shows it."""
+        """Return how a VM is read when a step is done; None where no reading shows it."""
         match step:
             case "stop":
                 return "stopped"
@@ -95,7 +95,7 @@ class KnownRun:
 
 @attrs.define(eq=False)
 class History:
-    """What has happened so far: the commands and runs on the client's side, the witness on the panels'.
+    """Everything that has happened: commands and runs on the client's side, the witness on the panels'.
 
     ``pairs`` are the services and VMs that each account has, ``chosen`` the VMs that the world's run is for,
     ``plan_file`` the plan that it was made from, where a file keeps it; ``broken`` are the ids of runs that

@@ -126,9 +126,9 @@ def _call_a_third_needless(patch: Patch) -> None:
 def _leak_a_slot_on_cancel(patch: Patch) -> None:
     before = Gate.leave
 
-    def leave(self: Gate, lane: RequestClass, ticket: Admission, now: float, *rest: Any) -> None:
+    def leave(self: Gate, kind: RequestClass, ticket: Admission, now: float, *rest: Any) -> None:
         if rest or not isinstance(sys.exc_info()[1], asyncio.CancelledError):
-            before(self, lane, ticket, now, *rest)
+            before(self, kind, ticket, now, *rest)
 
     patch.setattr(Gate, "leave", leave)
 

@@ -159,7 +159,7 @@ def _kept(performed: Performed) -> Iterator[Violation]:
 
 
 def _stays(history: History, earlier: Performed, later: Performed) -> Iterator[Violation]:
-    """What was final when a run ended is not touched when it is resumed."""
+    """Check that outcomes that were final when a run ended are not touched when it is resumed."""
     if earlier.report is None or later.report is None:
         return
     now = {outcome.key: outcome for outcome in later.report.outcomes}

@@ -16,7 +16,7 @@ Key: TypeAlias = tuple[str, str, str]
 """Account, service and VM, as in `Outcome.key`."""
 
 Wanted: TypeAlias = Mapping[str, int] | Literal["running", "stopped", "gone"]
-"""What a VM can be read as: its power, gone, or sizes by their names."""
+"""A state that a VM can be read in: its power, gone, or sizes by their names."""
 
 LAGGING: Final = "lagging"
 """The name of what is wrong with a list that shows an earlier one."""

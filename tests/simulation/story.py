@@ -1,4 +1,4 @@
-"""One seed from its beginning to its end: make the panels, let the client live and die, then check."""
+"""A story from a seed: make the panels, let the client live and die, then check."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _was_taken(claim: Claim, last: Arrival) -> bool:
 
 
 def _needless_in(claim: Claim, wanted: Wanted, since: float, until: float) -> tuple[str, str] | None:
-    """The same of one command: the lists that a client read before do not count."""
+    """Judge the lists of one command: those that a client read before do not count."""
     witness, key = claim.witness, claim.key
     patience = claim.world.patience
     lists = witness.lists(*key[:2], since, until)

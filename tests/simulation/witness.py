@@ -315,7 +315,7 @@ class Witness:
         return attrs.evolve(right, body=self._with_uptimes(place, right.body))
 
     def _with_uptimes(self, place: tuple[str, str], body: bytes) -> bytes:
-        """The same list, with the uptime of each VM that runs."""
+        """Return a list of VMs with the uptime of each that runs."""
         answer = orjson.loads(body)
         if not isinstance(answer, dict) or not answer.get("vms"):
             return body
