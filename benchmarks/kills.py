@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from support.kills import ACTIONS, Kill, Story, Told, tell
+from support.kills import ACTIONS, Kill, Result, Story, play
 
 from . import synced
 
@@ -30,20 +30,20 @@ OPEN_AT_LEAST = 0.6
 
 def campaign(runs: int, seed: int) -> int:
     """Kill so many runs; 1 if something was wrong with one, or too few were killed with intents open."""
-    killed: list[Told] = []
+    killed: list[Result] = []
     wrong = unharmed = 0
     began = time.monotonic()
     for number in range(seed, seed + 2 * runs):
         if len(killed) == runs:
             break
-        told = asyncio.run(tell(Story.of(number)))
-        if told.kills:
-            killed.append(told)
+        result = asyncio.run(play(Story.of(number)))
+        if result.kills:
+            killed.append(result)
         else:
             unharmed += 1
-        for line in told.wrong:
+        for line in result.wrong:
             wrong += 1
-            print(f"WRONG with --seed {number} --runs 1 ({told.story.action}): {line}", flush=True)
+            print(f"WRONG with --seed {number} --runs 1 ({result.story.action}): {line}", flush=True)
     print(
         f"{len(killed)} runs killed in {time.monotonic() - began:.0f} s, {unharmed} ended before their time"
     )
@@ -53,14 +53,14 @@ def campaign(runs: int, seed: int) -> int:
     return 1 if wrong or len(killed) < runs or (runs >= 20 and share < OPEN_AT_LEAST) else 0
 
 
-def _table(killed: Sequence[Told]) -> int:
-    kills = [kill for told in killed for kill in told.kills]
+def _table(killed: Sequence[Result]) -> int:
+    kills = [kill for result in killed for kill in result.kills]
     print(f"{len(kills)} kills: {_times(killed)}")
     for action in ACTIONS:
-        some = [told for told in killed if told.story.action == action]
+        some = [result for result in killed if result.story.action == action]
         counts: Counter[str] = Counter()
-        for told in some:
-            counts.update(told.counts)
+        for result in some:
+            counts.update(result.counts)
         print(f"  {action:10} {len(some):3} runs  {', '.join(f'{n} {word}' for word, n in counts.items())}")
     print("phase         kills   with open intents")
     for phase in ("discovering", "acting", "settling", "at the end"):
@@ -71,15 +71,15 @@ def _table(killed: Sequence[Told]) -> int:
         number = sum(low <= len(kill.open) <= high for kill in kills)
         shown = str(low) if low == high else f"{low}-{high}"
         print(f"  {shown:11} {number:5}   {'#' * round(60 * number / max(1, len(kills)))}")
-    return sum(any(map(_was_open, told.kills)) for told in killed)
+    return sum(any(map(_was_open, result.kills)) for result in killed)
 
 
 def _was_open(kill: Kill) -> bool:
     return bool(kill.open)
 
 
-def _times(killed: Sequence[Told]) -> str:
-    times = Counter(len(told.kills) for told in killed)
+def _times(killed: Sequence[Result]) -> str:
+    times = Counter(len(result.kills) for result in killed)
     return ", ".join(f"{runs} runs {number} times" for number, runs in sorted(times.items()))
 
 

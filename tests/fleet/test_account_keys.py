@@ -1,4 +1,4 @@
-"""A journal that several people share: accounts are told apart by their keys, and called by their names."""
+"""A journal that several people share: the key of an account identifies it, its name is for people."""
 
 from __future__ import annotations
 

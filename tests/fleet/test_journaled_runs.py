@@ -136,8 +136,8 @@ async def test_a_report_read_by_another_client_is_the_report_of_the_run(tmp_path
                 rebuilt = {outcome.key: outcome.error for outcome in known.outcomes}
                 for outcome in report.outcomes:
                     for field in ("codes", "status", "attempts", "may_have_acted", "call", "request"):
-                        told = getattr(outcome.error, field, None)
-                        assert getattr(rebuilt[outcome.key], field, None) == told
+                        said = getattr(outcome.error, field, None)
+                        assert getattr(rebuilt[outcome.key], field, None) == said
                 with pytest.raises(ExceptionGroup) as caught:
                     known.raise_for_failures()
                 assert all(isinstance(error, SeFlowError) for error in caught.value.exceptions)

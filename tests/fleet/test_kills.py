@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.journals import RUN, begin, finish, opened, rows
-from support.kills import Story, tell
+from support.kills import Story, play
 
 from aioseflow.fleet.model.target import Stage
 
@@ -17,9 +17,9 @@ SEEDS = {"stop": (1, 2), "reboot": (3, 4), "stop+start": (5, 6)}
     ("action", "seed"), [(action, seed) for action, seeds in SEEDS.items() for seed in seeds]
 )
 async def test_a_killed_run_goes_on_and_gives_every_vm_one_true_outcome(action: str, seed: int) -> None:
-    told = await tell(Story.of(seed, action, small=True))
-    assert told.wrong == []
-    assert told.kills, "it came to its end before it was killed: choose another seed"
+    result = await play(Story.of(seed, action, small=True))
+    assert result.wrong == []
+    assert result.kills, "it came to its end before it was killed: choose another seed"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ async def test_a_lost_resize_and_a_lost_destruction_are_decided_too(place: Journ
         assert len(service.vms) == 1
 
 
-async def test_what_cannot_be_listed_cannot_be_told(place: JournalPlace) -> None:
+async def test_a_vm_that_cannot_be_listed_is_not_decided(place: JournalPlace) -> None:
     async with panel_and_client(LOST, journal=place, vms_per_service=1) as (panel, seflow):
         run = seflow.fleet.stop(settle=SHORT)
         await run

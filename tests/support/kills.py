@@ -1,8 +1,8 @@
 """A run in a process that is killed with -9, and gone on with in another; the panel is the witness.
 
-The panel lives in the calling process, whose loop kills an execution once so many requests have reached it. A
-execution is a process of its own, forked from one that has imported everything, so that hundreds are cheap.
-What is drawn comes from the seed; where exactly a process is when it dies is up to the machine.
+The panel lives in the calling process, whose loop kills a run execution once a number of requests have
+reached it. An execution is a process of its own, forked from one that has imported everything, so that
+hundreds are cheap. What is drawn comes from the seed; where a process is when it dies is up to the machine.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Story:
     """What is drawn from a seed.
 
     ``cuts`` says for each execution that is killed after how many of its requests, and how many seconds
-    later; ``at_once`` that the next one does not wait for what the panel is still at.
+    later; ``at_once`` that the next one does not wait until the panel has finished.
     """
 
     seed: int
@@ -100,7 +100,7 @@ class Kill:
 
 
 @attrs.define(eq=False)
-class Told:
+class Result:
     """What came of a story."""
 
     story: Story
@@ -139,22 +139,22 @@ class Login:
         )
 
 
-def sit(login: Login, action: str, limit: int, resume: bool) -> None:
+def execute(login: Login, action: str, limit: int, resume: bool) -> None:
     """A process: begin the run, or go on with it, and write down what it says at its end."""
-    report = asyncio.run(_sit(login, action, limit, resume=resume))
+    report = asyncio.run(_execute(login, action, limit, resume=resume))
     Path(login.answer).write_text(report.to_json(), encoding="utf-8")
 
 
-async def _sit(login: Login, action: str, limit: int, *, resume: bool) -> Report:
+async def _execute(login: Login, action: str, limit: int, *, resume: bool) -> Report:
     async with login.client(limit) as seflow:
         if resume:
             return await seflow.fleet.resume(RUN_ID)
         return await seflow.fleet.run(ACTIONS[action], settle=QUICK_SETTLE, run_id=RUN_ID)
 
 
-async def tell(story: Story) -> Told:
+async def play(story: Story) -> Result:
     """Let a run be killed as often as the story says, go on with it to its end, and check everything."""
-    told = Told(story)
+    result = Result(story)
     slow = [
         Fault("latency", method="POST", seconds=_SLOW, probability=0.6),  # late to act
         Fault("drip", method="POST", seconds=_SLOW, probability=0.6),  # acted, and late to say so
@@ -176,28 +176,28 @@ async def tell(story: Story) -> Told:
             )
             before = {pair: vm.power for pair, vm in _machines(panel).items()}
             async with asyncio.timeout(_SECONDS_AT_MOST):
-                if await _executions(told, panel, login):
-                    _check(told, panel, before, login.said())
-                    await _resume_again(told, panel, login)
-    return told
+                if await _executions(result, panel, login):
+                    _check(result, panel, before, login.said())
+                    await _resume_again(result, panel, login)
+    return result
 
 
-async def _executions(told: Told, panel: Sandbox, login: Login) -> bool:
+async def _executions(result: Result, panel: Sandbox, login: Login) -> bool:
     """Whether one of them came to its end."""
-    story, resume = told.story, False
+    story, resume = result.story, False
     for cut in (*story.cuts, None):
-        process = _CONTEXT.Process(target=sit, args=(login, story.action, story.limit, resume))
+        process = _CONTEXT.Process(target=execute, args=(login, story.action, story.limit, resume))
         process.start()
         status = await _end(process, panel, cut)
         if status == 0:
             return True
         if status != -9:
-            told.wrong.append(f"an execution ended with status {status}")
+            result.wrong.append(f"an execution ended with status {status}")
             return False
         if not (login.has_begun() and panel.requests):
             continue  # killed before it had begun, which the next one does
         resume = True
-        told.kills.append(_autopsy(told, panel, login))
+        result.kills.append(_autopsy(result, panel, login))
         while panel.in_flight and not story.at_once:  # noqa: ASYNC110 - it has no event for it
             await asyncio.sleep(0.001)
     raise AssertionError("the last execution is not killed")
@@ -224,7 +224,7 @@ async def _end(process: ForkServerProcess, panel: Sandbox, cut: tuple[int, float
     return status
 
 
-def _autopsy(told: Told, panel: Sandbox, login: Login) -> Kill:
+def _autopsy(result: Result, panel: Sandbox, login: Login) -> Kill:
     """What a copy of the journal says, and whether all that reached the panel had been written before."""
     with tempfile.TemporaryDirectory(prefix="aioseflow-kill-") as directory:
         for name in Path(login.journal).parent.glob("runs.sqlite*"):
@@ -238,14 +238,14 @@ def _autopsy(told: Told, panel: Sandbox, login: Login) -> Kill:
             discovered = journal.execute("SELECT discovered FROM runs").fetchone() == (1,)
             sound = journal.execute("PRAGMA integrity_check").fetchone()
     if sound != ("ok",):
-        told.wrong.append(f"the journal is damaged: {sound}")
+        result.wrong.append(f"the journal is damaged: {sound}")
     known = {(service, vm) for service, vm, _, begun in rows if begun}
     if unwritten := sorted(_sent(panel) - known):
-        told.wrong.append(f"sent before its intent was written: {unwritten}")
+        result.wrong.append(f"sent before its intent was written: {unwritten}")
     stages = Counter(stage for _, _, stage, _ in rows)
     opened = frozenset((service, vm) for service, vm, stage, _ in rows if stage == 1)
-    if len(opened) > 2 * told.story.limit:  # in flight, and waiting for a commit
-        told.wrong.append(f"{len(opened)} open intents, and {told.story.limit} may be in flight")
+    if len(opened) > 2 * result.story.limit:  # in flight, and waiting for a commit
+        result.wrong.append(f"{len(opened)} open intents, and {result.story.limit} may be in flight")
     phase: Phase = "at the end"
     if not discovered:
         phase = "discovering"
@@ -266,23 +266,25 @@ def _sent(panel: Sandbox) -> set[Pair]:
     return {(path[2], path[4]) for path in paths}
 
 
-def _check(told: Told, panel: Sandbox, before: dict[Pair, str], report: dict[str, Any]) -> None:
-    told.counts = {status: number for status, number in report["counts"].items() if number}
+def _check(result: Result, panel: Sandbox, before: dict[Pair, str], report: dict[str, Any]) -> None:
+    result.counts = {status: number for status, number in report["counts"].items() if number}
     machines, outcomes = _machines(panel), report["outcomes"]
     keys = [(outcome["service_id"], outcome["vm_id"]) for outcome in outcomes]
     if sorted(keys) != sorted(machines):
-        told.wrong.append(f"outcomes of {len(keys)} VMs, {len(set(keys))} of them different, {len(machines)}")
+        result.wrong.append(
+            f"outcomes of {len(keys)} VMs, {len(set(keys))} of them different, {len(machines)}"
+        )
     if not sum(report["counts"].values()) == report["targets"] == len(machines):
-        told.wrong.append(f"{report['counts']} do not add up to {len(machines)}")
-    opened = frozenset[Pair]().union(*(kill.open for kill in told.kills))
+        result.wrong.append(f"{report['counts']} do not add up to {len(machines)}")
+    opened = frozenset[Pair]().union(*(kill.open for kill in result.kills))
     for pair, outcome in zip(keys, outcomes, strict=True):
         done, power, was = panel.effects[pair], machines[pair].power, before[pair]
-        wrong = _claim(told.story.action, outcome, done, power, was, doubtful=pair in opened)
+        wrong = _claim(result.story.action, outcome, done, power, was, doubtful=pair in opened)
         if wrong:
-            told.wrong.append(f"VM {pair} was {was} and is {power}, {dict(done)}: {wrong}; {outcome}")
-    for action in ("reboot", "start") if told.story.action != "stop" else ("stop",):
+            result.wrong.append(f"VM {pair} was {was} and is {power}, {dict(done)}: {wrong}; {outcome}")
+    for action in ("reboot", "start") if result.story.action != "stop" else ("stop",):
         twice = panel.repeated(action).items()
-        told.wrong += [f"{action} of {pair} took effect {times} times" for pair, times in twice]
+        result.wrong += [f"{action} of {pair} took effect {times} times" for pair, times in twice]
 
 
 def _claim(
@@ -311,18 +313,18 @@ def _claim(
     return None if outcome["verified"] is (action != "reboot") else "verified, or not, without a reason"
 
 
-async def _resume_again(told: Told, panel: Sandbox, login: Login) -> None:
+async def _resume_again(result: Result, panel: Sandbox, login: Login) -> None:
     """Once more changes nothing, and the journal says what the run said."""
     before = len(panel.requests)
-    async with login.client(told.story.limit) as seflow:
+    async with login.client(result.story.limit) as seflow:
         kept = await seflow.fleet.report(RUN_ID)
         again = await seflow.fleet.resume(RUN_ID)
     for report in (kept, again):
         counts = {status.value: number for status, number in report.counts.items() if number}
-        if counts != told.counts:
-            told.wrong.append(f"the run said {told.counts}, and later {counts}")
+        if counts != result.counts:
+            result.wrong.append(f"the run said {result.counts}, and later {counts}")
     later = panel.requests[before:]
     if any(request.method != "GET" for request in later):
-        told.wrong.append(f"resumed once more, it sent {[f'{r.method} {r.path}' for r in later]}")
-    if later and Status.UNKNOWN.value not in told.counts:
-        told.wrong.append(f"everything was decided, and yet {len(later)} requests were sent")
+        result.wrong.append(f"resumed once more, it sent {[f'{r.method} {r.path}' for r in later]}")
+    if later and Status.UNKNOWN.value not in result.counts:
+        result.wrong.append(f"everything was decided, and yet {len(later)} requests were sent")

@@ -43,9 +43,8 @@ class OtherRuns:
 class Journal:
     """A record of how far every target of every run has come; it survives kill -9 and power cuts.
 
-    The store is open while somebody uses it (`acquire`, `release`). One loop at a time may use a journal.
-    Where its store is ``immediate``, as a file is, only `read`, `runs`, `learned`, `others`, `prune` and
-    `flush` ever suspend.
+    The store is open between `acquire` and `release`. One loop at a time may use a journal. Where its store
+    is ``immediate``, as a file is, only `read`, `runs`, `learned`, `others`, `prune` and `flush` ever suspend.
 
     Args:
         where: the path of a SQLite file, which is made when it is first opened, readable for its owner only
@@ -172,7 +171,7 @@ class Journal:
         try:
             return lease_lost(run_id, await self._holder(run_id))
         except JournalError:
-            # That the lease was lost, and that nobody can be asked, often have one reason.
+            # A store that cannot be asked is often the reason why the lease was lost.
             return lease_lost(run_id)
 
     async def _holder(self, run_id: str) -> Holder | None:

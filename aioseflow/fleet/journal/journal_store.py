@@ -95,7 +95,7 @@ class JournalStore(Protocol):
     def open_elsewhere(self, run: int, dead: Set[str]) -> dict[tuple[str, str, str], str]:
         """The VMs, by account, service and VM id, that other running runs are not done with, with their run.
 
-        Accounts have the names of this run, and are told apart by their keys (`account_names.counterpart`).
+        Accounts have the names of this run; their keys decide which is which (`account_names.counterpart`).
         Runs in ``dead`` keep nothing from others.
         """
         ...

@@ -68,15 +68,15 @@ class Reconciler:
         keys = frozenset(key_of(target) for target in targets)
         seen: dict[TargetKey, VmReading | str] = {}
         for account in self.accounts:
-            told = Discovery(account, None)
-            for listed in await listed_vms(account, keys, told):
+            discovery = Discovery(account, None)
+            for listed in await listed_vms(account, keys, discovery):
                 read = Instant(datetime.now(UTC), listed.panel_at)
                 vms = {vm.id: vm for vm in listed.vms}
                 for key in keys:
                     # From a part of a list it is only known of those that are in it.
                     if key[:2] == (account.name, listed.service.id) and (key[2] in vms or listed.is_whole):
                         seen[key] = VmReading(listed.service, vms.get(key[2]), read)
-            for loss in told.undiscovered:
+            for loss in discovery.undiscovered:
                 said = "" if loss.error is None else f": {escape(str(loss.error), 300)}"
                 for key in keys:
                     if key[0] == account.name and loss.service_id in (key[1], None):

@@ -245,14 +245,14 @@ class Runs:
         if self.registry.journal is None:
             return await self._reconcile_in_memory(self.registry.get(run_id), grace)
         journal = self._journal(run_id)
-        header = (await journal.read(run_id)).info.header
+        before = await self._load(journal, run_id)
+        header = before.info.header
         steps = steps_of(header.document) if action is None else steps_again(action, header.action)
         await journal.acquire()
         try:
-            before = await self._load(journal, run_id)
             held = await journal.hold(run_id, stored_names=before.stored_names)
             try:
-                # Until it was held, somebody else may have gone on with it.
+                # Another process may have gone on with the run until it was held.
                 stored = await self._load(journal, run_id)
                 findings = await Reconciler(self.accounts).findings(stored, steps, grace)
                 record(held, stored, corrections(stored, steps, findings))

@@ -42,7 +42,7 @@ def action_of_undo(undo: str, given: ActionLike | None, steps: Sequence[Action])
 
 
 def is_to_undo(target: StoredTarget, outcome: Outcome, steps: Sequence[Declaration], undo: str) -> bool:
-    """Whether a run did to a VM what ``undo`` undoes, as far as it knows: what nobody knows may be so."""
+    """Whether a run did to a VM what ``undo`` undoes, as far as is known: an unknown outcome may be so."""
     place = min(target.step, len(steps) - 1)
     done = steps if outcome.status is Status.CHANGED else steps[:place]
     step = next((step for step in reversed(done) if undo in (step.undo, step.name)), None)

@@ -201,7 +201,7 @@ class RunLifecycle:
         if self._prepare is not None:
             await self._prepare_late(self._prepare)
         if self._load is None and (info := await recorder.create(self.header)) is not None:
-            # Somebody was quicker with this run_id since it was looked for: then it is that run.
+            # Another process made this run since it was looked for: then it is that run.
             require_same(self.run_id, same=same_work(info.header.document, self.spec))
             self._load = partial(recorder.load, self.execution.accounts)
         if self._load is not None:
@@ -217,7 +217,7 @@ class RunLifecycle:
         stored_names = {} if history is None else history.stored_names
         others = await recorder.hold(self._lose, self.execution.accounts, stored_names)
         if self._load is not None and recorder.is_held:
-            # Until it was held, somebody else may have gone on with it.
+            # Another process may have gone on with the run until it was held.
             history = self._stored = await self._load()
         if history is not None and not history.discovered and self.spec.selection_lost:
             raise InvalidArgument(

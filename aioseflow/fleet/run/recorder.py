@@ -276,6 +276,6 @@ class JournalRecorder(RunObserver):
 
 
 def _forget(closing: asyncio.Task[None]) -> None:
-    """The run is over: nobody is left to whom an error of its journal could be raised."""
+    """Take the error of a journal that is closed after the end of its run, when no caller is left."""
     if not closing.cancelled():
         closing.exception()

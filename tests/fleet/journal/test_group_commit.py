@@ -98,20 +98,20 @@ async def test_nothing_is_ever_durable_before_what_came_earlier(
     journal: Journal, held: HeldRun, path: Path
 ) -> None:
     choose = random.Random(5)
-    told, acknowledged = 0, -1
+    recorded, acknowledged = 0, -1
     copies = 0
-    while told < 200:
+    while recorded < 200:
         for _ in range(choose.randrange(1, 9)):
-            if told < 200:
-                finish(held, told)
-                told += 1
+            if recorded < 200:
+                finish(held, recorded)
+                recorded += 1
         what = choose.randrange(4)
         if what == 0:
             await journal.flush()
-            acknowledged = told - 1
+            acknowledged = recorded - 1
         elif what == 1:
             journal.flush_now()
-            acknowledged = told - 1
+            acknowledged = recorded - 1
         elif what == 2:
             # Left to the journal's thread, while more comes.
             flushing = asyncio.create_task(journal.flush())
@@ -119,7 +119,7 @@ async def test_nothing_is_ever_durable_before_what_came_earlier(
             copies += 1
             read = done(await asyncio.to_thread(survivors, path, copies))
             assert read == list(range(len(read)))
-            assert acknowledged < len(read) <= told
+            assert acknowledged < len(read) <= recorded
             await flushing
     journal.flush_now()
     assert done(await asyncio.to_thread(survivors, path, 0)) == list(range(200))

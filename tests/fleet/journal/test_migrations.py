@@ -110,9 +110,9 @@ async def test_a_journal_of_version_3_says_how_far_its_targets_had_come(
             "VALUES ('old', 'stop', '[\"main\"]', 1, '{}', '', '')"
         )
         columns = "run, number, account, service_id, service_name, vm_id, vm_label, power"
-        told = "stage, status, may_have_acted, error, step, attempts"
+        progress = "stage, status, may_have_acted, error, step, attempts"
         values = f"1, 0, 'main', '9', '', '4', '', '', {row}"
-        connection.execute(f"INSERT INTO targets ({columns}, {told}) VALUES ({values})")  # noqa: S608
+        connection.execute(f"INSERT INTO targets ({columns}, {progress}) VALUES ({values})")  # noqa: S608
         connection.execute("PRAGMA user_version = 3")
         connection.commit()
         connection.execute("PRAGMA journal_mode = WAL")

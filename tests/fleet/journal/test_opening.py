@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
 
 
 def content(path: Path) -> dict[str, bytes]:
-    """All files of a folder, except what SQLite keeps in memory beside a database."""
+    """All files of a folder, except what SQLite keeps in memory next to a database."""
     return {
         file.name: file.read_bytes()
         for file in sorted(path.iterdir())

@@ -309,7 +309,7 @@ KEYS = [
     ({"main": "key-1"}, {"renamed": "key-1"}, True),
     ({"main": "key-1", "b": "key-2"}, {"main": "key-2", "b": "key-1"}, False),
     ({"main": "key-1", "b": "key-2"}, {"b": "key-1", "main": "key-2"}, True),
-    # Runs of journals without keys are told apart by name.
+    # Runs of journals without keys are distinguished by name.
     ({}, {"main": "key-1"}, True),
     ({"main": "key-1"}, {}, True),
     ({}, {}, True),

@@ -25,8 +25,8 @@ BUSY_SECONDS: Final = 10.0
 _FULL: Final = 2
 
 
-def beside(path: Path) -> tuple[Path, ...]:
-    """The files that SQLite keeps beside a database, where it has them."""
+def companions(path: Path) -> tuple[Path, ...]:
+    """The files that SQLite keeps next to a database, where it has them."""
     return tuple(path.with_name(path.name + end) for end in ("-journal", "-wal"))
 
 
@@ -123,7 +123,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mi
     """All steps in one transaction, so that a journal is never between two versions."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Somebody else may have done it while we waited.
+        # Another process may have done it while this one waited.
         version = _check(connection, path, len(migrations))
         for step in migrations[version:]:
             step(connection)
@@ -152,13 +152,13 @@ def _set_durable(connection: sqlite3.Connection, path: Path) -> None:
             f"the journal {path} cannot be kept durable here (SQLite uses journal_mode={mode}, synchronous="
             f"{synchronous} instead of wal, {_FULL}); put it on a local disk"
         )
-    # The first transaction makes the files beside it, which are looked for at each commit from then on.
+    # The first transaction makes the companion files, which are looked for at each commit from then on.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
 
 
 def _make(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
-    """Make it beside its place and move it there whole: killed in between, it is not there at all."""
+    """Make the file under another name and rename it: killed in between, no half of it is there."""
     with translated(path, "cannot be made"):
         _make_folder(path.parent)
         lock_path = lock.folder(path) / "making.lock"
@@ -175,7 +175,7 @@ def _make(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
 
 
 def _make_locked(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
-    for stray in beside(path):
+    for stray in companions(path):
         if stray.exists() and stray.stat().st_size:
             # SQLite would play it into the new file.
             raise JournalError(
@@ -184,9 +184,9 @@ def _make_locked(path: Path, migrations: Sequence[Migration], vfs: str | None) -
             )
         stray.unlink(missing_ok=True)
     new = path.with_name(path.name + ".new")
-    for leftover in (new, *beside(new)):
+    for leftover in (new, *companions(new)):
         leftover.unlink(missing_ok=True)
-    # SQLite makes its files for everybody, less the umask; those beside this one get its mode.
+    # SQLite makes its files for everybody, less the umask; the companions of this one get its mode.
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         with closing(connect(new, vfs=vfs)) as connection:

@@ -11,7 +11,7 @@ from ..faults import JournalError
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-# Somebody who only asks whether a lock is held has it for that moment, and must not make us give up.
+# A process that only asks whether a lock is held has it for that moment, which must not end the attempt.
 _PATIENCE: Final = 0.025
 
 
@@ -26,7 +26,7 @@ def place(journal: Path, run_id: str) -> Path:
 
 
 def take(path: Path, *, patience: float = _PATIENCE) -> BaseFileLock | None:
-    """Lock a file, which is made where it is missing; None if somebody else has it.
+    """Lock a file, which is made where it is missing; None if another process has it.
 
     Raises `JournalError` where files cannot be locked.
     """

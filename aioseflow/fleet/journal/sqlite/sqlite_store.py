@@ -23,7 +23,7 @@ from ..lease import Holder
 from ..records import RunInfo, StoredRun
 from . import queries
 from .file_lease import FileLeases
-from .opening import beside, connect, open_database, translated
+from .opening import companions, connect, open_database, translated
 from .places import inode, named
 from .statements import (
     COUNT,
@@ -103,7 +103,7 @@ class SqliteStore:
         # To look for damage takes a while in a large file: once is enough.
         trusted = self._searched is not None and self._searched == inode(path)
         connection = open_database(path, migrations=self._migrations, trusted=trusted, vfs=self._vfs)
-        self._files = (path, beside(path)[-1])
+        self._files = (path, companions(path)[-1])
         try:
             with translated(path, "cannot be opened"):
                 self._inodes = [_inode(file) for file in self._files]

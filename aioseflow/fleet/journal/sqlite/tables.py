@@ -95,7 +95,7 @@ def _to_version_1(connection: sqlite3.Connection) -> None:
 
 
 def _to_version_2(connection: sqlite3.Connection) -> None:
-    # How the run went over time, as JSON (`timeline.rows_of`); NULL for runs that nobody measured.
+    # The course of a run, as JSON (`timeline.rows_of`); NULL for runs that were not measured.
     connection.execute("ALTER TABLE runs ADD COLUMN timeline TEXT")
 
 
