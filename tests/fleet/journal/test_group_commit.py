@@ -12,9 +12,11 @@ from support.journals import (
     PLACES,
     RUN,
     JournalPlace,
+    KnownAccount,
     begin,
     done,
     finish,
+    header,
     opened,
     rows,
     select,
@@ -23,8 +25,9 @@ from support.journals import (
 )
 from support.virtual import VIRTUAL, run
 
-from aioseflow.fleet.journal import HeldRun, Journal
+from aioseflow.fleet.journal import HeldRun, Journal, RunIsActive
 from aioseflow.fleet.journal.change import Change, Kind
+from aioseflow.fleet.journal.immediate import complete
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.model.target import Stage
 
@@ -77,6 +80,50 @@ async def test_an_intent_returns_only_when_it_is_in_the_file(
     assert read.targets[7].stage == Stage.SENT
     assert read.targets[7].sent_at == NOW
     await flushed
+
+
+async def test_a_flush_waits_for_the_commit_that_has_begun(journal: Journal, held: HeldRun) -> None:
+    store = slow(journal)
+    finish(held, 0)
+    first = asyncio.create_task(journal.flush())
+    await asyncio.sleep(0)
+    await asyncio.to_thread(store.entered.wait, 30)
+    # Nothing is left in the queue, and nothing is durable.
+    second = asyncio.create_task(journal.flush())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not second.done()
+    store.gate.set()
+    await asyncio.gather(first, second)
+    await journal.flush()
+
+
+@pytest.mark.parametrize("place", ["file", "memory"])
+async def test_the_doors_of_an_immediate_journal_never_suspend(place: str, tmp_path: Path) -> None:
+    """Also while changes wait for company, and in a loop whose threads are real."""
+    journal = JournalPlace.of(place, tmp_path)(linger=3600.0)
+    complete(journal.acquire())
+    held = complete(begin(journal))
+    held.selected(rows(3))
+    finish(held, 0)
+    found = complete(journal.look_up(RUN))
+    assert found is not None
+    assert found.counts == {"changed": 1}
+    finish(held, 1)
+    assert done(complete(journal.read(RUN, soon=True))) == [0, 1]
+    finish(held, 2)
+    assert complete(journal.create(header("other")))
+    assert complete(journal.living([RUN, "other"])) == {RUN}
+    held.discovered()
+    complete(complete(journal.hold("other")).give())
+    with pytest.raises(RunIsActive):
+        complete(journal.hold(RUN))
+    held.requeued(0, step=0, attempts=0, answer_lost=False)
+    complete(held.give())
+    journal.learn(KnownAccount("main", "key-1"), "limit", 4)
+    complete(journal.release())
+    assert done(await journal.read(RUN)) == [1, 2]
+    assert await journal.learned(KnownAccount("main", "key-1")) == {"limit": 4.0}
 
 
 async def test_what_came_during_a_commit_is_the_next_one(journal: Journal, held: HeldRun) -> None:
