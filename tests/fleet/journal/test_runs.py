@@ -378,6 +378,15 @@ async def test_keys_are_recorded_once_for_a_run_that_has_none(new_journal: Journ
         info = await journal.look_up(RUN)
         assert info is not None
         assert info.header.account_keys == {"main": "key-1"}
+        # By the names that the journal has.
+        await (await begin(journal, "another")).give()
+        held = await journal.hold(
+            "another", account_keys={"renamed": "key-1"}, stored_names={"renamed": "main"}
+        )
+        await held.give()
+        info = await journal.look_up("another")
+        assert info is not None
+        assert info.header.account_keys == {"main": "key-1"}
 
 
 @pytest.mark.parametrize("ended", [True, False])
