@@ -123,6 +123,7 @@ async def test_one_that_only_reads_back_ends_with_the_error_and_records_nothing(
             resumed = other.fleet.resume(run.id).start()
             with pytest.raises(LeaseLost):
                 await run
+            assert {outcome.cause for outcome in run.report.outcomes} <= {None, "lease_lost"}
             report = await resumed
         assert report.ok
         assert statuses(report) == {"changed": 8}
@@ -139,6 +140,7 @@ async def test_a_sequence_goes_no_further(place: JournalPlace, database: MemoryD
         with pytest.raises(LeaseLost):
             await run
         assert statuses(run.report) == {"failed": 4}
+        assert {outcome.cause for outcome in run.report.outcomes} == {"lease_lost"}
         assert {path.rpartition("/")[2] for path in posts(panel)} == {"reboot"}
         assert (await seflow.fleet.resume(run.id)).ok
         assert panel.repeated("reboot") == {}
