@@ -52,6 +52,7 @@ async def test_what_was_intended_and_waits_for_its_turn_is_not_sent_any_more(
             with pytest.raises(LeaseLost, match=f"taken over by process {os.getpid()} on") as caught:
                 await run
             assert caught.value.run_id == run.id
+            assert run.progress.stopping == "lease_lost"
             assert caught.value.pid == os.getpid()
             report = run.report
             assert adds_up(report)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 from support.clients import virtual_client
 from support.histories import LISTS, adds_up, panel_and_client, posts, statuses, until
-from support.journals import JournalPlace
+from support.journals import JournalPlace, finish, opened
 from support.virtual import VIRTUAL
 
 from aioseflow import (
     ConfigurationError,
     InvalidArgument,
+    Journal,
     Outcome,
     Rollout,
     Run,
@@ -26,7 +28,8 @@ from aioseflow import (
     Status,
 )
 from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
-from aioseflow.fleet.model.target import TargetState
+from aioseflow.fleet.journal.memory.memory_store import MemoryStore
+from aioseflow.fleet.model.target import Stage, TargetState
 from aioseflow.fleet.run.observer import RunObserver
 from aioseflow.sandbox import Fault, Sandbox
 
@@ -141,6 +144,28 @@ async def test_one_that_is_cancelled_while_it_looks_up_ends_and_can_go_on(
         assert set(posts(panel).values()) == {1}
 
 
+async def test_what_another_process_did_until_it_was_held_is_not_done_again(
+    place: JournalPlace, database: MemoryDatabase
+) -> None:
+    async with half_done(place) as (panel, seflow, first):
+        before = posts(panel)
+        run = seflow.fleet.resume(first.id).start()
+        await until(lambda: run.is_prepared)
+        await asyncio.sleep(1.5)
+        # It has read the run, and does not hold it yet.
+        async with opened(Journal(MemoryStore(database))) as journal:
+            held = await journal.hold(first.id)
+            stored = await journal.read(first.id)
+            for target in stored.targets:
+                if target.status != "changed":
+                    finish(held, target.row.number, answer_lost=False, left_at=Stage.ACCEPTED)
+            held.ended(finished_at=datetime.now(UTC), error=None, undiscovered=[])
+            await held.give()
+        report = await run
+        assert statuses(report) == {"changed": 8}
+        assert posts(panel) == before
+
+
 async def test_what_it_finds_is_raised_by_awaiting_and_by_iterating(place: JournalPlace) -> None:
     async with half_done(place) as (panel, seflow, first):
         before = len(panel.requests)
@@ -166,9 +191,12 @@ async def test_what_it_finds_is_raised_by_awaiting_and_by_iterating(place: Journ
 async def test_one_whose_account_is_not_open_says_so_at_its_start(place: JournalPlace) -> None:
     async with half_done(place) as (_, seflow, first):
         fleet = seflow.fleet
+        before = await fleet.runs()
     run = fleet.resume(first.id)
     with pytest.raises(ConfigurationError, match=r"open|enter|closed"):
         await run
+    # It was not taken up.
+    assert await fleet.runs() == before
 
 
 async def test_one_that_is_never_started_warns(place: JournalPlace) -> None:

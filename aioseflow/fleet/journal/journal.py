@@ -44,7 +44,7 @@ class Journal:
     """A record of how far every target of every run has come; it survives kill -9 and power cuts.
 
     The store is open between `acquire` and `release`. One loop at a time may use a journal. Where its store
-    is ``immediate``, as a file is, only `read`, `runs`, `learned`, `others`, `prune` and `flush` ever suspend.
+    is ``immediate``, as a file is, only `read`, `runs`, `learned`, `others`, `prune` and `flush` suspend.
 
     Args:
         where: the path of a SQLite file, which is made when it is first opened, readable for its owner only

@@ -57,7 +57,9 @@ class Leases(Protocol):
     async def take(self, run_id: str, lost: Callable[[], None]) -> Lease | None:
         """Take the lease of a run; None if a living process has it, this one too.
 
-        ``lost`` is called in the thread of the loop as soon as this process learns that the lease was lost.
+        ``lost`` is called in the thread of the loop when the store learns that the lease was lost, such as by
+        a commit that is refused; it may be called more than once.
+
         Raises `JournalError` where no lease can be kept.
         """
         ...

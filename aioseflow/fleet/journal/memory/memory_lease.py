@@ -15,19 +15,13 @@ class MemoryLease:
     """The lease of one run, until it is given or `MemoryDatabase.take_away` ends it."""
 
     run_id: str
+    lost: Callable[[], None]
     _database: MemoryDatabase
-    _lost: Callable[[], None]
     _pause: Callable[[], Awaitable[None]]
-    _is_known_lost: bool = attrs.field(default=False, init=False)
 
     def may_send(self) -> bool:
         """Whether no other process can have taken the run."""
-        if self._database.leases.get(self.run_id) is self:
-            return True
-        if not self._is_known_lost:
-            self._is_known_lost = True
-            self._lost()
-        return False
+        return self._database.leases.get(self.run_id) is self
 
     async def give(self, *, pruned: bool = False) -> None:
         """Let other processes take the run."""
@@ -53,7 +47,7 @@ class MemoryLeases:
         await self._pause()
         if run_id in self._database.leases:
             return None
-        lease = MemoryLease(run_id, self._database, lost, self._pause)
+        lease = MemoryLease(run_id, lost, self._database, self._pause)
         self._database.leases[run_id] = self.taken[run_id] = lease
         return lease
 
@@ -71,6 +65,9 @@ class MemoryLeases:
         return frozenset(run_ids) & self._database.leases.keys()
 
     def is_lost(self, run_id: str) -> bool:
-        """Whether this process had the lease of a run, and has it no more; its holder is called."""
+        """Whether this process had the lease of a run, and has it no more; the holder learns that."""
         lease = self.taken.get(run_id)
-        return lease is not None and not lease.may_send()
+        if lease is None or lease.may_send():
+            return False
+        lease.lost()
+        return True
