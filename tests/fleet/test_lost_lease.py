@@ -8,11 +8,12 @@ import os
 import pytest
 from support.clients import virtual_client
 from support.histories import adds_up, panel_and_client, posts, statuses, until
-from support.journals import JournalPlace
+from support.journals import RUN, JournalPlace, header
 from support.virtual import VIRTUAL
 
 from aioseflow import JournalError, LeaseLost, Reboot, Resize, SettlePolicy, Status
 from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
+from aioseflow.fleet.run.recorder import JournalRecorder
 from aioseflow.sandbox import Fault
 
 pytestmark = VIRTUAL
@@ -125,12 +126,31 @@ async def test_one_that_only_reads_back_ends_with_the_error_and_records_nothing(
             with pytest.raises(LeaseLost):
                 await run
             assert {outcome.cause for outcome in run.report.outcomes} <= {None, "lease_lost"}
+            assert run.progress.stopping == "lease_lost"
             report = await resumed
         assert report.ok
         assert statuses(report) == {"changed": 8}
         kept = await seflow.fleet.report(run.id)
         assert kept.counts == report.counts
         assert sum(posts(panel).values()) == 8
+
+
+async def test_a_recorder_that_finds_its_lease_lost_says_so_once(
+    place: JournalPlace, database: MemoryDatabase
+) -> None:
+    lost: list[str] = []
+    recorder = JournalRecorder(RUN, place())
+    await recorder.open()
+    assert await recorder.create(header()) is None
+    assert not await recorder.hold(lambda: lost.append("called"), [], {})
+    recorder.require_lease()
+    database.take_away(RUN)
+    for _ in range(2):
+        with pytest.raises(LeaseLost):
+            recorder.require_lease()
+    assert recorder.lease_is_lost
+    assert lost == ["called"]
+    await recorder.close()
 
 
 async def test_a_sequence_goes_no_further(place: JournalPlace, database: MemoryDatabase) -> None:

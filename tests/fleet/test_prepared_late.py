@@ -250,6 +250,27 @@ async def test_a_client_that_is_closed_ends_it(
         assert not database.leases
 
 
+@pytest.mark.parametrize("seconds", [0.1, 1.1, 2.1, 3.1, 4.1])
+async def test_one_that_is_ended_while_it_writes_its_end_lets_go_of_its_run(
+    place: JournalPlace, database: MemoryDatabase, seconds: float
+) -> None:
+    async with panel_and_client(journal=place) as (panel, seflow):
+        run = seflow.fleet.stop().start()
+        await until(lambda: run.report.counts[Status.CHANGED] == 8)
+        await asyncio.sleep(seconds)
+        (task,) = [task for task in asyncio.all_tasks() if task.get_name() == f"aioseflow run {run.id}"]
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+        await run.wait_closed()
+        await asyncio.sleep(10)
+        assert not database.leases
+        assert adds_up(run.report)
+        report = await seflow.fleet.resume(run.id)
+        assert statuses(report) == {"changed": 8}
+        assert sum(posts(panel).values()) == 8
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5, 2.5, 3.5, 4.5, 6.0, 9.0, 12.0])
 async def test_a_loop_that_is_shut_down_leaves_a_complete_record(
     place: JournalPlace, database: MemoryDatabase, seconds: float
