@@ -1,4 +1,4 @@
-"""What a fleet sees of a client, and what of that a user does not."""
+"""The port of a client to the fleet: complete, and hidden from users."""
 
 from __future__ import annotations
 

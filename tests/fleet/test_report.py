@@ -1,4 +1,4 @@
-"""What a report tells of a run: who, how long, why."""
+"""Reports: counts, groups of causes, downtimes, names and errors."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ def test_causes_are_grouped_with_folded_names_and_one_example() -> None:
         an_outcome(33, Status.UNKNOWN),
         an_outcome(34),
     )
-    told = [(group.status.value, group.cause, group.count, group.names) for group in report.grouped]
-    assert told == [
+    groups = [(group.status.value, group.cause, group.count, group.names) for group in report.grouped]
+    assert groups == [
         ("failed", "vm_locked", 16, "web[01-14,17,20]"),
         ("not_attempted", "drained", 2, "web[30-31]"),
         ("unchanged", "already_stopped", 1, "web32"),

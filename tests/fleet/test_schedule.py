@@ -44,7 +44,7 @@ TROUBLES: list[Fault | None] = [
 
 
 class Steering(RuleBasedStateMachine):
-    """Whoever steers may do it at any moment; what is told at every moment must be true."""
+    """A user steers the run at any moment; at every moment its progress must be true."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -54,7 +54,7 @@ PATIENCE = SettlePolicy(patience=30.0)
 
 
 def steps_of(panel: Sandbox) -> dict[str, list[tuple[str, float]]]:
-    """What was sent to each VM, in order."""
+    """Return the requests for each VM with their times, in order."""
     found: dict[str, list[tuple[str, float]]] = {}
     for change in sent(panel):
         found.setdefault(change.vm[1], []).append((change.verb, change.at))
@@ -306,7 +306,7 @@ async def test_a_vm_that_the_panel_has_locked_is_failed_and_no_other() -> None:
 
 @attrs.frozen
 class Own:
-    """Reboots, or reads the disks; ``perform`` and the rest do as they are told."""
+    """An action of the user that reboots, or reads the disks; its fields set what its methods do."""
 
     safety: Safety = Safety.ONCE
     settles: bool = False

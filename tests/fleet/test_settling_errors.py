@@ -1,4 +1,4 @@
-"""Why a VM could not be read back is told: by the outcome, the report, the summary and the journal."""
+"""Outcome, report, summary and journal say why a VM could not be read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops a run: failures of it and of a batch, one cause in a service, and too many machines down."""
+"""Thresholds that stop a run: failures of it and of a batch, one cause in a service, too many VMs down."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def test_one_cause_stops_its_service_and_no_other(
     check_adds_up(report)
     tried = Counter(change.vm[0] for change in sent(panel))
     assert tried[SECOND] == 12
-    assert 3 <= tried[FIRST] <= 4  # the third failure, and the one in flight beside it
+    assert 3 <= tried[FIRST] <= 4  # the third failure, and the one in flight at the same time
     assert causes(report) == {cause: tried[FIRST], "same_cause": 12 - tried[FIRST]}
     assert {o.service_id for o in report.outcomes if o.status is Status.CHANGED} == {SECOND}
 

@@ -1,4 +1,4 @@
-"""How a run went: measured without a timer, thinned, kept."""
+"""Timelines of runs: measured without a timer, thinned, stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def moment(seconds: float, **values: Any) -> Moment:
 
 
 def panel(vms: int = 30, **options: Any) -> Sandbox:
-    """One service inside the loop; a stop takes a second, and so does its answer."""
+    """Return a panel of one service inside the loop; a stop takes a second, and so does its answer."""
     options = {"stop_time": 1.0, "service_time": 1.0, **options}
     return Sandbox(services=1, vms_per_service=vms, seed=1, listen=False, port=80, **options)
 

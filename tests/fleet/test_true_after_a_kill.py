@@ -243,7 +243,7 @@ async def test_a_resumption_that_is_refused_leaves_the_run_as_it_was(
 
 
 async def test_a_target_with_a_lost_answer_is_read_back_when_the_run_ends() -> None:
-    """It waits for its repeat, and the repeat does not come: what was begun is finished."""
+    """The target waits for a repeat that does not come; what has begun is finished."""
     lost = Fault("reset", path=STOPS, when="after")
     async with panel_and_client(lost, services=1, vms_per_service=60, limit=8) as (panel, seflow):
         run = seflow.fleet.stop().start()

@@ -167,7 +167,7 @@ def test_no_combination_of_facts_is_told_wrong(why: str | None) -> None:
 
 @pytest.mark.parametrize("why", [None, "cancelled"])
 def test_a_lost_answer_is_worth_the_same_in_memory_and_on_disk(why: str | None) -> None:
-    """A journal holds no more of it than the flag: the stage beside it must not matter."""
+    """A journal keeps only the flag of a lost answer, so the stage must not matter."""
     for known in EVERYTHING:
         if known.answer_lost and known.safety is not READ:
             others = {verdict(known._replace(stage=stage), why) for stage in (QUEUED, SENT, ACCEPTED)}

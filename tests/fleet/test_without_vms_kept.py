@@ -27,7 +27,7 @@ def found(why: str, service_id: str = "9") -> WithoutVms:
 
 
 def killed_in(journal: Path, to: Path) -> Path:
-    """What a kill at this moment leaves."""
+    """Copy the journal as a kill at this moment would leave it."""
     return copy_of(journal, to)
 
 
@@ -37,7 +37,7 @@ async def test_it_is_in_the_journal_as_soon_as_it_is_found(tmp_path: Path) -> No
         panel.services.append({"id": "7", "name": "web7", "status": "Active"})
         panel.vms |= {"7": {}}
         panel.says |= {LIST: NO_ROUTE, FUNCTIONS: NO_VMS}
-        # The run is at VM 81 for ever.
+        # The run never ends, because of VM 81.
         held = asyncio.Event()
         panel.vms["8"]["81"]["state"] = "stopping"
         run = seflow.fleet.run(Start(), settle=SHORT)

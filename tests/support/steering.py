@@ -96,12 +96,12 @@ def check_progress(progress: Progress) -> None:
 
 
 def statuses(report: Report) -> dict[str, int]:
-    """How many ended how; what never happened is left out."""
+    """Return the number of outcomes by status, without zeros."""
     return {str(status): number for status, number in report.counts.items() if number}
 
 
 def causes(report: Report) -> dict[str, int]:
-    """How many ended for each cause."""
+    """Return the number of outcomes by cause."""
     return dict(Counter(outcome.cause for outcome in report.outcomes if outcome.cause))
 
 
