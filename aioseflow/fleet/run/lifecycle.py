@@ -1,4 +1,4 @@
-"""The life of a run, from its start to its last word, whatever ends it."""
+"""Life of a run execution: how it is prepared, works, and ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RunOwner(Protocol):
         ...
 
     def resumer(self, execution: RunExecution, *, repeat_unknown: bool) -> RunResumer:
-        """The object that takes up what an earlier run execution left."""
+        """Return the object that restores the targets of an earlier run execution."""
         ...
 
     def is_complete(self, stored: StoredRun, steps: Steps) -> bool:
@@ -45,11 +45,11 @@ class RunOwner(Protocol):
         ...
 
     async def restore_limits(self, accounts: Sequence[FleetAccount]) -> None:
-        """Let each account start near the limit that an earlier run found."""
+        """Let the limit of each account start near the one that an earlier run found."""
         ...
 
     async def remember(self, execution: RunExecution, began: datetime) -> None:
-        """Keep what a run measured, for the estimates and limits of later ones."""
+        """Store the measurements of a run, for the estimates and limits of later runs."""
         ...
 
 
@@ -122,7 +122,7 @@ class RunLifecycle:
 
     @property
     def is_live(self) -> bool:
-        """Whether the run was started and is not over."""
+        """Whether the run was started and has not ended."""
         return self._task is not None and not self._ended.is_set()
 
     @property
@@ -154,45 +154,45 @@ class RunLifecycle:
         for account in self.accounts:
             account.attach(self)
         self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
-        self._task.add_done_callback(self._make_sure)
+        self._task.add_done_callback(self._finish_after)
 
     def observe(self, observer: RunObserver) -> None:
-        """Let an observer hear of every step of every target from now on."""
+        """Call an observer with every step of every target from now on."""
         self._observers.append(observer)
         self.run_state.observers.add(observer)
 
     def cancel(self) -> None:
-        """Stop now: what was sent without an answer is ``unknown``, what was not is ``not_attempted``."""
+        """Stop now. A target whose request has no answer is ``unknown``, one without a request not attempted."""
         if not self.is_abandoned:
             self.is_abandoned = True
             if self._inner is not None:
                 self._inner.cancel()
 
     async def wait_closed(self) -> None:
-        """Wait until every target has its outcome; raises nothing of the run's."""
+        """Wait until every target has its outcome. Errors of the run are not raised."""
         if self._task is not None:
-            # Not the task: a waiter that is cancelled must not take the run with it.
+            # Not for the task: cancelling the waiter must not cancel the run.
             await self._ended.wait()
 
-    # -- its work -----------------------------------------------------------------------------------------
+    # -- work ---------------------------------------------------------------------------------------------
 
     async def _supervise(self) -> None:
-        """Whatever ends the work, the last word is said."""
+        """Do the work and end the run, also when the work fails or is cancelled."""
         inner = self._inner = asyncio.get_running_loop().create_task(self._work())
         if self.is_abandoned:
             inner.cancel()
-        hurry = False
+        is_loop_closing = False
         while not inner.done():
             try:
                 await asyncio.wait([inner])
             except asyncio.CancelledError:
-                # The loop is being closed: what is left is done without waiting.
-                hurry, self.is_abandoned = True, True
+                # The loop is being closed, so the run ends without waiting for anything.
+                is_loop_closing, self.is_abandoned = True, True
                 inner.cancel()
         try:
-            await self._conclude(inner, hurry=hurry)
+            await self._conclude(inner, is_loop_closing=is_loop_closing)
         except asyncio.CancelledError:
-            self._say_last_word("cancelled")
+            self._finish("cancelled")
             raise
 
     async def _work(self) -> None:
@@ -227,12 +227,12 @@ class RunLifecycle:
         resumer = None
         if history is not None:
             resumer = owner.resumer(self.execution, repeat_unknown=self._repeat_unknown)
-        # While another run goes on nothing is begun before it is known that both have not one VM in common.
+        # While another run is live, nothing begins before it is known that the two have no VM in common.
         whole = self.spec.needs_everything or others
         await self.execution.work(whole=whole, history=history, resumer=resumer)
 
     async def _prepare_late(self, prepare: Prepare) -> None:
-        """Put the prepared run in the place of the one of no VM, with what was asked of that meanwhile."""
+        """Replace the run of no VM by the prepared one, and take over its limit, pause and stop."""
         prepared = await prepare()
         state, scheduler = self.run_state, self.execution.scheduler
         self._prepare = None
@@ -243,46 +243,46 @@ class RunLifecycle:
         if scheduler.stopping is not None:
             now.stop(scheduler.stopping)
         self.metrics.begin(asyncio.get_running_loop().time)
-        # Those who read outcomes go on with the new run state.
+        # Readers of outcomes continue with the new run state.
         state.end()
 
     def _lose(self) -> None:
-        """Stop, because another process may go on with the run: nothing that is learned can be recorded."""
+        """Stop, because the lease is lost: another process may run it, and nothing can be recorded."""
         self.execution.scheduler.stop(LeaseLost.cause)
         if self._inner is not None:
             self._inner.cancel()
 
-    # -- its end ------------------------------------------------------------------------------------------
+    # -- end ----------------------------------------------------------------------------------------------
 
-    async def _conclude(self, inner: asyncio.Task[None], *, hurry: bool) -> None:
+    async def _conclude(self, inner: asyncio.Task[None], *, is_loop_closing: bool) -> None:
         cause = self._ending_of(inner)
-        if not hurry:
+        if not is_loop_closing:
             await self.run_state.close(cause)
-        self._close_up(cause)
+        self._end_targets(cause)
         recorder = self._recorder
         try:
-            if recorder.is_held and not hurry:
+            if recorder.is_held and not is_loop_closing:
                 await self._owner.remember(self.execution, self._began)
-            # Everything is durable before the run says that it is over.
-            await recorder.flush(now=hurry)
+            # Everything is durable before the run has ended.
+            await recorder.flush(now=is_loop_closing)
         except JournalError as error:
             self.error = self.error or error
-        if isinstance(self.error, LeaseLost) and not hurry:
+        if isinstance(self.error, LeaseLost) and not is_loop_closing:
             self.error = await recorder.lease_error()
         try:
             await recorder.close()
         except JournalError as error:
             self.error = self.error or error
-        self._say_last_word(cause)
+        self._finish(cause)
 
     def _ending_of(self, inner: asyncio.Task[None]) -> str:
-        """The cause for targets that have no outcome; ``error`` is set by the way."""
+        """Return the cause for targets that have no outcome, and set ``error``."""
         cause = self.execution.scheduler.stopping or "drained"
         if self._recorder.lease_is_lost:
             self.error = lease_lost(self.run_id)
             return LeaseLost.cause
         if inner.cancelled():
-            # Cancelling a run is an ending like any other: its report says what was not done.
+            # A cancelled run has a report and no error.
             self.is_abandoned = True
             return "cancelled"
         error = inner.exception()
@@ -294,10 +294,10 @@ class RunLifecycle:
             return self.error.reason
         return "invalid_selection" if isinstance(self.error, InvalidArgument) else "run_failed"
 
-    def _close_up(self, cause: str) -> None:
-        """Nothing is open any more, and nothing will be."""
+    def _end_targets(self, cause: str) -> None:
+        """Decide the targets that are still open, and record the end of the run. Later calls do nothing."""
         if self.finished_at is not None:
-            return  # or it was over before it began
+            return
         for state in list(self.run_state.open.values()):
             self.run_state.decide(state, cause)
         for pool in self.execution.pools:
@@ -305,7 +305,7 @@ class RunLifecycle:
         self.finished_at = max(self.run_state.time.now(), self.created_at)
         self.metrics.end()
         if self._stored is not None and len(self.run_state.targets) < len(self._stored.targets):
-            self._leave_as_it_was()
+            self._keep_record()
             return
         error, execution = None if self.error is None else str(self.error), self.execution
         if execution.is_discovered:
@@ -313,16 +313,16 @@ class RunLifecycle:
         timeline = self.metrics.timeline.moments
         self._recorder.ended(self.finished_at, error, execution.undiscovered, execution.without_vms, timeline)
 
-    def _leave_as_it_was(self) -> None:
-        """Keep the record of a run whose resumption was refused: it has ended only if it had before."""
+    def _keep_record(self) -> None:
+        """Keep the record of a run that could not be resumed: it has ended only if it had before."""
         info = self._before
         if info is not None and info.state == "ended" and info.finished_at is not None:
             self._recorder.ended(info.finished_at, info.error, info.undiscovered, None, None)
 
-    def _say_last_word(self, cause: str) -> None:
+    def _finish(self, cause: str) -> None:
         if self._ended.is_set():
             return
-        self._close_up(cause)
+        self._end_targets(cause)
         self.run_state.end()
         try:
             self._recorder.close_now()
@@ -333,10 +333,10 @@ class RunLifecycle:
         self._over()
         self._ended.set()
 
-    def _make_sure(self, task: asyncio.Task[None]) -> None:
-        """A task may be cancelled before its first step, and then never say anything."""
+    def _finish_after(self, task: asyncio.Task[None]) -> None:
+        """End the run where its task could not: it was cancelled before its first step, or raised."""
         if task.cancelled():
             self.is_abandoned = True
         elif (error := task.exception()) is not None:
             self.error = self.error or error
-        self._say_last_word("cancelled" if task.cancelled() else "run_failed")
+        self._finish("cancelled" if task.cancelled() else "run_failed")

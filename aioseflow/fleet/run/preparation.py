@@ -1,4 +1,4 @@
-"""Preparation of a run: what has to be looked up before it is known what the run is to do."""
+"""Preparation of a run: what has to be looked up in a journal before the run can begin."""
 
 from __future__ import annotations
 
