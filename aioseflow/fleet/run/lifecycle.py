@@ -162,7 +162,7 @@ class RunLifecycle:
         self.run_state.observers.add(observer)
 
     def cancel(self) -> None:
-        """Stop now. A target whose request has no answer is ``unknown``, one without a request not attempted."""
+        """Stop now: a target whose request has no answer is ``unknown``, others ``not_attempted``."""
         if not self.is_abandoned:
             self.is_abandoned = True
             if self._inner is not None:
