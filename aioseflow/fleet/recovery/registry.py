@@ -38,10 +38,11 @@ class RunRegistry:
         """There is a run of this id, which may never be started."""
         self._made[run.run_id] = run
 
-    def started(self, run: Run) -> None:
-        """Remember a run; it takes the place of an earlier execution of the same run."""
-        self._runs.pop(run.run_id, None)
+    def started(self, run: Run) -> Run | None:
+        """Remember a run in the place of an earlier one of its id; return that, if it is still live."""
+        earlier = self._runs.pop(run.run_id, None)
         self._runs[run.run_id] = run
+        return earlier if earlier is not None and earlier.is_live else None
 
     def ended(self, run: Run) -> None:
         """A run is over."""

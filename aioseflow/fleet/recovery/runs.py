@@ -24,7 +24,7 @@ from ..journal import (
 )
 from ..journal.account_names import find_accounts, with_names, with_names_of
 from ..journal.immediate import complete
-from ..model.fleet_account import FleetAccount
+from ..model.fleet_account import Closeable, FleetAccount
 from ..model.outcome import Outcome, TargetKey
 from ..model.refusals import RunRefused, require_same
 from ..plan.rollout import HealthCheck
@@ -76,7 +76,7 @@ class Runs:
         if known is not None and known.is_prepared:
             require_same(run_id, same=same_work(known.spec.to_document(), spec))
             return known
-        return self._run(partial(self._prepare_named, run_id, known, _given(spec)), run_id)
+        return self._run(partial(self._prepare_named, run_id, _given(spec)), run_id)
 
     def resume(
         self,
@@ -122,13 +122,12 @@ class Runs:
     def _begin(self, make_spec: Callable[[], Coroutine[Any, Any, RunSpec]], run_id: str | None) -> Run:
         if self._is_immediate:
             return self.begin(complete(make_spec()), run_id)
-        known = None if run_id is None else self.registry.find(run_id)
-        return self._run(partial(self._prepare_named, run_id, known, make_spec), run_id)
+        return self._run(partial(self._prepare_named, run_id, make_spec), run_id)
 
     def _run(self, prepare: Prepare, run_id: str | None, *, repeat_unknown: bool = False) -> Run:
         if not self._is_immediate:
             return Run(self.registry, self.accounts, prepare, run_id=run_id, repeat_unknown=repeat_unknown)
-        prepared = complete(prepare())
+        prepared = complete(prepare(None))
         return Run(self.registry, prepared.accounts, prepared, run_id=run_id, repeat_unknown=repeat_unknown)
 
     @property
@@ -138,12 +137,12 @@ class Runs:
     async def _prepare_named(
         self,
         run_id: str | None,
-        known: Run | None,
         make_spec: Callable[[], Coroutine[Any, Any, RunSpec]],
+        earlier: Closeable | None,
     ) -> PreparedRun:
-        if known is not None:
+        if earlier is not None:
             # A run of this process under the same id goes first; this one is what has become of it.
-            await known.wait_closed()
+            await earlier.wait_closed()
         spec = await make_spec()
         journal = self.registry.journal
         info = None if journal is None or run_id is None else await journal.look_up(run_id)
@@ -160,7 +159,10 @@ class Runs:
         action: Actions | None,
         healthy: HealthCheck | None,
         where: Where | None,
+        earlier: Closeable | None,
     ) -> PreparedRun:
+        # It is not waited for: the lease decides that one run of an id is live.
+        del earlier
         journal = self.registry.journal
         if journal is None:
             known = self.registry.get(run_id)

@@ -22,7 +22,7 @@ from .state import RunState
 if TYPE_CHECKING:
     from ..actions.steps import Steps
     from ..journal import Journal, RunHeader, RunInfo, StoredRun
-    from ..model.fleet_account import FleetAccount
+    from ..model.fleet_account import Closeable, FleetAccount
     from .execution import RunResumer
     from .observer import RunObserver
     from .preparation import Prepare
@@ -134,7 +134,7 @@ class RunLifecycle:
         """Look up what the run is to do, where it is not known yet. Raises what the run would raise."""
         if self._prepare is None:
             return PreparedRun(self.execution.accounts, self.spec, self._load)
-        return await self._prepare()
+        return await self._prepare(None)
 
     def open(self) -> None:
         """Open the journal, where it is immediate. Raises `ConfigurationError`, also for a closed account."""
@@ -145,15 +145,18 @@ class RunLifecycle:
         for account in self.execution.accounts:
             account.require_open()
 
-    def start(self, over: Callable[[], None]) -> None:
-        """Begin, in the running loop, what `open` opened; ``over`` is called at the end."""
+    def start(self, over: Callable[[], None], earlier: Closeable | None) -> None:
+        """Begin, in the running loop, what `open` opened; ``over`` is called at the end.
+
+        ``earlier`` is a live run of the same id.
+        """
         self._began = datetime.now(UTC)
         loop = asyncio.get_running_loop()
         self._over = over
         self.metrics.begin(loop.time)
         for account in self.accounts:
             account.attach(self)
-        self._task = loop.create_task(self._supervise(), name=f"aioseflow run {self.run_id}")
+        self._task = loop.create_task(self._supervise(earlier), name=f"aioseflow run {self.run_id}")
         self._task.add_done_callback(self._finish_after)
 
     def observe(self, observer: RunObserver) -> None:
@@ -176,9 +179,9 @@ class RunLifecycle:
 
     # -- work ---------------------------------------------------------------------------------------------
 
-    async def _supervise(self) -> None:
+    async def _supervise(self, earlier: Closeable | None) -> None:
         """Do the work and end the run, also when the work fails or is cancelled."""
-        inner = self._inner = asyncio.get_running_loop().create_task(self._work())
+        inner = self._inner = asyncio.get_running_loop().create_task(self._work(earlier))
         if self.is_abandoned:
             inner.cancel()
         is_loop_closing = False
@@ -195,11 +198,11 @@ class RunLifecycle:
             self._finish("cancelled")
             raise
 
-    async def _work(self) -> None:
+    async def _work(self, earlier: Closeable | None) -> None:
         owner, recorder, history = self._owner, self._recorder, None
         await recorder.open()
         if self._prepare is not None:
-            await self._prepare_late(self._prepare)
+            await self._prepare_late(await self._prepare(earlier))
         if self._load is None and (info := await recorder.create(self.header)) is not None:
             # Another process made this run since it was looked for: then it is that run.
             require_same(self.run_id, same=same_work(info.header.document, self.spec))
@@ -231,9 +234,8 @@ class RunLifecycle:
         whole = self.spec.needs_everything or others
         await self.execution.work(whole=whole, history=history, resumer=resumer)
 
-    async def _prepare_late(self, prepare: Prepare) -> None:
+    async def _prepare_late(self, prepared: PreparedRun) -> None:
         """Replace the run of no VM by the prepared one, and take over its limit, pause and stop."""
-        prepared = await prepare()
         state, scheduler = self.run_state, self.execution.scheduler
         self._prepare = None
         self._bind(prepared)

@@ -9,7 +9,7 @@ import attrs
 
 if TYPE_CHECKING:
     from ..journal import StoredRun
-    from ..model.fleet_account import FleetAccount
+    from ..model.fleet_account import Closeable, FleetAccount
     from ..plan.spec import RunSpec
 
 
@@ -26,5 +26,8 @@ class PreparedRun:
     load: Callable[[], Awaitable[StoredRun]] | None = None
 
 
-Prepare: TypeAlias = Callable[[], Coroutine[Any, Any, PreparedRun]]
-"""Looks up what a run is to do, in a journal. Raises what the run would raise."""
+Prepare: TypeAlias = "Callable[[Closeable | None], Coroutine[Any, Any, PreparedRun]]"
+"""Looks up what a run is to do, in a journal. Raises what the run would raise.
+
+Its argument is the run of the same id that this process started earlier and that is still live.
+"""

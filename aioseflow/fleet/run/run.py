@@ -31,8 +31,8 @@ class RunKeeper(RunOwner, Protocol):
         """Remember a run that may never be started."""
         ...
 
-    def started(self, run: Run) -> None:
-        """Remember a run that has started."""
+    def started(self, run: Run) -> Run | None:
+        """Remember a run that starts; return the one of the same id that is still live."""
         ...
 
     def ended(self, run: Run) -> None:
@@ -176,8 +176,8 @@ class Run:
         if not (life.is_live or life.is_over):
             self._is_asked_for = True
             life.open()
-            self._keeper.started(self)
-            life.start(partial(self._keeper.ended, self))
+            earlier = self._keeper.started(self)
+            life.start(partial(self._keeper.ended, self), earlier)
         return self
 
     def pause(self) -> None:
