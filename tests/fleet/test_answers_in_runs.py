@@ -11,7 +11,7 @@ import pytest
 from support.coherent import SHORT, CoherentPanel, panel_and_client
 from support.wire import Answer, Play, http
 
-from aioseflow import ApiError, DecodeError, Destroy, OutcomeUnknown, Status
+from aioseflow import ApiError, DecodeError, Destroy, OutcomeUnknown, Reboot, Resize, Start, Status, Stop
 
 ALL_SIX: Final = ["81", "82", "83", "91", "92", "93"]
 NOTICE: Final = b"\n<br />\n<b>Warning</b>:  Unknown: session write failed\n"
@@ -245,3 +245,33 @@ async def test_what_is_sent_over_a_cut_connection_is_never_taken_for_done() -> N
         report = await seflow.fleet.reboot()
         assert report.ok
         assert set(panel.changes.values()) == {1}
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_list_older_than_our_own_change_leaves_out_no_later_step(*, readable: bool) -> None:
+    """The list that shows the new size still shows the VM running, which this run has stopped."""
+    async with panel_and_client() as (panel, seflow):
+
+        def sizes_are_new_and_states_old() -> Any:
+            if not panel.changes["PUT /service/9/vms/91"]:
+                return None
+            return {"vms": [vm | {"state": "online"} for vm in panel.vms["9"].values()]}
+
+        panel.says[LIST] = sizes_are_new_and_states_old
+        if not readable:
+            panel.says["GET /service/9/vms/91"] = http("", 500)
+        # What the start did cannot be seen in these lists before it is sent.
+        report = await seflow.fleet.run([Stop(), Resize(memory=4096), Start()], vms=["91"], settle=SHORT)
+        assert [outcome.status for outcome in report.outcomes] == [Status.CHANGED]
+        assert panel.changes["POST /service/9/vms/91/start"] == 1
+        assert panel.vms["9"]["91"]["state"] == "online"
+
+
+async def test_a_step_that_is_sent_once_is_left_out_where_a_list_says_so_and_nothing_else_can_be_read() -> (
+    None
+):
+    async with panel_and_client() as (panel, seflow):
+        panel.says["GET /service/9/vms/91"] = http("", 500)
+        report = await seflow.fleet.run([Stop(), Reboot()], vms=["91"], settle=SHORT)
+        assert [(each.status, each.cause) for each in report.outcomes] == [(Status.FAILED, "not_running")]
+        assert panel.changes["POST /service/9/vms/91/reboot"] == 0

@@ -22,7 +22,7 @@ from support.steering import (
 )
 from support.virtual import VIRTUAL
 
-from aioseflow import Report, Resize, Rollout, SettlePolicy, Start, Status, Stop
+from aioseflow import Action, Reboot, Report, Resize, Rollout, SettlePolicy, Start, Status, Stop
 from aioseflow.sandbox import Fault
 
 pytestmark = VIRTUAL
@@ -236,6 +236,42 @@ async def test_machines_that_go_down_meanwhile_count_in_whatever_service(service
             vm.power = "running"
         report = await run
     assert set(statuses(report)) == {"changed"}
+
+
+async def test_machines_that_go_down_meanwhile_count_before_a_later_step() -> None:
+    """The first step leaves the VM running; the second takes it down, and is asked again whether it may."""
+    async with small_world((3, 2)) as (panel, seflow):
+        stranger = panel.services[FIRST].vms["4003"]
+        steps: list[Action] = [Resize(memory=16384), Reboot()]
+        rollout = Rollout(max_unavailable=1)
+        run = seflow.fleet.run(steps, rollout=rollout, exclude=[(FIRST, stranger.id)])
+        run.start()
+        await until(lambda: bool(sent(panel, "resize")))
+        stranger.power = "stopped"
+        await asyncio.sleep(60.0)
+        assert not sent(panel, "reboot")
+        assert run.progress.done == 0
+        stranger.power = "running"
+        report, most = await run_and_count(panel, run)
+    assert statuses(report) == {"changed": 4}
+    assert most == 1
+
+
+async def test_a_later_step_that_may_never_go_on_ends_and_says_why() -> None:
+    async with small_world((3,)) as (panel, seflow):
+        run = seflow.fleet.run(
+            [Resize(memory=16384), Reboot()],
+            rollout=Rollout(max_unavailable=1),
+            vms=["4001"],
+            settle=IMPATIENT,
+        ).start()
+        await until(lambda: bool(sent(panel, "resize")))
+        panel.services[FIRST].vms["4003"].power = "stopped"
+        report = await run
+        check_adds_up(report)
+    assert statuses(report) == {"failed": 1}
+    assert causes(report) == {"max_unavailable": 1}
+    assert not sent(panel, "reboot")
 
 
 async def test_the_plan_foresees_what_a_share_of_all_targets_allows() -> None:

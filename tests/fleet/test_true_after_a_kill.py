@@ -11,11 +11,12 @@ from support.histories import adds_up, killed, panel_and_client, posts, powers, 
 from support.journals import JournalPlace
 from support.virtual import VIRTUAL
 
-from aioseflow import Destroy, InvalidArgument, Resize, SettlePolicy, Start, Status, Stop
+from aioseflow import Destroy, InvalidArgument, Plan, Resize, Rollout, SettlePolicy, Start, Status, Stop
 from aioseflow.sandbox import Fault
 
 pytestmark = VIRTUAL
 
+LISTS = "/service/@id/vms"
 STOPS = "/service/@id/vms/@vm/stop"
 SHORT = SettlePolicy(first_poll=1.0, longest_poll=1.0, patience=5.0)
 
@@ -271,3 +272,52 @@ async def test_the_lost_answer_of_a_step_that_was_seen_done_says_nothing_of_the_
             report = await later.fleet.report(run.id)
         assert statuses(report) == {"failed": 4}
         assert {outcome.step for outcome in report.outcomes} == {"resize"}
+
+
+@pytest.mark.parametrize("settling", [True, False])
+async def test_what_a_killed_run_may_have_taken_down_counts_also_where_it_cannot_be_listed(
+    place: JournalPlace,
+    *,
+    settling: bool,
+) -> None:
+    """Two may be down, and two of the first service are: accepted, or without an answer."""
+    async with panel_and_client(journal=place, limit=2, vms_per_service=(6, 2)) as (panel, seflow):
+        if not settling:
+            panel.faults.add(Fault("hang", path=STOPS, when="after"))
+        run = seflow.fleet.stop(rollout=Rollout(max_unavailable=2, same_cause=None), settle=SHORT).start()
+        await until(lambda: len(posts(panel)) == 2)
+        left = await killed(run, place)
+        panel.faults.clear()
+        (service,) = {path.split("/")[2] for path in posts(panel)}
+        panel.faults.add(Fault("status", path=LISTS, service=service, status=500))
+        async with virtual_client(panel, journal=left) as later:
+            report = await later.fleet.resume(run.id)
+        assert adds_up(report)
+        assert len(posts(panel)) == 2
+        assert "changed" not in statuses(report)
+
+
+async def test_a_resumed_run_of_a_plan_names_what_the_plan_had_lost(place: JournalPlace) -> None:
+    lost = Fault("status", path=LISTS, service="33302", status=500)
+    async with panel_and_client(lost, journal=place) as (panel, seflow):
+        text = (await seflow.fleet.plan(Stop())).to_json()
+        panel.faults.add(Fault("latency", path=LISTS, seconds=10.0))
+        panel.clear_record()
+        run = seflow.fleet.run(Plan.from_json(text), run_id="planned").start()
+        await until(lambda: bool(panel.requests))
+        left = await killed(run, place)
+        panel.faults.clear()
+        async with virtual_client(panel, journal=left) as later:
+            before = await later.fleet.report("planned")
+            report = await later.fleet.run(Plan.from_json(text), run_id="planned")
+            kept = await later.fleet.report("planned")
+        assert [(each.service_id, each.cause) for each in before.undiscovered] == [
+            ("33302", "server_error"),
+            (None, "interrupted"),
+        ]
+        assert statuses(report) == {"changed": 4}
+        for said in (report, kept):
+            assert [(each.service_id, each.cause) for each in said.undiscovered] == [
+                ("33302", "server_error")
+            ]
+            assert not said.ok

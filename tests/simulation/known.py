@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-KNOWN_FAULTS: Final[tuple[str, ...]] = ("a killed run forgets what its plan had lost",)
+KNOWN_FAULTS: Final[tuple[str, ...]] = ()
 """The kinds of violations (`Violation.kind`) that the engine is known to have."""
 
 

@@ -23,6 +23,7 @@ LAGGING: Final = "lagging"
 
 NOT_ACTED: Final = frozenset({"throttle", "rate", "capacity"})
 SIZES: Final = ("memory", "cpu", "cpu_share")
+_READ_SECONDS: Final = 29.0  # a client waits 30 for a list
 _HARMLESS: Final = frozenset({"latency", "drip", "drop"})
 _PROMPT: Final = frozenset({"drop"})
 
@@ -85,6 +86,7 @@ class Arrival:
             and self.verb == "vms"
             and self.request.status == 200
             and self.faults <= _HARMLESS
+            and self.answered_at < self.request.time + _READ_SECONDS
         )
 
 

@@ -167,13 +167,17 @@ class Resumer:
             if availability is not None and availability.stays_down and left_so:
                 availability.presume_down(key_of(stored))
 
+    def _count_begun(self, state: TargetState) -> None:
+        """Count a VM as down if an earlier run execution may have taken it down."""
+        for pool in self.pools:
+            if pool.availability is not None and (state.step or state.stage is not Stage.QUEUED):
+                pool.availability.count_begun(state.key)
+
     def requeue_targets(self) -> None:
         """Hand the targets to the workers, now that there are some."""
         pools = {pool.account.name: pool for pool in self.pools}
         for state in (*self._watch, *self._queue):
-            availability = pools[state.target.account].availability
-            if availability is not None and (state.step or state.stage is not Stage.QUEUED):
-                availability.count_begun(state.key)
+            self._count_begun(state)
         for state in self._watch:
             state.idle = False
             pools[state.target.account].watch(state)
@@ -244,6 +248,8 @@ class Resumer:
         """Decide on a VM that is in no list: gone if the list of its service was read (``listed``)."""
         action = self.spec.steps[state.step]
         why = "not_found" if listed else "not_listed"
+        if not listed:
+            self._count_begun(state)
         if point is ResumePoint.SEND:
             self.run_state.decide(state, why)
         elif listed and action.settles and action.done(None):

@@ -154,7 +154,7 @@ class RunExecution:
             for pool in self.pools:
                 pool.producer.discovery.recall(history.without_vms)
             await resumer.read_back(history)
-        elif self.spec.plan is not None:
+        if self.spec.plan is not None and (history is None or not history.discovered):
             self._restore_losses_of_plan(self.spec.plan)
         complete = history is not None and self._is_complete(history)
         if whole and not complete:

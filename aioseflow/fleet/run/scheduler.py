@@ -152,7 +152,7 @@ class Scheduler(RunObserver):
         self.wake_workers()
 
     def requeue(self, state: TargetState) -> None:
-        """Put a target that has begun at the end of the queue, because the panel was in trouble."""
+        """Put a target that has begun at the end of the queue: its step cannot be carried out now."""
         if self.stopping is not None:
             self._decide_idle(state, self.stopping)
         else:
@@ -234,10 +234,7 @@ class Scheduler(RunObserver):
             return None
         state = self._pick_next_step(account_queue)
         if state is None and self.stopping is None:
-            state = self._pick_new(account_queue)
-            requeued = account_queue.requeued
-            if state is None and requeued and not account_queue.queue_of(requeued[0]).is_full:
-                state = requeued.popleft()
+            state = self._pick_new(account_queue) or self._pick_requeued(account_queue)
         if state is not None:
             state.idle = False
             self.in_flight += 1
@@ -279,6 +276,17 @@ class Scheduler(RunObserver):
         state.begun = True
         account_queue.unfinished += 1
         return state
+
+    def _pick_requeued(self, account_queue: AccountQueue) -> TargetState | None:
+        requeued = account_queue.requeued
+        for _ in range(len(requeued)):
+            state = requeued[0]
+            if account_queue.queue_of(state).is_full:
+                return None
+            if self.availability is None or self.availability.reserve(state.key):
+                return requeued.popleft()
+            requeued.rotate(-1)
+        return None
 
     # -- stopping -----------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from .settle import DoneCheck, Settled, SettlePoller, longer_pause
 from .verdict import Reading
 
 if TYPE_CHECKING:
+    from ..actions.action import Action
     from ..actions.declaration import Declaration
     from ..discovery.vm_list import VmList
     from ..model.clock import PanelClock
@@ -100,13 +101,11 @@ class WorkerPool:
         action, step, target = run_state.steps[state.step], run_state.declared[state.step], state.target
         if self.availability is not None and not await self._may_take_down(state):
             return
-        if state.is_doubted:
-            target = await self._read_once_more(state)
-        is_to_be_checked = state.is_doubted or len(run_state.steps) > 1
-        state.is_doubted = False
-        if is_to_be_checked and (skip := action.skip(target.vm)) is not None:
-            self._apply_skip(state, skip)
-            return
+        if state.is_doubted or len(run_state.steps) > 1:
+            if (skip := await self._skip_of_step(state, action, step)) is not None:
+                self._apply_skip(state, skip)
+                return
+            target = state.target
         changes = step.safety is not Safety.READ
         run_state.begin(state)
         error: SeFlowError | None = None
@@ -168,18 +167,28 @@ class WorkerPool:
             # Nothing left, or it was refused for now.
             state.stage = Stage.QUEUED
 
-    async def _read_once_more(self, state: TargetState) -> Target:
-        """Read a VM by itself, because its list may be old. Where this fails, keep what was listed."""
+    async def _skip_of_step(self, state: TargetState, action: Action, step: Declaration) -> Skip | None:
+        """Return why a VM does not need a step, or must not get it.
+
+        A list may be older than the change that the run, or the run that it undoes, made to the VM. There the
+        VM is read by itself before the step is left out; where it cannot be read, the step is left out only
+        if it must not be repeated.
+        """
+        is_list_doubted = state.is_doubted or state.changed_before
+        state.is_doubted = False
+        skip = action.skip(state.target.vm)
+        if skip is None or not is_list_doubted:
+            return skip
         target = state.target
         try:
             vm = await self.account.polls.get(target.service.id, target.vm.id)
         except SeFlowError:
-            return target
+            return skip if step.safety is Safety.ONCE else None
         except asyncio.CancelledError:
-            self.run_state.decide(state, "cancelled")
+            self.run_state.decide(state, self._cause_of_cancellation)
             raise
         state.target = Target(target.account, target.service, vm)
-        return state.target
+        return action.skip(vm)
 
     def _apply_skip(self, state: TargetState, skip: Skip) -> None:
         """Start the next step after one that was not needed; decide the target where there is none."""
@@ -194,9 +203,11 @@ class WorkerPool:
     async def _may_take_down(self, state: TargetState) -> bool:
         """Whether a VM may go down now, by a fresh list; VMs may have gone down by themselves.
 
-        Otherwise the target is back in its queue, or decided.
+        Otherwise the target is back in a queue, or decided.
         """
-        if self.availability is None or state.step or state.postponed:
+        is_begun = state.step > 0
+        takes_down = self.run_state.declared[state.step].effect.takes_down
+        if self.availability is None or state.postponed or (is_begun and not takes_down):
             return True
         try:
             await self.availability.refresh(
@@ -207,9 +218,12 @@ class WorkerPool:
             raise
         self.scheduler.wake_workers()
         is_halted = self.scheduler.paused or self.scheduler.stopping is not None
-        if self.availability.confirm(state.key) and not is_halted:
+        if self.availability.confirm(state.key) and (is_begun or not is_halted):
             return True
-        self.scheduler.return_to_queue(state)
+        if is_begun:
+            self.scheduler.requeue(state)
+        else:
+            self.scheduler.return_to_queue(state)
         return False
 
     def _note_list(self, service_id: str, listed: VmList) -> None:
