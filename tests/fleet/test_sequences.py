@@ -113,6 +113,18 @@ async def test_steps_that_are_so_already_are_left_out() -> None:
     assert not sent(panel)
 
 
+async def test_a_step_that_was_needless_long_ago_is_sent_if_it_is_needed_now() -> None:
+    async with small_world((2,)) as (panel, seflow):
+        late = panel.services[FIRST].vms["4002"]
+        late.power = "stopped"
+        rollout = Rollout(batches=[1, 1], pause_between=600.0)
+        run = seflow.fleet.run([Stop(), Start()], rollout=rollout).start()
+        await until(lambda: run.progress.done == 1)
+        late.power = "running"
+        assert statuses(await run) == {"changed": 2}
+    assert [verb for verb, _ in steps_of(panel)["4002"]] == ["stop", "start"]
+
+
 @pytest.mark.parametrize(
     ("path", "step", "power", "memory"),
     [

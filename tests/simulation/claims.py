@@ -131,7 +131,9 @@ def _wrong_failed(claim: Claim) -> str:
         if claim.is_dated and claim.witness.stayed(claim.key, wanted, early, claim.until) and len(lists) > 1:
             return f"and yet it was {wanted} for {_SETTLED:.0f} s"
         return ""
-    refused = outcome.error is not None and not outcome.error.may_have_acted
+    # The error of an interrupted step may be that of a reading, which refused nothing.
+    error = outcome.error if outcome.cause != "interrupted" else None
+    refused = error is not None and not error.may_have_acted
     if (refused or outcome.cause == "not_done") and claim.effects(step) and not claim.is_touched:
         return f"and yet {step} took effect: {claim.shown()}"
     return ""

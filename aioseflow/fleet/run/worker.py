@@ -170,15 +170,14 @@ class WorkerPool:
     async def _skip_of_step(self, state: TargetState, action: Action, step: Declaration) -> Skip | None:
         """Return why a VM does not need a step, or must not get it.
 
-        A list may be older than the change that the run, or the run that it undoes, made to the VM. There the
-        VM is read by itself before the step is left out; where it cannot be read, the step is left out only
-        if it must not be repeated.
+        The VM is read by itself before a step is left out, because its list may be older than a change that
+        this run, an earlier run or another program made. Where it cannot be read, only a step that must not
+        be repeated is left out.
         """
-        is_list_doubted = state.is_doubted or state.changed_before
         state.is_doubted = False
         skip = action.skip(state.target.vm)
-        if skip is None or not is_list_doubted:
-            return skip
+        if skip is None:
+            return None
         target = state.target
         try:
             vm = await self.account.polls.get(target.service.id, target.vm.id)
