@@ -243,6 +243,27 @@ async def test_a_reboot_that_was_accepted_in_a_sequence_is_not_sent_again_by_a_r
         assert len(done) >= 4
 
 
+@pytest.mark.parametrize("wait", [True, False])
+async def test_what_a_sequence_sent_last_is_sent_once_however_often_it_is_resumed(
+    kept: JournalPlace | None, *, wait: bool
+) -> None:
+    async with panel_and_client(journal=kept, reboot_time=100.0) as (panel, seflow):
+        rollout = Rollout(max_failures=3)
+        run = seflow.fleet.run([Resize(memory=777), Reboot()], rollout=rollout, wait=wait).start()
+        await until(lambda: any(effects["reboot"] for effects in panel.effects.values()))
+        run.cancel()
+        first = await run
+        assert "cancelled" in first.causes
+        for _ in range(3):
+            again = seflow.fleet.resume(run.id).start()
+            await asyncio.sleep(1.0)
+            again.cancel()
+            assert adds_up(await again)
+        await asyncio.sleep(200)
+        assert statuses(await seflow.fleet.resume(run.id)) == {"changed": 8}
+        assert panel.repeated("reboot") == {}
+
+
 async def test_a_service_that_could_not_be_listed_is_listed_by_the_resume(place: JournalPlace) -> None:
     broken = Fault("status", path=LISTS, service="33302", status=500)
     async with panel_and_client(broken, journal=place) as (panel, seflow):

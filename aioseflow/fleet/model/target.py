@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
@@ -27,6 +27,19 @@ class Stage(enum.IntEnum):
     """The panel accepted the step, and the VM is being read back."""
     DONE = 3
     """The target has its outcome."""
+
+
+class Remains(NamedTuple):
+    """How far a target had come when it got an outcome that a resumed run may replace.
+
+    The fields are those of `TargetState`.
+    """
+
+    step: int
+    stage: Stage
+    answer_lost: bool
+    sent_panel_at: datetime | None
+    changed_before: bool
 
 
 @attrs.define(eq=False)  # not frozen, which would take 5,000 instructions more for each VM

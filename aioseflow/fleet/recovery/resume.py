@@ -19,7 +19,7 @@ from ..model.progress import NO_SERVICE
 from ..model.refusals import refuse_contested
 from ..model.target import Stage, Target, TargetState
 from ..model.vm_state import held
-from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error, sent_instant
+from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, remains_of, sent_error, sent_instant
 from ..run.verdict import INTERRUPTED, Facts, Reading
 from .findings import judge, reading_of
 
@@ -115,7 +115,7 @@ class Resumer:
                 self.run_state.off_before.add(key_of(stored))
             point = resume_point(stored, steps)
             if point is ResumePoint.FINAL:
-                self.run_state.restore_outcomes([outcome_of(stored, steps, now)])
+                self.run_state.restore_outcomes([(outcome_of(stored, steps, now), remains_of(stored))])
                 self._count(stored)
             else:
                 undecided.append((stored, point))

@@ -40,8 +40,7 @@ from ..plan.spec import (
 from ..report.report import Report
 from ..run.preparation import Prepare, PreparedRun
 from ..run.run import Run
-from ..run.state import Remains
-from ..run.stored_outcome import outcome_of
+from ..run.stored_outcome import outcome_of, remains_of
 from ..select.matcher import Matcher
 from ..select.selection import Selection, Where, select
 from .findings import Finding
@@ -270,7 +269,7 @@ class Runs:
         stored, steps = stored_of(run), run.spec.steps
         findings = await Reconciler(self.accounts).findings(stored, steps, grace)
         for target, found in corrections(stored, steps, findings):
-            remains = Remains(target.step, found.stage, found.answer_lost, target.sent_panel_at)
+            remains = remains_of(target)._replace(stage=found.stage, answer_lost=found.answer_lost)
             run.correct(found.outcome, remains)
         return [finding for _, finding in findings]
 

@@ -41,9 +41,9 @@ def stored_of(run: Run) -> StoredRun:
 def _stored(run_state: RunState, outcome: Outcome, number: int) -> StoredTarget:
     names = [step.name for step in run_state.steps]
     step = names.index(outcome.step) if outcome.step in names else 0
-    stage, lost, panel_at = Stage.QUEUED, False, None
+    stage, lost, panel_at, changed_before = Stage.QUEUED, False, None, False
     if (remains := run_state.remains.get(outcome.key)) is not None:
-        step, stage, lost, panel_at = remains
+        step, stage, lost, panel_at, changed_before = remains
     return StoredTarget(
         row=TargetRow(
             number=number,
@@ -68,5 +68,5 @@ def _stored(run_state: RunState, outcome: Outcome, number: int) -> StoredTarget:
         finished_at=outcome.finished_at,
         left_at=stage,
         sent_panel_at=panel_at,
-        changed_before=step > 0 and outcome.attempts > 0,
+        changed_before=changed_before,
     )

@@ -22,7 +22,7 @@ from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
 from .settle import longer_pause
-from .stored_outcome import outcome_of
+from .stored_outcome import outcome_of, remains_of
 from .worker import WorkerPool
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class RunExecution:
         """Restore the outcomes of a run that has ended."""
         now = datetime.now(UTC)
         self.run_state.restore_outcomes(
-            outcome_of(target, self.run_state.declared, now) for target in history.targets
+            (outcome_of(target, self.run_state.declared, now), remains_of(target))
+            for target in history.targets
         )
         self._restore_undiscovered(history)
 

@@ -14,6 +14,7 @@ from ..journal import RunHeader
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome
 from ..model.progress import Progress, ServiceProgress
+from ..model.target import Remains
 from ..model.timeline import Moment
 from ..plan.rollout import check_limit
 from ..plan.spec import RunSpec
@@ -21,7 +22,7 @@ from ..report.report import Report
 from .lifecycle import RunLifecycle, RunOwner
 from .observer import RunObserver
 from .preparation import Prepare, PreparedRun
-from .state import Remains, RunState
+from .state import RunState
 
 
 class RunKeeper(RunOwner, Protocol):

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -21,7 +20,7 @@ from ..actions.steps import Steps, name_of
 from ..model.clock import RunClock
 from ..model.outcome import BAD, Outcome, Outcomes, Status, TargetKey
 from ..model.progress import NO_SERVICE, ServiceProgress
-from ..model.target import Stage, Target, TargetState, service_name
+from ..model.target import Remains, Stage, Target, TargetState, service_name
 from .observer import Observers
 from .verdict import NOT_DONE, Facts, Reading, Verdict, verdict, verdict_of_skip
 
@@ -32,15 +31,6 @@ if TYPE_CHECKING:
     from .recorder import JournalRecorder
 
 _FAILURES_KEPT: Final = 50
-
-
-class Remains(NamedTuple):
-    """How far a target had come when it got an outcome that a resumed run may replace."""
-
-    step: int
-    stage: Stage
-    answer_lost: bool
-    sent_panel_at: datetime | None
 
 
 @attrs.define(eq=False)
@@ -129,10 +119,12 @@ class RunState:
                     self.off_before.add(key)
         return new
 
-    def restore_outcomes(self, outcomes: Iterable[Outcome]) -> None:
+    def restore_outcomes(self, outcomes: Iterable[tuple[Outcome, Remains]]) -> None:
         """Take over outcomes that an earlier run execution decided and that stay."""
-        for outcome in outcomes:
+        for outcome, remains in outcomes:
             self.targets[outcome.key] = None
+            if _may_be_replaced(outcome.status, outcome.cause):
+                self.remains[outcome.key] = remains
             self.earlier[outcome.key] = outcome
             self.counts[outcome.status] += 1
             progress = self._service_of(outcome.key, outcome.service_name)
@@ -287,8 +279,10 @@ class RunState:
                 now,
             )
         )
-        if cause is not None and status is not Status.UNCHANGED and status is not Status.NOT_ATTEMPTED:
-            self.remains[key] = Remains(state.step, state.stage, state.answer_lost, state.sent_panel_at)
+        if _may_be_replaced(status, cause):
+            self.remains[key] = Remains(
+                state.step, state.stage, state.answer_lost, state.sent_panel_at, state.changed_before
+            )
         self.counts[status] += 1
         # Written out, here and in `add_targets`, because a call for each VM costs too much.
         progress = state.progress
@@ -373,3 +367,8 @@ class RunState:
         for reader in readers:
             if not reader.done():
                 reader.set_result(None)
+
+
+def _may_be_replaced(status: Status, cause: str | None) -> bool:
+    """Whether a resumed run may give another outcome to a target for which something was sent."""
+    return cause is not None and status is not Status.UNCHANGED and status is not Status.NOT_ATTEMPTED

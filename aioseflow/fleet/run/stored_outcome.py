@@ -12,7 +12,7 @@ from ..actions.declaration import Declaration
 from ..journal import StoredTarget
 from ..model.clock import Instant
 from ..model.outcome import Outcome, Status, TargetKey
-from ..model.target import Stage
+from ..model.target import Remains, Stage
 from .verdict import INTERRUPTED, NOT_READABLE, Facts, Reading, verdict
 
 Step: TypeAlias = Action | Declaration
@@ -37,6 +37,17 @@ def facts_of(stored: StoredTarget, steps: Sequence[Step], reading: Reading | Non
         answer_lost=stored.answer_lost,
         error=sent_error(stored),
         reading=reading,
+    )
+
+
+def remains_of(stored: StoredTarget) -> Remains:
+    """Return how far a target had come when it got its outcome."""
+    return Remains(
+        stored.step,
+        stored.left_at or Stage.QUEUED,
+        stored.answer_lost,
+        stored.sent_panel_at,
+        stored.changed_before,
     )
 
 
