@@ -9,10 +9,10 @@ import pytest
 from support.clients import virtual_client
 from support.histories import adds_up, panel_and_client, posts, statuses, until
 from support.journals import RUN, JournalPlace, header
+from support.memory_journal.memory_database import MemoryDatabase
 from support.virtual import VIRTUAL
 
 from aioseflow import JournalError, LeaseLost, Reboot, Resize, SettlePolicy, Status
-from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
 from aioseflow.fleet.run.recorder import JournalRecorder
 from aioseflow.sandbox import Fault
 

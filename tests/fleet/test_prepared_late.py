@@ -11,6 +11,8 @@ import pytest
 from support.clients import virtual_client
 from support.histories import LISTS, adds_up, panel_and_client, posts, statuses, until
 from support.journals import JournalPlace, finish, opened
+from support.memory_journal.memory_database import MemoryDatabase
+from support.memory_journal.memory_store import MemoryStore
 from support.virtual import VIRTUAL
 
 from aioseflow import (
@@ -27,8 +29,6 @@ from aioseflow import (
     Start,
     Status,
 )
-from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
-from aioseflow.fleet.journal.memory.memory_store import MemoryStore
 from aioseflow.fleet.model.target import Stage, TargetState
 from aioseflow.fleet.run.observer import RunObserver
 from aioseflow.sandbox import Fault, Sandbox

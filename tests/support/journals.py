@@ -16,10 +16,11 @@ from typing import Any
 import attrs
 
 from aioseflow.fleet.journal import HeldRun, Journal, RunHeader, StoredRun, TargetRow
-from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
-from aioseflow.fleet.journal.memory.memory_store import MemoryStore
 from aioseflow.fleet.journal.sqlite.sqlite_store import SqliteStore
 from aioseflow.fleet.model.target import Stage
+
+from .memory_journal.memory_database import MemoryDatabase
+from .memory_journal.memory_store import MemoryStore
 
 RUN = "run-1"
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)

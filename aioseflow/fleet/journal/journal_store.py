@@ -1,4 +1,4 @@
-"""The place of a journal: a SQLite file, a database server or memory."""
+"""The place of a journal: a SQLite file or a database server."""
 
 from __future__ import annotations
 

@@ -25,11 +25,11 @@ from support.journals import (
     rows,
     select,
 )
+from support.memory_journal.memory_database import MemoryDatabase
+from support.memory_journal.memory_store import MemoryStore
 from support.virtual import VIRTUAL
 
 from aioseflow.fleet.journal import Journal, JournalError, LeaseLost, RunIsActive, RunNotFound
-from aioseflow.fleet.journal.memory.memory_database import MemoryDatabase
-from aioseflow.fleet.journal.memory.memory_store import MemoryStore
 from aioseflow.fleet.journal.sqlite import run_lock as lock
 from aioseflow.fleet.model.target import Stage
 

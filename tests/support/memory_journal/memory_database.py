@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import attrs
 
-from ...model.target import Stage
-from ...model.undiscovered import Undiscovered, WithoutVms
-from .. import codec
-from ..account_names import counterpart
-from ..change import Kind
-from ..codec import from_micros, from_micros_or_none
-from ..faults import JournalError
-from ..lease import Holder
-from ..records import RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
+from aioseflow.fleet.journal import codec
+from aioseflow.fleet.journal.account_names import counterpart
+from aioseflow.fleet.journal.change import Kind
+from aioseflow.fleet.journal.codec import from_micros, from_micros_or_none
+from aioseflow.fleet.journal.faults import JournalError
+from aioseflow.fleet.journal.lease import Holder
+from aioseflow.fleet.journal.records import RunHeader, RunInfo, StoredRun, StoredTarget, TargetRow
+from aioseflow.fleet.model.target import Stage
+from aioseflow.fleet.model.undiscovered import Undiscovered, WithoutVms
 
 _ABSENT: Final = object()
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import attrs
 
-from ..lease import Holder
+from aioseflow.fleet.journal.lease import Holder
+
 from .memory_database import MemoryDatabase
 
 

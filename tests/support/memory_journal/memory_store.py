@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence, Set
 from typing import Any, TypeVar, TypeVarTuple
 
-from ..change import Change, Kind
-from ..codec import from_micros
-from ..faults import LeaseLost, lease_lost
-from ..records import RunInfo, StoredRun
+from aioseflow.fleet.journal.change import Change, Kind
+from aioseflow.fleet.journal.codec import from_micros
+from aioseflow.fleet.journal.faults import LeaseLost, lease_lost
+from aioseflow.fleet.journal.records import RunInfo, StoredRun
+
 from .memory_database import MemoryDatabase
 from .memory_lease import MemoryLeases
 

@@ -1,1 +1,0 @@
-"""Store of a journal in memory, for tests and simulations."""
