@@ -37,6 +37,7 @@ from aioseflow import (
     RunRefused,
     Safety,
     Service,
+    SettlePolicy,
     Skip,
     Start,
     Status,
@@ -262,6 +263,49 @@ async def test_what_a_sequence_sent_last_is_sent_once_however_often_it_is_resume
         await asyncio.sleep(200)
         assert statuses(await seflow.fleet.resume(run.id)) == {"changed": 8}
         assert panel.repeated("reboot") == {}
+
+
+async def test_what_was_accepted_and_could_not_be_read_is_read_and_not_sent_again(
+    kept: JournalPlace | None,
+) -> None:
+    short = SettlePolicy(first_poll=1.0, longest_poll=1.0, patience=5.0)
+    async with panel_and_client(journal=kept, stop_time=60.0) as (panel, seflow):
+        run = seflow.fleet.stop(settle=short).start()
+        await until(lambda: len(posts(panel)) == 8)
+        panel.faults.add(Fault("status", path=LISTS, status=500))
+        first = await run
+        assert {outcome.cause for outcome in first.outcomes} == {"not_readable"}
+        assert {outcome.status for outcome in first.outcomes} == {UNKNOWN}
+        panel.faults.clear()
+        # In no list one is stopped or held yet: a stop whose answer was lost would be sent again.
+        for vm in (vm for service in panel.services.values() for vm in service.vms.values()):
+            vm.power = "running"
+        again = seflow.fleet.resume(run.id).start()
+        await asyncio.sleep(3.0)
+        for vm in (vm for service in panel.services.values() for vm in service.vms.values()):
+            vm.power = "stopped"
+        assert statuses(await again) == {"changed": 8}
+        assert set(posts(panel).values()) == {1}
+
+
+async def test_a_resumed_sequence_that_is_stopped_again_says_that_an_earlier_step_changed_the_vm(
+    kept: JournalPlace | None,
+) -> None:
+    async with panel_and_client(journal=kept, services=1) as (panel, seflow):
+        panel.faults.add(Fault("throttle", path="/service/@id/vms/@vm/stop"))
+        run = seflow.fleet.run([Resize(memory=777), Stop()]).start()
+        await until(lambda: panel.count(method="POST") >= 4)
+        run.cancel()
+        assert statuses(await run) == {"failed": 4}
+        panel.faults.clear()
+        panel.faults.add(Fault("latency", path=LISTS, seconds=10.0))
+        again = seflow.fleet.resume(run.id).start()
+        await asyncio.sleep(1.0)
+        again.cancel()
+        report = await again
+        assert adds_up(report)
+        assert statuses(report) == {"failed": 4}
+        assert {outcome.step for outcome in report.outcomes} == {"stop"}
 
 
 async def test_a_service_that_could_not_be_listed_is_listed_by_the_resume(place: JournalPlace) -> None:
