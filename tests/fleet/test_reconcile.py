@@ -18,6 +18,7 @@ from support.virtual import VIRTUAL, SocketPairConnector
 from aioseflow import (
     Destroy,
     Finding,
+    Reboot,
     Report,
     Resize,
     RunIsActive,
@@ -260,6 +261,25 @@ async def test_an_unknown_reboot_stays_unknown_until_the_operator_says_so(place:
         panel.lose = False
         assert statuses(await seflow.fleet.resume(run_id, repeat_unknown=True)) == {"changed": 2}
         assert set(panel.changes.values()) == {2}
+
+
+async def test_a_reboot_that_a_reconciliation_saw_done_is_not_sent_again_by_a_resume(
+    place: JournalPlace,
+) -> None:
+    async with listing(place, **{"4": RUNNING}) as (panel, seflow):
+        run = seflow.fleet.run([Reboot(), Stop()], settle=SHORT)
+        assert statuses(await run) == {"unknown": 1}
+        panel.vms["4"] = {**RUNNING, "uptime": 0}
+        await asyncio.sleep(5)
+        assert verdicts(await seflow.fleet.reconcile(run.id)) == {"4": "done"}
+        (outcome,) = (await seflow.fleet.report(run.id)).outcomes
+        assert (outcome.status, outcome.step) == (Status.FAILED, "reboot")
+        panel.lose = False
+        again = seflow.fleet.resume(run.id).start()
+        await until(lambda: len(panel.changes) == 2)
+        panel.vms["4"] = {"status": "stopped"}
+        assert statuses(await again) == {"changed": 1}
+        assert panel.changes == {"/service/9/vms/4/reboot": 1, "/service/9/vms/4/stop": 1}
 
 
 @attrs.frozen
