@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 from support.clients import virtual_client
-from support.histories import killed, panel_and_client, posts, statuses, until
+from support.histories import LISTS, killed, panel_and_client, posts, statuses, until
 from support.journals import JournalPlace
 from support.listing import ListingPanel
 from support.virtual import VIRTUAL, SocketPairConnector
@@ -136,6 +136,20 @@ async def test_a_list_that_says_one_thing_and_then_another_decides_nothing(place
         assert verdicts(await seflow.fleet.reconcile(run.id, grace=0)) == {"4001": "cannot_tell"}
         assert statuses(await seflow.fleet.report(run.id)) == {"unknown": 1}
         assert verdicts(await seflow.fleet.reconcile(run.id, grace=0)) == {"4001": "done"}
+
+
+async def test_one_of_two_readings_decides_nothing(kept: JournalPlace | None) -> None:
+    async with panel_and_client(LOST, journal=kept, services=1) as (panel, seflow):
+        run = seflow.fleet.stop(settle=SHORT)
+        assert statuses(await run) == {"unknown": 4}
+        panel.faults.clear()
+        for vm in panel.services["33301"].vms.values():
+            vm.power = "stopped"
+        panel.faults.add(Fault("html", path=LISTS, status=403, times=1))
+        findings = await seflow.fleet.reconcile(run.id, grace=0)
+        assert set(verdicts(findings).values()) == {"cannot_tell"}
+        assert all("could not be listed" in finding.why for finding in findings)
+        assert set(verdicts(await seflow.fleet.reconcile(run.id, grace=0)).values()) == {"done"}
 
 
 async def test_a_killed_run_is_reconciled_without_being_gone_on_with(place: JournalPlace) -> None:
