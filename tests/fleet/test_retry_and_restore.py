@@ -240,6 +240,22 @@ async def test_restore_knows_what_was_only_accepted_and_what_was_cut_short(kept:
         assert powers(panel) == ["running"] * 8
 
 
+async def test_restore_starts_what_was_off_when_it_was_listed_and_was_stopped_later(
+    kept: JournalPlace | None,
+) -> None:
+    async with panel_and_client(journal=kept, services=1, vms_per_service=3) as (panel, seflow):
+        late, off = panel.services["33301"].vms["4002"], panel.services["33301"].vms["4003"]
+        late.power = off.power = "stopped"
+        rollout = Rollout(batches=[1, 2], pause_between=600.0)
+        run = seflow.fleet.run([Stop(), Resize(memory=777)], rollout=rollout).start()
+        await until(lambda: run.progress.done == 1)
+        late.power = "running"
+        assert statuses(await run) == {"changed": 3}
+        assert posts(panel)[f"/service/33301/vms/{off.id}/stop"] == 0
+        assert {key[2] for key in (await seflow.fleet.restore(run)).targets} == {"4001", late.id}
+        assert powers(panel) == ["running", "running", "stopped"]
+
+
 async def test_only_a_run_that_stops_can_be_restored(kept: JournalPlace | None) -> None:
     async with fleet_of(kept) as (panel, seflow):
         run = seflow.fleet.reboot()

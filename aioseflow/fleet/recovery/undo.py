@@ -48,9 +48,12 @@ def is_to_undo(target: StoredTarget, outcome: Outcome, steps: Sequence[Declarati
     step = next((step for step in reversed(done) if undo in (step.undo, step.name)), None)
     if step is not None and step.undo == undo:
         was_done = outcome.status is Status.CHANGED or target.changed_before
+        # Of a single step before the present one it is known whether it was sent or not needed.
+        was_sent = target.changed_before and place == 1
     else:
         step, facts = steps[place], facts_of(target, steps)
-        under_way = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)
-        was_done = outcome.status is not Status.CHANGED and under_way and step.undo == undo
-    # A VM that was off at its selection was not taken down by the run.
-    return was_done and not (step.effect is Effect.DOWN and target.row.power == PowerState.STOPPED)
+        was_sent = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)
+        was_done = outcome.status is not Status.CHANGED and was_sent and step.undo == undo
+    was_off = step.effect is Effect.DOWN and target.row.power == PowerState.STOPPED
+    # A VM that was off at its selection was taken down only if it came up before its step was sent.
+    return was_done and (was_sent or not was_off)
