@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Final
 
 import pytest
 
-from aioseflow import ApiError, OutcomeUnknown, RequestTimeout, Safety, Skip, Status, Throttled
+from aioseflow import ApiError, OutcomeUnknown, RequestTimeout, Safety, Skip, Start, Status, Stop, Throttled
+from aioseflow.fleet.journal import StoredTarget, TargetRow
 from aioseflow.fleet.model.target import Stage
+from aioseflow.fleet.run.stored_outcome import outcome_of
 from aioseflow.fleet.run.verdict import Facts, Reading, verdict, verdict_of_skip
 
 READ, IDEMPOTENT, ONCE = Safety.READ, Safety.IDEMPOTENT, Safety.ONCE
@@ -185,3 +188,22 @@ def test_a_lost_answer_is_worth_the_same_in_memory_and_on_disk(why: str | None) 
 )
 def test_a_step_that_is_skipped(skip: Skip, status: Status, cause: str | None, *, before: bool) -> None:
     assert verdict_of_skip(skip, changed_before=before) == (status, cause)
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        ({}, NOT_ATTEMPTED),
+        ({"stage": SENT, "attempts": 1}, UNKNOWN),
+        # Postponed after an answer that was lost: nothing is in flight, and the panel may have acted.
+        ({"stage": QUEUED, "attempts": 1, "answer_lost": True}, UNKNOWN),
+        ({"stage": ACCEPTED, "attempts": 1}, CHANGED),
+        ({"stage": QUEUED, "step": 1, "attempts": 1, "changed_before": True}, FAILED),
+    ],
+)
+def test_a_row_of_a_killed_run_is_worth_its_facts(row: dict[str, Any], status: Status) -> None:
+    steps = [Stop(), Start()] if "step" in row else [Stop()]
+    names = {"account": "main", "service_id": "9", "service_name": "Cloud", "vm_id": "4", "vm_label": "vm-4"}
+    target = TargetRow(number=0, power="running", **names)
+    outcome = outcome_of(StoredTarget(row=target, **row), steps, datetime.now(UTC))
+    assert (outcome.status, outcome.cause) == (status, "interrupted")

@@ -49,7 +49,7 @@ def is_to_undo(target: StoredTarget, outcome: Outcome, steps: Sequence[Declarati
     if step is not None and step.undo == undo:
         was_done = outcome.status is Status.CHANGED or target.changed_before
         # Of a single step before the present one it is known whether it was sent or not needed.
-        was_sent = target.changed_before and place == 1
+        was_sent = target.changed_before and place == 1 and step is steps[0]
     else:
         step, facts = steps[place], facts_of(target, steps)
         was_sent = facts.answer_lost or facts.stage in (Stage.SENT, Stage.ACCEPTED)

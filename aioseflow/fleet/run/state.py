@@ -15,6 +15,7 @@ import attrs
 from ...models import PowerState
 from ...policy import OUTCOMES_BEFORE_YIELD
 from ...safety import Safety
+from ..actions.action import Effect
 from ..actions.declaration import declared
 from ..actions.steps import Steps, name_of
 from ..model.clock import RunClock
@@ -48,7 +49,7 @@ class RunState:
         targets: the keys of all targets, in the order of their numbers.
         outcomes: the outcomes of this run execution, in order; ``earlier`` those of earlier run executions.
         remains: how far the targets had come whose outcome a resumed run may replace.
-        off_before: targets that were off when a sequence began.
+        off_before: targets that were off when a sequence began, and that it did not take down.
         counts: number of outcomes by status.
         in_flight: number of targets that workers act on; ``settling`` of those that are being read back.
         closed: whether no more outcomes will come.
@@ -147,6 +148,9 @@ class RunState:
 
     def begin(self, state: TargetState) -> None:
         """Note that a worker begins to act on a target."""
+        if self.off_before and not state.step and self.declared[0].effect is Effect.DOWN:
+            # It came up since it was listed, or its step would have been left out.
+            self.off_before.discard(state.key)
         state.started_at = state.started_at or self.time.now()
         state.in_flight = True
         self.in_flight += 1
