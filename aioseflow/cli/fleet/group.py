@@ -99,6 +99,7 @@ def options_in_errors() -> Iterator[None]:
                 error.message = option + bare
             elif error.message.endswith(error.argument):
                 error.message = error.message.removesuffix(error.argument) + option
+            error.message = error.message.replace("; write where='", "; write --where '")
         raise
 
 

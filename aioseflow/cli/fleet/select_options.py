@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+import json
+import re
+from typing import Annotated, Any, Final, TypeAlias
 
 import attrs
 from typer import Option
@@ -12,6 +14,46 @@ from ..exit_code import Refusal
 from .rollout_options import size_of
 
 Note: TypeAlias = Annotated[str, Option("--note", metavar="TEXT", help="Kept with the run.")]
+
+
+_NUMBERS: Final = re.compile(r"(?:[0-9]+/)?[0-9]+(?:[,;\s]+(?:[0-9]+/)?[0-9]+)+")
+_RANGE: Final = re.compile(r"([0-9]+)(?:-|:|\.\.+)([0-9]+)")
+
+
+def _check_one_id(option: str, given: str) -> None:
+    """Raise `Refusal` for several ids in one, a range, a pattern or a name, and say what selects those."""
+    prefix = "service." if option == "--service" else ""
+    if _NUMBERS.fullmatch(given):
+        service, _, _ = given.rpartition("/") if given.count("/") == 1 else ("", "", "")
+        ids = [
+            each if not service or "/" in each else f"{service}/{each}"
+            for each in re.split(r"[,;\s]+", given)
+        ]
+        raise Refusal(
+            f"{option} takes one id, not {given:.40}",
+            fix="write " + " ".join(f"{option} {each}" for each in ids),
+        )
+    if given.strip().lower() in ("*", "all"):
+        raise Refusal(f"{option} takes one id, not {given}", fix="write --all for every VM")
+    name = "service.name" if prefix else "label"
+    if found := _RANGE.fullmatch(given):
+        number, (first, last) = f"{prefix}id.to_int", found.groups()
+        where = f"{number} >= {first} and {number} <= {last}"
+    elif "*" in given:
+        pattern = ".*".join(re.sub(r"[^\w -]", r"\\\g<0>", part) for part in given.split("*"))
+        where = f'{name} =~ "{pattern}"'
+    elif "," in given:
+        where = f"{name} in [{', '.join(_text(each.strip()) for each in given.split(','))}]"
+    elif re.search(r"\s", given.strip()):
+        where = f"{name} == {_text(given)}"
+    else:
+        return
+    raise Refusal(f"{option} takes one id, not {given!r:.40}", fix=f"write --where '{where}'")
+
+
+def _text(text: str) -> str:
+    """Return a text as a condition has it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @attrs.frozen
@@ -70,6 +112,14 @@ class SelectionOptions:
             raise Refusal(
                 "--where is empty, which never selects every VM", fix="use --all for the whole fleet"
             )
+        if self.exclude is not None and not self.exclude.strip():
+            raise Refusal(
+                "--exclude is empty, which leaves no VM alone",
+                fix="leave it out, or say which VMs, such as --exclude 'label == \"db-1\"'",
+            )
+        for option, ids in (("--service", self.services), ("--vm", self.vms)):
+            for given in ids or ():
+                _check_one_id(option, given)
         arguments: dict[str, Any] = {}
         if self.services:
             arguments["services"] = self.services

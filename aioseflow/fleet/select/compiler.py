@@ -28,6 +28,7 @@ from .fields import (
     decided,
     fields,
 )
+from .other_words import alias_of, escaped, glob_for_pattern, pattern_literal, pattern_of_glob
 from .term import Term, converted, is_digits, listed, quoted
 
 EXAMPLE: Final = 'for example power == "running" and memory >= 4096'
@@ -139,7 +140,8 @@ class Compiler:
         prefix = f"{owner}." if owner in ("service", "vm") else ""
         names = [prefix + name for name in fields(model)]
         near = names if prefix else [*names, "account", *(f"service.{name}" for name in fields(Service))]
-        nearest = difflib.get_close_matches(dotted, near, n=1, cutoff=0.5)
+        alias = alias_of(dotted)
+        nearest = [alias] if alias else difflib.get_close_matches(dotted, near, n=1, cutoff=0.5)
         more = "" if prefix else ", usage.memory.percent, account, and service.id and others"
         there = ", ".join(name for name in names if "usage" not in name)
         hint = f"did you mean {nearest[0]}?" if nearest else f"there are {there}{more}"
@@ -175,6 +177,9 @@ class Compiler:
                 raise self._refusal(f"{shown} compares letter by letter; write {one} {sign} {other}")
         self._check_words(left, [right])
         self._check_words(right, [left])
+        if node.type in _EQUAL:
+            self._check_globs(left, sign, [right])
+            self._check_globs(right, sign, [left])
         return Term(BOOLEAN, shown, both(getattr(operator, node.type), left.read, right.read))
 
     def _null_test(self, term: Term, type_: str, shown: str) -> Term:
@@ -236,6 +241,20 @@ class Compiler:
                     f"where they do not matter, write {term.shown}.as_lower == {lower}"
                 )
 
+    def _check_globs(self, term: Term, sign: str, literals: list[Term]) -> None:
+        """Refuse a pattern of a shell or of SQL, which would be compared letter by letter."""
+        for literal in literals:
+            if term.is_literal or term.kind != TEXT or not literal.is_literal:
+                continue
+            glob = pattern_of_glob(literal.value)
+            if glob is not None:
+                wanted = glob[0] if sign in ("==", "in") else glob[0].replace("=", "!")
+                raise self._refusal(
+                    f"{term.shown} {sign} {literal.shown} compares letter by letter; write "
+                    f"{term.shown} {wanted} {quoted(glob[1])}, or, for these letters themselves, "
+                    f"{term.shown} {wanted} {pattern_literal(escaped(literal.value) + '$')}"
+                )
+
     def _contains(self, node: Any) -> Term:
         container, member = self._term(node.container), self._term(node.member)
         shown = f"{member.shown} in {container.shown}"
@@ -245,10 +264,17 @@ class Compiler:
                 hint = "" if None in better else f"; write {member.shown} in [{', '.join(map(str, better))}]"
                 raise self._refusal(f"{member}, and {container.members[0]} in the list{hint}")
             self._check_words(member, list(container.members))
+            self._check_globs(member, "in", list(container.members))
         elif container.kind not in (TEXT, TEXTS) or member.kind != TEXT:
             raise self._refusal(f'{shown}: {member} and {container}; write "10.0.0.3" in ip, "web" in label')
         elif container.is_literal:
             raise self._refusal(f"{shown} asks for a part of it; write {member.shown} in [{container.shown}]")
+        elif member.is_literal and container.kind == TEXT:
+            part = member.value.strip("*%")
+            if part and part != member.value:
+                raise self._refusal(
+                    f"{shown}: a part has no * or %; write {quoted(part)} in {container.shown}"
+                )
         return Term(BOOLEAN, shown, both(operator.contains, container.read, member.read))
 
     def _pattern(self, node: Any) -> Term:
@@ -257,6 +283,11 @@ class Compiler:
         if left.kind != TEXT or right.kind != TEXT or not right.is_literal:
             inside = f"; write {left.shown}[0] {sign} {right.shown}" if left.kind == TEXTS else ""
             raise self._refusal(f"{sign} compares a text with a pattern in quotes; {left}, {right}{inside}")
+        if (glob := glob_for_pattern(right.value)) is not None:
+            raise self._refusal(
+                f"{right.shown}: * alone is any number of the character before it; "
+                f"write {left.shown} {sign} {quoted(glob)}"
+            )
         if "\b" in right.value:
             raise self._refusal(f'{right.shown} holds a backspace; write r"\\b" for the edge of a word')
         pattern = re.compile(right.value)

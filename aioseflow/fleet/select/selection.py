@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -38,6 +40,7 @@ MissingNames: TypeAlias = Literal["error", "ignore", "name"]
 """``name``: a VM that is gone is a target that nothing is sent for, as in a run that follows another one."""
 
 _MISSING_SHOWN: Final = 20
+_SEVERAL_IDS: Final = re.compile(r"[0-9]+(?:[,;\s]+[0-9]+)+")
 
 
 @attrs.frozen
@@ -177,6 +180,12 @@ def _ids(value: Any, what: str) -> frozenset[str] | None:
             f"{what} names nothing with {value!r:.60}; give ids, or leave it out for all", argument=what
         )
     ids = frozenset(id_of(item, f"an id in {what}", what) for item in value)
+    for each in ids:
+        if _SEVERAL_IDS.fullmatch(each):
+            several = re.findall("[0-9]+", each)
+            raise InvalidArgument(
+                f"{what} has {each!r:.60}, which are several ids; write {what}={several}", argument=what
+            )
     if not ids:
         raise InvalidArgument(
             f"{what} is empty, which never means everything; leave it out for all", argument=what
@@ -213,6 +222,8 @@ def check_found(
         if len(places.get(vm_id, [])) > 1 and not named:
             shown = " and in ".join(sorted(places[vm_id]))
             raise InvalidArgument(f"VM {vm_id} is in {shown}; name its service, too", argument="vms")
+    if selection.missing != "name":
+        _check_numbers(selection, services, vms)
     if selection.missing != "error":
         return
     missing: list[str] = []
@@ -227,6 +238,35 @@ def check_found(
             f"not found, so nothing was sent: {shown}{more}; ignore them with missing",
             argument="missing",
         )
+
+
+def _check_numbers(selection: Selection, services: set[str] | None, vms: set[TargetKey] | None) -> None:
+    """Raise `InvalidArgument` for a name in the place of an id, where all ids of the panel are numbers."""
+    pairs = sorted((selection.where and selection.where.pairs) or ())
+    if services is not None:
+        for name in _no_numbers([*(selection.services or ()), *(service for service, _ in pairs)], services):
+            raise InvalidArgument(
+                f"services has {name!r:.60}, and ids of services are numbers; write "
+                f"where='service.name == {_text(name)}'",
+                argument="services",
+            )
+    if vms is not None:
+        for name in _no_numbers([*(selection.vms or ()), *(vm for _, vm in pairs)], {vm for _, _, vm in vms}):
+            raise InvalidArgument(
+                f"vms has {name!r:.60}, and ids of VMs are numbers; write where='label == {_text(name)}'",
+                argument="vms",
+            )
+
+
+def _text(text: str) -> str:
+    """Return a text as an expression has it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _no_numbers(named: Iterable[str], ids: set[str]) -> list[str]:
+    if not ids or not all(each.isdigit() for each in ids):
+        return []
+    return sorted(each for each in named if not each.isdigit())
 
 
 def _missing_vms(selection: Selection, vms: set[TargetKey]) -> list[str]:

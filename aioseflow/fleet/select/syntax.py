@@ -32,6 +32,8 @@ from .expression import Expression
 from .term import quoted
 
 CHARACTERS_MAX: Final = 4000
+_REWRITTEN_CHARACTERS_MAX: Final = 300
+"""Of a longer expression a corrected one would be too long for a message."""
 
 
 def compile_expression(text: str, what: str = "where") -> Expression:
@@ -45,17 +47,52 @@ def compile_expression(text: str, what: str = "where") -> Expression:
     if not isinstance(text, str):
         raise _refused(what, f" is {type(text).__name__}, not text; {EXAMPLE}")
     if not text.strip():
-        raise _refused(what, " is blank, which never means everything; leave it out or give aioseflow.ALL")
+        or_all = " or give aioseflow.ALL" if what == "where" else ""
+        raise _refused(what, f" is blank, which never means everything; leave it out{or_all}")
     if len(text) > CHARACTERS_MAX:
         raise _refused(
             what, f" has {len(text):,} characters, {CHARACTERS_MAX:,} at most; give pairs or a predicate"
         )
+    try:
+        return _compile(text, what)
+    except InvalidArgument as error:
+        raise _explained(error, text, what) from None
+
+
+def _compile(text: str, what: str) -> Expression:
     try:
         tree = _parse(text, what)
         tests = [Compiler(what, vm_known).condition(tree).read for vm_known in (True, False)]
     except RecursionError:
         raise _refused(what, ' is nested too deeply; lists are shorter: id in ["4", "5"]') from None
     return Expression(text, *tests)
+
+
+def _explained(error: InvalidArgument, text: str, what: str) -> InvalidArgument:
+    """Return an error with the expression that was probably meant, where that is clear."""
+    if len(text) > _REWRITTEN_CHARACTERS_MAX:
+        return error
+    # Imported after a refusal: few programs see one.
+    from .phrasing import rewrite
+
+    def compiles(text: str) -> bool:
+        try:
+            _compile(text, what)
+        except InvalidArgument:
+            return False
+        return True
+
+    better = rewrite(text, compiles)
+    reason = str(error).removeprefix(what)
+    if better is None or f"write {better.text}" in reason:
+        return error
+    if not better.text:
+        return _refused(what, f": {better.why}")
+    if EXAMPLE in reason or "there is no field" in reason:
+        why = f": {better.why}" if better.why else reason.partition(";")[0]
+        return _refused(what, f"{why}; write {better.text}")
+    reason = reason.partition("; for example ")[0]
+    return _refused(what, f"{reason}; {'in full:' if '; write ' in reason else 'write'} {better.text}")
 
 
 # Parts of the grammar that a selection has no use for are refused before rule-engine evaluates constants: one
