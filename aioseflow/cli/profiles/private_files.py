@@ -10,15 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ...private_file import replace_file
+from ...private_file import OTHERS, OTHERS_WRITE, exposure, is_of_another_user, replace_file
 from ...text import escape
 from ..exit_code import ExitCode, Refusal
 
 _VARIABLE: Final = "AIOSEFLOW_CONFIG"
 _VERSION: Final = 1
 _PATH_MAX: Final = 300
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _LOCK_TIMEOUT_SECONDS: Final = 10.0
 
 
@@ -56,7 +54,7 @@ def _json(path: Path, *, secret: bool) -> Any:
 
     try:
         with path.open("rb") as file:
-            _check(path, os.fstat(file.fileno()), _OTHERS if secret else _OTHERS_WRITE)
+            _check(path, os.fstat(file.fileno()), OTHERS if secret else OTHERS_WRITE)
             data = file.read()
     except FileNotFoundError:
         return None
@@ -98,7 +96,7 @@ def alone() -> Iterator[Path]:
     place = directory()
     try:
         place.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-        _check(place, place.stat(), _OTHERS_WRITE)
+        _check(place, place.stat(), OTHERS_WRITE)
         lock = FileLock(place / ".lock", mode=0o600)
         lock.acquire(timeout=_LOCK_TIMEOUT_SECONDS)
     except Timeout:
@@ -114,12 +112,11 @@ def alone() -> Iterator[Path]:
 
 
 def _check(path: Path, found: os.stat_result, forbidden: int) -> None:
-    name, me = _quoted(path), os.geteuid()
-    if me != 0 and found.st_uid not in {me, 0}:
+    name = _quoted(path)
+    if is_of_another_user(found):
         raise Refusal(f"{name} belongs to another user, so it is not used", ExitCode.ERROR)
-    if found.st_mode & forbidden:
-        what = "read" if found.st_mode & forbidden & ~_OTHERS_WRITE else "change"
-        mode = "go-w" if forbidden == _OTHERS_WRITE else "600"
+    if what := exposure(found, forbidden):
+        mode = "go-w" if forbidden == OTHERS_WRITE else "600"
         raise Refusal(f"others can {what} {name}, so it is not used: chmod {mode} {name}", ExitCode.ERROR)
 
 

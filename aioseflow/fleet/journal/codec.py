@@ -20,6 +20,13 @@ _LONGEST_MESSAGE: Final = 4000
 # Neither excerpt nor payload: they are pieces of answers, for the screen and not for a file that is kept.
 _DETAILS: Final = ("call", "request", "status", "attempts", "retry_after", "may_have_acted")
 
+_TYPES: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("class", "message", "call", "request", "path"), str),
+    **dict.fromkeys(("status", "attempts", "sent_at"), int),
+    "retry_after": int | float,
+    "codes": list,
+}
+
 _CLASSES: Final[Mapping[str, type[SeFlowError]]] = {
     name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SeFlowError)
 }
@@ -78,10 +85,16 @@ def dump_error(error: SeFlowError | None) -> str | None:
 
 
 def load_error(document: str | None) -> SeFlowError | None:
-    """The error again; a class that this version does not know becomes `SeFlowError`."""
+    """The error again; a class that this version does not know becomes `SeFlowError`.
+
+    Raises `TypeError` and `ValueError` for what `dump_error` never makes.
+    """
     if document is None:
         return None
     stored: dict[str, Any] = json.loads(document)
+    for key, value in stored.items():
+        if not isinstance(value, _TYPES.get(key, object)):
+            raise TypeError(f"{key} of its error is {value!r:.60}")
     kind = _CLASSES.get(stored.get("class", ""), SeFlowError)
     details: dict[str, Any] = {key: stored[key] for key in _DETAILS if key in stored}
     details["codes"] = tuple(stored.get("codes", ()))
@@ -113,8 +126,11 @@ def names_to_json(keys: Mapping[str, str]) -> str | None:
 
 
 def names_from_json(document: str | None) -> dict[str, str]:
-    """The inverse of `names_to_json`."""
-    return {} if document is None else dict(json.loads(document))
+    """The inverse of `names_to_json`. Raises `TypeError` and `ValueError` for what that never makes."""
+    names = {} if document is None else json.loads(document)
+    if not isinstance(names, dict) or not all(isinstance(key, str) for key in names.values()):
+        raise TypeError(f"account_keys is {document:.60}")
+    return names
 
 
 def target_values(run: int, row: TargetRow) -> tuple[Any, ...]:

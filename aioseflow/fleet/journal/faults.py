@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
 from ...errors import ConfigurationError
 from .lease import Holder
 
+READING_FAILS: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What code raises that reads values which are not what was written."""
+
 
 class JournalError(ConfigurationError):
-    """The journal cannot be used, or a change did not become durable."""
+    """The journal cannot be used, or a change did not become durable.
+
+    Attributes:
+        argument: ``"journal"`` where another file would help, None else.
+    """
 
     cause: ClassVar[str] = "journal_failed"
     """The stable word for it in outcomes."""
+
+    def __init__(self, message: str, *, argument: str | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.argument = argument
+
+
+class RunIsDamaged(JournalError):
+    """A row of a run is damaged; other runs of the journal can be used.
+
+    Attributes:
+        run_id: the run; where its id is damaged, its number in the journal.
+    """
+
+    def __init__(self, message: str, *, run_id: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.run_id = run_id
+
+
+def run_is_damaged(run_id: str, row: str, why: str) -> RunIsDamaged:
+    """Return the error for a row of a run that makes no record."""
+    return RunIsDamaged(
+        f"run {run_id} is damaged in the journal ({row}: {why}). Other runs can be used, this one only from "
+        "a whole copy of the journal",
+        run_id=run_id,
+    )
+
+
+@contextlib.contextmanager
+def damage_of(run_id: str, row: str) -> Iterator[None]:
+    """Raise `RunIsDamaged`, with the names of run and row, where the block cannot read what is stored."""
+    try:
+        yield
+    except READING_FAILS as error:
+        raise run_is_damaged(run_id, row, str(error) or type(error).__name__) from error
 
 
 class RunNotFound(ConfigurationError):

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 import attrs
 
@@ -29,6 +29,9 @@ from .journal_store import JournalStore
 from .lease import Holder
 from .records import RunHeader, RunInfo, StoredRun
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -43,8 +46,9 @@ class OtherRuns:
 class Journal:
     """A record of how far every target of every run has come; it survives kill -9 and power cuts.
 
-    The store is open between `acquire` and `release`. One loop at a time may use a journal. Where its store
-    is ``immediate``, as a file is, only `read`, `runs`, `learned`, `others`, `prune` and `flush` suspend.
+    The store is open for writing between `acquire` and `release`; readings need neither, no lock for writing
+    and no medium that can be written. One loop at a time may use a journal. Where its store is ``immediate``,
+    as a file is, only `read`, `runs`, `learned`, `others`, `prune` and `flush` suspend.
 
     Args:
         where: the path of a SQLite file, which is made when it is first opened, readable for its owner only
@@ -175,8 +179,7 @@ class Journal:
             return lease_lost(run_id)
 
     async def _holder(self, run_id: str) -> Holder | None:
-        async with self._opened():
-            return await self._store.leases.holder(run_id)
+        return await self._store.leases.holder(run_id)
 
     async def living(self, run_ids: Iterable[str]) -> frozenset[str]:
         """Return those of the runs that a living process goes on with, this one too."""
@@ -192,31 +195,37 @@ class Journal:
     # -- readings, of everything that was recorded before -------------------------------------------------
 
     async def runs(self) -> list[RunInfo]:
-        """Return every run, the newest first."""
-        async with self._opened() as commits:
-            return await commits.read(self._store.all_runs)
+        """Return every run, the newest first; one whose rows are damaged has the state ``damaged``."""
+        return await self._read(self._store.all_runs)
 
     async def look_up(self, run_id: str) -> RunInfo | None:
         """Return a run without its targets, None if there is no such run."""
-        async with self._opened() as commits:
-            return await commits.read_soon(self._store.one_run, run_id)
+        return await self._read(self._store.one_run, run_id, soon=True)
 
     async def read(self, run_id: str, *, soon: bool = False) -> StoredRun:
-        """Return a run with its targets. Raises `RunNotFound`, which names ids that are near.
+        """Return a run with its targets.
 
         With ``soon`` an immediate journal reads it in the thread of the loop, without suspending.
+
+        Raises `RunNotFound`, which names ids that are near, and `JournalError`, which names what is damaged.
         """
-        async with self._opened() as commits:
-            read = commits.read_soon if soon else commits.read
-            stored = await read(self._store.whole_run, run_id)
-            if stored is None:
-                raise await self._not_found(commits, run_id)
-            return stored
+        stored = await self._read(self._store.whole_run, run_id, soon=soon)
+        if stored is None:
+            raise await self._not_found(run_id)
+        return stored
 
     async def learned(self, account: NamedAccount) -> dict[str, float]:
         """Return the numbers that are remembered of an account, by their keys."""
-        async with self._opened() as commits:
-            return await commits.read(self._store.learned, account.key, account.name)
+        return await self._read(self._store.learned, account.key, account.name)
+
+    async def _read(self, function: Callable[[*Ts], T], *arguments: *Ts, soon: bool = False) -> T:
+        """Read after everything that was recorded before; a store that is not open is not opened for it."""
+        if self._commits is not None:
+            async with self._opened() as commits:
+                return await (commits.read_soon if soon else commits.read)(function, *arguments)
+        if soon and self._store.immediate:
+            return function(*arguments)
+        return await self._store.submit(function, *arguments)
 
     # -- other changes ------------------------------------------------------------------------------------
 
@@ -285,17 +294,20 @@ class Journal:
         if self._commits is not None and self._commits.broken is None:
             await self._commits.settle()
 
+    def _ids(self) -> list[str]:
+        return self._store.run_ids()
+
     def _running(self) -> list[str]:
         return self._store.run_ids(running=True)
 
     async def _number(self, commits: GroupCommit, run_id: str) -> int:
         number = await commits.read_soon(self._store.number_of, run_id)
         if number is None:
-            raise await self._not_found(commits, run_id)
+            raise await self._not_found(run_id)
         return number
 
-    async def _not_found(self, commits: GroupCommit, run_id: str) -> RunNotFound:
-        ids = await commits.read_soon(self._store.run_ids)
+    async def _not_found(self, run_id: str) -> RunNotFound:
+        ids = await self._read(self._ids, soon=True)
         near = [known for known in ids if run_id and known.startswith(run_id)][:3]
         near += [known for known in difflib.get_close_matches(run_id, ids) if known not in near]
         if near:

@@ -17,9 +17,10 @@ Ts = TypeVarTuple("Ts")
 class JournalStore(Protocol):
     """Keeps the runs of a journal.
 
-    Plain functions block, may be called in any thread between `open` and `close`, and raise `JournalError`.
-    `submit` carries one out while the loop goes on. A `Journal` calls them in the thread of the loop only
-    where the store is ``immediate``, and in `Journal.flush_now`.
+    Plain functions block, may be called in any thread, and raise `JournalError`: changes between `open` and
+    `close`; readings at any time, because they need no lock for writing and make nothing. `submit` carries
+    one out while the loop goes on. A `Journal` calls them in the thread of the loop only where the store is
+    ``immediate``, and in `Journal.flush_now`.
     """
 
     @property

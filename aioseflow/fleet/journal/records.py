@@ -12,8 +12,9 @@ from ...errors import InvalidArgument, SeFlowError
 from ..model.target import Stage
 from ..model.undiscovered import Undiscovered, WithoutVms
 
-StoredRunState: TypeAlias = Literal["created", "running", "ended"]
-"""``running`` is also what a run stays whose process was killed; `Journal.is_held` tells the two apart."""
+StoredRunState: TypeAlias = Literal["created", "running", "ended", "damaged"]
+"""``running`` is also what a run stays whose process was killed; `Journal.living` tells the two apart.
+``damaged`` is a run whose rows cannot be read: its ``error`` says which, and no more is known of it."""
 
 _LONGEST_ID = 200
 

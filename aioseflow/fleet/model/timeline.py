@@ -87,9 +87,16 @@ def rows_of(moments: Iterable[Moment]) -> list[list[Any]]:
 
 
 def moments_of(rows: Iterable[Any]) -> tuple[Moment, ...]:
-    """Return the moments of `rows_of`, without rows that another version wrote."""
+    """Return the moments of `rows_of`, without rows that are damaged or of another version."""
     return tuple(
         Moment(**dict(zip(_FIELDS, row, strict=True)))
         for row in rows
-        if isinstance(row, list) and len(row) == len(_FIELDS)
+        if isinstance(row, list) and len(row) == len(_FIELDS) and _are_numbers(row)
+    )
+
+
+def _are_numbers(row: list[Any]) -> bool:
+    return all(
+        isinstance(value, int | float) or (value is None and name == "limit")
+        for name, value in zip(_FIELDS, row, strict=True)
     )

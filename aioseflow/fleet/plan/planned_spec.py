@@ -16,7 +16,7 @@ from ..select.selection import Selection
 from .options import WaitOptions
 from .plan import Plan
 from .rollout import HealthCheck, Rollout
-from .spec import RunSpec, guard_of, policy_of, rollout_from, steps_of
+from .spec import RunSpec, check_healthy, guard_of, policy_of, rollout_from, steps_of
 
 _PLANS_KEPT: Final = 20
 _OF_THE_RUN: Final = frozenset({"run_id", "note", "requested_by"})
@@ -108,6 +108,7 @@ def _rollout(
         )
     if made is not None and healthy is None:
         return made.rollout
+    check_healthy(document, healthy)
     return rollout_from(document, healthy)
 
 

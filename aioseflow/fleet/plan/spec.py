@@ -16,6 +16,7 @@ from ..actions.action import ACTIONS, Action
 from ..actions.declaration import Declaration, declared, declared_by_name
 from ..actions.steps import Steps, name_of
 from ..journal import RunHeader
+from ..journal.faults import damage_of
 from ..model.fleet_account import FleetAccount
 from ..select.selection import Selection
 from .plan import Plan
@@ -23,6 +24,10 @@ from .rollout import NO_ROLLOUT, HealthCheck, Rollout, Share
 
 _DECLARED: Final = ("safety", "settles", "effect", "undo", "needs_confirmation", "past", "already")
 """What a document keeps of an action of the user's own, whose class it cannot name."""
+
+
+DOCUMENT: Final = "the document in its row of runs"
+"""The name of the stored `RunSpec` in errors."""
 
 
 @attrs.frozen(kw_only=True)
@@ -134,8 +139,12 @@ NO_WORK: Final = RunSpec(steps=(), selection=Selection.of_keys((), "ignore"), po
 
 
 def stored_steps(header: RunHeader) -> tuple[Declaration, ...]:
-    """Return the declarations of the steps of a stored run, also of actions of the user's own."""
-    return tuple(_declaration_of(step) for step in header.document["steps"])
+    """Return the declarations of the steps of a stored run, also of actions of the user's own.
+
+    Raises `JournalError` where its row is damaged.
+    """
+    with damage_of(header.run_id, DOCUMENT):
+        return tuple(_declaration_of(step) for step in header.document["steps"])
 
 
 def needs_confirmation(plan: Plan) -> bool:
@@ -151,8 +160,22 @@ def _declaration_of(step: Mapping[str, Any]) -> Declaration:
     return attrs.evolve(declaration, **{name: step[name] for name in _DECLARED if name in step})
 
 
+def check_steps(document: Mapping[str, Any]) -> None:
+    """Raise `InvalidArgument` where a document names an action of the user's own, which is in no file."""
+    for step in document.get("steps", ()):
+        name = step["name"]
+        if name in ACTIONS and not step.get("own"):
+            continue
+        near = difflib.get_close_matches(str(name), ACTIONS, n=1)
+        hint = f"; did you mean {near[0]}" if near and name not in ACTIONS else ""
+        raise InvalidArgument(
+            f"{name!r:.60} is an action of your own: give it again with action=…{hint}", argument="action"
+        )
+
+
 def steps_of(document: Mapping[str, Any]) -> Steps:
     """Return the actions that a document names. Raises `InvalidArgument` for an action of the user's own."""
+    check_steps(document)
     return tuple(_step_of(step) for step in document["steps"])
 
 
@@ -168,18 +191,18 @@ def guard_of(document: Mapping[str, Any]) -> Share | None:
     return None if most is None else Share.parse(most, "max_targets")
 
 
-def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Rollout | None:
-    """Return the rollout of a document.
-
-    Raises:
-        InvalidArgument: it had a health check, and none is given.
-    """
-    stored = document["rollout"]
+def check_healthy(document: Mapping[str, Any], healthy: HealthCheck | None) -> None:
+    """Raise `InvalidArgument` where the rollout of a document had a health check, and none is given."""
     if document.get("healthy") and healthy is None:
         raise InvalidArgument(
             "this run asks a health check, which no file can hold: give it again with healthy=…",
             argument="healthy",
         )
+
+
+def rollout_from(document: Mapping[str, Any], healthy: HealthCheck | None) -> Rollout | None:
+    """Return the rollout of a document, with a health check that is given again."""
+    stored = document["rollout"]
     if stored is None:
         return None
     rollout = Rollout.from_document(stored)
@@ -199,16 +222,8 @@ def _step_document(step: Action) -> dict[str, Any]:
 
 
 def _step_of(document: Mapping[str, Any]) -> Action:
-    fields = dict(document)
-    name = fields.pop("name", None)
-    kind = ACTIONS.get(str(name))
-    if kind is None or fields.pop("own", False):
-        near = difflib.get_close_matches(str(name), ACTIONS, n=1)
-        hint = f"; did you mean {near[0]}" if near and kind is None else ""
-        raise InvalidArgument(
-            f"{name!r:.60} is an action of your own: give it again with action=…{hint}", argument="action"
-        )
-    return kind(**fields)
+    fields = {key: value for key, value in document.items() if key not in ("name", "own")}
+    return ACTIONS[document["name"]](**fields)
 
 
 def same_work(stored: Mapping[str, Any], spec: RunSpec) -> bool:
@@ -216,7 +231,7 @@ def same_work(stored: Mapping[str, Any], spec: RunSpec) -> bool:
     mine = spec.to_document()
     if stored.get("selection") != mine["selection"]:
         return False
-    return [_work_of(step) for step in stored["steps"]] == [_work_of(step) for step in mine["steps"]]
+    return [_work_of(step) for step in stored.get("steps", ())] == [_work_of(step) for step in mine["steps"]]
 
 
 def _work_of(step: Mapping[str, Any]) -> dict[str, Any]:

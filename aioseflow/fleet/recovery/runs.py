@@ -13,6 +13,7 @@ from ...errors import InvalidArgument
 from ..actions.action import Action
 from ..actions.action_like import ActionLike, Actions
 from ..actions.given_steps import steps_again
+from ..actions.steps import Steps
 from ..journal import (
     Journal,
     RunHeader,
@@ -23,13 +24,17 @@ from ..journal import (
     check_run_id,
 )
 from ..journal.account_names import find_accounts, with_names, with_names_of
+from ..journal.faults import damage_of
 from ..journal.immediate import complete
 from ..model.fleet_account import Closeable, FleetAccount
 from ..model.outcome import Outcome, TargetKey
 from ..model.refusals import RunRefused, require_same
 from ..plan.rollout import HealthCheck
 from ..plan.spec import (
+    DOCUMENT,
     RunSpec,
+    check_healthy,
+    check_steps,
     guard_of,
     policy_of,
     rollout_from,
@@ -248,7 +253,7 @@ class Runs:
         journal = self._journal(run_id)
         before = await self._load(journal, run_id)
         header = before.info.header
-        steps = steps_of(header.document) if action is None else steps_again(action, header.action)
+        steps = self._steps_of(header, action)
         await journal.acquire()
         try:
             held = await journal.hold(run_id, stored_names=before.stored_names)
@@ -308,6 +313,13 @@ class Runs:
             )
         return tuple(found.values())
 
+    def _steps_of(self, header: RunHeader, action: Actions | None) -> Steps:
+        if action is not None:
+            return steps_again(action, header.action)
+        check_steps(header.document)
+        with damage_of(header.run_id, DOCUMENT):
+            return steps_of(header.document)
+
     def _spec_of(
         self,
         header: RunHeader,
@@ -315,27 +327,29 @@ class Runs:
         healthy: HealthCheck | None,
         where: Where | None,
     ) -> RunSpec:
-        document = header.document
-        stored = document["selection"]
-        selection = None
+        document, steps = header.document, self._steps_of(header, action)
+        check_healthy(document, healthy)
+        with damage_of(header.run_id, DOCUMENT):
+            stored, strict = document["selection"], bool(document["strict"])
+            selection = None if stored is None else Selection.from_document(stored)
+            policy, rollout = policy_of(document), rollout_from(document, healthy)
+            max_targets = guard_of(document)
         if where is not None:
             selection = select(where)
-        elif stored is not None:
-            selection = Selection.from_document(stored)
         lost = "" if selection is not None else _PREDICATE_LOST
         if document.get("planned"):
             # It has begun nothing before it knew them all, and without its plan nothing guards them.
             lost = _PLAN_LOST
         return RunSpec(
-            steps=steps_of(document) if action is None else steps_again(action, header.action),
+            steps=steps,
             # Where it is lost, only a run that knew all its targets can go on.
             selection=selection or select([("0", "0")]),
             selection_lost=lost,
-            policy=policy_of(document),
-            rollout=rollout_from(document, healthy),
-            strict=document["strict"],
+            policy=policy,
+            rollout=rollout,
+            strict=strict,
             confirms_skips=document.get("confirms_skips", False),
-            max_targets=guard_of(document),
+            max_targets=max_targets,
             parent=header.parent,
             note=header.note,
             requested_by=header.requested_by,

@@ -262,7 +262,11 @@ def test_without_real_locks_nothing_is_run(path: Path, monkeypatch: pytest.Monke
 
 async def test_a_lock_that_cannot_be_made_is_said_so(path: Path) -> None:
     lock.folder(path).write_text("in the way", encoding="utf-8")
-    with pytest.raises(JournalError, match="cannot be locked"):
+    with pytest.raises(JournalError, match="cannot be made: File exists"):
+        await Journal(path).acquire()
+    lock.folder(path).unlink()
+    (lock.folder(path) / "making.lock").mkdir(parents=True)
+    with pytest.raises(JournalError, match=r"making\.lock cannot be locked"):
         await Journal(path).acquire()
 
 

@@ -7,11 +7,15 @@ with them those of every other connection of this process.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -20,8 +24,15 @@ from ..faults import JournalError
 from . import run_lock as lock
 from .places import refuse_network
 from .tables import APPLICATION_ID, Migration
+from .trust import check_files, check_folder, check_schema
 
 BUSY_SECONDS: Final = 10.0
+CANNOT_BE_MADE: Final = "cannot be made"
+CANNOT_BE_OPENED: Final = "cannot be opened"
+CANNOT_BE_READ: Final = "cannot be read"
+READ_WRITE: Final = "mode=rw"
+READ_ONLY: Final = "mode=ro"
+_IMMUTABLE: Final = "mode=ro&immutable=1"
 _FULL: Final = 2
 
 
@@ -30,25 +41,42 @@ def companions(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + end) for end in ("-journal", "-wal"))
 
 
-def connect(path: Path, *, mode: str = "rw", vfs: str | None = None) -> sqlite3.Connection:
-    """A connection without transactions of its own making; ``mode`` is ``ro``, ``rw`` or ``rwc``."""
-    uri = f"file:{quote(os.fsencode(path))}?mode={mode}" + (f"&vfs={vfs}" if vfs else "")
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+def connect(path: Path, *, mode: str = READ_WRITE, vfs: str | None = None) -> sqlite3.Connection:
+    """A connection without transactions of its own making."""
+    uri = f"file:{quote(os.fsencode(path))}?{mode}" + (f"&vfs={vfs}" if vfs else "")
+    return _prepared(
+        sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    )
+
+
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    # Bytes that are no UTF-8 are in one damaged value; read strictly, they would fail a whole query.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    # What somebody put into the schema must not call functions that act outside of the file.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
 
 
 @contextlib.contextmanager
-def translated(path: Path, doing: str) -> Iterator[None]:
-    """Raise `JournalError` for what SQLite and the operating system say."""
+def translated(path: Path, doing: str, *, full: str = "; free space on its disk") -> Iterator[None]:
+    """Raise `JournalError` for what SQLite and the operating system say.
+
+    Where another file would help, the ``argument`` of the error says so; ``full`` is the advice for a full
+    disk.
+    """
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise JournalError(f"the journal {path} {doing}: {error}{_advice(error)}") from error
+        what = error.strerror if isinstance(error, OSError) and error.strerror else error
+        helps = "journal" if doing in (CANNOT_BE_MADE, CANNOT_BE_OPENED) else None
+        message = f"the journal {path} {doing}: {what}{_advice(error, full)}"
+        raise JournalError(message, argument=helps) from error
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception, full: str) -> str:
     name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL"):
-        return "; free space on its disk, then resume the run"
+    if name.startswith("SQLITE_FULL") or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return full
     if name.startswith("SQLITE_BUSY"):
         return f"; another program has kept it locked for {BUSY_SECONDS:.0f} seconds"
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
@@ -65,14 +93,16 @@ def open_database(
     Raises `JournalError`; what the path leads to is untouched then.
     """
     refuse_network(path)
-    if not _is_there(path):
+    check_folder(path)
+    check_files(path, companions(path))
+    if not is_there(path):
         _make(path, migrations, vfs)
     elif not trusted:
-        with translated(path, "cannot be read"), closing(connect(path, mode="ro", vfs=vfs)) as connection:
+        with translated(path, CANNOT_BE_READ), closing(_reader(path, vfs)) as connection:
             _check(connection, path, len(migrations))
             _search_for_damage(connection, path)
     with contextlib.ExitStack() as stack:
-        with translated(path, "cannot be opened"):
+        with translated(path, CANNOT_BE_OPENED):
             connection = stack.enter_context(closing(connect(path, vfs=vfs)))
             version = _check(connection, path, len(migrations))
             if version < len(migrations):
@@ -82,9 +112,77 @@ def open_database(
     return connection
 
 
-def _is_there(path: Path) -> bool:
+def open_to_read(
+    path: Path, *, migrations: Sequence[Migration], trusted: bool = False, vfs: str | None = None
+) -> sqlite3.Connection:
+    """Open the journal without a lock for writing and without writing, also on a medium that is read-only.
+
+    One of an older version is brought up to date in memory. Where there is no file, the connection is to an
+    empty journal in memory. ``trusted`` leaves out the search for damage. Raises `JournalError`.
+    """
+    refuse_network(path)
+    if not is_there(path):
+        _refuse_strays(path)
+        return _in_memory(None, migrations)
+    check_folder(path)
+    check_files(path, companions(path))
+    with contextlib.ExitStack() as stack, translated(path, CANNOT_BE_READ):
+        connection = stack.enter_context(closing(_reader(path, vfs)))
+        version = _check(connection, path, len(migrations))
+        if not trusted:
+            _search_for_damage(connection, path)
+        if version < len(migrations):
+            return _in_memory(connection, migrations)
+        stack.pop_all()
+    return connection
+
+
+def _reader(path: Path, vfs: str | None) -> sqlite3.Connection:
+    """A connection to read: where SQLite cannot keep its files next to the journal, without them."""
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(closing(connect(path, mode=READ_ONLY, vfs=vfs)))
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                raise
+        else:
+            stack.pop_all()
+            return connection
+    if _size(companions(path)[-1]) == 0:
+        return connect(path, mode=_IMMUTABLE, vfs=vfs)
+    # SQLite reads a WAL only where it can keep an index of it.
+    with tempfile.TemporaryDirectory(prefix="aioseflow-") as folder:
+        copy = Path(folder) / path.name
+        for file in (path, companions(path)[-1]):
+            shutil.copyfile(file, copy.with_name(file.name))
+        with closing(connect(copy, vfs=vfs)) as connection:
+            return _in_memory(connection, ())
+
+
+def _in_memory(source: sqlite3.Connection | None, migrations: Sequence[Migration]) -> sqlite3.Connection:
+    """Copy a journal into memory, or make an empty one there, and bring it up to date."""
+    connection = _prepared(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+    if source is not None:
+        source.backup(connection)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for step in migrations[version:]:
+        step(connection)
+    return connection
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def is_there(path: Path) -> bool:
     """Whether there is anything to be opened: a file without content is a new one."""
-    with translated(path, "cannot be opened"):
+    with translated(path, CANNOT_BE_OPENED):
         try:
             found = path.stat()
         except FileNotFoundError:
@@ -101,6 +199,7 @@ def _check(connection: sqlite3.Connection, path: Path, newest: int) -> int:
         raise JournalError(
             f"{path} is a database of another program; it was left as it is: give the journal another"
         )
+    check_schema(connection, path)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > newest:
         raise JournalError(
@@ -159,29 +258,35 @@ def _set_durable(connection: sqlite3.Connection, path: Path) -> None:
 
 def _make(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
     """Make the file under another name and rename it: killed in between, no half of it is there."""
-    with translated(path, "cannot be made"):
+    with translated(path, CANNOT_BE_MADE):
         _make_folder(path.parent)
         lock_path = lock.folder(path) / "making.lock"
+        lock_path.parent.mkdir(mode=0o700, exist_ok=True)
         held = lock.take(lock_path, patience=BUSY_SECONDS)
         if held is None:
             raise JournalError(
                 f"another process has been making the journal {path} for {BUSY_SECONDS:.0f} seconds"
             )
         try:
-            if not _is_there(path):
+            if not is_there(path):
                 _make_locked(path, migrations, vfs)
         finally:
             held.release()
 
 
-def _make_locked(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
+def _refuse_strays(path: Path) -> None:
     for stray in companions(path):
-        if stray.exists() and stray.stat().st_size:
-            # SQLite would play it into the new file.
+        if _size(stray):
+            # SQLite would play it into a new file.
             raise JournalError(
                 f"the journal {path} is not there, but {stray.name} is, which is a part of one: put both "
                 "together again, or move that away too"
             )
+
+
+def _make_locked(path: Path, migrations: Sequence[Migration], vfs: str | None) -> None:
+    _refuse_strays(path)
+    for stray in companions(path):
         stray.unlink(missing_ok=True)
     new = path.with_name(path.name + ".new")
     for leftover in (new, *companions(new)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -51,11 +52,25 @@ def take(path: Path, *, patience: float = _PATIENCE) -> BaseFileLock | None:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a living process, this one too, has the lock."""
-    if not path.exists():
+    """Whether a living process, this one too, has the lock; asked without writing anything.
+
+    Raises `JournalError` where that cannot be asked.
+    """
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
-    lock = take(path, patience=0)
-    if lock is None:
+    except OSError as error:
+        raise JournalError(f"{path} cannot be asked whether a process runs it: {error.strerror}") from None
+    try:
+        # Shared, so that processes that ask do not take each other for the runner.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    lock.release()
+    except OSError as error:
+        raise JournalError(f"{path} cannot be asked whether a process runs it: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     return False

@@ -15,7 +15,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar, TypeVarTuple
 
-from .. import codec
 from ..account_names import counterpart
 from ..change import Change, Kind
 from ..faults import JournalError
@@ -23,8 +22,18 @@ from ..lease import Holder
 from ..records import RunInfo, StoredRun
 from . import queries
 from .file_lease import FileLeases
-from .opening import companions, connect, open_database, translated
+from .opening import (
+    CANNOT_BE_OPENED,
+    CANNOT_BE_READ,
+    READ_ONLY,
+    companions,
+    connect,
+    open_database,
+    open_to_read,
+    translated,
+)
 from .places import inode, named
+from .rows import keys_or_none
 from .statements import (
     COUNT,
     COUNT_ALL,
@@ -105,7 +114,7 @@ class SqliteStore:
         connection = open_database(path, migrations=self._migrations, trusted=trusted, vfs=self._vfs)
         self._files = (path, companions(path)[-1])
         try:
-            with translated(path, "cannot be opened"):
+            with translated(path, CANNOT_BE_OPENED):
                 self._inodes = [_inode(file) for file in self._files]
         except BaseException:
             connection.close()
@@ -135,7 +144,9 @@ class SqliteStore:
         if all(kind is Kind.MARK for kind, _, _ in changes):
             return [None] * len(changes)
         results: list[Any] = []
-        with self._lock, translated(self.path, "could not record what was done"):
+        begun = all(kind is not Kind.CREATE for kind, _, _ in changes)
+        full = "; free space on its disk, then " + ("resume the run" if begun else "begin the run again")
+        with self._lock, translated(self.path, "could not record what was done", full=full):
             with self._transaction() as connection:
                 for kind, same in itertools.groupby(changes, _kind_of):
                     results += self._do(connection, kind, list(map(_parameters_of, same)))
@@ -160,7 +171,7 @@ class SqliteStore:
 
     def number_of(self, run_id: str) -> int | None:
         """The number of a run in the file, None if there is no such run."""
-        with self._lock, translated(self.path, "cannot be read"):
+        with self._lock, translated(self.path, CANNOT_BE_READ):
             return queries.number_of(self._opened(), run_id)
 
     def run_ids(self, *, running: bool = False) -> list[str]:
@@ -206,12 +217,22 @@ class SqliteStore:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with (
-            translated(self.path, "cannot be read"),
-            contextlib.closing(connect(self.file, mode="ro")) as connection,
+            translated(self.path, CANNOT_BE_READ),
+            contextlib.closing(self._reader()) as connection,
         ):
             # One transaction, so that everything that is read is of one moment.
             connection.execute("BEGIN")
             yield connection
+
+    def _reader(self) -> sqlite3.Connection:
+        path = self.file
+        if self._connection is not None:
+            return connect(path, mode=READ_ONLY, vfs=self._vfs)
+        now = inode(path)
+        trusted = self._searched is not None and self._searched == now
+        connection = open_to_read(path, migrations=self._migrations, trusted=trusted, vfs=self._vfs)
+        self._searched = now
+        return connection
 
     # -- in a transaction ---------------------------------------------------------------------------------
 
@@ -259,7 +280,7 @@ def _select(
     others = [other for other in connection.execute(OTHER_RUNNING, (run,)) if other[1] not in dead]
     mine = queries.account_keys(connection, run) if others else {}
     for other, run_id, document in others:
-        theirs = codec.names_from_json(document)
+        theirs = keys_or_none(document)
         names = {account: counterpart(account, mine, theirs) for account in {row[2] for row in rows}}
         for row in rows:
             if row[1] not in conflicts and (name := names[row[2]]) is not None:
