@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 # The package, not its names: help and completion, which need none, load no fleet.
 import aioseflow
@@ -28,11 +28,11 @@ class ExitCode(enum.IntEnum):
     """
 
     OK = 0
-    """Everything was done."""
+    """Everything was done, or nothing was left to do."""
     ERROR = 1
     USAGE = 2
     FAILED = 3
-    """Some VMs failed or were not attempted."""
+    """Some VMs failed or were not attempted. One that is skipped, as it is off at a reboot, is neither."""
     UNKNOWN = 4
     """The outcome of some VMs is unknown, or a service could not be listed."""
     STOPPED = 5
@@ -40,15 +40,10 @@ class ExitCode(enum.IntEnum):
     AUTHENTICATION = 6
     """The login or this machine's address was refused."""
     HELD = 7
-    """The plan is stale, or another run works on the same VMs."""
+    """The plan is stale, or another process has the run, or another run the same VMs."""
     NOTHING_SELECTED = 8
     INTERRUPTED = 130
-
-
-_STOPPED_BY: Final = {
-    *("max_failures", "max_unavailable", "max_targets", "same_cause"),
-    *("deadline", "no_progress", "undiscovered"),
-}
+    """The run was drained or cancelled, or its process was killed."""
 
 
 class Refusal(Exception):
@@ -89,15 +84,34 @@ def of_error(error: BaseException) -> ExitCode:
 
 
 def of_report(report: Report) -> ExitCode:
-    """Return the exit code for a run: `HELD` while another process runs it."""
-    if report.error is not None:
-        return of_error(report.error)
-    if report.finished_at is None:
-        return ExitCode.HELD
+    """Return the exit code for a run: by how it ended, then by its counts.
+
+    ==============================================  ====================================================
+    ending                                          code
+    ==============================================  ====================================================
+    running, taken over                             `HELD`
+    refused, failed                                 that of its error
+    interrupted, cancelled, drained                 `INTERRUPTED`
+    stopped, finished: some unknown or not listed   `UNKNOWN`
+    finished: nothing left to retry or to restore   `OK`
+    finished: nothing matched                       `NOTHING_SELECTED`
+    finished: all changed, unchanged or skipped     `OK`
+    stopped; finished: a service left alone         `STOPPED`
+    finished: any other                             `FAILED`
+    ==============================================  ====================================================
+    """
+    match report.ending:
+        case "running" | "taken_over":
+            return ExitCode.HELD
+        case "interrupted" | "cancelled" | "drained":
+            return ExitCode.INTERRUPTED
+        case ending if report.error is not None:
+            return of_error(report.error)
     if report.counts[aioseflow.Status.UNKNOWN] or report.undiscovered:
         return ExitCode.UNKNOWN
-    if not report.targets:
-        return ExitCode.NOTHING_SELECTED
+    if report.matched_nothing:
+        return ExitCode.OK if report.follows else ExitCode.NOTHING_SELECTED
     if report.ok:
         return ExitCode.OK
-    return ExitCode.STOPPED if _STOPPED_BY & report.causes.keys() else ExitCode.FAILED
+    is_stopped = ending == "stopped" or "same_cause" in report.causes
+    return ExitCode.STOPPED if is_stopped else ExitCode.FAILED

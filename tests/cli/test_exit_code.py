@@ -90,7 +90,8 @@ def _report(*outcomes: tuple[Status, str | None], undiscovered: int = 0, **facts
 
 _OK = (Status.CHANGED, None)
 _FAILED = (Status.FAILED, "vm_locked")
-_LEFT = (Status.NOT_ATTEMPTED, "not_running")
+_SKIPPED = (Status.NOT_ATTEMPTED, "not_running")
+_LEFT = (Status.NOT_ATTEMPTED, "locked")
 _STOPPED = (Status.NOT_ATTEMPTED, "max_failures")
 _UNKNOWN = (Status.UNKNOWN, "lost_answer")
 
@@ -100,7 +101,9 @@ _UNKNOWN = (Status.UNKNOWN, "lost_answer")
     [
         (_report(_OK, (Status.UNCHANGED, "already_stopped")), ExitCode.OK),
         (_report(_OK, _FAILED), ExitCode.FAILED),
-        (_report(_OK, _LEFT), ExitCode.FAILED),
+        (_report(_OK, _SKIPPED), ExitCode.OK),
+        (_report(_SKIPPED), ExitCode.OK),
+        (_report(_OK, _LEFT, _SKIPPED), ExitCode.FAILED),
         (_report(_FAILED, _UNKNOWN), ExitCode.UNKNOWN),
         (_report(_OK, undiscovered=1), ExitCode.UNKNOWN),
         (_report(_FAILED, undiscovered=1), ExitCode.UNKNOWN),

@@ -51,7 +51,7 @@ def test_runs_are_kept_and_listed_the_newest_first(run: Run, panel: Sandbox) -> 
     head, first, _ = run("fleet", "runs").stdout.splitlines()
     assert head.split() == ["run", "when", "action", "state", "VMs"]
     assert first.startswith(newest["run_id"])
-    assert first.endswith("  reboot  ended    3  2 changed, 1 not attempted")
+    assert first.endswith("  reboot  finished    3  2 changed, 1 not attempted")
 
 
 def test_the_list_fits_a_terminal_and_keeps_ids_whole(run: Run, spawn: Spawn, panel: Sandbox) -> None:
@@ -83,7 +83,8 @@ def test_a_drained_run_says_how_to_go_on_and_does(run: Run, spawn: Spawn, panels
     asked = len(panel.requests)
     again = run("fleet", "resume", run_id)
     assert (again.exit_code, len(panel.requests)) == (0, asked)
-    assert again.stdout.split()[:16] == gone_on.stdout.split()[:16]
+    first, *_ = again.stdout.splitlines()
+    assert first == f"Run {run_id} is complete; nothing to resume. Rebooted 60 VMs."
 
 
 def test_a_killed_run_is_interrupted_and_goes_on_without_repeating(run: Run, panels: Panels) -> None:

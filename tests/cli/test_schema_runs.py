@@ -27,6 +27,7 @@ from aioseflow import (
 )
 from aioseflow.cli.fleet.print_runs import run_document
 from aioseflow.cli.schema.catalogue import catalogue
+from aioseflow.fleet.model.ending import Ending
 from aioseflow.fleet.report.report_json import outcome_document
 from aioseflow.sandbox import Fault
 
@@ -95,7 +96,7 @@ async def test_runs_and_findings_are_as_their_schemas_say(seflow: SeFlow, kept: 
     async with seflow:
         report = await seflow.fleet.reboot()
         found = await seflow.fleet.reconcile(report.run_id)
-        listed = [printed(run_document(info, "ended")) for info in await kept.runs()]
+        listed = [printed(run_document(info, Ending.FINISHED)) for info in await kept.runs()]
     assert found
     for finding in found:
         assert_exact("finding", printed(finding))

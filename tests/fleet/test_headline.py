@@ -58,7 +58,7 @@ REFUSED = Undiscovered(
         (
             report_of((199, CHANGED, None), (101, LEFT, "not_running"), action="reboot"),
             "Rebooted 199 VMs; skipped 101 that are off.",
-            "strong",
+            "good",
         ),
         (
             report_of(
@@ -113,7 +113,7 @@ REFUSED = Undiscovered(
         (a_report(error=MemoryError()), "The run failed. Nothing was sent.", "bad"),
         (
             report_of((50, LEFT, "run_failed"), error=StalePlan("not as planned")),
-            "The run failed. Nothing was sent to 50 VMs.",
+            "The run was refused. Nothing was sent to 50 VMs.",
             "bad",
         ),
         (

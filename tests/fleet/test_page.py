@@ -154,7 +154,7 @@ def test_what_is_listed_in_part_is_told_apart_from_what_is_not_listed() -> None:
         (
             a_report(an_outcome(1, Status.NOT_ATTEMPTED, cause="not_running"), action="reboot"),
             "Rebooted 0 VMs; skipped 1 that is off.",
-            ["Retrying would not help: 1 VM is off."],
+            [],
         ),
         (
             a_report(an_outcome(1, Status.NOT_ATTEMPTED, cause="locked")),
@@ -180,7 +180,7 @@ def test_what_is_listed_in_part_is_told_apart_from_what_is_not_listed() -> None:
                 an_outcome(1, Status.NOT_ATTEMPTED, cause="invalid_selection"),
                 error=InvalidArgument("VM 7 not found"),
             ),
-            "The run failed. Nothing was sent to 1 VM.",
+            "The run was refused. Nothing was sent to 1 VM.",
             ["fix what the error says"],
         ),
         (
@@ -201,7 +201,7 @@ def test_the_page_advises_only_what_makes_sense(report: Report, headline: str, s
 @pytest.mark.parametrize(
     ("outcome", "line"),
     [
-        (an_outcome(1, Status.CHANGED, 7, action="reboot"), "    web01: 7 s"),
+        (an_outcome(1, Status.CHANGED, 7, action="reboot"), "    web01: at least 7 s"),
         (
             an_outcome(1, Status.UNKNOWN, 7, action="reboot", cause="lost_answer"),
             "    web01: 7 s, may have been down",

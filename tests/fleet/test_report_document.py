@@ -56,8 +56,9 @@ def full_report() -> Report:
 def test_the_document_has_stable_names_and_no_values() -> None:
     document = full_report().to_document()
     assert list(document) == [
-        *("version", "run_id", "parent", "action", "note", "requested_by", "ok", "matched_nothing"),
-        *("started_at", "finished_at", "resumed", "missing_values", "error", "targets", "counts", "causes"),
+        *("version", "run_id", "parent", "follows", "action", "note", "requested_by", "ok"),
+        *("ending", "matched_nothing", "started_at", "finished_at", "resumed", "repeated", "missing_values"),
+        *("error", "targets", "counts", "causes"),
         *("services", "downtimes", "undiscovered", "without_vms", "pending", "outcomes"),
     ]
     assert document["version"] == 1
@@ -105,6 +106,7 @@ def test_the_document_has_stable_names_and_no_values() -> None:
         "count": 1,
         "names": "",
         "example": "locked",
+        "skipped": False,
     }
     assert document["services"][0]["service_name"] == "Cloud"
     assert document["downtimes"][0]["open_ended"] is True

@@ -89,8 +89,10 @@ async def test_a_retry_of_what_went_well_has_nothing_to_do(kept: JournalPlace | 
         run = seflow.fleet.stop()
         assert (await run).ok
         panel.clear_record()
-        with pytest.raises(InvalidArgument, match="nothing to do"):
-            await refuses(kept, lambda: seflow.fleet.retry(run.id))
+        again = await seflow.fleet.retry(run.id)
+        assert again.ok
+        assert again.matched_nothing
+        assert again.summary().splitlines()[0] == f"Nothing to retry: run {run.id} left no VM for it."
         with pytest.raises(RunNotFound):
             await refuses(kept, lambda: seflow.fleet.retry("no such run"))
         assert panel.requests == []
@@ -222,8 +224,11 @@ async def test_restore_leaves_alone_what_a_sequence_started_again(kept: JournalP
         assert len(posts(panel)) == 2
         whole = seflow.fleet.run([Stop(), Start()])
         assert (await whole).ok
-        with pytest.raises(InvalidArgument, match="nothing to do"):
-            await refuses(kept, lambda: seflow.fleet.restore(whole))
+        asked = len(panel.requests)
+        nothing = await seflow.fleet.restore(whole)
+        assert nothing.matched_nothing
+        assert nothing.summary().splitlines()[0] == f"Nothing to restore: run {whole.id} left no VM for it."
+        assert len(panel.requests) == asked
 
 
 async def test_restore_knows_what_was_only_accepted_and_what_was_cut_short(kept: JournalPlace | None) -> None:

@@ -89,6 +89,9 @@ def follow(plan: Plan, note: str, asking: Confirm, common: FleetOptions, kept: J
     """Run a plan after it was confirmed; return the exit code."""
     from ...fleet.plan.spec import needs_confirmation
 
+    if (nothing := nothing_to_do(plan)) is not None:
+        echo_text(nothing)
+        return ExitCode.OK
     require_something(plan)
     number = len(plan.targets)
     for_good = needs_confirmation(plan)
@@ -133,7 +136,7 @@ def print_plan(plan: Plan, out: OutputOptions) -> int:
         )
     if plan.undiscovered:
         return ExitCode.UNKNOWN
-    return ExitCode.OK if plan.vms else ExitCode.NOTHING_SELECTED
+    return ExitCode.OK if plan.vms or nothing_to_do(plan) is not None else ExitCode.NOTHING_SELECTED
 
 
 async def _plan(
@@ -157,6 +160,16 @@ def _remember(plan: Plan) -> None:
         listed.setdefault(vm.account, []).append(named)
     for account, of_account in listed.items():
         name_cache.remember(account, of_account)
+
+
+def nothing_to_do(plan: Plan) -> str | None:
+    """Return the sentence about a plan to retry or restore a run that left nothing to do; None for others."""
+    from ...fleet.report.headline import nothing_left
+
+    document = plan.document
+    if plan.vms or plan.undiscovered or not document.get("follows"):
+        return None
+    return nothing_left(document["follows"], document.get("parent"))
 
 
 def require_something(plan: Plan) -> None:

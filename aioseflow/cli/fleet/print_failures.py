@@ -37,16 +37,17 @@ def _blocks(report: Report, bad: Sequence[Outcome], width: int) -> Iterator[list
     """Yield for each cause a blank line, the cause, the VMs and the messages; then what was not listed."""
     from ...fleet.model.outcome import UNDONE
     from ...fleet.model.undiscovered import ONE_PAGE
-    from ...fleet.report.headline import SKIPPED, TONES, Line
+    from ...fleet.report.headline import TONES, Line
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
+    skipped = {(one.status, one.cause) for one in report.skipped}
     for outcome in bad:
         groups.setdefault((outcome.status, outcome.cause or "no cause given"), []).append(outcome)
     # In the order of a report's page: unknown, failed, not attempted.
     for (status, cause), outcomes in sorted(
         groups.items(), key=lambda item: (UNDONE.index(item[1][0].status), -len(item[1]), item[0])
     ):
-        word = "skipped" if cause in SKIPPED else status.replace("_", " ")
+        word = "skipped" if (status, cause) in skipped else status.replace("_", " ")
         head = f"{word}, {escape(cause)}: {quantity(len(outcomes), 'VM')}"
         messages = sorted({escape(str(one.error), _MESSAGE_MAX) for one in outcomes if one.error is not None})
         texts = [*_vms(outcomes), *messages[:_MESSAGES_SHOWN]]

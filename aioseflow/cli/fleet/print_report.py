@@ -26,6 +26,9 @@ OUTCOME_COLUMNS: Final = (
 
 _PAGE_WIDTH_MAX: Final = 100
 _NAME_MAX: Final = 32
+_COMMANDS: Final = {"report": "status"}
+"""Commands by the methods of a fleet that are called otherwise."""
+
 _STYLES: Final = {"good": "bold green", "bad": "bold red", "unsure": "bold magenta", "strong": "bold"}
 
 
@@ -63,7 +66,10 @@ def require_columns(out: OutputOptions) -> None:
 
 def command_name(verb: str, run_id: str, who: Accounts) -> str:
     """Return a next step as it is typed."""
-    words = ["vm", "list"] if verb == "vms" else ["fleet", verb, escape(run_id, 200)]
+    if verb != "vms":
+        # The journal knows the accounts of a run.
+        return shlex.join(["aioseflow", "fleet", _COMMANDS.get(verb, verb), escape(run_id, 200)])
+    words = ["vm", "list"]
     if who.everyone:
         words.append("--all-profiles")
     elif who.names:

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias, TypedDict
 
 from ... import Journal, RunInfo, Status
+from ...fleet.model.ending import Ending
+from ...fleet.recovery.stored_report import ending_of_info
 from ...text import cells, escape, wrap
 from ..exit_code import ExitCode
 from ..journal_file import journal
@@ -27,7 +29,15 @@ COLUMNS: Final = (
 """The columns of a csv of runs."""
 
 
-State: TypeAlias = Literal["running", "ended", "interrupted"]
+State: TypeAlias = Literal["running", "ended", "interrupted", "damaged"]
+
+_STATES: Final[Mapping[Ending, State]] = {
+    Ending.RUNNING: "running",
+    Ending.INTERRUPTED: "interrupted",
+    Ending.CANCELLED: "interrupted",
+    Ending.DRAINED: "interrupted",
+}
+"""States of runs that have not come to their end; any other has ended."""
 
 
 class LossDocument(TypedDict):
@@ -43,9 +53,11 @@ class RunDocument(TypedDict):
 
     run_id: str
     parent: str | None
+    follows: str
     accounts: Sequence[str]
     action: str
     state: State
+    ending: Ending
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -74,12 +86,7 @@ def runs(out: OutputOptions) -> int:
 async def _listed(kept: Journal) -> list[RunDocument]:
     runs = await kept.runs()
     living = await kept.living(info.header.run_id for info in runs if info.state != "ended")
-
-    def state_of(info: RunInfo) -> State:
-        alive = info.header.run_id in living
-        return "ended" if info.state == "ended" else "running" if alive else "interrupted"
-
-    return [run_document(info, state_of(info)) for info in runs]
+    return [run_document(info, ending_of_info(info, alive=info.header.run_id in living)) for info in runs]
 
 
 def _lines(listed: list[RunDocument], width: int) -> list[str]:
@@ -88,8 +95,8 @@ def _lines(listed: list[RunDocument], width: int) -> list[str]:
         [
             escape(run["run_id"], _ID_MAX),
             f"{run['created_at']:%Y-%m-%d %H:%M}",
-            escape(run["action"]),
-            run["state"],
+            escape(run["action"]) + (f" ({escape(run['follows'])})" if run["follows"] else ""),
+            "damaged" if run["state"] == "damaged" else run["ending"].replace("_", " "),
             str(run["targets"]),
         ]
         for run in listed
@@ -111,18 +118,21 @@ def _counts(run: RunDocument) -> str:
     return ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
 
 
-def run_document(info: RunInfo, state: State) -> RunDocument:
+def run_document(info: RunInfo, ending: Ending) -> RunDocument:
     """Return a run under the names that scripts rely on.
 
-    ``state`` is ``running``, ``ended``, or ``interrupted`` where no living process has the run.
+    ``state`` is ``running``, ``interrupted`` where it was killed, cancelled or drained, ``damaged`` where its
+    rows cannot be read, or ``ended``.
     """
     header = info.header
     return {
         "run_id": header.run_id,
         "parent": header.parent,
+        "follows": header.document.get("follows", ""),
         "accounts": header.accounts,
         "action": header.action,
-        "state": state,
+        "state": "damaged" if info.state == "damaged" else _STATES.get(ending, "ended"),
+        "ending": ending,
         "created_at": header.created_at,
         "started_at": info.started_at,
         "finished_at": info.finished_at,

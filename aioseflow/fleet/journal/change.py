@@ -19,7 +19,7 @@ REQUEUED      run, number, step, attempts, answer_lost, error, changed_before
 FINISHED      run, number, status, verified, cause, step_name, attempts, answer_lost, error, started_at,
               finished_at, left_at
 REOPENED      run, number
-ENDED         run, finished_at, error, losses, services without VMs or None, timeline or None
+ENDED         run, finished_at, error, losses, services without VMs or None, timeline or None, ended_by
 LEARN         key of the account, key, value
 MARK          none
 ============  ================================================================================================

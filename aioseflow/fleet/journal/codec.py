@@ -172,6 +172,7 @@ def ended_values(
     losses: Sequence[Undiscovered],
     without_vms: Sequence[WithoutVms] | None,
     timeline: Sequence[Any] | None,
+    ended_by: str,
 ) -> tuple[Any, ...]:
     """The end of a run, as the change ENDED takes it."""
     return (
@@ -181,4 +182,5 @@ def ended_values(
         [loss_values(run, number, loss) for number, loss in enumerate(losses)],
         None if without_vms is None else [without_values(run, found) for found in without_vms],
         None if timeline is None else to_json(timeline, "the timeline of a run"),
+        text(ended_by),
     )

@@ -36,11 +36,13 @@ class HeldRun:
     Attributes:
         number: the number of the run in its store.
         stored_names: the names that accounts have in the journal, where they are others than here.
+        held_at: when this process took the run.
     """
 
     run_id: str
     number: int
     stored_names: Mapping[str, str]
+    held_at: datetime
     _lease: Lease = attrs.field(repr=False)
     _store: JournalStore = attrs.field(repr=False)
     _commits: Callable[[], GroupCommit] = attrs.field(repr=False)
@@ -170,14 +172,15 @@ class HeldRun:
         undiscovered: Sequence[Undiscovered],
         without_vms: Sequence[WithoutVms] | None = None,
         timeline: Sequence[Any] | None = None,
+        ended_by: str = "",
     ) -> None:
-        """Record that the run is over; ``error`` is what it raised.
+        """Record that the run is over; ``error`` is what it raised, ``ended_by`` why it left targets.
 
-        None as one of the last two keeps what is known of it.
+        None as ``without_vms`` or ``timeline`` keeps what is known of it.
         """
         losses = [self._stored(loss) for loss in undiscovered]
         without = None if without_vms is None else [self._stored(found) for found in without_vms]
-        values = codec.ended_values(self.number, finished_at, error, losses, without, timeline)
+        values = codec.ended_values(self.number, finished_at, error, losses, without, timeline, ended_by)
         self._put(Kind.ENDED, values)
 
     def _stored(self, record: R) -> R:

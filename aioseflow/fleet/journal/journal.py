@@ -159,12 +159,16 @@ class Journal:
             try:
                 # Between the look and the lease it may have been pruned.
                 number = await self._number(commits, run_id)
-                holder = (os.getpid(), text(socket.gethostname()), to_micros(datetime.now(UTC)))
+                at = to_micros(datetime.now(UTC))
+                holder = (os.getpid(), text(socket.gethostname()), at)
                 await commits.commit(Kind.HOLD, (number, *holder, codec.names_to_json(keys)))
             except BaseException:
                 await lease.give()
                 raise
-            return HeldRun(run_id, number, stored_names, lease, self._store, self._open, self._settle)
+            held_at = codec.from_micros(at)
+            return HeldRun(
+                run_id, number, stored_names, held_at, lease, self._store, self._open, self._settle
+            )
 
     async def active(self, run_id: str) -> RunIsActive:
         """Return the error for a run that a living process holds, which it names."""

@@ -69,6 +69,8 @@ class RunInfo:
 
     ``counts`` holds the targets that have a final status, by its word. ``pid`` and ``host`` are of the
     process that held it last; ``started_at`` and ``finished_at`` of its first start and its last end.
+    ``discovered`` says whether all of its targets are known. ``ended_by`` is the cause for which it ended
+    early, empty where it came to its end, None while it has not ended.
     """
 
     header: RunHeader
@@ -77,8 +79,10 @@ class RunInfo:
     finished_at: datetime | None = None
     targets: int = 0
     counts: dict[str, int] = attrs.Factory(dict)
+    discovered: bool = False
     undiscovered: tuple[Undiscovered, ...] = ()
     error: str | None = None
+    ended_by: str | None = None
     pid: int | None = None
     host: str | None = None
 
@@ -140,6 +144,7 @@ class StoredRun:
 
     Attributes:
         discovered: whether no further targets were to come.
+        held_at: when the last process took the run.
         timeline: as `timeline.rows_of` gave it, empty while the run lasts and where it was not measured.
         stored_names: the names that accounts have in the journal, by those that they have here; without
             accounts whose names are the same.
@@ -147,6 +152,7 @@ class StoredRun:
 
     info: RunInfo
     discovered: bool
+    held_at: datetime | None = None
     targets: list[StoredTarget]
     timeline: list[Any] = attrs.Factory(list)
     without_vms: tuple[WithoutVms, ...] = ()

@@ -87,6 +87,7 @@ def spec_of_plan(
         max_targets=guard_of(document) if refresh else None,
         plan=None if refresh else plan,
         parent=document.get("parent"),
+        follows=str(document.get("follows", "")),
         note=options.get("note", ""),
         requested_by=options.get("requested_by", ""),
         confirms_skips=bool(document.get("confirms_skips", False)),

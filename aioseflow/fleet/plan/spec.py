@@ -41,7 +41,7 @@ class RunSpec:
         max_targets: the guard against selecting too many VMs.
         plan: the plan that the run follows.
         selection_lost: why a journal could not give the selection back; empty where it could.
-        parent: the id of the run that this one retries or restores.
+        parent: the id of the run that this one follows; ``follows`` says how, ``"retry"`` or ``"restore"``.
         confirms_skips: whether a VM that seems to need nothing is read once more by itself, because its list
             may be an old one.
     """
@@ -55,6 +55,7 @@ class RunSpec:
     plan: Plan | None = None
     selection_lost: str = ""
     parent: str | None = None
+    follows: str = ""
     note: str = ""
     requested_by: str = ""
     confirms_skips: bool = False
@@ -130,6 +131,7 @@ class RunSpec:
             "strict": self.strict,
             "confirms_skips": self.confirms_skips,
             "planned": self.plan is not None,
+            "follows": self.follows,
             "max_targets": None if self.max_targets is None else self.max_targets.to_size(),
         }
 

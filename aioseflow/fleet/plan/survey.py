@@ -63,6 +63,10 @@ class Survey:
 
     async def read(self) -> None:
         """Read all lists of all accounts. If this fails, their services count as not listed."""
+        if self.spec.selection.is_empty:
+            for discovery in self.discoveries:
+                discovery.reading = False
+            return
         parts: list[tuple[list[ListedService], list[Target]]] = [([], []) for _ in self.discoveries]
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -22,7 +22,7 @@ from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.target import Stage
 from ..model.undiscovered import Undiscovered
-from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, sent_error, sent_instant
+from ..run.stored_outcome import Step, facts_of, key_of, last_entry, outcome_of, sent_error, sent_instant
 from ..run.verdict import INTERRUPTED, Reading, verdict
 from .findings import Finding, FindingVerdict, evidence_of, judge, reading_of
 
@@ -49,8 +49,8 @@ class Reconciler:
         self, stored: StoredRun, steps: Steps, grace: float
     ) -> list[tuple[StoredTarget, Finding]]:
         action = stored.info.header.action
-        now = datetime.now(UTC)
-        unknown = [target for target in stored.targets if outcome_of(target, steps, now).status.is_undecided]
+        at = last_entry(stored)
+        unknown = [target for target in stored.targets if outcome_of(target, steps, at).status.is_undecided]
         first = await self._read(unknown)
         # A list may be stale just after a change: what it claims is looked at a second time.
         was_read = any(isinstance(each, VmReading) for each in first.values())
@@ -136,7 +136,7 @@ class Correction:
 
 
 def _correction(
-    target: StoredTarget, steps: Sequence[Step], finding: Finding | None, now: datetime
+    target: StoredTarget, steps: Sequence[Step], finding: Finding | None, at: datetime
 ) -> Correction | None:
     """The outcome that is true of a target after its reading; None where it keeps the one that it has.
 
@@ -150,7 +150,7 @@ def _correction(
     names = [step.name for step in steps]
     named = len(names) > 1 and status is not Status.CHANGED
     outcome = attrs.evolve(
-        outcome_of(target, steps, now),
+        outcome_of(target, steps, at),
         status=status,
         cause=cause,
         verified=reading is not None,
@@ -165,9 +165,11 @@ def _correction(
 
 
 def record(held: HeldRun, stored: StoredRun, found: Iterable[tuple[StoredTarget, Correction]]) -> None:
-    """Record corrected outcomes, and that the run has ended."""
+    """Record corrected outcomes, and that the run has ended: one that was killed, at its last entry."""
+    causes = {target.row.number: target.cause for target in stored.targets}
     for target, correction in found:
         outcome = correction.outcome
+        causes[target.row.number] = outcome.cause
         held.finished(
             target.row.number,
             status=outcome.status.value,
@@ -185,17 +187,23 @@ def record(held: HeldRun, stored: StoredRun, found: Iterable[tuple[StoredTarget,
     if info.state != "ended" and not stored.discovered:
         # The run ends here, and what it had not listed stays unlisted.
         lost += tuple(Undiscovered(account=each, cause=INTERRUPTED) for each in info.header.accounts)
-    finished_at = info.finished_at or datetime.now(UTC)
-    held.ended(finished_at=finished_at, error=info.error, undiscovered=lost)
+    left = {*causes.values(), *(loss.cause for loss in lost)}
+    by = (info.ended_by or "") if info.state == "ended" else INTERRUPTED
+    held.ended(
+        finished_at=info.finished_at or last_entry(stored),
+        error=info.error,
+        undiscovered=lost,
+        ended_by=by if by in left else "",
+    )
 
 
 def corrections(
     stored: StoredRun, steps: Steps, findings: Sequence[tuple[StoredTarget, Finding]]
 ) -> Iterator[tuple[StoredTarget, Correction]]:
     """The outcomes that a reconciled run gets: of what was read back, and of everything else left open."""
-    now = datetime.now(UTC)
+    at = last_entry(stored)
     by_number = {target.row.number: finding for target, finding in findings}
     for target in stored.targets:
         finding = by_number.get(target.row.number)
-        if (found := _correction(target, steps, finding, now)) is not None:
+        if (found := _correction(target, steps, finding, at)) is not None:
             yield target, found

@@ -19,7 +19,16 @@ from ..model.progress import NO_SERVICE
 from ..model.refusals import refuse_contested
 from ..model.target import Stage, Target, TargetState
 from ..model.vm_state import held
-from ..run.stored_outcome import Step, facts_of, key_of, outcome_of, remains_of, sent_error, sent_instant
+from ..run.stored_outcome import (
+    Step,
+    facts_of,
+    key_of,
+    last_entry,
+    outcome_of,
+    remains_of,
+    sent_error,
+    sent_instant,
+)
 from ..run.verdict import INTERRUPTED, Facts, Reading
 from .findings import judge, reading_of
 
@@ -108,14 +117,14 @@ class Resumer:
     async def read_back(self, history: StoredRun) -> None:
         """Decide on every target, with one list of each service that has an undecided one."""
         steps = self.run_state.declared
-        now = datetime.now(UTC)
+        at = last_entry(history)
         undecided: list[tuple[StoredTarget, ResumePoint]] = []
         for stored in history.targets:
             if len(steps) > 1 and stored.row.power == PowerState.STOPPED:
                 self.run_state.off_before.add(key_of(stored))
             point = resume_point(stored, steps)
             if point is ResumePoint.FINAL:
-                self.run_state.restore_outcomes([(outcome_of(stored, steps, now), remains_of(stored))])
+                self.run_state.restore_outcomes([(outcome_of(stored, steps, at), remains_of(stored))])
                 self._count(stored)
             else:
                 undecided.append((stored, point))

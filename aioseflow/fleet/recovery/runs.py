@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -45,7 +44,7 @@ from ..plan.spec import (
 from ..report.report import Report
 from ..run.preparation import Prepare, PreparedRun
 from ..run.run import Run
-from ..run.stored_outcome import outcome_of, remains_of
+from ..run.stored_outcome import last_entry, outcome_of, remains_of
 from ..select.matcher import Matcher
 from ..select.selection import Selection, Where, select
 from .findings import Finding
@@ -201,7 +200,7 @@ class Runs:
                 run_id=run_id,
             )
         spec = known.spec if known is not None else self._spec_of(header, action, healthy, None)
-        return _for_some(run_id, spec, keys)
+        return _for_some("retry", run_id, spec, keys)
 
     async def _spec_of_restore(
         self,
@@ -223,7 +222,7 @@ class Runs:
             for target, outcome in zip(stored.targets, _outcomes(stored), strict=True)
             if is_to_undo(target, outcome, declared, undo)
         ]
-        return _for_some(run_id, spec_of(action_of_undo(undo, given, steps)), keys)
+        return _for_some("restore", run_id, spec_of(action_of_undo(undo, given, steps)), keys)
 
     # -- what is known ------------------------------------------------------------------------------------
 
@@ -351,6 +350,7 @@ class Runs:
             confirms_skips=document.get("confirms_skips", False),
             max_targets=max_targets,
             parent=header.parent,
+            follows=document.get("follows", ""),
             note=header.note,
             requested_by=header.requested_by,
         )
@@ -369,10 +369,8 @@ def _given(value: T) -> Callable[[], Coroutine[Any, Any, T]]:
     return look_up
 
 
-def _for_some(parent: str, spec: RunSpec, keys: Sequence[TargetKey]) -> RunSpec:
-    """The spec of a run for some VMs of an earlier one; those that are gone meanwhile are ``not_found``."""
-    if not keys:
-        raise InvalidArgument(f"run {parent} has no VM that this would be for: there is nothing to do")
+def _for_some(follows: str, parent: str, spec: RunSpec, keys: Sequence[TargetKey]) -> RunSpec:
+    """The spec of a run for some VMs of an earlier one, or none; those that are gone are ``not_found``."""
     named = Matcher(pairs=frozenset(), keys=frozenset(keys))
     return attrs.evolve(
         spec,
@@ -380,9 +378,10 @@ def _for_some(parent: str, spec: RunSpec, keys: Sequence[TargetKey]) -> RunSpec:
         plan=None,
         max_targets=None,
         parent=parent,
+        follows=follows,
     )
 
 
 def _outcomes(stored: StoredRun) -> list[Outcome]:
-    now, steps = datetime.now(UTC), stored_steps(stored.info.header)
-    return [outcome_of(target, steps, now) for target in stored.targets]
+    at, steps = last_entry(stored), stored_steps(stored.info.header)
+    return [outcome_of(target, steps, at) for target in stored.targets]

@@ -30,6 +30,8 @@ def stored_of(run: Run) -> StoredRun:
             counts={status.value: count for status, count in report.counts.items()},
             undiscovered=report.undiscovered,
             error=None if report.error is None else str(report.error),
+            ended_by=report.ended_by,
+            discovered=not report.undiscovered,
         ),
         discovered=not report.undiscovered,
         targets=sorted(targets, key=lambda target: target.row.number),

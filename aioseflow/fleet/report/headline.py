@@ -7,10 +7,11 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from ...safety import Safety
 from ...text import escape, quantity
+from ..model.ending import ENDED_BY, Ending, ended_by
 from ..model.outcome import Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from .report import Report
-from .report_groups import CauseGroup
+from .report_groups import SKIPPED, CauseGroup
 
 Tone: TypeAlias = Literal["", "strong", "good", "bad", "unsure"]
 """Importance of a line; a program may colour it."""
@@ -29,24 +30,16 @@ SERVICES_NAMED_MAX: Final = 3
 
 _NAME_MAX_CHARACTERS: Final = 40
 
-_ENDINGS: Final = {
+_ENDED: Final = {
     **dict.fromkeys(("drained", "cancelled", "interrupted"), "then interrupted"),
     "max_failures": "then too many VMs failed",
     "max_unavailable": "then too many VMs were down",
     "deadline": "then the deadline passed",
     "no_progress": "then no VM finished for too long",
+    "run_failed": "then it failed",
     "journal_failed": "then the journal could not be written",
-    "lease_lost": "then another process took it over",
 }
-"""How a run ended early, by the cause of the targets that it left."""
-
-SKIPPED: Final = {
-    "not_running": "off",
-    "no_address": "without an address",
-    "excluded": "excluded",
-    "protected": "protected",
-}
-"""What VMs are that are skipped, by cause. Repeating the run would skip them again."""
+"""How a run ended early, by the cause for which it did."""
 
 
 class Line(NamedTuple):
@@ -67,30 +60,65 @@ Lost = TypeVar("Lost", bound=HasCause)
 
 
 def headline(report: Report) -> Line:
-    """Return the headline of a report."""
-    if report.error is not None:
-        sent = any(number for status, number in report.counts.items() if status is not Status.NOT_ATTEMPTED)
-        whom = f" to {quantity(len(report.targets), 'VM')}" if report.targets else ""
-        return Line(f"The run failed. {_counted(report) if sent else f'Nothing was sent{whom}'}.", "bad")
-    if report.finished_at is None:
-        left = len(report.targets) - len(report.outcomes)
-        if not report.targets:
+    """Return the headline of a report: by how the run ended, then by its counts.
+
+    ==================  ===========================================================================
+    ending              headline
+    ==================  ===========================================================================
+    running             Stopped 30 of 250 VMs so far; 220 without an outcome yet.
+    refused             The run was refused. Nothing was sent to 50 VMs.
+    failed              The run failed. Stopped 3 of 50 VMs.
+    taken over          Another process took the run over. Stopped 3 of 50 VMs until then.
+    repeated            Run r1 is complete; nothing to resume. Stopped 50 VMs.
+    no targets          Nothing was sent: no VM matched.
+    no targets, follows Nothing to retry: run r0 left no VM for it.
+    any other           Stopped 80 of 300 VMs, then interrupted. 1 failed, 219 not started.
+    ==================  ===========================================================================
+    """
+    ending = report.ending
+    sent = any(number for status, number in report.counts.items() if status is not Status.NOT_ATTEMPTED)
+    whom = f" to {quantity(len(report.targets), 'VM')}" if report.targets else ""
+    match ending:
+        case Ending.RUNNING if not report.targets:
             return Line("Not over: no VM is known yet.", "strong")
-        return Line(f"{_counted(report)} so far; {left:,} without an outcome yet.", "strong")
+        case Ending.RUNNING:
+            left = len(report.targets) - len(report.outcomes)
+            return Line(f"{_counted(report)} so far; {left:,} without an outcome yet.", "strong")
+        case Ending.REFUSED:
+            return Line(f"The run was refused. Nothing was sent{whom}.", "bad")
+        case Ending.FAILED if report.error is not None:
+            return Line(f"The run failed. {_counted(report) if sent else f'Nothing was sent{whom}'}.", "bad")
+        case Ending.TAKEN_OVER:
+            done = f"{_counted(report)} until then" if sent else f"Nothing was sent{whom} from here"
+            return Line(f"Another process took the run over. {done}.", "strong")
+    text, tone = _result(report)
+    if report.repeated:
+        text = f"Run {escape(report.run_id)} is complete; nothing to resume. {text}"
+    return Line(text, tone)
+
+
+def _result(report: Report) -> Line:
+    """Return the result of a run that has ended without an error."""
     if not report.targets:
         lost = "; ".join(_not_listed(report))
+        if report.follows and not lost:
+            return Line(nothing_left(report.follows, report.parent), "strong")
         return Line(f"Nothing was sent: {lost or 'no VM matched'}.", "bad" if lost else "strong")
     parts = "; ".join([_counted(report), *_not_listed(report)])
+    left = count(report.grouped, Status.NOT_ATTEMPTED) - len(report.skipped)
     numbers = {
         "failed": report.counts[Status.FAILED],
         "unknown": undecided_in(report.counts),
-        "not started" if "then interrupted" in _ending(report) else "not attempted": _left(report),
+        "not started" if report.ending.is_interruption else "not attempted": left,
         "not verified": len(report.unread),
     }
     rest = ", ".join(f"{number:,} {word}" for word, number in numbers.items() if number)
-    only_skipped = not rest and not report.undiscovered
-    tone: Tone = "good" if report.ok else "strong" if only_skipped else "bad"
-    return Line(f"{parts}. {rest}." if rest else f"{parts}.", tone)
+    return Line(f"{parts}. {rest}." if rest else f"{parts}.", "good" if report.ok else "bad")
+
+
+def nothing_left(follows: str, parent: str | None) -> str:
+    """Return the sentence about a run that retries or restores another one, which left nothing to do."""
+    return f"Nothing to {follows}: run {escape(parent or '')} left no VM for it."
 
 
 def _counted(report: Report) -> str:
@@ -107,16 +135,16 @@ def _counted(report: Report) -> str:
     )
     if not already:
         changed, unchanged = changed + unchanged, 0
-    skipped = [group for group in report.grouped if is_skipped(group)]
+    skipped = [group for group in report.grouped if group.skipped]
     left_alone = unchanged + sum(group.count for group in skipped)
     whole = changed + left_alone == total and report.finished_at is not None
     if whole and unchanged == total:
         return f"Nothing to do: {quantity(total, 'VM')} {are(total)} {already}"
     number = quantity(changed, "VM") if whole else f"{changed:,} of {quantity(total, 'VM')}"
-    parts = [f"{done} {number}{_ending(report)}"]
+    parts = [f"{done} {number}{_how_it_ended(report)}"]
     if unchanged:
         parts.append(f"{unchanged:,} {'was' if unchanged == 1 else 'were'} {already}")
-    parts += [f"skipped {group.count:,} that {are(group.count)} {SKIPPED[group.cause]}" for group in skipped]
+    parts += [f"skipped {group.count:,}{_which(group)}" for group in skipped]
     return "; ".join(parts)
 
 
@@ -125,22 +153,18 @@ def are(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-def is_skipped(group: CauseGroup) -> bool:
-    """Whether the VMs of a group cannot be acted on, however often the run is repeated."""
-    return group.status is Status.NOT_ATTEMPTED and group.cause in SKIPPED
+def _which(group: CauseGroup) -> str:
+    """Return what the skipped VMs of a group are: " that are off"; the cause where it is the user's own."""
+    what = SKIPPED.get(group.cause)
+    return f" ({escape(group.cause, 64)})" if what is None else f" that {are(group.count)} {what}"
 
 
-def _left(report: Report) -> int:
-    """Return how many VMs were not attempted, without those that were skipped."""
-    return count(report.grouped, Status.NOT_ATTEMPTED, without=frozenset(SKIPPED))
-
-
-def _ending(report: Report) -> str:
+def _how_it_ended(report: Report) -> str:
     """Return how the run ended, if it ended early: ", then interrupted"."""
-    if report.finished_at is None:
+    if report.ending in (Ending.RUNNING, Ending.FINISHED, Ending.TAKEN_OVER) or report.error is not None:
         return ""
-    causes = {*report.causes, *(lost.cause for lost in report.undiscovered)}
-    return next((f", {words}" for cause, words in _ENDINGS.items() if cause in causes), "")
+    words = _ENDED.get(ended_by({*report.causes, *(lost.cause for lost in report.undiscovered)}))
+    return f", {words}" if words else ""
 
 
 def _not_listed(report: Report) -> list[str]:
@@ -165,7 +189,7 @@ def _not_listed(report: Report) -> list[str]:
 
 def is_left(lost: HasCause) -> bool:
     """Whether a service was not listed because the run ended early, so that resuming it lists it."""
-    return lost.cause in _ENDINGS
+    return lost.cause in ENDED_BY
 
 
 def place_of(lost: Undiscovered) -> str:

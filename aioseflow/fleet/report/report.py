@@ -14,14 +14,15 @@ import attrs
 
 from ...errors import SeFlowError
 from ...text import escape
-from ..actions.action import Effect
+from ..actions.action import ACTIONS, Effect
 from ..actions.declaration import Declaration, declared_by_name
+from ..model.ending import Ending, ending_of
 from ..model.outcome import UNDONE, Outcome, Status, TargetKey
 from ..model.timeline import Moment
 from ..model.undiscovered import Undiscovered, WithoutVms
 from .compare import Comparison
 from .next_step import PAGE_COLUMNS, StepName, python_name
-from .report_groups import CauseGroup, Downtime, ServiceSummary
+from .report_groups import CauseGroup, Downtime, ServiceSummary, is_skip
 from .vm_names import fold
 
 _LABEL_MAX_CHARACTERS: Final = 48
@@ -41,8 +42,11 @@ class Report:
         without_vms: selected services that have no VMs; these do not keep a report from being ok.
         finished_at: time of the end of the run, None while it lasts.
         error: the exception that ``await run`` raises instead of returning the report, otherwise None.
-        parent: the run that this one retries or restores.
+        ended_by: the cause for which the run ended early, empty where it came to its end; None where only the
+            causes of the outcomes tell.
+        parent: the run that this one follows; ``follows`` says how, ``"retry"`` or ``"restore"``.
         resumed: how often the run was resumed.
+        repeated: whether the run was complete already when it was asked for, so that nothing was done.
         missing_values: number of VMs for which a condition needed a value that the panel did not give.
         timeline: the progress of the run over time; empty where it was not measured.
         steps: the declarations of the run's actions, in order.
@@ -57,10 +61,13 @@ class Report:
     started_at: datetime
     finished_at: datetime | None = None
     error: BaseException | None = None
+    ended_by: str | None = attrs.field(default=None, repr=False)
     parent: str | None = None
+    follows: str = ""
     note: str = ""
     requested_by: str = ""
     resumed: int = 0
+    repeated: bool = False
     missing_values: int = 0
     timeline: tuple[Moment, ...] = attrs.field(default=(), repr=False)
     steps: tuple[Declaration, ...] = attrs.field(
@@ -75,17 +82,48 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the run has ended, every VM was discovered, and every target is changed or unchanged.
+        """Whether the run has ended, every VM was discovered, and each is changed, unchanged or skipped.
 
         A VM that is changed and was not read back counts, unless the run ended before it could be read back.
         """
-        bad = any(self.counts[status] for status in UNDONE) or bool(self.unread)
         over = self.finished_at is not None and self.error is None
-        return over and not bad and not self.undiscovered
+        return over and not self._undone and not self.unread and not self.undiscovered
+
+    @cached_property
+    def ending(self) -> Ending:
+        """How the run ended."""
+        causes = {*self.causes, *(lost.cause for lost in self.undiscovered)}
+        over = self.finished_at is not None
+        return ending_of(over=over, error=self.error, by=self.ended_by, causes=causes)
+
+    @cached_property
+    def skipped(self) -> tuple[Outcome, ...]:
+        """Outcomes of VMs that are ``not_attempted`` because of what they are: off, or without an address."""
+        return tuple(outcome for outcome in self.outcomes if self._is_skip(outcome))
+
+    def _is_skip(self, outcome: Outcome) -> bool:
+        return is_skip(outcome, own=self._has_own_steps)
+
+    @cached_property
+    def _has_own_steps(self) -> bool:
+        return any(step.name not in ACTIONS for step in self.steps)
+
+    @cached_property
+    def _undone(self) -> tuple[Outcome, ...]:
+        """Outcomes that keep the report from being ok: unknown, failed, and not attempted but not skipped."""
+        if not any(self.counts[status] for status in UNDONE):
+            return ()
+        bad = (outcome for outcome in self.outcomes if outcome.status in UNDONE)
+        return tuple(outcome for outcome in bad if not self._is_skip(outcome))
 
     @cached_property
     def unread(self) -> tuple[Outcome, ...]:
-        """Outcomes that are ``changed`` and not verified, because the run ended before a reading."""
+        """Outcomes that are ``changed`` and not verified, because the run ended before a reading.
+
+        Those of an action that no reading can verify are not among them.
+        """
+        if self.steps and not self.steps[-1].settles:
+            return ()
         changed = (outcome for outcome in self.outcomes if outcome.status is Status.CHANGED)
         return tuple(outcome for outcome in changed if not outcome.verified and outcome.cause is not None)
 
@@ -130,6 +168,7 @@ class Report:
                     ),
                     "",
                 ),
+                skipped=all(map(self._is_skip, outcomes)),
             )
             for (cause, status), outcomes in ordered
         )
@@ -149,6 +188,7 @@ class Report:
                         seconds=seconds_of(outcome),
                         open_ended=open_ended,
                         certain=certain,
+                        at_least=certain and not open_ended and not outcome.verified,
                     )
                 )
         return tuple(sorted(found, key=lambda down: (-down.seconds, down.key)))
@@ -226,7 +266,7 @@ class Report:
                 f"{outcome.action} of VM {outcome.vm_id} of service {outcome.service_id}: "
                 f"{outcome.status} ({outcome.cause})"
             )
-            for outcome in (*(o for o in self.outcomes if o.status in UNDONE), *self.unread)
+            for outcome in (*self._undone, *self.unread)
         ]
         errors += [
             lost.error or SeFlowError(f"service {lost.service_id} was not listed ({lost.cause})")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from ...plain import ErrorDocument, error_document, fields_of, plain
+from ..model.ending import Ending
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.undiscovered import Undiscovered, WithoutVms
 from .report import Report
@@ -39,6 +40,7 @@ class DowntimeDocument(TargetDocument):
     seconds: float
     open_ended: bool
     certain: bool
+    at_least: bool
 
 
 class ReportDocument(TypedDict):
@@ -47,14 +49,17 @@ class ReportDocument(TypedDict):
     version: Literal[1]
     run_id: str
     parent: str | None
+    follows: str
     action: str
     note: str
     requested_by: str
     ok: bool
+    ending: Ending
     matched_nothing: bool
     started_at: datetime
     finished_at: datetime | None
     resumed: int
+    repeated: bool
     missing_values: int
     error: ErrorDocument | None
     targets: int
@@ -75,14 +80,17 @@ def document_of(report: Report, *, values: bool) -> dict[str, Any]:
         "version": 1,
         "run_id": report.run_id,
         "parent": report.parent,
+        "follows": report.follows,
         "action": report.action,
         "note": report.note,
         "requested_by": report.requested_by,
         "ok": report.ok,
+        "ending": report.ending,
         "matched_nothing": report.matched_nothing,
         "started_at": report.started_at,
         "finished_at": report.finished_at,
         "resumed": report.resumed,
+        "repeated": report.repeated,
         "missing_values": report.missing_values,
         "error": None if report.error is None else error_document(report.error),
         "targets": len(report.targets),
@@ -111,6 +119,7 @@ def document_of(report: Report, *, values: bool) -> dict[str, Any]:
             "seconds": down.seconds,
             "open_ended": down.open_ended,
             "certain": down.certain,
+            "at_least": down.at_least,
         }
         for down in report.downtimes
     ]

@@ -9,14 +9,14 @@ from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias
 
-from ...errors import InvalidArgument
+from ...errors import NotFound
 from ...text import duration, escape, quantity, wrap
+from ..model.ending import Ending
 from ..model.outcome import UNDONE, Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered, WithoutVms
 from ..model.vm_state import HELD_CAUSES
 from .headline import (
     SERVICES_NAMED_MAX,
-    SKIPPED,
     TONES,
     Line,
     Tone,
@@ -24,13 +24,12 @@ from .headline import (
     count,
     headline,
     is_left,
-    is_skipped,
     place_of,
     split,
 )
 from .next_step import StepName
 from .report import Report
-from .report_groups import CauseGroup, Downtime
+from .report_groups import SKIPPED, CauseGroup, Downtime
 from .vm_names import fold
 
 Fit: TypeAlias = partial[list[str]]
@@ -44,8 +43,9 @@ _SENTENCE_MAX_CHARACTERS: Final = 400
 _NAME_MAX_CHARACTERS: Final = 40
 _FOLDED_SERVICES_MAX: Final = 8
 
-_CAUSES_NOT_REPEATED: Final = frozenset({*SKIPPED, "invalid_selection", "invalid_argument"})
+_CAUSES_NOT_REPEATED: Final = frozenset({*SKIPPED, "invalid_selection", "invalid_argument", "not_found"})
 _MEANINGS: Final = {
+    "not_found": "it was listed before and does not exist any more",
     "not_settled": "accepted, but not seen to be done in time; check before repeating",
     "not_readable": "accepted, but could not be read back",
 }
@@ -116,8 +116,10 @@ def _head(report: Report, fit: Fit) -> list[str]:
     facts = []
     if report.requested_by:
         facts.append(f"requested by {escape(report.requested_by, 80)}")
+    if report.ending is Ending.INTERRUPTED:
+        facts.append("its process is gone; it ends at the last entry of its journal")
     if report.parent:
-        facts.append(f"follows run {escape(report.parent)}")
+        facts.append(f"{follows(report)} run {escape(report.parent)}")
     if report.resumed:
         facts.append(f"resumed {quantity(report.resumed, 'time')}")
     if facts:
@@ -127,8 +129,17 @@ def _head(report: Report, fit: Fit) -> list[str]:
     return lines
 
 
+def follows(report: Report) -> str:
+    """Return what a run does to its parent: "restores"."""
+    return {"retry": "retries", "restore": "restores"}.get(report.follows, "follows")
+
+
 def _figures(report: Report, fit: Fit) -> list[str]:
-    lines = fit(", ".join(f"{number:,} {_words(status)}" for status, number in report.counts.items()))
+    counts = {_words(status): number for status, number in report.counts.items()}
+    if report.skipped:
+        counts[_words(Status.NOT_ATTEMPTED)] -= len(report.skipped)
+        counts["skipped"] = len(report.skipped)
+    lines = fit(", ".join(f"{number:,} {word}" for word, number in counts.items()))
     unread = sum(outcome.status is Status.CHANGED and not outcome.verified for outcome in report.outcomes)
     if unread:
         why = "" if all(step.settles for step in report.steps) else " (no reading can verify it)"
@@ -159,17 +170,24 @@ def no_vms(found: Sequence[WithoutVms]) -> str:
 
 
 def _cause(report: Report, group: CauseGroup, fit: Fit) -> list[Line]:
-    word = "skipped" if is_skipped(group) else _words(group.status)
+    word = "skipped" if group.skipped else _words(group.status)
     head = fit(f"{word}, {escape(group.cause, 64)}: {quantity(group.count, 'VM')}")
     lines = fit(group.names, first="    ")
     if group.cause in _MEANINGS:
         lines += fit(_MEANINGS[group.cause], first="    ")
-    if group.example:
+    if group.example and not _is_gone(report, group):
         example = escape(group.example, _SENTENCE_MAX_CHARACTERS)
         lines += fit(f"e.g. {example}" if group.count > 1 else example, first="    ")
     if group.cause == "same_cause":
         lines += [line for text in _same_cause(report) for line in fit(text, first="    ")]
-    return [*_toned(head, TONES[group.status]), *_toned(lines)]
+    return [*_toned(head, "" if group.skipped else TONES[group.status]), *_toned(lines)]
+
+
+def _is_gone(report: Report, group: CauseGroup) -> bool:
+    """Whether the error of these VMs is that they are gone; it advises to check ids that a list gave."""
+    return group.cause == "not_found" and all(
+        one.error is None or isinstance(one.error, NotFound) for one in report.causes["not_found"]
+    )
 
 
 def _same_cause(report: Report) -> Iterator[str]:
@@ -213,7 +231,7 @@ def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[Line]:
     still = f", {left:,} still down at the end" if left else ""
     lines: list[str] = []
     for down in downtimes[:_DOWNTIMES_SHOWN_MAX]:
-        words = [duration(down.seconds)]
+        words = [f"at least {duration(down.seconds)}" if down.at_least else duration(down.seconds)]
         if down.open_ended:
             words.append("still down" if down.certain else "may be down")
         elif not down.certain:
@@ -224,22 +242,28 @@ def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[Line]:
 
 
 def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
-    run = escape(report.run_id)
+    run, ending = escape(report.run_id), report.ending
     steps = [
         text for cause, text in _FIRST_STEPS.items() if cause in report.causes or _is_lost(report, cause)
     ]
-    if isinstance(report.error, InvalidArgument):
-        steps.append("fix what the error says and start a new run; this one cannot be resumed")
-    if report.finished_at is None:
+    if ending is Ending.REFUSED:
+        # Nothing was recorded of it that could be resumed or retried.
+        steps.append("fix what the error says and start a new run; this one did not begin")
+        return _steps(steps, fit)
+    if ending is Ending.TAKEN_OVER:
+        return _steps([f"{name('report', run)} shows how it goes on in the other process"], fit)
+    if ending is Ending.RUNNING:
         steps.append(f"{name('resume', run)} continues it, if its process is gone")
     if number := undecided_in(report.counts):
         steps.append(f"{name('reconcile', run)} checks what became of the {number:,} unknown; it only reads")
     waiting = count(report.grouped, Status.NOT_ATTEMPTED, without=_CAUSES_NOT_REPEATED | HELD_CAUSES)
+    waiting -= sum(one.cause not in _CAUSES_NOT_REPEATED for one in report.skipped)
     whole, partly = split(report.undiscovered)
     refused = [lost for lost in whole if not is_left(lost)]
     open_ = [f"the {waiting:,} not attempted"] if waiting else []
+    open_ += [f"the {len(report.unread):,} not verified"] if report.unread else []
     open_ += ["the services not listed yet"] if len(refused) < len(whole) else []
-    if open_ and report.finished_at is not None:
+    if open_ and ending is not Ending.RUNNING:
         steps.append(f"{name('resume', run)} continues with {' and '.join(open_)}")
     again = count(report.grouped, Status.FAILED, without=_CAUSES_NOT_REPEATED)
     held = count(report.grouped, Status.NOT_ATTEMPTED, only=HELD_CAUSES)
@@ -257,13 +281,12 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
         steps.append(f"run it again for {', '.join(places)}{more} when the panel answers")
     if partly:
         steps.append("look in the panel for the VMs that its lists leave out, and act on them there")
-    if report.matched_nothing:
+    if report.matched_nothing and not report.follows:
         steps.append(f"check the selection: {name('vms', run)} shows what there is")
-    if not steps and not report.ok and not report.unread:
-        return _toned(fit(f"Retrying would not help: {_lasting(report) or 'see the causes above'}."))
-    lines = _toned(line for step in steps for line in fit(step, first="  - "))
-    if lines:
-        lines.insert(0, Line("next:", "strong"))
+    if not steps and not report.ok and not (report.follows and report.matched_nothing):
+        lines = _toned(fit(f"Retrying would not help: {_lasting(report) or 'see the causes above'}."))
+    else:
+        lines = _steps(steps, fit)
     undo = report.steps[0].undo if len(report.steps) == 1 else None
     if undo is not None and report.counts[Status.CHANGED] and report.finished_at is not None:
         changed = quantity(report.counts[Status.CHANGED], "VM")
@@ -272,13 +295,21 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
     return lines
 
 
+def _steps(steps: Iterable[str], fit: Fit) -> list[Line]:
+    lines = _toned(line for step in steps for line in fit(step, first="  - "))
+    return [Line("next:", "strong"), *lines] if lines else []
+
+
 def _lasting(report: Report) -> str:
-    """Return why repeating the run would skip the rest of the VMs again."""
-    skipped = [group for group in report.grouped if is_skipped(group)]
+    """Return why repeating the run would not help the rest of the VMs either."""
+    lasting = SKIPPED | {"not_found": "gone"}
+    numbers: Counter[str] = Counter()
+    for group in report.grouped:
+        if group.cause in lasting:
+            numbers[lasting[group.cause]] += group.count
     return "; ".join(
-        f"{'the ' if group.count > 1 else ''}{quantity(group.count, 'VM')} {are(group.count)} "
-        f"{SKIPPED[group.cause]}"
-        for group in skipped
+        f"{'the ' if number > 1 else ''}{quantity(number, 'VM')} {are(number)} {what}"
+        for what, number in numbers.items()
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
@@ -22,7 +21,7 @@ from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
 from .settle import longer_pause
-from .stored_outcome import outcome_of, remains_of
+from .stored_outcome import last_entry, outcome_of, remains_of
 from .worker import WorkerPool
 
 if TYPE_CHECKING:
@@ -130,9 +129,9 @@ class RunExecution:
 
     def restore_ended(self, history: StoredRun) -> None:
         """Restore the outcomes of a run that has ended."""
-        now = datetime.now(UTC)
+        at = last_entry(history)
         self.run_state.restore_outcomes(
-            (outcome_of(target, self.run_state.declared, now), remains_of(target))
+            (outcome_of(target, self.run_state.declared, at), remains_of(target))
             for target in history.targets
         )
         self._restore_undiscovered(history)

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import InvalidArgument
-from ..journal import JournalError, LeaseLost, lease_lost
+from ..journal import JournalError, LeaseLost, RunIsActive, lease_lost
+from ..model.ending import ENDED_BY, REFUSED
 from ..model.refusals import RunRefused, only_error, require_same
 from ..model.timeline import moments_of
 from ..plan.spec import NO_WORK, same_work
@@ -62,7 +63,9 @@ class RunLifecycle:
         accounts: the accounts that the run ends with.
         created_at: time of the first start of the run.
         finished_at: time of its end, None while it lasts.
+        ended_by: the cause for which it ended early, empty where it came to its end, None while it lasts.
         error: what it raises at its end.
+        is_repeated: whether it was complete already, so that nothing is done.
         is_abandoned: whether it was cancelled.
     """
 
@@ -79,6 +82,8 @@ class RunLifecycle:
         self.accounts = accounts
         self.created_at = self._began = datetime.now(UTC)
         self.finished_at: datetime | None = None
+        self.ended_by: str | None = None
+        self.is_repeated = False
         self.error: BaseException | None = None
         self.is_abandoned = False
         self._owner = owner
@@ -150,7 +155,7 @@ class RunLifecycle:
 
         ``earlier`` is a live run of the same id.
         """
-        self._began = datetime.now(UTC)
+        self._began = self.created_at = datetime.now(UTC)
         loop = asyncio.get_running_loop()
         self._over = over
         self.metrics.begin(loop.time)
@@ -215,13 +220,15 @@ class RunLifecycle:
             self.metrics.continue_from(moments_of(history.timeline), before)
             if history.info.state == "ended" and owner.is_complete(history, self.spec.steps):
                 self.execution.restore_ended(history)
-                self.finished_at = history.info.finished_at
+                self.finished_at, self.ended_by = history.info.finished_at, history.info.ended_by
+                self.is_repeated = True
                 return
         stored_names = {} if history is None else history.stored_names
         others = await recorder.hold(self._lose, self.execution.accounts, stored_names)
         if self._load is not None and recorder.is_held:
             # Another process may have gone on with the run until it was held.
             history = self._stored = await self._load()
+        self.created_at = self.created_at if history is not None else recorder.held_at or self.created_at
         if history is not None and not history.discovered and self.spec.selection_lost:
             raise InvalidArgument(
                 f"run {self.run_id} was ended before all its VMs were known, and {self.spec.selection_lost}"
@@ -305,6 +312,7 @@ class RunLifecycle:
         for pool in self.execution.pools:
             pool.producer.discovery.give_up(cause)
         self.finished_at = max(self.run_state.time.now(), self.created_at)
+        self.ended_by = self._ended_by(cause)
         self.metrics.end()
         if self._stored is not None and len(self.run_state.targets) < len(self._stored.targets):
             self._keep_record()
@@ -313,13 +321,22 @@ class RunLifecycle:
         if execution.is_discovered:
             self._recorder.discovered()
         timeline = self.metrics.timeline.moments
-        self._recorder.ended(self.finished_at, error, execution.undiscovered, execution.without_vms, timeline)
+        lost, without_vms = execution.undiscovered, execution.without_vms
+        self._recorder.ended(self.finished_at, error, lost, without_vms, timeline, self.ended_by)
+
+    def _ended_by(self, cause: str) -> str:
+        """Return the cause for which this run execution left something, empty where it left nothing."""
+        if isinstance(self.error, InvalidArgument | RunIsActive):
+            return REFUSED
+        left = self.run_state.causes | {lost.cause for lost in self.execution.undiscovered}
+        return cause if cause in left and cause in ENDED_BY else ""
 
     def _keep_record(self) -> None:
         """Keep the record of a run that could not be resumed: it has ended only if it had before."""
         info = self._before
         if info is not None and info.state == "ended" and info.finished_at is not None:
-            self._recorder.ended(info.finished_at, info.error, info.undiscovered, None, None)
+            by = info.ended_by or ""
+            self._recorder.ended(info.finished_at, info.error, info.undiscovered, None, None, by)
 
     def _finish(self, cause: str) -> None:
         if self._ended.is_set():

@@ -54,6 +54,11 @@ class JournalRecorder(RunObserver):
         """Whether this process is the runner."""
         return self._held is not None
 
+    @property
+    def held_at(self) -> datetime | None:
+        """When this process became the runner; None where it is not, and without a journal."""
+        return None if self._held is None else self._held.held_at
+
     # -- the run in the journal ---------------------------------------------------------------------------
 
     async def open(self) -> None:
@@ -262,8 +267,9 @@ class JournalRecorder(RunObserver):
         lost: Sequence[Undiscovered],
         without_vms: Sequence[WithoutVms] | None,
         timeline: Sequence[Moment] | None,
+        ended_by: str,
     ) -> None:
-        """Record that the run is over; None as one of the last two keeps what the journal has."""
+        """Record that the run is over; None as ``without_vms`` or ``timeline`` keeps what is known."""
         if self._held is not None:
             self._put(
                 self._held.ended,
@@ -272,6 +278,7 @@ class JournalRecorder(RunObserver):
                 undiscovered=lost,
                 without_vms=without_vms,
                 timeline=None if timeline is None else rows_of(timeline),
+                ended_by=ended_by,
             )
 
 

@@ -57,6 +57,7 @@ class RunState:
         services: progress of each service that has targets, in the order in which they were found.
         services_done: how many of these services have no open target.
         failures: the latest outcomes that are failed or unknown.
+        causes: the causes of the outcomes of this run execution.
         time: clock for the times of outcomes.
     """
 
@@ -78,6 +79,7 @@ class RunState:
     services: list[ServiceProgress] = attrs.field(factory=list, init=False)
     services_done: int = attrs.field(default=0, init=False)
     failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_FAILURES_KEPT), init=False)
+    causes: set[str | None] = attrs.field(factory=set, init=False)
     time: RunClock = attrs.field(factory=RunClock, init=False)
     _services: dict[tuple[str, str], ServiceProgress] = attrs.field(factory=dict, init=False)
     _readers: list[asyncio.Future[None]] = attrs.Factory(list)
@@ -288,6 +290,7 @@ class RunState:
                 state.step, state.stage, state.answer_lost, state.sent_panel_at, state.changed_before
             )
         self.counts[status] += 1
+        self.causes.add(cause)
         # Written out, here and in `add_targets`, because a call for each VM costs too much.
         progress = state.progress
         progress.counts[status] += 1

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from ...errors import SeFlowError
 from ..actions.action import Action
 from ..actions.declaration import Declaration
-from ..journal import StoredTarget
+from ..journal import StoredRun, StoredTarget
 from ..model.clock import Instant
 from ..model.outcome import Outcome, Status, TargetKey
 from ..model.target import Remains, Stage
@@ -51,8 +51,19 @@ def remains_of(stored: StoredTarget) -> Remains:
     )
 
 
-def outcome_of(stored: StoredTarget, steps: Sequence[Step], now: datetime) -> Outcome:
-    """Return the outcome of a stored target; where it has none, that of a run that was killed here."""
+def last_entry(stored: StoredRun) -> datetime:
+    """Return the time of the last entry of a run in its journal: a killed run was alive until then."""
+    info = stored.info
+    times = [info.header.created_at, info.started_at, info.finished_at, stored.held_at]
+    times += [time for each in stored.targets for time in (each.sent_at, each.started_at, each.finished_at)]
+    return max(time for time in times if time is not None)
+
+
+def outcome_of(stored: StoredTarget, steps: Sequence[Step], at: datetime) -> Outcome:
+    """Return the outcome of a stored target; where it has none, that of a run that was killed there.
+
+    ``at`` is the run's `last_entry`, for what the journal has no time of.
+    """
     row = stored.row
     names = [step.name for step in steps]
     cause, verified, step_name = stored.cause, stored.verified, stored.step_name
@@ -76,8 +87,8 @@ def outcome_of(stored: StoredTarget, steps: Sequence[Step], now: datetime) -> Ou
         cause=cause,
         error=stored.error,
         attempts=stored.attempts,
-        started_at=stored.started_at or stored.finished_at or now,
-        finished_at=stored.finished_at or now,
+        started_at=stored.started_at or stored.finished_at or at,
+        finished_at=stored.finished_at or at,
     )
 
 

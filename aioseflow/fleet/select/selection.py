@@ -59,6 +59,11 @@ class Selection:
         return self._names or self.services is not None or self.vms is not None
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it names no VM at all, as that of a run that follows another one and has nothing to do."""
+        return self._names and self.where is not None and not (self.where.pairs or self.where.keys)
+
+    @property
     def is_everything(self) -> bool:
         """Whether it selects every VM there is."""
         excludes = self.exclude.condition is not None or self.exclude.pairs or self.exclude.keys
@@ -137,6 +142,8 @@ class Selection:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Selection:
         """Return the selection that `to_document` wrote."""
+        if document["where"] == []:
+            return cls.of_keys((), document["missing"])
         selection = select(
             ALL if document["where"] is None else _written(document["where"]),
             services=ALL if document["services"] is None else document["services"],

@@ -195,4 +195,4 @@ async def test_a_journal_of_version_4_keeps_every_row_and_knows_its_accounts_by_
         assert await new.selected([attrs.evolve(row, number=1, vm_id="6")]) == []
         await held.give()
         await new.give()
-    assert tables(path)[0] == 5
+    assert tables(path)[0] == 6

@@ -71,7 +71,7 @@ async def test_it_is_durable_and_marked_as_ours(path: Path) -> None:
         "journal_mode": "wal",
         "synchronous": 2,
         "application_id": APPLICATION_ID,
-        "user_version": 5,
+        "user_version": 6,
     }
 
 
@@ -108,7 +108,7 @@ def cut(path: Path) -> None:
     [
         (no_database, "file is not a database"),
         (another_program, "a database of another program"),
-        (future, r"a newer aioseflow \(its schema is version 7, this one knows up to 5\)"),
+        (future, r"a newer aioseflow \(its schema is version 7, this one knows up to 6\)"),
         (damaged, "damaged|malformed"),
         (cut, "damaged|malformed"),
     ],

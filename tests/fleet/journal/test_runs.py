@@ -173,7 +173,7 @@ async def test_a_run_is_listed_as_far_as_it_has_come(new_journal: JournalPlace) 
         loss = Undiscovered(
             account="main", service_id="9", service_name="Cloud", cause="refused", error=error
         )
-        held.ended(finished_at=later(9), error="KeyboardInterrupt", undiscovered=[loss])
+        held.ended(finished_at=later(9), error="KeyboardInterrupt", undiscovered=[loss], ended_by="cancelled")
         stored = await journal.read("second")
         assert stored.discovered
         (lost,) = stored.info.undiscovered
@@ -184,6 +184,8 @@ async def test_a_run_is_listed_as_far_as_it_has_come(new_journal: JournalPlace) 
             finished_at=later(9),
             error="KeyboardInterrupt",
             counts={"changed": 2, "failed": 1},
+            discovered=True,
+            ended_by="cancelled",
             undiscovered=(attrs.evolve(loss, error=lost.error),),
         )
         await held.give()
@@ -193,13 +195,16 @@ async def test_a_run_is_listed_as_far_as_it_has_come(new_journal: JournalPlace) 
         again = await journal.look_up("second")
         assert again is not None
         kept = again.undiscovered
-        assert again == attrs.evolve(running, counts={"changed": 2, "failed": 1}, undiscovered=kept)
+        assert again == attrs.evolve(
+            running, counts={"changed": 2, "failed": 1}, undiscovered=kept, discovered=True
+        )
         assert [each.service_id for each in kept] == ["9"]
         finish(held, 3)
         held.ended(finished_at=later(20), error=None, undiscovered=[])
         ended = await journal.look_up("second")
         assert ended is not None
         assert (ended.counts, ended.undiscovered) == ({"changed": 3, "failed": 1}, ())
+        assert ended.ended_by == ""
         await held.give()
         assert await journal.look_up("third") is None
 

@@ -54,6 +54,7 @@ class MemoryRun:
         return StoredRun(
             info=self.read_info(),
             discovered=self.discovered,
+            held_at=self.holder.since,
             targets=ordered,
             timeline=list(self.timeline),
             without_vms=tuple(each for _, each in found),
@@ -61,7 +62,8 @@ class MemoryRun:
 
     def read_info(self) -> RunInfo:
         """The run without its targets."""
-        return self.info if self.info.state == "ended" else self.counted()
+        info = self.info if self.info.state == "ended" else self.counted()
+        return attrs.evolve(info, discovered=self.discovered)
 
     def counted(self) -> RunInfo:
         """The run with the numbers of its targets as they are now."""
@@ -203,6 +205,7 @@ class MemoryDatabase:
             started_at=info.started_at or since,
             finished_at=None,
             error=None,
+            ended_by=None,
             pid=pid,
             host=host,
         )
@@ -335,6 +338,7 @@ class MemoryDatabase:
         losses: Sequence[tuple[Any, ...]],
         without_vms: Sequence[tuple[Any, ...]] | None,
         timeline: str | None,
+        ended_by: str,
     ) -> None:
         before = self._run(run)
         info = attrs.evolve(
@@ -342,6 +346,7 @@ class MemoryDatabase:
             state="ended",
             finished_at=from_micros(finished_at),
             error=error,
+            ended_by=ended_by,
             undiscovered=_losses_of(losses),
         )
         changes: dict[str, Any] = {"info": info}

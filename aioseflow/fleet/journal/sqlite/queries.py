@@ -64,7 +64,8 @@ def whole_run(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
     info = _info(connection, values)
     return StoredRun(
         info=info,
-        discovered=bool(dict(zip(rows.RUN, values, strict=True))["discovered"]),
+        discovered=info.discovered,
+        held_at=holder(connection, run_id).since,
         targets=[rows.target(run_id, each) for each in connection.execute(_TARGETS, (number,)).fetchall()],
         timeline=rows.timeline(run_id, timeline),
         without_vms=tuple(rows.without_vms(run_id, place, each) for place, each in enumerate(found)),

@@ -38,6 +38,7 @@ RUN: Final[_Types] = {
     "targets": int | None,
     "counts": str | None,
     "account_keys": str | None,
+    "ended_by": str | None,
 }
 """The columns of a run that a list of runs needs, and the types of their values."""
 
@@ -121,8 +122,10 @@ def run_info(values: Sequence[Any], counted: _Counted, losses: Sequence[Sequence
         finished_at=finished_at,
         targets=targets,
         counts=counts,
+        discovered=bool(found["discovered"]),
         undiscovered=tuple(_loss(header.run_id, number, loss) for number, loss in enumerate(losses)),
         error=found["error"],
+        ended_by=found["ended_by"],
         pid=found["pid"],
         host=found["host"],
     )

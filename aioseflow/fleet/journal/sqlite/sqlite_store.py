@@ -301,6 +301,7 @@ def _end(
     losses: Sequence[tuple[Any, ...]],
     without_vms: Sequence[tuple[Any, ...]] | None,
     timeline: str | None,
+    ended_by: str,
 ) -> None:
     counts = json.dumps(dict(connection.execute(COUNT, (run,)).fetchall()))
     _lose(connection, run, losses)
@@ -308,7 +309,7 @@ def _end(
         connection.execute(FORGET_WITHOUT_VMS, (run,))
         connection.executemany(INSERT_WITHOUT_VMS, without_vms)
     (targets,) = connection.execute(COUNT_ALL, (run,)).fetchone()
-    values = (finished_at, error, targets, counts, timeline, run)
+    values = (finished_at, error, targets, counts, ended_by, timeline, run)
     if connection.execute(END, values).rowcount != 1:
         raise JournalError("the journal does not have the run that has just ended")
 

@@ -50,7 +50,7 @@ ONE_ROW: Final[Mapping[Kind, tuple[str, _Order | None]]] = {
     Kind.HOLD: (
         "UPDATE runs SET state = 'running', pid = ?, host = ?, held_at = ?, "
         "started_at = coalesce(started_at, ?), finished_at = NULL, error = NULL, targets = NULL, "
-        "counts = NULL, account_keys = coalesce(account_keys, ?) WHERE id = ?",
+        "counts = NULL, ended_by = NULL, account_keys = coalesce(account_keys, ?) WHERE id = ?",
         itemgetter(1, 2, 3, 3, 4, 0),
     ),
     Kind.WITHOUT_VMS: (INSERT_WITHOUT_VMS, None),
@@ -101,5 +101,5 @@ COUNT: Final = "SELECT status, count(*) FROM targets WHERE run = ? AND stage = 3
 COUNT_ALL: Final = "SELECT count(*) FROM targets WHERE run = ?"
 END: Final = (
     "UPDATE runs SET state = 'ended', finished_at = ?, error = ?, targets = ?, counts = ?, "
-    "timeline = coalesce(?, timeline) WHERE id = ?"
+    "ended_by = ?, timeline = coalesce(?, timeline) WHERE id = ?"
 )

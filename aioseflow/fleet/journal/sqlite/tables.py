@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -136,12 +137,33 @@ def _to_version_5(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE runs ADD COLUMN account_keys TEXT")
 
 
+_CAUSES_6: Final = (
+    *("journal_failed", "run_failed", "interrupted", "cancelled", "drained"),
+    *("max_failures", "max_unavailable", "deadline", "no_progress"),
+)
+
+
+def _to_version_6(connection: sqlite3.Connection) -> None:
+    # The cause for which a run ended early, empty where it came to its end; NULL while it has not ended.
+    connection.execute("ALTER TABLE runs ADD COLUMN ended_by TEXT")
+    connection.execute(
+        "UPDATE runs SET ended_by = coalesce("
+        "(SELECT min(cause) FROM targets"
+        " WHERE run = runs.id AND cause IN (SELECT value FROM json_each(?1))), "
+        "(SELECT min(cause) FROM losses"
+        " WHERE run = runs.id AND cause IN (SELECT value FROM json_each(?1))), "
+        "'') WHERE state = 'ended'",
+        (json.dumps(_CAUSES_6),),
+    )
+
+
 MIGRATIONS: Final[tuple[Migration, ...]] = (
     _to_version_1,
     _to_version_2,
     _to_version_3,
     _to_version_4,
     _to_version_5,
+    _to_version_6,
 )
 """The one at place n makes version n + 1 out of version n, inside a transaction that is not its own; version
 0 is an empty file."""
