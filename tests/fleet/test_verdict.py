@@ -10,6 +10,7 @@ import pytest
 
 from aioseflow import ApiError, OutcomeUnknown, RequestTimeout, Safety, Skip, Start, Status, Stop, Throttled
 from aioseflow.fleet.journal import StoredTarget, TargetRow
+from aioseflow.fleet.model.outcome import ActionRaised
 from aioseflow.fleet.model.target import Stage
 from aioseflow.fleet.run.stored_outcome import outcome_of
 from aioseflow.fleet.run.verdict import Facts, Reading, verdict, verdict_of_skip
@@ -23,6 +24,7 @@ LOCKED: Final = ApiError("locked", codes=("vm_locked",), attempts=1)
 LOST: Final = OutcomeUnknown("lost", attempts=1)
 UNSENT: Final = RequestTimeout("no connection")
 TIMEOUT: Final = RequestTimeout("late", attempts=1, may_have_acted=True)
+RAISED: Final = ActionRaised("perform() raised ValueError")
 THROTTLED: Final = Throttled("later", attempts=1)
 
 
@@ -38,6 +40,8 @@ READS: list[Row] = [
     (facts(ACCEPTED, READ, reading=Reading.NOT_SEEN), None, FAILED, "not_settled"),
     (facts(ACCEPTED, READ, reading=Reading.BUSY), None, FAILED, "not_settled"),
     (facts(ACCEPTED, READ, reading=Reading.UNREADABLE), None, FAILED, "not_readable"),
+    (facts(ACCEPTED, READ, reading=Reading.RAISED), None, FAILED, "action_raised"),
+    (facts(QUEUED, READ, error=RAISED), None, FAILED, "action_raised"),
     (facts(QUEUED, READ, error=LOCKED), None, FAILED, "vm_locked"),
     (facts(QUEUED, READ, error=TIMEOUT), None, FAILED, "timeout"),
     (facts(QUEUED, READ, error=UNSENT), None, NOT_ATTEMPTED, "timeout"),
@@ -57,6 +61,11 @@ ENDED_BY_ITSELF: list[Row] = [
     (facts(ACCEPTED, reading=Reading.NOT_SEEN), None, FAILED, "not_settled"),
     (facts(ACCEPTED, reading=Reading.BUSY), None, FAILED, "not_settled"),
     (facts(ACCEPTED, reading=Reading.UNREADABLE), None, UNKNOWN, "not_readable"),
+    (facts(ACCEPTED, reading=Reading.RAISED), None, FAILED, "action_raised"),
+    (facts(ACCEPTED, ONCE, reading=Reading.RAISED), None, UNKNOWN, "action_raised"),
+    (facts(QUEUED, error=RAISED), None, FAILED, "action_raised"),
+    (facts(SENT, ONCE, error=RAISED, answer_lost=True), None, UNKNOWN, "action_raised"),
+    (facts(SENT, error=TIMEOUT, answer_lost=True, reading=Reading.RAISED), None, UNKNOWN, "timeout"),
     (facts(ACCEPTED, ONCE, settles=False, reading=Reading.UNREADABLE), None, CHANGED, "not_readable"),
     (facts(ACCEPTED, ONCE, settles=False, reading=Reading.SERVES), None, CHANGED, None),
     (facts(ACCEPTED, reading=Reading.UNHEALTHY), None, FAILED, "unhealthy"),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from ...models import Vm
-from ..model.outcome import Status
+from ..model.outcome import ActionRaised, Status, cause_of
+from ..model.raised import action_raised, refuse_awaitable
 from ..model.refusals import RunRefused
 from .action import Action, Effect, Skip
 
@@ -43,11 +44,32 @@ def ends_down(steps: Steps) -> bool:
     return bool(effects) and effects[-1].ends_down
 
 
+def skip_of_step(action: Action, vm: Vm) -> Skip | None:
+    """Return what `Action.skip` says; a failed `Skip` where it raises, or returns something else."""
+    try:
+        skip = action.skip(vm)
+        if skip is None or isinstance(skip, Skip):
+            return skip if skip is None or isinstance(skip.status, Status) else _with_status(skip)
+        refuse_awaitable("skip()", skip)
+        raised = ActionRaised(
+            f"skip() returned {skip!r:.80}: return a Skip, or None for a VM that needs the action"
+        )
+    except ActionRaised as error:
+        raised = error
+    except BaseException as error:  # noqa: BLE001 - a user's method; what is not its own is raised again
+        raised = action_raised("skip()", error)
+    return Skip(Status.FAILED, cause_of(raised), raised)
+
+
+def _with_status(skip: Skip) -> Skip:
+    return Skip(Status(skip.status), str(skip.cause), skip.error)
+
+
 def skip_of(steps: Steps, vm: Vm) -> Skip | None:
     """Return why nothing is sent to a VM, from its list; for a sequence, only if no step is needed."""
     if len(steps) == 1:
-        return steps[0].skip(vm)
-    skips = [step.skip(vm) for step in steps]
+        return skip_of_step(steps[0], vm)
+    skips = [skip_of_step(step, vm) for step in steps]
     first = skips[0]
     if first is not None and first.status is not Status.UNCHANGED:
         return first

@@ -11,6 +11,7 @@ import attrs
 from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
 from ..model.clock import PanelClock
 from ..model.outcome import cause_of
+from ..model.raised import predicate_raised
 from ..model.target import service_name
 from ..model.undiscovered import ONE_PAGE, Undiscovered, WhyNoVms, WithoutVms
 from .vm_list import VmList, one_page, pages_of, read_vms
@@ -18,6 +19,7 @@ from .vm_list import VmList, one_page, pages_of, read_vms
 if TYPE_CHECKING:
     from ...models import Service
     from ..model.fleet_account import FleetAccount
+    from ..select.matcher import Matcher
     from ..select.selection import Selection
 
 _ENDED = frozenset({"terminated", "cancelled", "canceled", "fraud"})
@@ -85,6 +87,15 @@ class Discovery:
     def recall(self, found: Iterable[WithoutVms]) -> None:
         """Take over the services that were found to have no VMs earlier, until they are listed anew."""
         self._without.update({one.service_id: one for one in found if one.account == self.account.name})
+
+    def note_raised(self, service: Service, protected: Matcher | None) -> None:
+        """Record the VMs of a listed service for which a predicate raised, so that nothing selects them."""
+        if self.selection is None:
+            return
+        raised = self.selection.raised_in(self.account.name, service.id, protected)
+        if raised:
+            error = predicate_raised(raised)
+            self.lose([self._loss(service, error, cause_of(error))])
 
     async def lists(self) -> AsyncGenerator[ListedService, None]:
         """Yield each selected service with its VMs, in the order in which the panel answers.

@@ -38,6 +38,7 @@ async def selected_vms(
                         found += [key] if wanted else []
                     if wanted:
                         yield listed.service, vm
+                discovery.note_raised(listed.service, protected)
     errors = [lost.error for each in discoveries for lost in each.undiscovered if lost.error is not None]
     if len(errors) == 1:
         raise errors[0]

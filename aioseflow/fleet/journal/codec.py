@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ... import errors
 from ...errors import DecodeError, InvalidArgument, OutcomeUnknown, SeFlowError
+from ..model.outcome import ActionRaised, PredicateRaised
 from ..model.undiscovered import Undiscovered, WithoutVms
 from .records import RunHeader, TargetRow
 
@@ -29,7 +30,7 @@ _TYPES: Final[Mapping[str, Any]] = {
 
 _CLASSES: Final[Mapping[str, type[SeFlowError]]] = {
     name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SeFlowError)
-}
+} | {"ActionRaised": ActionRaised, "PredicateRaised": PredicateRaised}
 
 
 def to_micros(at: datetime) -> int:
@@ -81,6 +82,8 @@ def dump_error(error: SeFlowError | None) -> str | None:
         document["sent_at"] = to_micros(error.sent_at)
     if isinstance(error, DecodeError):
         document["path"] = error.path
+    if isinstance(error, PredicateRaised):
+        document["vm_ids"] = list(error.vm_ids)
     return json.dumps(document, separators=(",", ":"), default=str)
 
 
@@ -102,6 +105,8 @@ def load_error(document: str | None) -> SeFlowError | None:
         details["sent_at"] = from_micros_or_none(stored.get("sent_at"))
     if issubclass(kind, DecodeError):
         details["path"] = stored.get("path", "$")
+    if issubclass(kind, PredicateRaised):
+        details["vm_ids"] = tuple(stored.get("vm_ids", ()))
     return kind(stored.get("message", ""), **details)
 
 

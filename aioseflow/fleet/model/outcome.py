@@ -193,7 +193,29 @@ class Outcomes(Sequence[Outcome]):
         return outcome_of(rows)
 
 
+PREDICATE_RAISED: Final = "predicate_raised"
+"""Cause of VMs that are not selected, because a predicate raised for them."""
+
+
+class ActionRaised(SeFlowError):
+    """A method of an action, or a health check, raised; ``__cause__`` is its exception."""
+
+
+class PredicateRaised(SeFlowError):
+    """A predicate raised for VMs of a service, which are not selected; ``__cause__`` is the first exception.
+
+    Attributes:
+        vm_ids: the ids of the VMs.
+    """
+
+    def __init__(self, message: str, *, vm_ids: tuple[str, ...] = (), **details: Any) -> None:
+        super().__init__(message, **details)
+        self.vm_ids = vm_ids
+
+
 _CAUSES: tuple[tuple[type[SeFlowError], str], ...] = (
+    (ActionRaised, "action_raised"),
+    (PredicateRaised, PREDICATE_RAISED),
     (OutcomeUnknown, "lost_answer"),
     (RequestTimeout, "timeout"),
     (TransportError, "unreachable"),

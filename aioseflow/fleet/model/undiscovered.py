@@ -19,7 +19,8 @@ class Undiscovered:
     """A service whose VMs could not be listed; a whole account where ``service_id`` is None.
 
     With the cause ``"one_page"`` the panel listed only some of the VMs. The counts include these, not the
-    others.
+    others. With ``"predicate_raised"`` the selection's predicate raised for some of the VMs, which the
+    ``error`` names, and which are not selected.
     """
 
     account: str

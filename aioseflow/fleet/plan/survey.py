@@ -86,6 +86,7 @@ class Survey:
             async for each in lists:
                 listed.append(each)
                 targets += selection.targets(name, each.service, each.vms, self.protected[name])
+                discovery.note_raised(each.service, self.protected[name])
 
     # -- guards -------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from ...errors import SeFlowError
 from ...models import Service, Vm
 from ...text import escape
 from ..actions.action import Action
+from ..actions.method_calls import done_or_undecided, look_check
 from ..actions.steps import Steps
 from ..discovery.discover import Discovery
 from ..discovery.selected_vms import listed_vms
@@ -116,12 +117,12 @@ class Reconciler:
 
     async def _done(self, target: StoredTarget, step: Action, reading: VmReading) -> bool | None:
         service, vm = reading.service, reading.vm
-        done = step.done(vm)
+        done = done_or_undecided(step, vm)
         if done is not None or vm is None or not step.settles:
             return done
         account = next(account for account in self.accounts if account.name == target.row.account)
         try:
-            return await step.look(account, service, vm)
+            return await look_check(step, account)(service, vm)
         except SeFlowError:
             return None
 

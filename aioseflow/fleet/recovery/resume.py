@@ -12,6 +12,7 @@ import attrs
 from ...errors import OutcomeUnknown
 from ...models import PowerState, Service, Vm
 from ...safety import Safety
+from ..actions.method_calls import done_or_undecided
 from ..discovery.selected_vms import listed_vms
 from ..model.clock import Instant
 from ..model.outcome import Status, TargetKey, cause_of
@@ -230,7 +231,7 @@ class Resumer:
                 self.run_state.decide(state)
         elif action.safety is Safety.ONCE and not self.repeat_unknown:
             self._verify_once(state, stored)
-        elif action.settles and (action.done(vm) or held(vm) is not None):
+        elif action.settles and (done_or_undecided(action, vm) or held(vm) is not None):
             state.error = sent_error(stored) or _lost(state, stored)
             self._watch.append(state)
         else:
@@ -241,7 +242,7 @@ class Resumer:
     def _verify_once(self, state: TargetState, stored: StoredTarget) -> None:
         action, vm = self.spec.steps[state.step], state.target.vm
         read = Instant(datetime.now(UTC), self._panel_times.get(state.key[:2]))
-        found, _ = judge(action, vm, action.done(vm), sent=sent_instant(stored), read=read)
+        found, _ = judge(action, vm, done_or_undecided(action, vm), sent=sent_instant(stored), read=read)
         reading = reading_of(found)
         if reading is Reading.DONE and state.step < len(self.spec.steps) - 1:
             state.changed_before = True
@@ -261,7 +262,7 @@ class Resumer:
             self._count_begun(state)
         if point is ResumePoint.SEND:
             self.run_state.decide(state, why)
-        elif listed and action.settles and action.done(None):
+        elif listed and action.settles and done_or_undecided(action, None):
             self.run_state.decide(state, reading=Reading.DONE)
         elif point is ResumePoint.POLL:
             self.run_state.decide(state, why, reading=Reading.UNREADABLE)

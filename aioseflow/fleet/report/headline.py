@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 from ...safety import Safety
 from ...text import escape, quantity
 from ..model.ending import ENDED_BY, Ending, ended_by
-from ..model.outcome import Status, undecided_in
+from ..model.outcome import PREDICATE_RAISED, Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered
 from .report import Report
 from .report_groups import SKIPPED, CauseGroup
@@ -176,7 +176,8 @@ def _not_listed(report: Report) -> list[str]:
     for lost, words in (
         (refused, "could not be listed"),
         (left, "not listed yet"),
-        (partly, "listed in part only"),
+        ([lost for lost in partly if lost.cause == ONE_PAGE], "listed in part only"),
+        ([lost for lost in partly if lost.cause != ONE_PAGE], "selected in part only"),
     ):
         if not lost:
             continue
@@ -206,7 +207,7 @@ def split(undiscovered: Iterable[Lost]) -> tuple[list[Lost], list[Lost]]:
     whole: list[Lost] = []
     partly: list[Lost] = []
     for lost in undiscovered:
-        (partly if lost.cause == ONE_PAGE else whole).append(lost)
+        (partly if lost.cause in (ONE_PAGE, PREDICATE_RAISED) else whole).append(lost)
     return whole, partly
 
 

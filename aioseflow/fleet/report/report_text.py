@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from ...errors import NotFound
 from ...text import duration, escape, quantity, wrap
 from ..model.ending import Ending
-from ..model.outcome import UNDONE, Status, undecided_in
+from ..model.outcome import PREDICATE_RAISED, UNDONE, Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered, WithoutVms
 from ..model.vm_state import HELD_CAUSES
 from .headline import (
@@ -204,9 +204,10 @@ def _same_cause(report: Report) -> Iterator[str]:
 
 
 def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[Line]:
-    partly = undiscovered[0].cause == ONE_PAGE
+    partly = undiscovered[0].cause in (ONE_PAGE, PREDICATE_RAISED)
+    word = "listed" if any(lost.cause == ONE_PAGE for lost in undiscovered) else "selected"
     head = (
-        "listed in part; others of their VMs are not included:"
+        f"{word} in part; others of their VMs are not included:"
         if partly
         else "not included in these numbers:"
     )
@@ -279,7 +280,9 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
         ]
         more = ", …" if len(refused) > SERVICES_NAMED_MAX else ""
         steps.append(f"run it again for {', '.join(places)}{more} when the panel answers")
-    if partly:
+    if any(lost.cause == PREDICATE_RAISED for lost in partly):
+        steps.append("fix the predicate, and run it again for the VMs for which it raised")
+    if any(lost.cause == ONE_PAGE for lost in partly):
         steps.append("look in the panel for the VMs that its lists leave out, and act on them there")
     if report.matched_nothing and not report.follows:
         steps.append(f"check the selection: {name('vms', run)} shows what there is")

@@ -65,7 +65,9 @@ class TargetProducer:
         name, service = self.account.name, listed.service
         if self.availability is not None:
             self.availability.note_list(name, service.id, listed)
-        return self.selection.targets(name, service, listed.vms, self.protected)
+        targets = self.selection.targets(name, service, listed.vms, self.protected)
+        self.discovery.note_raised(service, self.protected)
+        return targets
 
     async def produce(self) -> None:
         """List the services while the workers act on the targets of those that were listed."""

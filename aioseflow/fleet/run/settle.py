@@ -18,6 +18,7 @@ from ...models import PowerState, Service, Vm
 from ...policy import SettlePolicy
 from ..discovery.vm_list import VmList, one_page, read_vms
 from ..model.fleet_account import FleetAccount
+from ..model.outcome import ActionRaised
 from ..model.target import TargetState
 from ..model.vm_state import held
 from .verdict import NOT_DONE_AFTER_SECONDS, Reading
@@ -171,7 +172,11 @@ class SettlePoller:
                 each.error = elsewhere
                 continue
             each.error = None
-            done = each.check.done(vm)
+            try:
+                done = each.check.done(vm)
+            except ActionRaised as error:
+                self._raised(service, each, error)
+                continue
             if done is None and vm is not None:
                 undecided.append((each, vm))
             else:
@@ -179,16 +184,28 @@ class SettlePoller:
         for start in range(0, len(undecided), _VM_READS_IN_FLIGHT_MAX):
             some = undecided[start : start + _VM_READS_IN_FLIGHT_MAX]
             looked = await asyncio.gather(*(self._look(each, vm) for each, vm in some))
-            for (each, vm), done in zip(some, looked, strict=True):
-                self._see(service, each, vm, done)
+            for (each, vm), seen in zip(some, looked, strict=True):
+                if isinstance(seen, ActionRaised):
+                    self._raised(service, each, seen)
+                else:
+                    self._see(service, each, vm, seen)
 
-    async def _look(self, each: _Waiting, vm: Vm) -> bool | None:
+    async def _look(self, each: _Waiting, vm: Vm) -> bool | ActionRaised | None:
         try:
             seen: bool | None = await each.check.look(each.state.target.service, vm)
+        except ActionRaised as error:
+            return error
         except SeFlowError as error:
             each.error = error.with_traceback(None)
             return None
         return seen
+
+    def _raised(self, service: _Service, each: _Waiting, error: ActionRaised) -> None:
+        """Report a VM whose action raised: it would raise again."""
+        now = asyncio.get_running_loop().time()
+        del service.waiting[each.state.target.vm.id]
+        service.moved_at = now
+        self.report(each.state, Settled(Reading.RAISED, None, now - each.since, error.with_traceback(None)))
 
     def _see(self, service: _Service, each: _Waiting, vm: Vm | None, done: bool | None) -> None:
         now = asyncio.get_running_loop().time()

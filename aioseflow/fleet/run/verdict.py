@@ -21,6 +21,7 @@ answer lost, anything else                unknown                 why, or the er
 sent, and no answer seen                  unknown                 why
 accepted, read as not done                failed                  not_settled, not_done [3]_
 accepted, could not be read back          unknown [4]_            why, or not_readable
+accepted, and the action raised           failed [5]_             action_raised
 accepted, last step                       changed                 why, or none
 accepted, another step follows            failed                  why
 not begun, an earlier step changed it     failed                  why, or the error's
@@ -33,6 +34,7 @@ not begun, an error                       failed [1]_             the error's
    decides nothing.
 .. [3] ``not_done`` where `Fleet.reconcile` says so.
 .. [4] ``changed`` for an action that no reading can verify: it was only waited until the VM serves again.
+.. [5] ``unknown`` for a step that must not be repeated.
 """
 
 from __future__ import annotations
@@ -63,6 +65,9 @@ NOT_SETTLED: Final = "not_settled"
 UNHEALTHY: Final = "unhealthy"
 """Cause of a step that was done before the VM failed the rollout's health check."""
 
+ACTION_RAISED: Final = "action_raised"
+"""Cause of a VM for which a method of its action raised; the error has the exception as its ``__cause__``."""
+
 NOT_DONE_AFTER_SECONDS: Final = 180.0
 """Time after a request before a reading shows that it was not carried out: more than a panel's time-outs."""
 
@@ -82,6 +87,8 @@ class Reading(enum.Enum):
     """No reading could tell."""
     UNHEALTHY = enum.auto()
     """The VM is as the step wants it, and its health check failed."""
+    RAISED = enum.auto()
+    """A method of the action raised when it was to judge a reading."""
     SERVES = enum.auto()
     """The VM is running again, which does not prove that the step was done."""
 
@@ -144,11 +151,15 @@ def _verdict_of_read(facts: Facts, why: str | None) -> Verdict:
             return Status.FAILED, NOT_SETTLED
         case Reading.UNREADABLE:
             return Status.FAILED, NOT_READABLE
+        case Reading.RAISED:
+            return Status.FAILED, ACTION_RAISED
     return (Status.NOT_ATTEMPTED, why) if why is not None else _verdict_of_error(facts)
 
 
 def _verdict_of_accepted(facts: Facts, why: str | None) -> Verdict:
     match facts.reading:
+        case Reading.RAISED:
+            return Status.UNKNOWN if facts.safety is Safety.ONCE else Status.FAILED, ACTION_RAISED
         case Reading.NOT_SEEN | Reading.BUSY:
             return Status.FAILED, NOT_SETTLED
         case Reading.NOT_DONE:
@@ -164,8 +175,9 @@ def _verdict_of_error(facts: Facts) -> Verdict:
     error = facts.error
     if error is None:
         raise ValueError(f"nothing ended this target: {facts}")
-    tried = error.attempts > 0 or facts.changed_before
-    return Status.FAILED if tried else Status.NOT_ATTEMPTED, cause_of(error)
+    cause = cause_of(error)
+    tried = error.attempts > 0 or facts.changed_before or cause == ACTION_RAISED
+    return Status.FAILED if tried else Status.NOT_ATTEMPTED, cause
 
 
 def verdict_of_skip(skip: Skip, *, changed_before: bool = False) -> Verdict:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 
+from ...callables import is_of_run
 from ...errors import SeFlowError
 from ...models import PowerState, Service, Vm
 from ...policy import MAX_POSTPONEMENTS, WORKER_PAUSE_MAX_SECONDS, SettlePolicy
 from ...safety import Safety
 from ...send_guard import guard_sending
 from ..actions.action import Effect, Skip
+from ..actions.method_calls import done_check, look_check
+from ..actions.steps import skip_of_step
 from ..journal import JournalError, LeaseLost
-from ..model.outcome import Status
+from ..model.outcome import ActionRaised, Status
+from ..model.raised import action_raised, refuse_awaitable
 from ..model.target import Stage, Target, TargetState
 from .settle import DoneCheck, Settled, SettlePoller, longer_pause
 from .verdict import Reading
@@ -69,7 +72,7 @@ class WorkerPool:
         self._settle_policy = self.policy or SettlePolicy()
         self._health_checks = asyncio.Semaphore(max(1, self.account.concurrency))
         self._done_checks = [
-            DoneCheck(action.done, partial(action.look, self.account))
+            DoneCheck(done_check(action), look_check(action, self.account))
             if action.settles
             else DoneCheck(_is_running, _undecided)
             for action in self.run_state.steps
@@ -123,6 +126,8 @@ class WorkerPool:
                         return
                     state.stage = Stage.SENT
                 value = await action.perform(self.account, target.service, target.vm)
+                if hasattr(value, "__await__"):
+                    refuse_awaitable("perform()", value)
             except JournalError as broken:
                 # The intent is not durable, or the run was taken over: nothing more is sent.
                 self.producer.fail(broken)
@@ -132,11 +137,18 @@ class WorkerPool:
             except SeFlowError as reason:
                 # The frames would take more memory than everything else that is kept of a VM.
                 error = reason.with_traceback(None)
-            except asyncio.CancelledError:
-                self._note_what_left(state, exchanges, changes=changes)
-                run_state.decide(state, self._cause_of_cancellation)
-                raise
+            except BaseException as reason:
+                if is_of_run(reason):
+                    self._note_what_left(state, exchanges, changes=changes)
+                    run_state.decide(state, self._cause_of_cancellation)
+                    raise
+                is_sent = step.safety is Safety.ONCE and _changing(exchanges)
+                error = action_raised("perform()", reason, may_have_acted=is_sent)
         run_state.answered(state, _sent(exchanges), error, changes=changes)
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            # The action kept the cancellation of the run to itself.
+            run_state.decide(state, self._cause_of_cancellation)
+            raise asyncio.CancelledError
         if step.safety is Safety.ONCE:
             self.panel_clock.note(exchanges)
         for exchange in exchanges:
@@ -146,7 +158,7 @@ class WorkerPool:
             return
         self._progress_at = asyncio.get_running_loop().time()
         self._postponed = 0
-        if error is not None and not state.answer_lost:
+        if error is not None and (isinstance(error, ActionRaised) or not state.answer_lost):
             run_state.decide(state)
         elif isinstance(value, Skip):
             self._apply_skip(state, value)
@@ -175,7 +187,7 @@ class WorkerPool:
         be repeated is left out.
         """
         state.is_doubted = False
-        skip = action.skip(state.target.vm)
+        skip = skip_of_step(action, state.target.vm)
         if skip is None:
             return None
         target = state.target
@@ -187,7 +199,7 @@ class WorkerPool:
             self.run_state.decide(state, self._cause_of_cancellation)
             raise
         state.target = Target(target.account, target.service, vm)
-        return action.skip(vm)
+        return skip_of_step(action, vm)
 
     def _apply_skip(self, state: TargetState, skip: Skip) -> None:
         """Start the next step after one that was not needed; decide the target where there is none."""
@@ -306,23 +318,28 @@ class WorkerPool:
         """Repeat the health check of a VM until it passes or the patience ends, then decide its target."""
         policy, loop = self._settle_policy, asyncio.get_running_loop()
         until, pause = loop.time() + policy.patience, policy.first_poll
-        while not await self._is_healthy(state):
+        while (healthy := await self._is_healthy(state)) is not True:
             if loop.time() + pause > until:
-                self.run_state.decide(state, reading=Reading.UNHEALTHY)
+                self.run_state.decide(state, reading=Reading.UNHEALTHY, unread=healthy or None)
                 return
             await asyncio.sleep(pause)
             pause = longer_pause(policy, pause)
         self.run_state.decide(state, reading=reading)
 
-    async def _is_healthy(self, state: TargetState) -> bool:
+    async def _is_healthy(self, state: TargetState) -> bool | ActionRaised:
+        """Whether the health check passes; the exception where it raises and so has not seen it healthy."""
         healthy = self.scheduler.rollout.healthy
         if healthy is None:
             return True
         try:
             async with self._health_checks, asyncio.timeout(self._settle_policy.patience):
-                return bool(await healthy(state.target.service, state.target.vm))
-        except Exception:  # noqa: BLE001 - a check that raises has not seen the VM healthy
-            return False
+                seen = await healthy(state.target.service, state.target.vm)
+            refuse_awaitable("the health check", seen)
+            return bool(seen)
+        except ActionRaised as error:
+            return error
+        except BaseException as error:  # noqa: BLE001 - a user's function
+            return action_raised("the health check", error)
 
 
 def _sent(exchanges: Sequence[SentCall]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from ...callables import is_async_callable, is_of_run, without_locals
 from ...errors import InvalidArgument
 from ...identifiers import Id, check_id
 from ...models import Service, Vm
@@ -38,11 +39,13 @@ class Matcher:
         condition: an expression, or a predicate of the user.
         pairs: service and VM ids, in every account.
         keys: account, service and VM ids.
+        raised: by VM, what a predicate raised for it. Nothing selects such a VM.
     """
 
     condition: Expression | Predicate | None = None
     pairs: frozenset[Pair] | None = None
     keys: frozenset[TargetKey] | None = None
+    raised: dict[TargetKey, BaseException] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @classmethod
     def parse(cls, value: Any, what: str, *, empty: bool) -> Matcher:
@@ -58,12 +61,8 @@ class Matcher:
             from .syntax import compile_expression
 
             return cls(condition=compile_expression(value, what))
-        if inspect.iscoroutinefunction(value):
-            raise InvalidArgument(
-                f"{what} is a coroutine function; give a plain function (service, vm)",
-                argument=what,
-            )
         if callable(value):
+            _check_predicate(value, what)
             return cls(condition=value)
         pairs, keys = _names(value, what)
         if not pairs and not keys and not empty:
@@ -76,19 +75,32 @@ class Matcher:
         return self.pairs is not None
 
     def matches(self, account: str, service: Service, vm: Vm) -> bool:
-        """Whether the VM matches. An exception of the user's predicate passes through."""
+        """Whether the VM matches; False, and kept in ``raised``, where the user's predicate raises.
+
+        Raises `InvalidArgument` for a predicate that returns a coroutine, which would be true of every VM.
+        """
         if isinstance(self.condition, Expression):
             return self.condition(service, vm, account)
         if self.condition is not None:
-            verdict = self.condition(service, vm)
-            if inspect.iscoroutine(verdict):
-                # It would be true of every VM.
-                verdict.close()
-                raise InvalidArgument(
-                    "the predicate returned a coroutine; give a plain function (service, vm)"
-                )
-            return bool(verdict)
+            return self._predicate_of(self.condition, account, service, vm) is True
         return self.names_vm(account, service.id, vm.id)
+
+    def _predicate_of(self, predicate: Predicate, account: str, service: Service, vm: Vm) -> bool | None:
+        """Whether a predicate is true of a VM, None where it raises."""
+        try:
+            verdict = predicate(service, vm)
+            if not hasattr(verdict, "__await__"):
+                found = bool(verdict)
+                self.raised.pop((account, service.id, vm.id), None)
+                return found
+        except BaseException as error:
+            if is_of_run(error):
+                raise
+            self.raised[account, service.id, vm.id] = without_locals(error)
+            return None
+        if inspect.iscoroutine(verdict):
+            verdict.close()
+        raise InvalidArgument("the predicate returned a coroutine; give a plain function (service, vm)")
 
     def may_match(self, account: str, service: Service, vm: Vm) -> bool:
         """Whether the VM matches or may match: a condition on a missing value may be met.
@@ -105,6 +117,9 @@ class Matcher:
     def _may(self, account: str, service: Service, vm: Vm) -> bool:
         if isinstance(self.condition, Expression):
             return self.condition.decide(service, vm, account) is not False
+        if self.condition is not None:
+            # Where it raises, the VM is left alone.
+            return self._predicate_of(self.condition, account, service, vm) is not False
         return self.matches(account, service, vm)
 
     def rules_out(self, account: str, service: Service) -> bool:
@@ -136,6 +151,24 @@ class Matcher:
         return [list(pair) for pair in sorted(self.pairs or ())] + [
             list(key) for key in sorted(self.keys or ())
         ]
+
+
+def _check_predicate(value: Any, what: str) -> None:
+    """Raise `InvalidArgument` for a function that cannot be asked about a service and a VM."""
+    if is_async_callable(value):
+        raise InvalidArgument(
+            f"{what} is a coroutine function; give a plain function (service, vm)", argument=what
+        )
+    try:
+        inspect.signature(value).bind(None, None)
+    except ValueError:  # a function of C, whose parameters are not known
+        return
+    except TypeError:
+        raise InvalidArgument(
+            f"{what} is called with a service and a VM, which {value!r:.60} does not take; "
+            "write lambda service, vm: …",
+            argument=what,
+        ) from None
 
 
 def _unescaped(service: Service, vm: Vm) -> Iterator[tuple[Service, Vm]]:

@@ -104,6 +104,18 @@ class Selection:
         """Whether this VM is a target."""
         return self.selects(account, service, vm) and self.leaves_out(account, service, vm, protected) is None
 
+    def raised_in(
+        self, account: str, service_id: str, protected: Matcher | None = None
+    ) -> dict[str, BaseException]:
+        """Return what a predicate raised for VMs of a service, by VM id: nothing selects these VMs."""
+        return {
+            key[2]: error
+            for matcher in (self.where, self.exclude, protected)
+            if matcher is not None
+            for key, error in matcher.raised.items()
+            if key[:2] == (account, service_id)
+        }
+
     def targets(
         self, account: str, service: Service, vms: Iterable[Vm], protected: Matcher | None
     ) -> list[Target]:
