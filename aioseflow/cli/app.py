@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Annotated, Any, ClassVar, Final
 
 import typer
 import typer.main
 
 from ..__about__ import __version__
-from .command import LazyGroup
+from .command import LazyGroup, imported, single_command
 from .exit_code import ExitCode, of_error
 from .menu import MENU
 from .terminal import echo, echo_err, echo_error, give_up_streams, prepare_streams
 from .trace import print_debug, scrubbed, take_switch
 from .usage_errors import explain_usage, is_usage
 
-_OF_TYPER: Final = ("install_completion", "show_completion")
 _ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in entries.items()}
 
 
@@ -32,12 +30,10 @@ class RootGroup(LazyGroup):
 
     def make(self, name: str) -> Any:
         """Return the command of a name, imported now."""
-        module, _, attribute = _ENTRIES[name].place.partition(":")
-        found = typer.main.get_command(getattr(import_module(f".{module}", __package__), attribute))
-        found.name = name
-        # Options that every typer application has, and this is a part of one.
-        found.params = [one for one in found.params if one.name not in _OF_TYPER]
-        return found
+        found = imported(_ENTRIES[name].place, __package__)
+        command = typer.main.get_command(found) if isinstance(found, typer.Typer) else single_command(found)
+        command.name = name
+        return command
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **options: Any) -> Any:
         """Run and exit. Commands return their exit code."""

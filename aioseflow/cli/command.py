@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from importlib import import_module
 from typing import (
     Annotated,
     Any,
@@ -27,7 +28,6 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.models import OptionInfo
 
 T = TypeVar("T")
-Function = TypeVar("Function", bound=Callable[..., Any])
 Where: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -126,14 +126,17 @@ def Depends(make: Callable[..., T], under: str = "") -> T:  # noqa: N802 - FastA
     return cast("T", _Given(make, under))
 
 
-def command(app: typer.Typer, cls: type[Sectioned] = Sectioned) -> Callable[[Function], Function]:
-    """Declare a command of ``app``: a function that returns its exit code."""
+def imported(place: str, package: str | None) -> Any:
+    """Return what stands in a place of a package, written ``module:name``."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(f".{module}", package), name)
 
-    def declare(function: Function) -> Function:
-        app.command(cls=cls)(expand_options(function))
-        return function
 
-    return declare
+def single_command(function: Callable[..., Any], cls: type[TyperCommand] = Sectioned, **options: Any) -> Any:
+    """Return a command that calls a function, which returns the exit code."""
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command(cls=cls, **options)(expand_options(function))
+    return typer.main.get_command(app)
 
 
 def lazy_command(name: str, summary: str, function: Callable[..., Any], help_of: Callable[[], str]) -> Any:
@@ -144,9 +147,7 @@ def lazy_command(name: str, summary: str, function: Callable[..., Any], help_of:
             self.help = help_of()
             return super().get_help(ctx)
 
-    app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.command(name, cls=Command, help=summary)(expand_options(function))
-    return typer.main.get_command(app)
+    return single_command(function, Command, name=name, help=summary)
 
 
 def with_parameters(

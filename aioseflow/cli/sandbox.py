@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .command import command
 from .exit_code import ExitCode, Refusal
 from .terminal import echo, echo_err
 
@@ -31,10 +30,6 @@ class Dialect(enum.StrEnum):
     MIXED = "mixed"
 
 
-app = typer.Typer(rich_markup_mode=None)
-
-
-@command(app)
 def sandbox(
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 for any free one.")

@@ -12,12 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import typer
 import yaml  # type: ignore[import-untyped]
-from typer.testing import CliRunner
 
 from aioseflow import PowerState, Secret, Vm
-from aioseflow.cli.command import Depends, command
+from aioseflow.cli.command import Depends, single_command
 from aioseflow.cli.exit_code import Refusal
 from aioseflow.cli.output import OutputFormat, OutputOptions, output_options
 from aioseflow.models import Quota, Service, ServiceStatus, VmUsage
@@ -194,16 +192,14 @@ def test_hostile_text_reaches_no_terminal_raw(printed: Printed) -> None:
 
 
 def test_the_options_arrive_as_one_object() -> None:
-    app = typer.Typer()
     seen = []
 
-    @command(app)
     def show(out: OutputOptions = Depends(output_options)) -> int:
         seen.append(out)
         return 0
 
     for words in ([], ["-o", "csv", "--columns", " id, label,,id", "--sort", "-memory"], ["--sort=-memory"]):
-        assert CliRunner().invoke(app, words).exit_code == 0
+        assert single_command(show).main(words, standalone_mode=False) == 0
     assert seen == [
         OutputOptions(),
         OutputOptions(OutputFormat.CSV, ("id", "label"), "-memory"),

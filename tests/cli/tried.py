@@ -23,10 +23,7 @@ from aioseflow.cli.menu import MenuEntry
 if TYPE_CHECKING:
     import pytest
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.command()
 def tried(
     vm: Annotated[list[str] | None, typer.Option(autocompletion=complete_vm)] = None,
     service: Annotated[list[str] | None, typer.Option(autocompletion=complete_service)] = None,
@@ -41,7 +38,7 @@ def tried(
 def enlist(put: Callable[[Any, str, Any], None]) -> None:
     """Put it among the commands with ``put(mapping, key, value)``."""
     put(sys.modules, "aioseflow.cli.tried", sys.modules[__name__])
-    put(outermost._ENTRIES, "tried", MenuEntry("tried:app", ""))
+    put(outermost._ENTRIES, "tried", MenuEntry("tried:tried", ""))
     put(outermost.RootGroup.sections["To try it"], "tried", "")
 
 

@@ -22,7 +22,6 @@ from typer._click.shell_completion import (
 )
 
 from ...text import cells, escape
-from ..command import command
 from ..exit_code import ExitCode
 from ..terminal import echo
 
@@ -161,10 +160,7 @@ complete -c aioseflow -f -a '(__aioseflow_complete)'
 }
 """The scripts that `aioseflow completion` prints, by shell."""
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-
-@command(app)
 def completion(shell: Annotated[Shell, typer.Argument(help="The shell.")]) -> int:
     """Print the completion script of a shell.
 

@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
 from typer import Option
 
 from ...text import wrap
-from ..command import command
 from ..exit_code import ExitCode
 from ..table import Column, Table
 
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
     from .proof import DemoStage
 
 
-app = typer.Typer(rich_markup_mode=None)
-
-
-@command(app)
 def demo(
     services: Annotated[int, Option(min=4, help="Services with VMs.")] = 5,
     vms: Annotated[int, Option(min=50, help="VMs of each service.")] = 50,

@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from ..accounts import Accounts, accounts
-from ..command import Depends, command
+from ..command import Depends
 from ..exit_code import ExitCode, Refusal
 from ..output import OutputFormat, OutputOptions, output_options
 
@@ -19,10 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = ("account", "check", "verdict", "found", "fix")
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@command(app)
 def doctor(who: Accounts = Depends(accounts), out: OutputOptions = Depends(output_options)) -> int:
     """Check everything between this machine and the panel, and say how to fix what is wrong.
 

@@ -14,7 +14,7 @@ from typer.models import OptionInfo
 
 from ...errors import InvalidArgument
 from ..accounts import Accounts, accounts
-from ..command import Depends, Sectioned, command
+from ..command import Depends, Sectioned, expand_options
 from ..completion.candidates import complete_run
 from ..output import OutputOptions, output_options
 from .resize_options import ResizeOptions
@@ -111,5 +111,5 @@ def fleet_command(function: Function, *, cls: type[Sectioned] = Sectioned) -> Fu
         with options_in_errors():
             return function(**options)
 
-    command(app, cls)(named)
+    app.command(cls=cls)(expand_options(named))
     return function

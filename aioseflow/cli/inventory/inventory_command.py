@@ -10,7 +10,7 @@ import typer
 from ...errors import AddressNotAllowed, AuthenticationError, InvalidArgument, SeFlowError
 from ...text import escape
 from ..accounts import Accounts, accounts
-from ..command import Depends, Where, command
+from ..command import Depends, Where
 from ..exit_code import ExitCode, Refusal
 from ..terminal import echo, echo_err
 
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 _ERROR_MAX = 300
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@command(app)
 def inventory(
     who: Accounts = Depends(accounts),
     listing: Annotated[

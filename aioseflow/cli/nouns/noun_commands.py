@@ -7,13 +7,12 @@ import than help and completion may.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, ClassVar
 
 import typer
 
 from ..accounts import accounts
-from ..command import Depends, LazyGroup, lazy_command, with_parameters
+from ..command import Depends, LazyGroup, imported, lazy_command, with_parameters
 from ..output import object_options, output_options
 from .call_parameters import FLEET_VERBS, example_of, parameter, parameters_of, values_of
 from .invocation import Invocation
@@ -29,7 +28,7 @@ def group(noun: Noun) -> typer.Typer:
 
         def make(self, name: str) -> Any:
             verb = verbs[name]
-            function = _special(verb) if verb.place else _function(noun, verb)
+            function = imported(verb.place, __package__) if verb.place else _function(noun, verb)
             return lazy_command(name, verb.summary, function, lambda: _help(noun, verb))
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -72,12 +71,6 @@ def examples_of(noun: Noun, verb: Verb) -> list[str]:
 
     examples = verb.examples or (example_of(COROUTINES[verb.call]),)
     return [f"{noun.name} {verb.name} {example}".rstrip() for example in examples]
-
-
-def _special(verb: Verb) -> Callable[..., int]:
-    module, _, name = verb.place.partition(":")
-    function: Callable[..., int] = getattr(import_module(f".{module}", __package__), name)
-    return function
 
 
 def _function(noun: Noun, verb: Verb) -> Callable[..., int]:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
 from typer import Argument, Option
 
 from ...text import escape
-from ..command import command
 from ..exit_code import ExitCode, Refusal
 from ..terminal import echo_err, echo_text
 from . import passwords, profile_choice, profile_store
 from .profile_store import Profile
 from .system_keyring import KeyringUnusable
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-
-@command(app)
 def logout(
     name: Annotated[
         str | None, Argument(metavar="NAME", help="The profile; by default the one that commands use.")

@@ -6,16 +6,13 @@ import os
 from typing import Final
 
 import attrs
-import typer
 
 from ...text import escape
-from ..command import Depends, command
+from ..command import Depends
 from ..exit_code import ExitCode
 from ..output import OutputFormat, OutputOptions, output_options
 from ..terminal import echo_err, echo_text
 from . import profile_choice, profile_store
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _COLUMNS: Final = ("name", "username", "base_url", "stored_in", "used")
 
@@ -39,7 +36,6 @@ class ListedProfile:
     used: bool
 
 
-@command(app)
 def profiles(out: OutputOptions = Depends(output_options)) -> int:
     """List the profiles; reads no password.
 

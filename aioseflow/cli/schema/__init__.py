@@ -7,16 +7,13 @@ from typing import Annotated
 import typer
 
 from ...text import escape
-from ..command import Depends, command
+from ..command import Depends
 from ..exit_code import ExitCode, Refusal
 from ..output import OutputFormat, OutputOptions, output_options
 from ..table import Sheet
 from ..usage_errors import did_you_mean
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@command(app)
 def schema(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Name of a schema, such as vm; all without it.")
