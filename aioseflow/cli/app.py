@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 import typer
 import typer.main
@@ -13,11 +13,48 @@ import typer.main
 from ..__about__ import __version__
 from .command import LazyGroup, imported, single_command
 from .exit_code import ExitCode, of_error
-from .menu import MENU
+from .nouns.noun_table import NOUNS
 from .terminal import echo, echo_err, echo_error, give_up_streams, prepare_streams
 from .trace import print_debug, scrubbed, take_switch
 from .usage_errors import explain_usage, is_usage
 
+
+class MenuEntry(NamedTuple):
+    """A command or a group: its place (``module:function`` or ``module:app``; none of a noun), its help."""
+
+    place: str
+    summary: str
+
+
+MENU: Final[dict[str, dict[str, MenuEntry]]] = {
+    "Many VMs at once": {
+        "fleet": MenuEntry(
+            "fleet:app", "Plan, start, stop, reboot, resize, measure; resume runs, compare them."
+        ),
+        "inventory": MenuEntry(
+            "inventory.inventory_command:inventory", "All VMs as an inventory for Ansible."
+        ),
+    },
+    "One thing at a time": {name: MenuEntry("", noun.summary) for name, noun in NOUNS.items()},
+    "Accounts": {
+        "login": MenuEntry("profiles.login:app", "Store an account as a profile, with its password."),
+        "logout": MenuEntry("profiles.logout:logout", "Remove a profile and its password."),
+        "profiles": MenuEntry("profiles.profiles_command:profiles", "List the profiles."),
+        "doctor": MenuEntry(
+            "doctor.doctor_command:doctor", "Check the connection to the panel, and the login."
+        ),
+    },
+    "For scripts": {
+        "api": MenuEntry("api:app", "Make any call of the API and print its answer."),
+        "schema": MenuEntry("schema:schema", "The JSON Schema of what --output json prints."),
+        "completion": MenuEntry("completion.shells:completion", "Completion scripts for bash, zsh and fish."),
+    },
+    "To try it": {
+        "demo": MenuEntry("demo:demo", "Act on a faulty panel on this machine, and prove the reports."),
+        "sandbox": MenuEntry("sandbox:sandbox", "Run a panel on this machine for trials."),
+    },
+}
+"""The commands under the headings of ``--help``."""
 _ENTRIES: Final = {name: entry for entries in MENU.values() for name, entry in entries.items()}
 
 
@@ -30,7 +67,12 @@ class RootGroup(LazyGroup):
 
     def make(self, name: str) -> Any:
         """Return the command of a name, imported now."""
-        found = imported(_ENTRIES[name].place, __package__)
+        if name in NOUNS:
+            from .nouns.noun_commands import group
+
+            found = group(NOUNS[name])
+        else:
+            found = imported(_ENTRIES[name].place, __package__)
         command = typer.main.get_command(found) if isinstance(found, typer.Typer) else single_command(found)
         command.name = name
         return command

@@ -16,9 +16,9 @@ import pytest
 from cli.terminals import Terminal
 from cli.tried import PROGRAM, answer, asking, words
 
+from aioseflow.cli.app import MENU
 from aioseflow.cli.completion.name_cache import ListedName, remember
 from aioseflow.cli.completion.shells import SCRIPTS
-from aioseflow.cli.menu import MENU
 
 HOSTILE = (
     "$(touch {0})",

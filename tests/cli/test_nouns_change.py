@@ -14,9 +14,10 @@ from cli.terminals import Result, Terminal, visible
 
 from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.nouns import NOUNS, change_call
+from aioseflow.cli.nouns import change_call
 from aioseflow.cli.nouns.invocation import Invocation
 from aioseflow.cli.nouns.noun_commands import examples_of
+from aioseflow.cli.nouns.noun_table import NOUNS
 from aioseflow.cli.output import OutputOptions
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile_store import Place, Profile

@@ -11,11 +11,9 @@ import orjson
 import pytest
 from cli.terminals import Result
 
-from aioseflow.cli import nouns
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.nouns import NOUNS
 from aioseflow.cli.nouns.noun_commands import examples_of
-from aioseflow.cli.nouns.noun_table import Noun, Verb
+from aioseflow.cli.nouns.noun_table import NOUNS, Noun, Verb
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.endpoints import CALLS
@@ -123,11 +121,6 @@ def test_a_noun_alone_shows_its_verbs_unless_it_has_one_that_is_meant(
     else:
         assert alone == Result(2, "", helped.stdout)
         assert panel.requests == []
-
-
-def test_what_is_no_noun_is_no_attribute() -> None:
-    with pytest.raises(AttributeError, match="nonsense"):
-        nouns.nonsense  # noqa: B018
 
 
 def test_a_verb_that_is_mistyped_is_told_the_nearest(run: Run) -> None:

@@ -13,8 +13,8 @@ import pytest
 from cli.terminals import Result, Terminal, visible
 
 from aioseflow.cli.coroutines import COROUTINES
-from aioseflow.cli.nouns import NOUNS
 from aioseflow.cli.nouns.noun_commands import examples_of
+from aioseflow.cli.nouns.noun_table import NOUNS
 from aioseflow.sandbox import Fault, Sandbox
 from aioseflow.sandbox.account_data import InvoiceLine
 

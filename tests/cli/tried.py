@@ -16,9 +16,9 @@ from unittest import mock
 import typer
 
 from aioseflow.cli import app as outermost
+from aioseflow.cli.app import MenuEntry
 from aioseflow.cli.completion.candidates import complete_service, complete_vm
 from aioseflow.cli.completion.shells import Shell
-from aioseflow.cli.menu import MenuEntry
 
 if TYPE_CHECKING:
     import pytest

@@ -15,7 +15,7 @@ from ..coroutines import COROUTINES
 from ..doctor.check import Check
 from ..fleet.print_diff import DifferenceDocument
 from ..fleet.print_runs import RunDocument
-from ..nouns import NOUNS
+from ..nouns.noun_table import NOUNS
 from ..nouns.save_commands import SavedGraphDocument, UsageSizeDocument
 from ..profiles.profiles_command import ListedProfile
 from .json_schema import Schema, name_of, schema_of
