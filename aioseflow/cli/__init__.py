@@ -18,7 +18,7 @@ owns_process = False
 
 def main() -> None:
     """Run the command line and exit with its code; the codes are those of `exit_code.ExitCode`."""
-    from .terminal import fill_closed_descriptors, give_up_streams
+    from .terminal import echo, fill_closed_descriptors, give_up_streams
 
     try:
         fill_closed_descriptors()
@@ -26,7 +26,8 @@ def main() -> None:
         if words == ["--version"]:
             # Without the commands it takes half the time, and no extra; the commands explain an error.
             with suppress(OSError):
-                sys.exit(_version())
+                echo(f"aioseflow {__version__}\n")
+                sys.exit(0)
         missing = [name for name in ("typer", "rich", "platformdirs") if find_spec(name) is None]
         if missing:
             sys.stderr.write(
@@ -61,10 +62,3 @@ def spare_collections() -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(700, 10, 100)
-
-
-def _version() -> int:
-    from .terminal import echo
-
-    echo(f"aioseflow {__version__}\n")
-    return 0
