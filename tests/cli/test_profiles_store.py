@@ -16,6 +16,7 @@ import pytest
 from cli.terminals import Result
 from filelock import FileLock
 
+from aioseflow.cli.completion.candidates import complete_profile
 from aioseflow.cli.exit_code import ExitCode, Refusal
 from aioseflow.cli.profiles import passwords, private_files, profile_store
 from aioseflow.cli.profiles.profile_store import Place, Profile
@@ -54,7 +55,7 @@ def _refusal(of: Callable[[], Any]) -> str:
 def test_what_is_put_is_found_again_in_order(home: Path) -> None:
     made = [_made(name) for name in ("b", "a")]
     assert list(profile_store.stored().values()) == made
-    assert profile_store.names() == ["b", "a"]
+    assert list(profile_store.stored()) == ["b", "a"]
 
 
 def test_a_profile_that_is_put_again_gives_the_one_before() -> None:
@@ -68,12 +69,12 @@ def test_a_profile_that_was_replaced_meanwhile_is_not_dropped() -> None:
     old = _made("a")
     profile_store.put(Profile("a", "other@example.com", URL, Place.FILE, "another entry"))
     profile_store.drop(old)
-    assert profile_store.names() == ["a"]
+    assert list(profile_store.stored()) == ["a"]
 
 
 def test_a_look_makes_no_file(home: Path) -> None:
     assert profile_store.stored() == {}
-    assert profile_store.names() == []
+    assert complete_profile("") == []
     assert not home.exists()
 
 
@@ -83,7 +84,7 @@ def test_profiles_put_at_the_same_time_are_all_there() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(profile_store.names()) == [f"p{number}" for number in range(8)]
+    assert sorted(profile_store.stored()) == [f"p{number}" for number in range(8)]
     assert all(
         passwords.read(one) == Secret(f"password of {one.name}") for one in profile_store.stored().values()
     )
@@ -96,7 +97,7 @@ def test_a_directory_that_another_process_changes_is_waited_for_and_then_refused
     monkeypatch.setattr(private_files, "_LOCK_TIMEOUT_SECONDS", 0.0)
     with FileLock(home / ".lock"):
         assert "another aioseflow" in _refusal(lambda: _made("b", Place.FILE))
-    assert profile_store.names() == ["a"]
+    assert list(profile_store.stored()) == ["a"]
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
@@ -123,13 +124,13 @@ def test_profiles_that_others_can_change_are_refused_since_they_say_where_passwo
         said == f"others can change {home}/profiles.json, so it is not used: chmod go-w {home}/profiles.json"
     )
     # Completion says nothing at all.
-    assert profile_store.names() == []
+    assert complete_profile("") == []
 
 
 def test_profiles_that_others_can_read_are_used_since_they_hold_no_password(home: Path) -> None:
     _made("a")
     (home / "profiles.json").chmod(0o644)
-    assert profile_store.names() == ["a"]
+    assert list(profile_store.stored()) == ["a"]
     profile_store.drop(profile_store.stored()["a"])
     assert stat.S_IMODE((home / "profiles.json").stat().st_mode) == 0o600
 
@@ -308,7 +309,7 @@ def test_logout_forgets_password_and_profile_and_says_so(run: Run, place: Place)
     assert ended.stderr == (
         f"Forgot profile a (demo@example.com); its password was removed from the {place}.\n"
     )
-    assert profile_store.names() == ["b"]
+    assert list(profile_store.stored()) == ["b"]
     assert "has no password" in _refusal(lambda: passwords.read(profile))
     assert passwords.read(other) == Secret("password of b")
 
@@ -317,7 +318,7 @@ def test_logout_without_a_name_is_of_the_default_or_the_only_one(run: Run) -> No
     for name in ("a", "default"):
         _made(name)
     assert run("logout").exit_code == 0
-    assert profile_store.names() == ["a"]
+    assert list(profile_store.stored()) == ["a"]
     assert run("logout").exit_code == 0
     assert run("logout").stderr == "There are no profiles.\n"
 
@@ -329,7 +330,7 @@ def test_logout_without_a_name_is_of_the_profile_that_the_variable_names(
         _made(name)
     monkeypatch.setenv("SEFLOW_PROFILE", "a")
     assert run("logout").exit_code == 0
-    assert profile_store.names() == ["default", "b"]
+    assert list(profile_store.stored()) == ["default", "b"]
     monkeypatch.setenv("SEFLOW_PROFILE", "default,b")
     refused = run("logout")
     assert refused.exit_code == 2
@@ -342,7 +343,7 @@ def test_logout_of_several_without_a_default_names_them(run: Run) -> None:
     refused = run("logout")
     assert refused.exit_code == 2
     assert "a, b" in refused.stderr
-    assert profile_store.names() == ["a", "b"]
+    assert list(profile_store.stored()) == ["a", "b"]
 
 
 def test_logout_of_all_forgets_all(run: Run, home: Path) -> None:
@@ -350,7 +351,7 @@ def test_logout_of_all_forgets_all(run: Run, home: Path) -> None:
         _made(name, Place.FILE)
     ended = run("logout", "--all")
     assert (ended.exit_code, ended.stderr.count("Forgot profile")) == (0, 2)
-    assert profile_store.names() == []
+    assert list(profile_store.stored()) == []
     assert not passwords.path().exists()
     assert run("logout", "--all").exit_code == 0
 
@@ -368,7 +369,7 @@ def test_logout_of_what_is_not_there_is_refused(run: Run, words: list[str], sent
     refused = run("logout", *words)
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert sentence in refused.stderr
-    assert profile_store.names() == ["default"]
+    assert list(profile_store.stored()) == ["default"]
 
 
 def test_a_profile_whose_keyring_cannot_be_reached_is_kept_unless_its_password_may_stay(
@@ -381,11 +382,11 @@ def test_a_profile_whose_keyring_cannot_be_reached_is_kept_unless_its_password_m
     kept = run("logout", "--all")
     assert kept.exit_code == 1
     assert "kept: a, b; unlock the keyring and log out again, or add --leave-password" in kept.stderr
-    assert profile_store.names() == ["a", "b"]
+    assert list(profile_store.stored()) == ["a", "b"]
     left = run("logout", "a", "--leave-password")
     assert left.exit_code == 0
     assert "its password is still in the keyring, as entry of a of aioseflow" in left.stderr
-    assert profile_store.names() == ["b"]
+    assert list(profile_store.stored()) == ["b"]
 
 
 def test_the_keyring_is_not_imported_to_list(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
@@ -100,38 +99,30 @@ def _services_of(ctx: typer.Context) -> tuple[str, ...]:
 
 def _accounts_of(ctx: typer.Context) -> tuple[str, ...]:
     """Return the labels of the accounts that the command would use; none where that is not known."""
-    from ..profiles.profile_choice import chosen, named
-    from ..profiles.profile_store import label_of
+    from ..accounts import accounts
 
     try:
-        names = named(ctx.params.get("profile") or (), "--profile")
-        profiles = chosen(names, everyone=bool(ctx.params.get("all_profiles")))
-        if not profiles and (username := os.environ.get("SEFLOW_USERNAME")):
-            return (label_of(username, os.environ.get("SEFLOW_BASE_URL")),)
-        return tuple(profile.label for profile in profiles)
+        return accounts(ctx.params.get("profile"), bool(ctx.params.get("all_profiles"))).labels()
     except (Refusal, SeFlowError, OSError):
         return ()
 
 
 def complete_profile(incomplete: str) -> Candidates:
     """Return names of profiles, behind those that the word has already."""
+    from ..profiles.profile_store import stored
+
     before, comma, last = incomplete.rpartition(",")
     given = set(before.split(","))
-    return [
-        (f"{before}{comma}{name}", text)
-        for name, text in _profiles()
-        if name.startswith(last) and name not in given
-    ]
-
-
-def _profiles() -> list[tuple[str, str]]:
-    from ..profiles import profile_store
-
     try:
-        return [(name, one.username) for name, one in profile_store.stored().items()]
+        profiles = stored()
     except (Refusal, SeFlowError, OSError):
         # The command itself reports what is wrong with the file.
         return []
+    return [
+        (f"{before}{comma}{name}", profile.username)
+        for name, profile in profiles.items()
+        if name.startswith(last) and name not in given
+    ]
 
 
 def complete_run(incomplete: str) -> Candidates:

@@ -83,14 +83,6 @@ def stored() -> dict[str, Profile]:
     return _read(private_files.directory())
 
 
-def names() -> list[str]:
-    """Return the names of all profiles, none where they cannot be read: completion never fails."""
-    try:
-        return list(stored())
-    except Refusal:
-        return []
-
-
 def put(profile: Profile) -> Profile | None:
     """Store a profile, and return the one of that name that it replaces. Raises `Refusal`."""
     with private_files.alone() as place:
