@@ -110,7 +110,9 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
         return command() or ExitCode.OK
     except SystemExit as ended:
         # typer ends so where nobody reads its help any more, which is no error.
-        return ExitCode.OK if type(sys.stdout).__name__ == "PacifyFlushWrapper" else _code(ended)
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+            return ExitCode.OK
+        return ended.code if isinstance(ended.code, int) else ExitCode.ERROR
     except BaseExceptionGroup as group:
         whole, error = group, _first(group)
     except Exception as caught:  # noqa: BLE001 - the last resort: a user is never shown a traceback
@@ -131,10 +133,6 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
         message = f"{type(error).__name__}: {scrubbed(str(error))}"
         echo_error(f"this is a bug in aioseflow: {message}; report it with {proof}")
     return of_error(error)
-
-
-def _code(ended: SystemExit) -> int:
-    return ended.code if isinstance(ended.code, int) else ExitCode.ERROR
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
