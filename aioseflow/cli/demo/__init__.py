@@ -44,8 +44,7 @@ async def _demo(services: int, vms: int, seed: int) -> int:
     from ..live import view
     from ..run_control import control_runs
     from ..terminal import echo_err
-    from .demo_panel import RETRY, described, troubled_panel
-    from .stages import stages_of
+    from .demo_panel import RETRY, described, stages_of, troubled_panel
 
     # Like every run of the command line these are kept in a journal, but nobody will resume them.
     with tempfile.TemporaryDirectory(prefix="aioseflow-demo-") as directory:

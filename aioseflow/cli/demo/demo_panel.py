@@ -1,11 +1,17 @@
-"""The panel of the demonstration and its faults."""
+"""The panel of the demonstration, its faults, and the four actions on it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from ... import Run
+from ...client import SeFlow
 from ...policy import RetryPolicy, SettlePolicy
 from ...sandbox import Fault, Lognormal, Sandbox
+from ..run_control import RunControl
+from .proof import DemoStage
 
 # A person watches: what takes a provider seconds takes tenths here, and patience is as much shorter.
 RETRY: Final = RetryPolicy(first_wait=0.1, longest_wait=0.5)
@@ -72,3 +78,37 @@ def described(panel: Sandbox) -> str:
         f"A panel at {panel.url}, faults on: {able} services, {len(vms)} VMs\n"
         f"({stopped} of them off), and {len(panel.services) - able} service without VM functions."
     )
+
+
+async def stages_of(seflow: SeFlow, panel: Sandbox, control: RunControl) -> AsyncIterator[DemoStage]:
+    """Run usage, stop, start, reboot; begin none after an interruption."""
+    fleet = seflow.fleet
+    makers: dict[str, Callable[[], Run]] = {
+        "usage": fleet.usage,
+        "stop": lambda: fleet.stop(settle=SETTLE),
+        "start": lambda: fleet.start(settle=SETTLE),
+        "reboot": fleet.reboot,
+    }
+    for action, make in makers.items():
+        if control.interrupted:
+            return
+        run = make()
+        before = _effects(panel, action)
+        seen = len(panel.requests)
+        report = await control.drive(action, run)
+        # Read at once, in the same turn of the loop: nothing can have happened in between.
+        yield DemoStage(
+            action=action,
+            report=report,
+            power={
+                (service.id, vm.id): vm.power
+                for service in panel.services.values()
+                for vm in service.vms.values()
+            },
+            effects=_effects(panel, action) - before,
+            sent=sum(request.path.endswith(f"/{action}") for request in panel.requests[seen:]),
+        )
+
+
+def _effects(panel: Sandbox, action: str) -> Counter[tuple[str, str]]:
+    return Counter({key: counter[action] for key, counter in panel.effects.items()})
