@@ -13,9 +13,7 @@ from ..journal_file import journal
 from .execute import Confirm, act, change
 from .group import FleetOptions, Wait, fleet_command
 from .html import HtmlPage
-from .resize_options import ResizeOptions
-from .rollout_options import RolloutOptions
-from .select_options import SelectionOptions
+from .run_options import ResizeOptions, RolloutOptions, SelectionOptions
 
 if TYPE_CHECKING:
     from ... import Fleet, Run

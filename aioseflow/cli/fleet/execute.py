@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ... import Action, Fleet, Journal, Plan, Run, StalePlan
     from ..accounts import Accounts
     from .html import HtmlPage
-    from .select_options import SelectionOptions
+    from .run_options import SelectionOptions
 
 T = TypeVar("T")
 

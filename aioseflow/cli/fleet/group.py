@@ -17,9 +17,7 @@ from ..accounts import Accounts, accounts
 from ..command import Depends, Sectioned, expand_options
 from ..completion.candidates import complete_run
 from ..output import OutputOptions, output_options
-from .resize_options import ResizeOptions
-from .rollout_options import RolloutOptions
-from .select_options import SelectionOptions
+from .run_options import ResizeOptions, RolloutOptions, SelectionOptions
 
 Function = TypeVar("Function", bound=Callable[..., int])
 

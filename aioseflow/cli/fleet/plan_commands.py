@@ -21,10 +21,8 @@ from ..usage_errors import did_you_mean
 from .execute import Confirm, change, follow, print_plan
 from .group import FleetOptions, Wait, fleet_command
 from .print_report import require_columns
-from .resize_options import ResizeOptions
-from .rollout_options import RolloutOptions
 from .run_commands import accounts_of_labels
-from .select_options import Note, SelectionOptions
+from .run_options import Note, ResizeOptions, RolloutOptions, SelectionOptions
 
 if TYPE_CHECKING:
     from ... import Plan

@@ -21,7 +21,7 @@ from .execute import Confirm, act, change, run_async
 from .group import FleetOptions, RunId, Wait, fleet_command, journal_options
 from .html import HtmlPage
 from .print_report import outcome_row, print_report, require_columns
-from .rollout_options import RolloutOptions, seconds_of
+from .run_options import RolloutOptions, seconds_of
 
 if TYPE_CHECKING:
     from ... import Finding, Fleet, Journal, Report, Run
