@@ -87,11 +87,6 @@ class SelectionOptions:
         for option, ids in (("--service", self.services), ("--vm", self.vms)):
             for given in ids or ():
                 check_one_id(option, given)
-        arguments: dict[str, Any] = {}
-        if self.services:
-            arguments["services"] = self.services
-        if self.where is not None:
-            arguments["where"] = self.where
         pairs = [tuple(name.split("/", 1)) for name in self.vms or () if "/" in name]
         if pairs:
             if len(pairs) < len(self.vms or ()):
@@ -100,18 +95,15 @@ class SelectionOptions:
                 raise Refusal("--vm SERVICE/VM names the service already", fix="leave out --service")
             if self.where is not None:
                 raise Refusal("with --where, write every --vm as an id alone")
-            arguments["where"] = pairs
-        elif self.vms:
-            arguments["vms"] = self.vms
-        if self.exclude is not None:
-            arguments["exclude"] = self.exclude
-        if self.missing:
-            arguments["missing"] = "ignore"
-        if self.max_targets is not None:
-            arguments["max_targets"] = size_of(self.max_targets)
-        if self.strict:
-            arguments["strict"] = True
-        return arguments
+        return _given(
+            services=self.services or None,
+            vms=None if pairs else self.vms or None,
+            where=pairs or self.where,
+            exclude=self.exclude,
+            missing="ignore" if self.missing else None,
+            max_targets=self.max_targets and size_of(self.max_targets),
+            strict=self.strict or None,
+        )
 
 
 @attrs.frozen
@@ -160,19 +152,16 @@ class RolloutOptions:
     @property
     def arguments(self) -> dict[str, Any]:
         """The keyword of `Fleet`'s methods, if any option is given. Raises `Refusal`, `InvalidArgument`."""
-        options: dict[str, Any] = {
-            "canary": self.canary and size_of(self.canary),
-            "batches": [size_of(size) for size in self.batches or ()] or None,
-            "max_failures": self.max_failures and size_of(self.max_failures),
-            "max_unavailable": self.max_unavailable and size_of(self.max_unavailable),
-            "per_service": self.per_service,
-            "window": self.window,
-            "pause_between": None
-            if self.pause_between is None
-            else seconds_of(self.pause_between, "--pause"),
-            "deadline": None if self.deadline is None else seconds_of(self.deadline, "--deadline"),
-        }
-        given = {name: value for name, value in options.items() if value is not None}
+        given = _given(
+            canary=self.canary and size_of(self.canary),
+            batches=[size_of(size) for size in self.batches or ()] or None,
+            max_failures=self.max_failures and size_of(self.max_failures),
+            max_unavailable=self.max_unavailable and size_of(self.max_unavailable),
+            per_service=self.per_service,
+            window=self.window,
+            pause_between=None if self.pause_between is None else seconds_of(self.pause_between, "--pause"),
+            deadline=None if self.deadline is None else seconds_of(self.deadline, "--deadline"),
+        )
         if not given:
             return {}
         from ... import Rollout
@@ -202,6 +191,10 @@ class ResizeOptions:
         if not self.are_given:
             raise Refusal("nothing to resize to", fix="give --memory, --cpu, --cpu-share or several of them")
         return Resize(memory=self.memory, cpu=self.cpu, cpu_share=self.cpu_share)
+
+
+def _given(**arguments: Any) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def seconds_of(text: str, option: str) -> float:
