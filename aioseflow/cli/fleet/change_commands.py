@@ -10,7 +10,7 @@ from typer import Option
 
 from ..command import Depends
 from ..journal_file import journal
-from .execute import Confirm, act, change
+from .execute import Confirm, act, change, run_async
 from .group import FleetOptions, Wait, fleet_command
 from .html import HtmlPage
 from .run_options import ResizeOptions, RolloutOptions, SelectionOptions
@@ -31,14 +31,10 @@ class ChangeOptions:
 
     def make(self, action: Action, *, wait: bool = True) -> int:
         """Plan the change, ask, carry it out and print the report; return the exit code."""
-        options = self.rollout.arguments | {"wait": wait}
+        options = self.rollout.arguments | self.selection.arguments
+        note = self.selection.note
         return change(
-            lambda _: action,
-            self.selection,
-            options,
-            name=action.name,
-            asking=self.asking,
-            common=self.common,
+            lambda _: action, action.name, self.asking, self.common, note=note, wait=wait, **options
         )
 
 
@@ -140,4 +136,5 @@ def usage(
     def make(fleet: Fleet) -> Run:
         return fleet.usage(**options, note=selection.note)
 
-    return act(make, common, journal(), page=None if report is None else HtmlPage.at(report))
+    page = None if report is None else HtmlPage.at(report)
+    return run_async(act(make, common, journal(), page=page))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ... import Action, Fleet, Journal, Plan, Run, StalePlan
     from ..accounts import Accounts
     from .html import HtmlPage
-    from .run_options import SelectionOptions
 
 T = TypeVar("T")
 
@@ -46,43 +45,36 @@ class Confirm:
 
 def change(
     what: Callable[[Fleet], Action | Run],
-    selection: SelectionOptions | None,
-    options: dict[str, Any],
-    *,
     name: str,
     asking: Confirm,
     common: FleetOptions,
+    *,
+    note: str = "",
+    **arguments: Any,
 ) -> int:
     """Do something to VMs after a look at the plan, or at once with ``--yes``; return the exit code.
 
-    ``what`` makes an action for the VMs of ``selection``, or a run that has its own.
+    ``what`` makes a run, or an action whose run takes ``note`` and ``arguments``.
     """
-    note = "" if selection is None else selection.note
-    arguments = ({} if selection is None else selection.arguments) | options
+    from ... import Run
+    from ...fleet.actions import ACTIONS
+
     if not asking.dry_run:
         require_answerable(f"fleet {name}", yes=asking.yes)
         require_columns(common.out)
     kept = journal()
 
     def make(fleet: Fleet) -> Run:
-        from ... import Run
-
         made = what(fleet)
         return made if isinstance(made, Run) else fleet.run(made, **arguments, note=note)
 
-    if asking.yes and not asking.dry_run and not _needs_confirmation(name):
-        return act(make, common, kept)
+    kind = ACTIONS.get(name)
+    if asking.yes and not asking.dry_run and not (kind is not None and kind.needs_confirmation):
+        return run_async(act(make, common, kept))
     plan = run_async(_plan(what, arguments, kept, common.who))
     if asking.dry_run:
         return print_plan(plan, common.out)
     return follow(plan, note, asking, common, kept)
-
-
-def _needs_confirmation(name: str) -> bool:
-    from ...fleet.actions import ACTIONS
-
-    kind = ACTIONS.get(name)
-    return kind is not None and kind.needs_confirmation
 
 
 def follow(plan: Plan, note: str, asking: Confirm, common: FleetOptions, kept: Journal) -> int:
@@ -104,7 +96,7 @@ def follow(plan: Plan, note: str, asking: Confirm, common: FleetOptions, kept: J
     else:
         confirm(_page(plan), "Proceed?")
     confirmed = plan.confirm(number) if for_good else plan
-    return act(lambda fleet: fleet.run(confirmed, note=note), common, kept)
+    return run_async(act(lambda fleet: fleet.run(confirmed, note=note), common, kept))
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -189,21 +181,15 @@ def require_something(plan: Plan) -> None:
     raise Refusal(f"no VMs selected: {why}", ExitCode.NOTHING_SELECTED)
 
 
-def act(
+async def act(
     make: Callable[[Fleet], Run], common: FleetOptions, kept: Journal, *, page: HtmlPage | None = None
 ) -> int:
     """Make a run, await it, and write a ``page`` of it if one is wanted; return the exit code."""
-    require_columns(common.out)
-    return run_async(_act(make, common, kept, page))
-
-
-async def _act(
-    make: Callable[[Fleet], Run], common: FleetOptions, kept: Journal, page: HtmlPage | None
-) -> int:
     from ... import StalePlan
     from ..live import view
     from ..run_control import control_runs
 
+    require_columns(common.out)
     async with common.who.clients(kept) as clients:
         spare_collections()
         run = make(fleet_of(clients, kept))

@@ -80,9 +80,8 @@ def plan(
       aioseflow fleet plan reboot --service 33301 --output json > plan.json
     """
     action = _action(what, sizes)
-    options = rollout.arguments | {"wait": wait}
-    asking = Confirm(dry_run=True)
-    return change(lambda _: action, selection, options, name=f"plan {what}", asking=asking, common=common)
+    options = rollout.arguments | selection.arguments
+    return change(lambda _: action, f"plan {what}", Confirm(dry_run=True), common, wait=wait, **options)
 
 
 def _action(what: str, sizes: ResizeOptions) -> Action:

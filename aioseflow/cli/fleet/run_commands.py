@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -144,10 +144,6 @@ class NamedRun:
     run_id: str
     common: FleetOptions
 
-    def change(self, make: Callable[[Fleet], Run], name: str, asking: Confirm) -> int:
-        """Begin a run that follows this one, after a look at its plan; return the exit code."""
-        return change(make, None, {}, name=name, asking=asking, common=self.common)
-
 
 def named_run(run: RunId, common: FleetOptions = Depends(FleetOptions)) -> NamedRun:
     """Return the run that is named. Raises `RunNotFound` and `Refusal`."""
@@ -173,9 +169,11 @@ def resume(
     Examples:
       aioseflow fleet resume last
     """
-    return act(
-        lambda fleet: fleet.resume(named.run_id, repeat_unknown=repeat_unknown), named.common, named.kept
-    )
+
+    def make(fleet: Fleet) -> Run:
+        return fleet.resume(named.run_id, repeat_unknown=repeat_unknown)
+
+    return run_async(act(make, named.common, named.kept))
 
 
 @fleet_command
@@ -200,7 +198,7 @@ def retry(
     def make(fleet: Fleet) -> Run:
         return fleet.retry(named.run_id, failed=failed, not_attempted=not_attempted, unknown=unknown)
 
-    return named.change(make, "retry", asking)
+    return change(make, "retry", asking, named.common)
 
 
 @fleet_command
@@ -217,7 +215,11 @@ def restore(
       aioseflow fleet restore last --batch 20%
     """
     options = rollout.arguments
-    return named.change(lambda fleet: fleet.restore(named.run_id, wait=wait, **options), "restore", asking)
+
+    def make(fleet: Fleet) -> Run:
+        return fleet.restore(named.run_id, wait=wait, **options)
+
+    return change(make, "restore", asking, named.common)
 
 
 @fleet_command
