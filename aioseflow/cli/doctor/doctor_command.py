@@ -45,11 +45,11 @@ def doctor(who: Accounts = Depends(accounts), out: OutputOptions = Depends(outpu
             printer.clear()
         printer.finish()
     elif out.form is OutputFormat.JSONL and not out.sort:
-        stream = out.stream(kind=Check)
+        write_line = out.stream(kind=Check)
 
         def add(check: Check) -> None:
             made.append(check)
-            stream.add(check)
+            write_line(check)
 
         asyncio.run(_examine(who, add))
     else:

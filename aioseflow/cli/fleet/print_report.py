@@ -59,7 +59,7 @@ def require_columns(out: OutputOptions) -> None:
     from ... import Outcome
     from ..output.columns import check
 
-    check([*out.columns, *([out.sort.removeprefix("-")] if out.sort else [])], (), Outcome)
+    check(out.named, (), Outcome)
     if out.form is OutputFormat.JSONL:
         out.stream()
 
@@ -139,9 +139,9 @@ async def streamed(run: Run, out: OutputOptions) -> AsyncIterator[None]:
     loop, written = asyncio.get_running_loop(), asyncio.Event()
 
     def write() -> None:
-        stream = out.stream()
+        write_line = out.stream()
         for outcome in iter(lines.get, None):
-            stream.add(outcome_row(outcome))
+            write_line(outcome_row(outcome))
         loop.call_soon_threadsafe(written.set)
 
     async def read() -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, TypeAlias
 
 import attrs
 import typer
 
 from ..exit_code import Refusal
-from ..terminal import echo_err
-from .formats import OutputFormat
-
-if TYPE_CHECKING:
-    from .print_data import LineStream
+from ..terminal import echo, echo_err
+from .columns import check, ordered, pick, reach, row_of
+from .formats import OutputFormat, as_csv, as_yaml, dumps, line
+from .layout import sheet, table
 
 Format: TypeAlias = Annotated[OutputFormat, typer.Option("--output", "-o", help="Format of the output.")]
 Columns: TypeAlias = Annotated[
@@ -46,6 +45,11 @@ class OutputOptions:
         """Whether the command writes its page for people: a table, without ``--columns`` and ``--sort``."""
         return self.form is OutputFormat.TABLE and not self.columns and not self.sort
 
+    @property
+    def named(self) -> list[str]:
+        """The names in ``columns`` and ``sort``."""
+        return [*self.columns, *([self.sort.removeprefix("-")] if self.sort else [])]
+
     def listing(
         self,
         items: Iterable[object],
@@ -65,12 +69,23 @@ class OutputOptions:
         Raises:
             Refusal: no item has a column of a name in ``columns`` or ``sort``.
         """
-        from .print_data import print_list
-
-        items = list(items)
-        if self.form is OutputFormat.TABLE and not items:
+        pairs = [(row_of(item), item) for item in items]
+        if self.form is OutputFormat.TABLE and not pairs:
             echo_err(empty)
-        print_list(items, columns, kind, form=self.form, chosen=self.columns, sort=self.sort)
+        check(self.named, [row for row, _ in pairs], kind, columns)
+        if self.sort:
+            pairs = ordered(pairs, self.sort)
+        rows = [row for row, _ in pairs]
+        names = self.columns or columns
+        match self.form:
+            case OutputFormat.TABLE if rows:
+                table(rows, [item for _, item in pairs], names).print()
+            case OutputFormat.CSV:
+                echo(as_csv(([reach(row, name) for name in names] for row in rows), names))
+            case OutputFormat.JSONL:
+                echo(b"".join(line(pick(row, self.columns)) for row in rows))
+            case OutputFormat.JSON | OutputFormat.YAML:
+                self._document([pick(row, self.columns) for row in rows])
 
     def single(self, item: object) -> None:
         """Write one object: in a table a line for each of its names.
@@ -78,28 +93,39 @@ class OutputOptions:
         Raises:
             Refusal: it has no column of a name in ``columns``, or ``sort`` is given.
         """
-        from .print_data import print_object
-
         if self.sort:
             raise Refusal("--sort is for lists, and this is one object")
-        print_object(item, form=self.form, chosen=self.columns)
+        row = row_of(item)
+        check(self.columns, [row])
+        row = pick(row, self.columns)
+        match self.form:
+            case OutputFormat.TABLE:
+                sheet(row).print()
+            case OutputFormat.CSV:
+                echo(as_csv([list(row.values())], list(row)))
+            case OutputFormat.JSONL:
+                echo(line(row))
+            case _:
+                self._document(row)
 
-    def stream(self, *, kind: type | None = None) -> LineStream:
-        """Return what writes objects one by one, each as a line of JSON, whatever the format.
+    def _document(self, value: object) -> None:
+        echo(as_yaml(value) if self.form is OutputFormat.YAML else dumps(value))
+
+    def stream(self, *, kind: type | None = None) -> Callable[[object], None]:
+        """Return a function that writes an object as a line of JSON at once, whatever the format.
+
+        A reader that is gone is no error.
 
         With ``kind``, the attrs class of the items, the names are checked now.
 
         Raises:
             Refusal: ``kind`` has no column of a name in ``columns``, or ``sort`` is given.
         """
-        from .columns import check
-        from .print_data import LineStream
-
         if self.sort:
             raise Refusal("jsonl writes each line at once and cannot be sorted", fix="use --output json")
         if kind is not None:
             check(self.columns, (), kind)
-        return LineStream(self.columns)
+        return lambda item: echo(line(pick(row_of(item), self.columns)))
 
 
 def output_options(

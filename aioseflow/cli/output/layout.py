@@ -1,4 +1,4 @@
-"""Lists and objects on stdout, in each format."""
+"""Lists as tables and objects as sheets, for people."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-import attrs
-
 from ...plain import ABOUT_OTHER_FIELDS
 from ...text import cells
 from ..table import Column, Sheet, Table
-from ..terminal import echo
 from .cell import cell, is_nothing
-from .columns import Row, check, ordered, pick, reach, row_of
-from .formats import OutputFormat, as_csv, as_yaml, dumps, line
+from .columns import Row, reach
 
 _NEVER_CUT: Final = re.compile(r"(.*[._])?(id|number|run|ip|ipaddress)")
 _AMOUNT: Final = re.compile(r"-?[0-9]+\.[0-9]+")
@@ -25,63 +21,6 @@ _SHORT_CHARACTERS: Final = 40
 _TEXT_MAX: Final = 20_000
 _TABLE_CELLS_MAX: Final = 60
 _INDENT: Final = "  "
-
-
-def print_list(
-    items: Sequence[object],
-    default: Sequence[str],
-    kind: type | None,
-    *,
-    form: OutputFormat,
-    chosen: Sequence[str],
-    sort: str,
-) -> None:
-    """Write a list; see `OutputOptions.listing`. Raises `Refusal`."""
-    pairs = [(row_of(item), item) for item in items]
-    rows = [row for row, _ in pairs]
-    check(chosen, rows, kind, default)
-    if sort:
-        check([sort.removeprefix("-")], rows, kind, default)
-        pairs = ordered(pairs, sort)
-        rows = [row for row, _ in pairs]
-    names = chosen or default
-    if form is OutputFormat.TABLE:
-        # An empty list has a sentence instead of a table.
-        if rows:
-            table(rows, [item for _, item in pairs], names).print()
-    elif form is OutputFormat.CSV:
-        echo(as_csv(([reach(row, name) for name in names] for row in rows), names))
-    else:
-        picked = [pick(row, chosen) for row in rows]
-        echo(b"".join(map(line, picked)) if form is OutputFormat.JSONL else _text(picked, form))
-
-
-def print_object(item: object, *, form: OutputFormat, chosen: Sequence[str]) -> None:
-    """Write one object; see `OutputOptions.single`. Raises `Refusal`."""
-    row = row_of(item)
-    check(chosen, [row])
-    row = pick(row, chosen)
-    if form is OutputFormat.TABLE:
-        Sheet(list(_facts(row))).print()
-    elif form is OutputFormat.CSV:
-        echo(as_csv([list(row.values())], list(row)))
-    else:
-        echo(line(row) if form is OutputFormat.JSONL else _text(row, form))
-
-
-def _text(value: object, form: OutputFormat) -> str | bytes:
-    return as_yaml(value) if form is OutputFormat.YAML else dumps(value)
-
-
-@attrs.frozen
-class LineStream:
-    """Lines of JSON on stdout; see `OutputOptions.stream`."""
-
-    columns: tuple[str, ...] = ()
-
-    def add(self, item: object) -> None:
-        """Write an object and flush it; a reader that is gone is no error."""
-        echo(line(pick(row_of(item), self.columns)))
 
 
 def table(rows: Sequence[Row], items: Sequence[object], names: Sequence[str]) -> Table:
@@ -108,11 +47,16 @@ def _is_word(value: object) -> bool:
     return isinstance(value, bool | enum.Enum | dt.date)
 
 
-def _facts(row: Row) -> Iterator[tuple[str, list[str]]]:
-    """Yield all names of an object with the lines of their values, but no empty `extra` or `unread`."""
-    for name, value in row.items():
-        if name not in ABOUT_OTHER_FIELDS or not is_nothing(value):
-            yield from _lines(name, value, "")
+def sheet(row: Row) -> Sheet:
+    """Return all names of an object with the lines of their values, but no empty `extra` or `unread`."""
+    return Sheet(
+        [
+            fact
+            for name, value in row.items()
+            if name not in ABOUT_OTHER_FIELDS or not is_nothing(value)
+            for fact in _lines(name, value, "")
+        ]
+    )
 
 
 def _lines(name: str, value: Any, indent: str) -> Iterator[tuple[str, list[str]]]:
