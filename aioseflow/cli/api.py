@@ -15,7 +15,7 @@ from .command import Depends, LazyGroup, lazy_command, with_parameters
 from .coroutines import COROUTINES, Coroutine
 from .exit_code import ExitCode
 from .nouns.call_parameters import example_of, parameter, parameters_of, values_of
-from .nouns.change_facts import by_whom
+from .nouns.change_call import by_whom
 from .output.formats import dumps
 from .table import print_lines
 from .terminal import columns, confirm, echo, is_terminal, require_answerable
