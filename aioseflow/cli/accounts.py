@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 from typer import Option
@@ -34,6 +34,20 @@ class Identity:
         from .profiles.profile_store import label_of
 
         return label_of(self.credentials.username, self.base_url)
+
+    @property
+    def panel(self) -> str:
+        """The URL of the panel's API."""
+        from ..config import DEFAULT_BASE_URL
+
+        return self.base_url or DEFAULT_BASE_URL
+
+    def client(self, **options: Any) -> SeFlow:
+        """Return a client with these options, not opened. Raises `ConfigurationError`."""
+        from ..client import SeFlow
+
+        login = self.credentials
+        return SeFlow(login.username, login.password, base_url=self.panel, name=self.label, **options)
 
 
 @attrs.frozen
@@ -70,15 +84,15 @@ class Accounts:
 
         return chosen(self.names, everyone=self.everyone)
 
-    def client(self, kept: Journal | None = None) -> SeFlow:
+    def client(self) -> SeFlow:
         """Return the client of the only one, not opened. Raises `ConfigurationError` and `Refusal`."""
-        return _client(self.one(), kept)
+        return self.one().client()
 
     @asynccontextmanager
     async def clients(self, kept: Journal | None = None) -> AsyncIterator[Sequence[SeFlow]]:
         """Open a client for each account; close them when the block ends."""
         async with AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(_client(each, kept)) for each in self.identities()]
+            yield [await stack.enter_async_context(each.client(journal=kept)) for each in self.identities()]
 
     @asynccontextmanager
     async def fleet(self, kept: Journal) -> AsyncIterator[Fleet]:
@@ -105,19 +119,6 @@ def _of_profile(profile: Profile) -> Identity:
     from .profiles.passwords import read
 
     return Identity(Credentials.check(profile.username, read(profile)), profile.base_url, profile.name)
-
-
-def _client(identity: Identity, kept: Journal | None) -> SeFlow:
-    from ..client import SeFlow
-    from ..config import DEFAULT_BASE_URL
-
-    return SeFlow(
-        identity.credentials.username,
-        identity.credentials.password,
-        base_url=identity.base_url or DEFAULT_BASE_URL,
-        name=identity.label,
-        journal=kept,
-    )
 
 
 def accounts(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 from yarl import URL
 
-from ...config import DEFAULT_BASE_URL, UNSET, Proxy, check_base_url, find_proxy, find_tls
+from ...config import UNSET, Proxy, check_base_url, find_proxy, find_tls
 from ...errors import ConfigurationError
 from ...session.classify import certificate_reason
 from ..accounts import Identity
@@ -65,7 +65,7 @@ class ConnectionChecks:
         identity = self.identity
         profile, username = identity.profile, identity.credentials.username
         try:
-            self.url = check_base_url(identity.base_url or DEFAULT_BASE_URL, allow_insecure=False)
+            self.url = check_base_url(identity.panel, allow_insecure=False)
         except ConfigurationError as error:
             fix = f"aioseflow login --profile {profile}" if profile else "set SEFLOW_BASE_URL"
             return self.check.failed("configuration", str(error), fix)

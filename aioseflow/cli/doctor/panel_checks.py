@@ -11,7 +11,6 @@ from typing import Any, Final
 import attrs
 
 from ...client import SeFlow
-from ...config import DEFAULT_BASE_URL
 from ...errors import (
     AddressNotAllowed,
     ApiError,
@@ -241,15 +240,7 @@ async def examine(identity: Identity, add: Callable[[Check], None]) -> None:
     connection = ConnectionChecks(identity, checker)
     await connection.make(note)
     if not failed:
-        async with SeFlow(
-            identity.credentials.username,
-            identity.credentials.password,
-            base_url=identity.base_url or DEFAULT_BASE_URL,
-            name=name,
-            retry=None,
-            timeouts=_TIMEOUTS,
-            deadline=_DEADLINE_SECONDS,
-        ) as seflow:
+        async with identity.client(retry=None, timeouts=_TIMEOUTS, deadline=_DEADLINE_SECONDS) as seflow:
             await PanelChecks(seflow, connection, checker).make(note)
     for missing in left:
         add(checker.skipped(missing, f'fix "{(failed or "throttle").replace("_", " ")}" first'))

@@ -65,10 +65,7 @@ async def _send(asked: Invocation) -> int:
 
 def by_whom(identity: Identity) -> str:
     """Return the user and the panel of an account: ``as me@example.com at https://…``."""
-    from ...config import DEFAULT_BASE_URL
-
-    panel = escape(identity.base_url or DEFAULT_BASE_URL, 80)
-    return f"as {escape(identity.credentials.username, _TEXT_MAX)} at {panel}"
+    return f"as {escape(identity.credentials.username, _TEXT_MAX)} at {escape(identity.panel, 80)}"
 
 
 async def _facts(asked: Invocation, seflow: SeFlow) -> list[str]:
