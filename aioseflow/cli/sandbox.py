@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import os
 import shlex
 import signal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -21,13 +20,8 @@ if TYPE_CHECKING:
 _REQUESTS_KEPT = 10_000
 
 
-class Dialect(enum.StrEnum):
-    """The dialects of the sandbox, which is imported only when it is started."""
-
-    SEFLOW = "seflow"
-    BY_ID = "by_id"
-    LIST = "list"
-    MIXED = "mixed"
+Dialect: TypeAlias = Literal["seflow", "by_id", "list", "mixed"]
+"""The dialects of the sandbox, which is imported only when it is started."""
 
 
 def sandbox(
@@ -37,7 +31,7 @@ def sandbox(
     services: Annotated[int, typer.Option(min=0, metavar="N", help="Services with VMs.")] = 5,
     vms: Annotated[int, typer.Option(min=0, metavar="N", help="VMs of each service.")] = 40,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same panel.")] = 1,
-    dialect: Annotated[Dialect, typer.Option(help="Dialect of the answers.")] = Dialect.SEFLOW,
+    dialect: Annotated[Dialect, typer.Option(help="Dialect of the answers.")] = "seflow",
 ) -> int:
     """Run a panel on this machine for trials; Ctrl-C ends it.
 
@@ -54,7 +48,7 @@ def sandbox(
         services=services,
         vms_per_service=vms,
         seed=seed,
-        dialect=dialect.value,
+        dialect=dialect,
         port=port,
         stop_time=(1.0, 4.0),
         start_time=(1.0, 4.0),
