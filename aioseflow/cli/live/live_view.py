@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
@@ -49,7 +50,6 @@ class LiveView:
     _over: list[ShownRun] = attrs.Factory(list)
     _current: ShownRun | None = None
     _visible: VisibleRows = attrs.Factory(VisibleRows)
-    _names: dict[tuple[str, ...], str] = attrs.Factory(dict)
     _used_before: float = attrs.field(factory=time.process_time, init=False)
     _spent: float = 0.0
     _keys_drawn: str = ""
@@ -124,16 +124,6 @@ class LiveView:
         row = StyledRow().add(f"{action} ")
         return row.join(bar(progress.counts, progress.targets, room, self._signs)).add(figures)
 
-    def _name_of(self, service: ServiceProgress, *, several: bool) -> str:
-        # Names do not change, and escaping one takes longer than the rest of its row.
-        key = (service.account if several else "", service.service_id, service.service_name)
-        name = self._names.get(key)
-        if name is None:
-            if len(self._names) >= _NAMES_KEPT:
-                self._names.clear()
-            name = self._names[key] = _name_of(service, several=several)
-        return name
-
     def _services(
         self, services: Sequence[ServiceProgress], progress: Progress, width: int, room: int
     ) -> list[StyledRow]:
@@ -148,7 +138,10 @@ class LiveView:
             room = room - 1 if room > 1 else 0
         visible = self._visible.of(services, room) if room > 0 else []
         several = len(progress.flows) > 1
-        names = [self._name_of(each, several=several) for each in visible] + ["all"] * len(together)
+        names = [
+            _name_of(each.account if several else "", each.service_name, each.service_id) for each in visible
+        ]
+        names += ["all"] * len(together)
         rows = _table(names, [*visible, *together], width, self._signs)
         if visible and not fits:
             words = _others(progress, visible)
@@ -161,10 +154,12 @@ def _header(shown: ShownRun, width: int) -> StyledRow:
     return row.add(f"  {escape(shown.run.run_id, _NAME_MAX)}", "faint").add(f"  {clock_time(shown.took)}")
 
 
-def _name_of(service: ServiceProgress, *, several: bool) -> str:
-    account = f"{escape(service.account, _ID_MAX)}: " if several else ""
-    name, number = escape(service.service_name, _NAME_MAX), escape(service.service_id, _ID_MAX)
-    return f"{account}{name} ({number})" if name and name != number else f"{account}{number}"
+# Names do not change, and escaping one takes longer than the rest of its row.
+@functools.lru_cache(_NAMES_KEPT)
+def _name_of(account: str, service_name: str, service_id: str) -> str:
+    before = f"{escape(account, _ID_MAX)}: " if account else ""
+    name, number = escape(service_name, _NAME_MAX), escape(service_id, _ID_MAX)
+    return f"{before}{name} ({number})" if name and name != number else f"{before}{number}"
 
 
 def _others(progress: Progress, visible: Sequence[ServiceProgress]) -> str:
