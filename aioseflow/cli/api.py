@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from itertools import groupby
 from typing import Annotated, Any, ClassVar
 
@@ -18,7 +17,7 @@ from .nouns.call_parameters import example_of, parameter, parameters_of, values_
 from .nouns.change_call import by_whom
 from .output.formats import dumps
 from .table import print_lines
-from .terminal import columns, confirm, echo, is_terminal, require_answerable
+from .terminal import confirm, echo, line_room, require_answerable
 
 
 class ApiGroup(LazyGroup):
@@ -48,9 +47,8 @@ app = typer.Typer(cls=ApiGroup, rich_markup_mode=None, add_completion=False, no_
 def _list(wanted: bool) -> None:
     if wanted:
         indent = max(map(len, COROUTINES)) + 2
-        width = columns() if is_terminal(sys.stdout) else sys.maxsize
         for name, coroutine in COROUTINES.items():
-            print_lines(wrap(coroutine.summary, width, indent, name.ljust(indent)))
+            print_lines(wrap(coroutine.summary, line_room(), indent, name.ljust(indent)))
         raise typer.Exit(ExitCode.OK)
 
 

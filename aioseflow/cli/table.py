@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ..text import cells, cut, wrap
-from .terminal import columns, echo, is_terminal
+from .terminal import columns, echo, is_terminal, line_room
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -53,7 +53,7 @@ class Table:
             [_HEAD_STYLE] * len(self.head),
             *([_style(*pair) for pair in zip(self.head, row, strict=True)] for row in self.rows),
         )
-        print_styled(zip(self._parts(_room()), styles, strict=True))
+        print_styled(zip(self._parts(line_room()), styles, strict=True))
 
     def _parts(self, room: int) -> list[list[str]]:
         texts = [[column.heading for column in self.head], *self.rows]
@@ -74,7 +74,8 @@ class Sheet:
     def print(self) -> None:
         """Write the sheet to stdout."""
         print_styled(
-            (parts, (_NAME_STYLE, "", _DIM if parts[2] == _NOTHING else "")) for parts in self._parts(_room())
+            (parts, (_NAME_STYLE, "", _DIM if parts[2] == _NOTHING else ""))
+            for parts in self._parts(line_room())
         )
 
     def _parts(self, room: int) -> list[list[str]]:
@@ -87,10 +88,6 @@ class Sheet:
             parts.append([name, gap, lines[0] if lines else ""])
             parts += [["", " " * indent + _GAP, line] for line in lines[1:]]
         return parts
-
-
-def _room() -> int:
-    return columns() if is_terminal(sys.stdout) else sys.maxsize
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -64,6 +64,11 @@ def columns() -> int:
     return max(_COLUMNS_MIN, shutil.get_terminal_size(fallback).columns)
 
 
+def line_room() -> int:
+    """Return the cells of a line on stdout: of a terminal its width, elsewhere as many as there are."""
+    return columns() if is_terminal(sys.stdout) else sys.maxsize
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal; a closed one is not."""
     return stream is not None and not stream.closed and stream.isatty()

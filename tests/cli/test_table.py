@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from cli.terminals import visible
 
-from aioseflow.cli import table
 from aioseflow.cli.table import Column, Sheet, Table
 from aioseflow.text import cells, cut
 
@@ -29,7 +29,7 @@ def test_aligned_text_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> 
 def test_the_same_cells_on_a_terminal_with_colours_and_without_markup(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(table, "is_terminal", lambda _: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     _TABLE.print()
@@ -45,7 +45,7 @@ def test_the_same_cells_on_a_terminal_with_colours_and_without_markup(
 def test_a_table_on_a_narrow_terminal_cuts_cells_and_never_wraps(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(table, "is_terminal", lambda _: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")
     Table([Column("label"), Column("chars", right=True)], [["x" * 60, "1"]]).print()
     lines = visible(capsys.readouterr().out).splitlines()
@@ -103,7 +103,7 @@ def test_a_line_is_written_whole_where_it_is_no_terminal(capsys: pytest.CaptureF
 def test_no_color_leaves_no_colour(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(table, "is_terminal", lambda _: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -125,7 +125,7 @@ def test_a_sheet_is_folded_beside_its_names(
         "nothing      -",
     ]
     assert Sheet(facts).lines(40) == told
-    monkeypatch.setattr(table, "is_terminal", lambda _: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, TypedDict
@@ -16,7 +15,7 @@ from ..exit_code import ExitCode
 from ..journal_file import journal
 from ..output import OutputOptions
 from ..table import Column, Table, print_lines
-from ..terminal import columns, echo_err, is_terminal
+from ..terminal import echo_err, line_room
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
 _ID_MAX = 200
@@ -77,7 +76,7 @@ def runs(out: OutputOptions) -> int:
     if not out.is_page:
         out.listing(listed, COLUMNS)
     elif listed:
-        print_lines(_lines(listed, columns() if is_terminal(sys.stdout) else sys.maxsize))
+        print_lines(_lines(listed, line_room()))
     else:
         echo_err(f"There are no runs in {escape(str(kept.path), _ID_MAX)}.")
     return ExitCode.OK
