@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Final
+
+import aiohttp
 
 from ...__about__ import __version__
 from ...errors import SeFlowError
@@ -28,7 +29,7 @@ def installation() -> Check:
     versions = {
         "aioseflow": __version__,
         "python": platform.python_version(),
-        "aiohttp": _version("aiohttp"),
+        "aiohttp": aiohttp.__version__,
         "system": f"{platform.system()} {platform.release()}",
     }
     found = (
@@ -42,13 +43,6 @@ def installation() -> Check:
     if extras:
         found += f"; optional extra{'s'[: len(extras) > 1]} not installed: {', '.join(extras)}"
     return _MAKE.ok("installation", found, **details)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 async def journal() -> Check:
