@@ -166,7 +166,7 @@ def expand_options(function: Callable[..., Any]) -> Callable[..., Any]:
     if not given:
         return function
     made = {name: _expand_once(each.make) for name, each in given.items()}
-    options = {name: _shared_options(made[name], each.under) for name, each in given.items()}
+    options = {name: _options(made[name], each.under) for name, each in given.items()}
     parameters: list[inspect.Parameter] = []
     for one in _options(function):
         parameters += options.get(one.name, [one])
@@ -185,10 +185,6 @@ _expand_once: Final = functools.cache(expand_options)
 
 
 @functools.cache
-def _shared_options(make: Callable[..., Any], under: str) -> list[inspect.Parameter]:
-    return _options(make, under)
-
-
 def _options(function: Callable[..., Any], under: str = "") -> list[inspect.Parameter]:
     hints = get_type_hints(function, include_extras=True)
     if under:

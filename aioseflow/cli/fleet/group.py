@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 import attrs
@@ -82,23 +81,14 @@ def _options() -> dict[str, str]:
     }
 
 
-@contextmanager
-def options_in_errors() -> Iterator[None]:
-    """Name the option in an `InvalidArgument` that the block raises.
-
-    The library's messages begin or end with the name of the argument that is wrong.
-    """
-    try:
-        yield
-    except InvalidArgument as error:
-        if error.argument is not None:
-            option, bare = option_of(error.argument), error.message.removeprefix(error.argument)
-            if bare != error.message:
-                error.message = option + bare
-            elif error.message.endswith(error.argument):
-                error.message = error.message.removesuffix(error.argument) + option
-            error.message = error.message.replace("; write where='", "; write --where '")
-        raise
+def _name_option(error: InvalidArgument, argument: str) -> None:
+    """Name the option in a message of the library, which begins or ends with the argument that is wrong."""
+    option, bare = option_of(argument), error.message.removeprefix(argument)
+    if bare != error.message:
+        error.message = option + bare
+    elif error.message.endswith(argument):
+        error.message = error.message.removesuffix(argument) + option
+    error.message = error.message.replace("; write where='", "; write --where '")
 
 
 def fleet_command(function: Function, *, cls: type[Sectioned] = Sectioned) -> Function:
@@ -106,8 +96,12 @@ def fleet_command(function: Function, *, cls: type[Sectioned] = Sectioned) -> Fu
 
     @functools.wraps(function)
     def named(**options: Any) -> int:
-        with options_in_errors():
+        try:
             return function(**options)
+        except InvalidArgument as error:
+            if error.argument is not None:
+                _name_option(error, error.argument)
+            raise
 
     app.command(cls=cls)(expand_options(named))
     return function

@@ -48,12 +48,6 @@ def pick(row: Row, names: Sequence[str]) -> Row:
     return {name: reach(row, name) for name in names} if names else row
 
 
-def names_of(rows: Iterable[Row], kind: type | None) -> list[str]:
-    """Return the names of the outermost level, in the order of their first appearance."""
-    of_kind = [] if kind is None else field_names(kind)
-    return list(dict.fromkeys([*of_kind, *(name for row in rows for name in row)]))
-
-
 def check(
     names: Iterable[str], rows: Sequence[Row], kind: type | None = None, also: Sequence[str] = ()
 ) -> None:
@@ -61,7 +55,8 @@ def check(
 
     The names of the class ``kind``, and those in ``also``, are known without a row.
     """
-    known = names_of(rows, kind)
+    of_kind = [] if kind is None else field_names(kind)
+    known = list(dict.fromkeys([*of_kind, *(name for row in rows for name in row)]))
     for name in names:
         if known and name not in {*known, *also}:
             _check_parts(name, known, rows)
