@@ -133,8 +133,28 @@ def confirm_word(facts: str, question: str, word: str) -> None:
         raise Refusal(f"'{escape(answer)}' is not {escape(word)}; nothing was sent", ExitCode.ERROR)
 
 
-def read_line(question: str) -> str:
-    """Ask on stderr and return a line from stdin with its end, ``""`` at the end of the input."""
+def read_line(question: str, undone: str) -> str:
+    """Ask on stderr and return a line from stdin with its end, without one at the end of the input.
+
+    Raises `Refusal` for Ctrl-C and for what cannot be read; its text ends with ``undone``.
+    """
+    text = None
+    try:
+        text = _read_line(question)
+    except KeyboardInterrupt:
+        echo_err("")
+        raise Refusal(f"interrupted{undone}", ExitCode.INTERRUPTED) from None
+    except UnicodeDecodeError:
+        # Raised below instead: this error holds what was typed.
+        pass
+    if text is None:
+        raise Refusal(f"what was typed is not in the terminal's encoding{undone}")
+    if not text.endswith("\n"):
+        echo_err("")
+    return text
+
+
+def _read_line(question: str) -> str:
     # input() would write its prompt to stdout, which may be a file of data.
     sys.stderr.write(question)
     sys.stderr.flush()
@@ -151,11 +171,4 @@ def _answer(facts: str, question: str) -> str:
         text = line.lstrip()
         for part in [line] if cells(line) <= width else wrap(text, width, len(line) - len(text)):
             echo_err(part)
-    try:
-        answer = read_line(question)
-    except KeyboardInterrupt:
-        echo_err("")
-        raise Refusal("interrupted; nothing was sent", ExitCode.INTERRUPTED) from None
-    if not answer.endswith("\n"):
-        echo_err("")
-    return answer.strip()
+    return read_line(question, "; nothing was sent").strip()

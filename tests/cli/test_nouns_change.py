@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -333,3 +334,15 @@ async def test_an_interrupted_change_says_that_it_may_have_been_done_and_where_t
         "aioseflow: vms.reboot was sent; it may or may not have taken effect; "
         "check with: aioseflow vm show 33301/4001\n"
     )
+
+
+def test_an_answer_in_another_encoding_confirms_nothing(here: Here, panel: Sandbox) -> None:
+    terminal = here("vm", "stop", "33301/4001")
+    terminal.expect("[y/N] ")
+    os.write(terminal.master, b"\xff\n")
+    code, written = terminal.finish()
+    assert code == 2
+    assert "what was typed is not in the terminal's encoding; nothing was sent" in written.replace(
+        "\r\n", " "
+    )
+    assert panel.effects == {}

@@ -140,7 +140,7 @@ def test_a_password_in_another_encoding_does_not_keep_the_others_from_being_hidd
 
 
 def test_a_password_that_is_typed_is_hidden(read: list[Secret], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "read_line", lambda question: f"{PASSWORD}\n")
+    monkeypatch.setattr(prompts, "read_line", lambda *_: f"{PASSWORD}\n")
     monkeypatch.setattr(prompts, "_no_echo", contextlib.nullcontext)
     prompts.password("Password")
     assert _nowhere(scrubbed(PASSWORD), PASSWORD)

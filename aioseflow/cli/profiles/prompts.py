@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from ...secret import Secret
 from ...text import escape
 from ..exit_code import ExitCode, Refusal
-from ..terminal import echo_err, read_line
+from ..terminal import read_line
 from ..trace import hide
 
-_NOT_SAVED = "so nothing was saved"
+_NOT_SAVED = ", so nothing was saved"
 
 
 def line(question: str, usual: str = "") -> str:
@@ -35,20 +35,9 @@ def password(question: str) -> Secret:
 
 def _answer(question: str) -> str:
     # Not getpass(), which asks on /dev/tty.
-    text = None
-    try:
-        text = read_line(question)
-    except KeyboardInterrupt:
-        echo_err("")
-        raise Refusal(f"interrupted, {_NOT_SAVED}", ExitCode.INTERRUPTED) from None
-    except UnicodeDecodeError:
-        # Raised below instead: this error holds what was typed.
-        pass
-    if text is None:
-        raise Refusal(f"what was typed is not in the terminal's encoding, {_NOT_SAVED}")
+    text = read_line(question, _NOT_SAVED)
     if not text.endswith("\n"):
-        echo_err("")
-        raise Refusal(f"the input ended, {_NOT_SAVED}", ExitCode.ERROR)
+        raise Refusal(f"the input ended{_NOT_SAVED}", ExitCode.ERROR)
     return text[:-1]
 
 
