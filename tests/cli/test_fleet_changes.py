@@ -10,7 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 from cli.terminals import Result, Terminal, process, visible
+from typer.testing import CliRunner
 
+from aioseflow.cli.app import app
 from aioseflow.sandbox import Fault, Sandbox
 
 Run = Callable[..., Result]
@@ -218,3 +220,9 @@ def test_a_reader_that_went_away_does_not_stop_it_either(panels: Panels) -> None
     running.stdout = None
     running.communicate()
     assert (running.returncode, panel.effect_count("reboot")) == (0, 50)
+
+
+def test_a_plan_on_standard_input_that_is_not_text_is_refused(panel: Sandbox) -> None:
+    refused = CliRunner().invoke(app, ["fleet", "apply", "-", "--yes"], input=b"\xff\xfe")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == "aioseflow: - is no plan: it is not text\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -126,18 +127,15 @@ def apply(
 def _read(file: str) -> Plan:
     from ... import Plan
 
-    if file == "-":
-        if sys.stdin.isatty():
-            raise Refusal("there is no plan on standard input", fix="name a file, or pipe one in")
-        text = sys.stdin.read(_BYTES_MAX)
-    else:
-        try:
-            with Path(file).open(encoding="utf-8") as opened:
-                text = opened.read(_BYTES_MAX)
-        except UnicodeDecodeError:
-            raise Refusal(f"{escape(file)} is no plan: it is not text") from None
-        except OSError as error:
-            raise Refusal(f"the plan {escape(file)} cannot be read: {error.strerror or error}") from None
+    if file == "-" and sys.stdin.isatty():
+        raise Refusal("there is no plan on standard input", fix="name a file, or pipe one in")
+    try:
+        with nullcontext(sys.stdin) if file == "-" else Path(file).open(encoding="utf-8") as opened:
+            text = opened.read(_BYTES_MAX)
+    except UnicodeDecodeError:
+        raise Refusal(f"{escape(file)} is no plan: it is not text") from None
+    except OSError as error:
+        raise Refusal(f"the plan {escape(file)} cannot be read: {error.strerror or error}") from None
     try:
         return Plan.from_json(text)
     except InvalidArgument as error:
