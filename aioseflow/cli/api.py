@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import groupby
 from typing import Annotated, Any, ClassVar
 
@@ -15,6 +14,7 @@ from .coroutines import COROUTINES, Coroutine
 from .exit_code import ExitCode
 from .nouns.call_parameters import example_of, parameter, parameters_of, values_of
 from .nouns.change_call import by_whom
+from .nouns.read_call import ask
 from .output.formats import dumps
 from .table import print_lines
 from .terminal import confirm, echo, line_room, require_answerable
@@ -78,11 +78,5 @@ def _run(coroutine: Coroutine, given: dict[str, Any]) -> int:
         if not given["yes"]:
             words = [*map(str, values), *(f"{name}={value}" for name, value in options.items())]
             confirm(escape(" ".join([coroutine.name, *words, by_whom(who.one())]), 400))
-    return asyncio.run(_call(who, coroutine, values, options))
-
-
-async def _call(who: Accounts, coroutine: Coroutine, values: list[Any], options: dict[str, Any]) -> int:
-    async with who.client() as seflow:
-        answer = await coroutine.call(seflow, values, options)
-    echo(dumps(answer))
+    echo(dumps(ask(who, lambda seflow: coroutine.call(seflow, values, options))))
     return ExitCode.OK

@@ -10,9 +10,8 @@ import orjson
 import pytest
 from cli.terminals import Result, Terminal, process, visible
 
-from aioseflow.cli import api
 from aioseflow.cli.accounts import Accounts
-from aioseflow.cli.coroutines import COROUTINES
+from aioseflow.cli.coroutines import COROUTINES, Coroutine
 from aioseflow.cli.profiles import passwords, profile_store
 from aioseflow.cli.profiles.profile_store import Place, Profile
 from aioseflow.sandbox import Fault, Sandbox
@@ -207,13 +206,18 @@ def test_one_call_is_for_one_account(run: Run, panels: Panels) -> None:
     assert "name one with --profile" in ended.stderr
 
 
+async def _call(coroutine: Coroutine) -> None:
+    async with Accounts().client() as seflow:
+        await coroutine.call(seflow, ["33301", "4001"], {})
+
+
 async def test_an_interrupted_change_says_that_it_may_have_been_done(
     panels: Panels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     panel = panels(faults=[Fault("hang", when="after")])
     for name in ("vms.stop", "vms.get"):
         coroutine = COROUTINES[name]
-        calling = asyncio.ensure_future(api._call(Accounts(), coroutine, ["33301", "4001"], {}))
+        calling = asyncio.ensure_future(_call(coroutine))
         async with asyncio.timeout(20):
             while not any(request.fault for request in panel.requests):  # noqa: ASYNC110 - in a thread
                 await asyncio.sleep(0.01)

@@ -85,11 +85,10 @@ def test_a_group_is_not_offered_what_typer_gives_to_whole_programs(run: Run) -> 
 def test_an_error_is_one_sentence_and_never_a_traceback(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, sentence: str
 ) -> None:
-    def broken(_: object) -> int:
+    def broken(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr("aioseflow.cli.api.asyncio.run", broken)
-    monkeypatch.setattr("aioseflow.cli.api._call", lambda *_: None)
+    monkeypatch.setattr("aioseflow.cli.api.ask", broken)
     assert run("api", "vms.list", "9") == Result(code, "", f"aioseflow: {sentence}\n")
 
 
@@ -97,11 +96,10 @@ def test_an_error_is_one_sentence_and_never_a_traceback(
 def test_an_interrupted_command_ends_with_130(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    def interrupted(_: object) -> int:
+    def interrupted(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr("aioseflow.cli.api.asyncio.run", interrupted)
-    monkeypatch.setattr("aioseflow.cli.api._call", lambda *_: None)
+    monkeypatch.setattr("aioseflow.cli.api.ask", interrupted)
     assert run("api", "vms.list", "9") == Result(130, "", "")
 
 
@@ -109,11 +107,10 @@ def test_an_interrupted_command_ends_with_130(
 def test_debug_shows_where_an_error_came_from_before_the_sentence(
     run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    def broken(_: object) -> int:
+    def broken(*_: object) -> int:
         raise ExceptionGroup("several", [ZeroDivisionError("by zero")])
 
-    monkeypatch.setattr("aioseflow.cli.api.asyncio.run", broken)
-    monkeypatch.setattr("aioseflow.cli.api._call", lambda *_: None)
+    monkeypatch.setattr("aioseflow.cli.api.ask", broken)
     ended = run(*words)
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert "in broken" in ended.stderr

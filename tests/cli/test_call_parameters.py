@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 from cli.terminals import Result
 
 from aioseflow.cli import api
-from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES, Coroutine
 
 Run = Callable[..., Result]
@@ -60,13 +60,14 @@ def test_words_become_what_the_signature_asks_for(
 ) -> None:
     called: list[Any] = []
 
-    async def call(who: Accounts, coroutine: Coroutine, *given: Any) -> int:
+    async def call(coroutine: Coroutine, seflow: None, *given: Any) -> str:
         called.extend(given)
-        return 0
+        return coroutine.name
 
-    monkeypatch.setattr(api, "_call", call)
+    monkeypatch.setattr(Coroutine, "call", call)
+    monkeypatch.setattr(api, "ask", lambda who, call: asyncio.run(call(None)))
     yes = ["--yes"] if COROUTINES[name].changes else []
-    assert run("api", name, *words, *yes) == Result(0, "", "")
+    assert run("api", name, *words, *yes) == Result(0, f'"{name}"\n', "")
     assert called == [values, options]
 
 
