@@ -8,12 +8,10 @@ from typing import Final, TypeAlias
 
 from ..terminal import is_terminal
 from .live_view import LiveView
-from .outcome_bar import bar
-from .progress_text import circumstances, totals
 from .status_lines import StatusLines
 from .terminal_frame import TerminalFrame
 
-__all__ = ["LiveView", "ProgressView", "StatusLines", "bar", "circumstances", "totals", "view"]
+__all__ = ["LiveView", "ProgressView", "StatusLines", "view"]
 
 ProgressView: TypeAlias = LiveView | StatusLines
 
