@@ -18,7 +18,7 @@ owns_process = False
 
 def main() -> None:
     """Run the command line and exit with its code; the codes are those of `exit_code.ExitCode`."""
-    from .terminal import echo, fill_closed_descriptors, give_up_streams
+    from .terminal import echo, echo_error, fill_closed_descriptors, give_up_streams
 
     try:
         fill_closed_descriptors()
@@ -44,8 +44,6 @@ def main() -> None:
         sys.exit(130)
     except OSError as error:
         # A stream cannot be written, before a command could report it or after it has ended.
-        from .terminal import echo_error
-
         echo_error(error.strerror or str(error))
         give_up_streams()
         sys.exit(1)
