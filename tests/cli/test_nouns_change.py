@@ -16,7 +16,7 @@ from cli.terminals import Result, Terminal, visible
 from aioseflow.cli.accounts import Accounts
 from aioseflow.cli.coroutines import COROUTINES
 from aioseflow.cli.nouns import change_call
-from aioseflow.cli.nouns.invocation import Invocation
+from aioseflow.cli.nouns.call_parameters import Invocation
 from aioseflow.cli.nouns.noun_commands import examples_of
 from aioseflow.cli.nouns.noun_table import NOUNS
 from aioseflow.cli.output import OutputOptions

@@ -1,16 +1,21 @@
-"""The parameters of a coroutine as typer declares them, and their values as the coroutine takes them."""
+"""The parameters of a coroutine as typer declares them, and a command line with their values."""
 
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
+import attrs
 import typer
 
 from ...text import escape
+from ..accounts import Accounts
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import Refusal
+from ..output import OutputOptions
+from .noun_table import Verb
 
 if TYPE_CHECKING:
     from ..coroutines import Coroutine
@@ -60,6 +65,35 @@ _OPTIONS_NAMED: Final = 5
 FLEET_VERBS: Final = ("start", "stop", "reboot", "resize", "destroy")
 # A second word for the VM, which help leaves out: everything else writes SERVICE/VM.
 _SECOND_WORD: Final = "second_word"
+
+
+@attrs.frozen
+class Invocation:
+    """A command (``title``: noun and verb), its call with values and options, accounts and output."""
+
+    title: str
+    verb: Verb
+    coroutine: Coroutine
+    values: list[Any]
+    options: dict[str, Any]
+    who: Accounts
+    out: OutputOptions
+
+    @property
+    def vm(self) -> str:
+        """The VM as SERVICE/VM, empty if the call is not about a VM."""
+        return "/".join(self.values[:2]) if is_of_vm(self.coroutine) else ""
+
+    @property
+    def look(self) -> str:
+        """The command that shows the result of a change, quoted for a shell."""
+        service = _word(self.values[0]) if self.values else ""
+        profile = "".join(f" --profile {_word(name)}" for name in self.who.names)
+        return f"aioseflow {self.verb.look.format(vm=_word(self.vm), service=service)}{profile}"
+
+
+def _word(text: str) -> str:
+    return shlex.quote(escape(text, 100))
 
 
 def is_of_vm(coroutine: Coroutine) -> bool:

@@ -15,7 +15,7 @@ from ...text import escape
 from ..exit_code import ExitCode, Refusal, of_error
 from ..output import OutputFormat
 from ..terminal import confirm, confirm_word, echo_err, require_answerable
-from .invocation import Invocation
+from .call_parameters import Invocation
 from .read_call import ask
 
 if TYPE_CHECKING:

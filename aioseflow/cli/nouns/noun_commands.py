@@ -14,8 +14,7 @@ import typer
 from ..accounts import accounts
 from ..command import Depends, LazyGroup, imported, lazy_command, with_parameters
 from ..output import object_options, output_options
-from .call_parameters import FLEET_VERBS, example_of, parameter, parameters_of, values_of
-from .invocation import Invocation
+from .call_parameters import FLEET_VERBS, Invocation, example_of, parameter, parameters_of, values_of
 from .noun_table import Noun, Verb
 
 

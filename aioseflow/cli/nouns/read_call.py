@@ -14,7 +14,7 @@ from ..completion.name_cache import ListedName, remember
 from ..exit_code import ExitCode, of_error
 from ..output import OutputOptions
 from ..terminal import echo_error
-from .invocation import Invocation
+from .call_parameters import Invocation
 
 if TYPE_CHECKING:
     from ...client import SeFlow
