@@ -12,10 +12,9 @@ import pytest
 from aioseflow import Flow, Outcome, Progress, Status
 from aioseflow.cli.live import StatusLines, view
 from aioseflow.cli.live.live_view import _rows
-from aioseflow.cli.live.outcome_bar import ASCII, LINES, bar
 from aioseflow.cli.live.progress_text import circumstances, clock_time, failure, figure, speed, totals
 from aioseflow.cli.live.shown_run import ShownRun
-from aioseflow.cli.live.styled_row import StyledRow, padded
+from aioseflow.cli.live.styled_row import ASCII, LINES, StyledRow, bar, padded
 from aioseflow.errors import PermissionDenied
 from aioseflow.text import cells
 

@@ -12,10 +12,9 @@ import attrs
 
 from ... import Outcome, Progress, Run, ServiceProgress
 from ...text import cells, escape, quantity, wrap
-from .outcome_bar import ASCII, LINES, BarSigns, bar
 from .progress_text import circumstances, clock_time, discovery, failure, outcomes, speed, underway
 from .shown_run import ShownRun
-from .styled_row import StyledRow, padded
+from .styled_row import ASCII, LINES, BarSigns, StyledRow, bar, padded
 from .terminal_frame import TerminalFrame
 from .visible_rows import VisibleRows
 

@@ -1,11 +1,13 @@
-"""A line of the live view: pieces of text, each with a style, and its width in cells."""
+"""A line of the live view: pieces of text, each with a style, and its width in cells; a bar is one."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 import attrs
 
+from ... import Status
 from ...text import cells, cut
 
 # The eight colours of every terminal that can be read on dark and on light; a sign or a word says the same.
@@ -19,6 +21,30 @@ _COLOURS: Final = {
     "strong": "1",
 }
 _WITHOUT_COLOURS: Final = {"failed": "1", "unknown": "1", "strong": "1"}
+
+BarSigns: TypeAlias = Mapping[Status | None, str]
+"""A sign for each outcome, so that a bar can be read without colours; None for VMs without an outcome."""
+
+LINES: Final[BarSigns] = {
+    Status.CHANGED: "━",
+    Status.UNCHANGED: "═",
+    Status.FAILED: "x",
+    Status.UNKNOWN: "?",
+    Status.NOT_ATTEMPTED: "╌",
+    None: "·",
+}
+ASCII: Final[BarSigns] = {
+    Status.CHANGED: "#",
+    Status.UNCHANGED: "=",
+    Status.FAILED: "x",
+    Status.UNKNOWN: "?",
+    Status.NOT_ATTEMPTED: "-",
+    None: ".",
+}
+_WORST_FIRST: Final = (
+    *(Status.UNKNOWN, Status.FAILED, Status.NOT_ATTEMPTED),
+    *(Status.CHANGED, Status.UNCHANGED),
+)
 
 
 @attrs.define
@@ -72,3 +98,28 @@ def padded(text: str, width: int) -> str:
     """Return a text in exactly ``width`` cells."""
     text = cut(text, width)
     return text + " " * (width - cells(text))
+
+
+def bar(counts: Mapping[Status, int], targets: int, width: int, signs: BarSigns = LINES) -> StyledRow:
+    """Return a bar of ``width`` cells; every outcome that occurs takes at least one."""
+    row = StyledRow()
+    for status, share in _shares(counts, targets, width).items():
+        row.add(signs[status] * share, status.value, share)
+    rest = width - row.width
+    return row.add(signs[None] * rest, "faint", rest)
+
+
+def _shares(counts: Mapping[Status, int], targets: int, width: int) -> dict[Status, int]:
+    done = sum(counts.values())
+    if not done:
+        return {}
+    # Until all are done, one cell stays free.
+    room = width if done >= targets else min(width - 1, max(1, width * done // targets))
+    shares = {status: max(1, room * number // done) for status, number in counts.items() if number}
+    if len(shares) > room:
+        worst = [status for status in _WORST_FIRST if status in shares][:width]
+        return {status: 1 for status in shares if status in worst}
+    while (left := room - sum(shares.values())) < 0:
+        shares[max(shares, key=shares.__getitem__)] -= 1
+    shares[max(shares, key=lambda status: counts[status])] += left
+    return shares
