@@ -15,7 +15,7 @@ from .command import LazyGroup, imported, single_command
 from .exit_code import ExitCode, of_error
 from .nouns.noun_table import NOUNS
 from .terminal import echo, echo_err, echo_error, give_up_streams, prepare_streams
-from .trace import print_debug, scrubbed, take_switch
+from .trace import leaves, print_debug, scrubbed, take_switch
 from .usage_errors import explain_usage, is_usage
 
 
@@ -114,7 +114,7 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
             return ExitCode.OK
         return ended.code if isinstance(ended.code, int) else ExitCode.ERROR
     except BaseExceptionGroup as group:
-        whole, error = group, _first(group)
+        whole, error = group, next(leaves(group))
     except Exception as caught:  # noqa: BLE001 - the last resort: a user is never shown a traceback
         whole = error = caught
     if is_usage(error):
@@ -133,11 +133,6 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
         message = f"{type(error).__name__}: {scrubbed(str(error))}"
         echo_error(f"this is a bug in aioseflow: {message}; report it with {proof}")
     return of_error(error)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import SeFlowError
 from ..text import escape
@@ -51,23 +51,19 @@ def take_switch(words: list[str]) -> tuple[list[str], bool]:
 
 def print_debug(error: BaseException) -> None:
     """Write to stderr where an error came from, what was sent, and the versions in use."""
+    import traceback
+
+    shown = traceback.TracebackException.from_exception(
+        error, capture_locals=False, compact=True, max_group_width=_ERRORS_OF_A_GROUP
+    )
     # All at once: a secret may have more than one line.
-    lines = scrubbed("\n".join([*_traceback(error), *_facts(error), _versions()])).split("\n")
+    lines = scrubbed("".join(shown.format()) + "\n".join([*_facts(error), _versions()])).split("\n")
     if len(lines) > _LINES_MAX:
         half = _LINES_MAX // 2
         lines[half:-half] = [f"… {len(lines) - 2 * half} more lines"]
     for line in lines:
         text = line.lstrip(" ")
         echo_err(" " * (len(line) - len(text)) + escape(text, _LINE_MAX))
-
-
-def _traceback(error: BaseException) -> Iterator[str]:
-    import traceback
-
-    formatted = traceback.TracebackException.from_exception(
-        error, capture_locals=False, compact=True, max_group_width=_ERRORS_OF_A_GROUP
-    ).format()
-    yield from (part.rstrip("\n") for part in formatted)
 
 
 def _facts(error: BaseException) -> Iterator[str]:
@@ -95,6 +91,15 @@ def _all(error: BaseException) -> Iterator[BaseException]:
         waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions[:_ERRORS_OF_A_GROUP]
+
+
+def leaves(error: BaseException) -> Iterator[Any]:
+    """Yield the errors in a group and in its groups, in order; an error that is no group by itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from leaves(one)
+    else:
+        yield error
 
 
 def scrubbed(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...errors import SeFlowError
@@ -14,6 +14,7 @@ from ..completion.name_cache import ListedName, remember
 from ..exit_code import ExitCode, of_error
 from ..output import OutputOptions
 from ..terminal import echo_error
+from ..trace import leaves
 from .call_parameters import Invocation
 
 if TYPE_CHECKING:
@@ -98,16 +99,8 @@ async def errors_of(
     try:
         await rows(seflow, found)
     except* SeFlowError as group:
-        errors += _flat(group)
+        errors += leaves(group)
     return errors
-
-
-def _flat(group: BaseExceptionGroup[Any]) -> Iterator[Any]:
-    for one in group.exceptions:
-        if isinstance(one, BaseExceptionGroup):
-            yield from _flat(one)
-        else:
-            yield one
 
 
 def _echo_errors(lost: Sequence[tuple[str, SeFlowError]], *, several: bool, what: str = "") -> None:
