@@ -6,6 +6,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import count
 from typing import Final, TypeVar
 
 Key = TypeVar("Key", bound=tuple[str, ...])
@@ -57,8 +58,8 @@ def distinct(
     level = dict.fromkeys(candidates, 0)
     while True:
         names = {key: candidates[key][at] for key, at in level.items()}
-        count = Counter(names.values()) + Counter(taken)
-        clashing = [key for key, name in names.items() if count[name] > 1]
+        uses = Counter(names.values()) + Counter(taken)
+        clashing = [key for key, name in names.items() if uses[name] > 1]
         movable = [key for key in clashing if level[key] + 1 < len(candidates[key])]
         if not movable:
             break
@@ -67,11 +68,9 @@ def distinct(
     used = {*taken, *names.values()}
     first: set[str] = set(taken)
     for key in sorted(clashing):
-        name, number = names[key], 1
-        if name in first:
-            while f"{name}{joint}{(number := number + 1)}" in used:
-                pass
-            names[key] = f"{name}{joint}{number}"
+        if names[key] in first:
+            numbered = (f"{names[key]}{joint}{number}" for number in count(2))
+            names[key] = next(name for name in numbered if name not in used)
         first.add(names[key])
         used.add(names[key])
     return names
