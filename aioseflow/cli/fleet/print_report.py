@@ -157,8 +157,6 @@ async def streamed(run: Run, out: OutputOptions) -> AsyncIterator[None]:
         if not run.is_over:
             reading.cancel()
         # An error that ends the run early is raised where the run is awaited.
-        await asyncio.wait([reading])
-        if not reading.cancelled():
-            reading.exception()
+        await asyncio.gather(reading, return_exceptions=True)
         lines.put(None)
     await written.wait()

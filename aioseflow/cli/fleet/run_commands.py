@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -129,10 +130,7 @@ def report(
 
 async def _write_page(kept: Journal, run_id: str, page: HtmlPage, who: Accounts | None) -> None:
     found = await _report(kept, run_id)
-    if who is None:
-        await page.write(found)
-        return
-    async with who.clients(kept) as clients:
+    async with nullcontext(()) if who is None else who.clients(kept) as clients:
         await page.write(found, clients)
 
 
