@@ -27,11 +27,7 @@ class ShownRun:
     ended: float | None = None
     _samples: deque[tuple[float, int]] = attrs.field(factory=deque, init=False)
     _moving: bool = attrs.field(default=False, init=False)
-    _began: float = attrs.field(init=False)
-
-    @_began.default
-    def _now(self) -> float:
-        return self.clock()
+    _began: float = attrs.field(init=False, default=attrs.Factory(lambda self: self.clock(), takes_self=True))
 
     @property
     def took(self) -> float:
