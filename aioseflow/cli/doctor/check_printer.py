@@ -39,13 +39,14 @@ class CheckPrinter:
         """Print one more."""
         self.clear()
         begins = not self.checks or self.checks[-1].account != check.account
-        if begins or check.verdict is not CheckVerdict.NOT_CHECKED or check.found != self._reason:
+        is_skipped = check.verdict is CheckVerdict.NOT_CHECKED
+        if begins or not is_skipped or any(check.found != one.found for one in self._skipped):
             self._print_skipped()
         if begins:
             title = "This machine" if check.account is None else escape(check.account, _TEXT_MAX)
             print_styled([((("\n" if self.checks else "") + title,), ("bold",))])
         self.checks.append(check)
-        if check.verdict is CheckVerdict.NOT_CHECKED:
+        if is_skipped:
             self._skipped.append(check)
         else:
             self._print(check.verdict, check.check, check.found, check.fix)
@@ -78,10 +79,6 @@ class CheckPrinter:
         ]
         text = f"{'; '.join(problems) or 'No problems found'} {counted}."
         echo("\n" + "".join(f"{line}\n" for line in wrap(text, columns())))
-
-    @property
-    def _reason(self) -> str | None:
-        return self._skipped[0].found if self._skipped else None
 
     def _print_skipped(self) -> None:
         skipped, self._skipped = self._skipped, []
