@@ -1,4 +1,4 @@
-"""Text for people: width in cells, folding, cutting, escaping, durations, quantities and natural order.
+"""Text for people: width in cells, folding, cutting, escaping, durations, quantities, lists, natural order.
 
 A cell is one column of a terminal or of a fixed-width font; a wide character takes two.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from itertools import accumulate, takewhile
 from typing import Final
 
@@ -98,6 +99,11 @@ def duration(seconds: float) -> str:
 def quantity(number: int, noun: str) -> str:
     """Return a number and a regular noun: ``1 VM``, ``1,000 VMs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names with commas between them; an ellipsis stands for those beyond ``most``."""
+    return ", ".join([*names[:most], "…"] if len(names) > most else names)
 
 
 def natural_key(text: str) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioseflow.text import cells, cut, duration, escape, natural_key, quantity, wrap
+from aioseflow.text import cells, cut, duration, escape, listed, natural_key, quantity, wrap
 
 WORDS = st.text(st.sampled_from("ab ,東́é-"), max_size=60)
 
@@ -117,3 +117,8 @@ def test_names_are_in_the_order_in_which_people_count() -> None:
     for seed in range(20):
         names = random.Random(seed).sample(ordered, len(ordered))
         assert sorted(names, key=natural_key) == ordered
+
+
+def test_names_beyond_the_most_are_left_out_of_a_list() -> None:
+    assert [listed(["a", "b", "c"], most) for most in (1, 2, 3)] == ["a, …", "a, b, …", "a, b, c"]
+    assert listed([], 3) == ""

@@ -14,6 +14,7 @@ from yarl import URL
 from ...config import UNSET, Proxy, check_base_url, find_proxy, find_tls
 from ...errors import ConfigurationError
 from ...session.classify import certificate_reason
+from ...text import listed
 from ..accounts import Identity
 from .check import Check, Checker, CheckVerdict, span
 from .network import ProxyRefused, Reached, handshake, is_address, reach, reason, resolve
@@ -151,7 +152,7 @@ class ConnectionChecks:
 
     def _trusted(self, details: dict[str, Any]) -> Check:
         names, days, ends = details["names"], details["days_left"], details["ends"]
-        shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+        shown = listed(names, _NAMES_SHOWN)
         found = (
             f"{details['protocol']}; for {shown or details['subject']}, by {details['issuer']}, until "
             f"{ends:%Y-%m-%d} ({days} days left); trusted by {details['authorities']}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 import attrs
 import typer
 
-from ...text import escape
+from ...text import escape, listed
 from ..accounts import Accounts
 from ..completion.candidates import complete_service, complete_vm
 from ..exit_code import Refusal
@@ -181,8 +181,7 @@ def _named(coroutine: Coroutine, given: dict[str, Any]) -> dict[str, Any]:
             taken[name] = _mapping(name, value) if _is_mapping(hint) else value
     if not taken and coroutine.name in _NEED_AN_OPTION:
         flags = [_option(name)[0] for name in coroutine.options]
-        named = ", ".join(flags[:_OPTIONS_NAMED]) + (", …" if len(flags) > _OPTIONS_NAMED else "")
-        raise Refusal(f"nothing to change; give {named}")
+        raise Refusal(f"nothing to change; give {listed(flags, _OPTIONS_NAMED)}")
     return taken
 
 

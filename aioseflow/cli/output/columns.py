@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from ...plain import field_names, fields_of, plain
-from ...text import escape, natural_key
+from ...text import escape, listed, natural_key
 from ..exit_code import Refusal
 from ..usage_errors import did_you_mean
 
@@ -84,8 +84,8 @@ def _check_parts(name: str, known: Sequence[str], rows: Sequence[Any]) -> None:
 def _unknown(name: str, path: str, known: Sequence[str]) -> Refusal:
     names = [path + one for one in known]
     hint = did_you_mean(name, names)
-    listed = [*map(escape, names[:_NAMES_LISTED]), *(["…"] if len(names) > _NAMES_LISTED else [])]
-    return Refusal(f"no column {escape(name)}{hint}", fix=f"columns: {', '.join(listed)}")
+    known_names = listed([*map(escape, names)], _NAMES_LISTED)
+    return Refusal(f"no column {escape(name)}{hint}", fix=f"columns: {known_names}")
 
 
 def ordered(items: Sequence[tuple[Row, Any]], sort: str) -> list[tuple[Row, Any]]:

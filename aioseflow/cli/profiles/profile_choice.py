@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
-from ...text import escape
+from ...text import escape, listed
 from ..exit_code import Refusal
 from . import profile_store
 from .profile_store import DEFAULT, Profile
@@ -77,7 +76,7 @@ def _usual(profiles: Mapping[str, Profile]) -> Profile:
     if DEFAULT not in profiles and len(profiles) > 1:
         raise Refusal(
             f"there are {len(profiles)} profiles and none is called {DEFAULT}",
-            fix=f"name one with --profile or {VARIABLE}: {_list(profiles)}",
+            fix=f"name one with --profile or {VARIABLE}: {listed([*profiles], _NAMES_LISTED)}",
         )
     return profiles.get(DEFAULT) or next(iter(profiles.values()))
 
@@ -105,15 +104,10 @@ def unknown(name: str, profiles: Mapping[str, Profile]) -> Refusal:
     if near:
         fix = f"did you mean {' or '.join(near)}?"
     elif profiles:
-        fix = f"there is {_list(profiles)}"
+        fix = f"there is {listed([*profiles], _NAMES_LISTED)}"
     else:
         fix = f"run aioseflow login --profile {escape(name)}"
     return Refusal(f"there is no profile {escape(name)}", fix=fix)
-
-
-def _list(names: Iterable[str]) -> str:
-    first = list(islice(names, _NAMES_LISTED + 1))
-    return ", ".join([*first[:_NAMES_LISTED], "…"] if len(first) > _NAMES_LISTED else first)
 
 
 def _different(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
@@ -139,5 +133,6 @@ def stored_default() -> Profile:
     profiles = profile_store.stored()
     found = _found(_named_by_variable(), profiles) or [_usual(profiles)]
     if len(found) > 1:
-        raise Refusal(f"{VARIABLE} names {_list(one.name for one in found)}", fix="name one")
+        names = listed([one.name for one in found], _NAMES_LISTED)
+        raise Refusal(f"{VARIABLE} names {names}", fix="name one")
     return found[0]
