@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-_NOT_CONFIRMED = "not confirmed, so nothing was saved"
 _URL_MAX = 300
 
 
@@ -77,8 +76,7 @@ def login(
     if before:
         there = f"{escape(before.username, _URL_MAX)} at {escape(before.base_url, _URL_MAX)}"
         echo_text(f"Profile {profile} exists: {there}.")
-        if not prompts.agreed("Replace it?"):
-            raise Refusal(_NOT_CONFIRMED, ExitCode.ERROR)
+        prompts.agree("Replace it?")
     try:
         credentials = _credentials(username, before)
         _check(credentials, url)
@@ -119,8 +117,7 @@ def _check(credentials: Credentials, url: str) -> None:
         return
     # A contact of an account may see its servers and not its address; or a proxy refuses.
     echo_text(f"The panel does not show this login the account's details: {escape(str(denied), _URL_MAX)}.")
-    if not prompts.agreed("Save it anyway?"):
-        raise Refusal(_NOT_CONFIRMED, ExitCode.ERROR)
+    prompts.agree("Save it anyway?")
 
 
 async def _denied(credentials: Credentials, url: str) -> PermissionDenied | None:
@@ -158,9 +155,7 @@ def _agree_to_file(unusable: KeyringUnusable) -> None:
     echo_text(f"No keyring to save the password in: {escape(str(unusable))}.")
     path = escape(str(passwords.path()), _URL_MAX)
     echo_text(f"It can be saved unencrypted in {path} (readable only by you, and in your backups).")
-    if not prompts.agreed("Save it there?"):
-        fix = "commands also take SEFLOW_USERNAME and SEFLOW_PASSWORD"
-        raise Refusal(_NOT_CONFIRMED, ExitCode.ERROR, fix=fix)
+    prompts.agree("Save it there?", fix="commands also take SEFLOW_USERNAME and SEFLOW_PASSWORD")
 
 
 def _put(profile: Profile, password: Secret) -> Profile | None:

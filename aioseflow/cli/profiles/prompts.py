@@ -22,9 +22,10 @@ def line(question: str, usual: str = "") -> str:
     return _answer(f"{question}{hint}: ").strip() or usual
 
 
-def agreed(question: str) -> bool:
-    """Whether the answer was yes. Raises `Refusal`."""
-    return _answer(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+def agree(question: str, fix: str = "") -> None:
+    """Raise `Refusal` unless the answer is yes."""
+    if _answer(f"{question} [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise Refusal(f"not confirmed{_NOT_SAVED}", ExitCode.ERROR, fix=fix)
 
 
 def password(question: str) -> Secret:
