@@ -110,11 +110,9 @@ class PanelChecks:
         profile = self.connection.identity.profile
         match error:
             case AuthenticationError():
-                way = (
-                    f"run aioseflow login --profile {profile}"
-                    if profile
-                    else "correct SEFLOW_PASSWORD or run aioseflow login"
-                )
+                way = "correct SEFLOW_PASSWORD or run aioseflow login"
+                if profile:
+                    way = f"run aioseflow login --profile {profile}"
                 fix = f"{way}. Try once only: panels lock accounts after a few failures"
                 return [make.failed("credentials", f"{user} or the password is refused", fix)]
             case AddressNotAllowed():
