@@ -18,6 +18,8 @@ from ..completion import name_cache
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
 from ..output import OutputFormat, OutputOptions
+from ..output.formats import dumps
+from ..table import print_lines
 from ..terminal import columns, confirm, confirm_word, echo, echo_text, require_answerable
 from .group import FleetOptions, option_of
 from .print_report import command_name, print_report, require_columns, streamed
@@ -115,9 +117,6 @@ def _page(plan: Plan) -> str:
 
 def print_plan(plan: Plan, out: OutputOptions) -> int:
     """Print a plan; return the exit code."""
-    from ..output.formats import dumps
-    from ..table import print_lines
-
     if out.is_page:
         print_lines(_page(plan).splitlines())
     elif out.form is OutputFormat.JSON and not out.columns:
@@ -225,7 +224,8 @@ async def _print(run: Run, kept: Journal, common: FleetOptions) -> None:
     from ...fleet.model.outcome import undecided_in
     from ...fleet.recovery.resume import is_complete
 
-    named = print_report(run.report, common)
+    # With jsonl each outcome was written when it was known.
+    named = set[str]() if common.out.form is OutputFormat.JSONL else print_report(run.report, common)
     if run.report.ok:
         return
     try:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from ...text import escape
 from ..accounts import Accounts
 from ..output import OutputFormat, OutputOptions
+from ..output.columns import check
+from ..table import Column, Table, print_lines, print_styled
 from ..terminal import columns
 
 if TYPE_CHECKING:
     from ... import Outcome, Report, Run
     from ...fleet.report.headline import Line
-    from ..table import Table
     from .group import FleetOptions
 
 OUTCOME_COLUMNS: Final = (
@@ -33,15 +34,13 @@ _STYLES: Final = {"good": "bold green", "bad": "bold red", "unsure": "bold magen
 
 
 def print_report(report: Report, common: FleetOptions) -> set[str]:
-    """Print a report, nothing with jsonl, which was streamed; return the verbs of the next steps it names."""
+    """Print a report; return the verbs of the next steps that it names."""
     out = common.out
     match out.form:
         case OutputFormat.TABLE if out.is_page:
             return _page(report, common.who)
         case OutputFormat.JSON | OutputFormat.YAML if not out.columns and not out.sort:
             out.single(report.to_document(values=True))
-        case OutputFormat.JSONL:
-            pass
         case _:
             out.listing(map(outcome_row, report.outcomes), OUTCOME_COLUMNS)
     return set()
@@ -57,7 +56,6 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
 def require_columns(out: OutputOptions) -> None:
     """Raise `Refusal` for columns that no outcome has; called before a run, not after it."""
     from ... import Outcome
-    from ..output.columns import check
 
     check(out.named, (), Outcome)
     if out.form is OutputFormat.JSONL:
@@ -84,7 +82,6 @@ def page_width() -> int:
 
 def _page(report: Report, who: Accounts) -> set[str]:
     from ...fleet.report.report_text import lines_of
-    from ..table import print_lines
 
     if (sizes := usage_table(report)).rows:
         sizes.print()
@@ -102,7 +99,6 @@ def _page(report: Report, who: Accounts) -> set[str]:
 def usage_table(report: Report) -> Table:
     """Return how large the usage graphs of each VM are; they are untrusted HTML, which is not shown."""
     from ... import UsageGraphs
-    from ..table import Column, Table
 
     rows = []
     for outcome in report.outcomes:
@@ -117,8 +113,6 @@ def usage_table(report: Report) -> Table:
 
 def print_page(lines: Iterable[Line]) -> None:
     """Write the lines of a page, coloured by their tones on a terminal."""
-    from ..table import print_styled
-
     print_styled(((line.text,), (_STYLES.get(line.tone, ""),)) for line in lines)
 
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 import attrs
 from typer import Argument, Option
 
-from ...text import escape
+from ...text import escape, wrap
 from ..accounts import Accounts, accounts
 from ..command import Depends
 from ..completion.candidates import complete_run
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
-from ..output import OutputFormat
+from ..table import print_lines
 from ..terminal import columns, echo_err, echo_text
 from .execute import Confirm, act, change, run_async
 from .group import FleetOptions, RunId, Wait, fleet_command, journal_options
 from .html import HtmlPage
-from .print_report import outcome_row, print_report, require_columns
+from .print_report import print_report, require_columns
 from .run_options import RolloutOptions, seconds_of
 
 if TYPE_CHECKING:
@@ -58,11 +58,7 @@ def status(run: RunId, common: FleetOptions = Depends(journal_options)) -> int:
     """
     require_columns(common.out)
     report = _report_of(run)
-    if common.out.form is OutputFormat.JSONL:
-        # While it lasts a run writes them itself.
-        common.out.listing(map(outcome_row, report.outcomes), ())
-    else:
-        print_report(report, common)
+    print_report(report, common)
     return of_report(report)
 
 
@@ -257,9 +253,6 @@ _VERDICTS: Final = {"done": "done", "not_done": "not done", "cannot_tell": "unkn
 
 
 def _print_findings(found: Sequence[Finding]) -> None:
-    from ...text import wrap
-    from ..table import print_lines
-
     if not found:
         echo_err("Nothing of this run is unknown.")
     width = columns()

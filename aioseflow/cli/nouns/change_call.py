@@ -14,6 +14,7 @@ from ...errors import AddressNotAllowed, AuthenticationError, InvalidArgument, N
 from ...text import escape
 from ..exit_code import ExitCode, Refusal, of_error
 from ..output import OutputFormat
+from ..output.cell import cell
 from ..terminal import confirm, confirm_word, echo_err, require_answerable
 from .call_parameters import Invocation
 from .read_call import ask
@@ -152,8 +153,6 @@ async def _of_upgrade(asked: Invocation, seflow: SeFlow) -> list[str]:
 
 def _quoted(value: Any, indent: str = "  ") -> Iterator[str]:
     """Yield every figure of a quote, whose shape is not documented."""
-    from ..output.cell import cell
-
     for name, part in value.items():
         if isinstance(part, dict):
             yield f"{indent}{cell(name)}:"
