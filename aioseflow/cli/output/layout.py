@@ -7,6 +7,7 @@ import enum
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 
 from ...plain import ABOUT_OTHER_FIELDS
@@ -49,14 +50,9 @@ def _is_word(value: object) -> bool:
 
 def sheet(row: Row) -> Sheet:
     """Return all names of an object with the lines of their values, but no empty `extra` or `unread`."""
-    return Sheet(
-        [
-            fact
-            for name, value in row.items()
-            if name not in ABOUT_OTHER_FIELDS or not is_nothing(value)
-            for fact in _lines(name, value, "")
-        ]
-    )
+    empty = [name for name in ABOUT_OTHER_FIELDS if is_nothing(row.get(name))]
+    facts = (_lines(name, value, "") for name, value in row.items() if name not in empty)
+    return Sheet(list(chain.from_iterable(facts)))
 
 
 def _lines(name: str, value: Any, indent: str) -> Iterator[tuple[str, list[str]]]:
