@@ -61,6 +61,11 @@ class Refusal(Exception):
         self.fix = fix
 
 
+def unusable(what: str, error: OSError, fix: str = "") -> Refusal:
+    """Return the error for what the system refuses, such as a file that ``cannot be read``."""
+    return Refusal(f"{what} ({error.strerror or error})", ExitCode.ERROR, fix=fix)
+
+
 def of_error(error: BaseException) -> ExitCode:
     """Return the exit code for an error that ended a command."""
     match error:

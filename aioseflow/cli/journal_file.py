@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import ConfigurationError
 from ..text import escape
-from .exit_code import ExitCode, Refusal
+from .exit_code import ExitCode, Refusal, unusable
 
 if TYPE_CHECKING:
     from .. import Journal
@@ -39,10 +39,6 @@ def journal() -> Journal:
     except ConfigurationError as error:
         raise Refusal(f"{error} ({_VARIABLE} names the file)", ExitCode.ERROR) from None
     except OSError as error:
-        raise Refusal(
-            f"the directory of the journal {escape(os.fspath(path), _PATH_MAX)} cannot be created "
-            f"({error.strerror or error}); nothing was sent",
-            ExitCode.ERROR,
-            fix=f"name another file with {_VARIABLE}",
-        ) from None
+        what = f"the directory of the journal {escape(os.fspath(path), _PATH_MAX)} cannot be created"
+        raise unusable(what, error, f"nothing was sent; name another file with {_VARIABLE}") from None
     return kept

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ...text import escape
-from ..exit_code import ExitCode, Refusal
+from ..exit_code import ExitCode, Refusal, unusable
 from ..terminal import echo_err
 
 if TYPE_CHECKING:
@@ -49,9 +49,6 @@ class HtmlPage:
         try:
             size = write(report, self.path, bandwidth=read.bandwidth, power=read.power)
         except OSError as error:
-            raise Refusal(
-                f"the page {where} cannot be written ({error.strerror or error})",
-                ExitCode.ERROR,
-                fix=f"the run is kept: aioseflow fleet report {report.run_id} FILE",
-            ) from None
+            fix = f"the run is kept: aioseflow fleet report {report.run_id} FILE"
+            raise unusable(f"the page {where} cannot be written", error, fix) from None
         echo_err(f"The page is in {where} ({size / 1e6:,.1f} MB).")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ...private_file import OTHERS, OTHERS_WRITE, exposure, is_of_another_user, replace_file
 from ...text import escape
-from ..exit_code import ExitCode, Refusal
+from ..exit_code import ExitCode, Refusal, unusable
 
 _VARIABLE: Final = "AIOSEFLOW_CONFIG"
 _VERSION: Final = 1
@@ -59,7 +59,7 @@ def _json(path: Path, *, secret: bool) -> Any:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unusable(path, "cannot be read", error) from None
+        raise unusable(f"{_quoted(path)} cannot be read", error) from None
     try:
         return json.loads(data)
     except ValueError:
@@ -82,7 +82,7 @@ def write(path: Path, key: str, entries: Mapping[str, Any]) -> None:
     try:
         replace_file(path, json.dumps(document, indent=2).encode() + b"\n")
     except OSError as error:
-        raise _unusable(path, "cannot be written", error) from None
+        raise unusable(f"{_quoted(path)} cannot be written", error) from None
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def alone() -> Iterator[Path]:
         raise Refusal(what, ExitCode.ERROR, fix="try again later") from None
     except OSError as error:
         fix = f"name another directory with {_VARIABLE}"
-        raise _unusable(place, "cannot be used for profiles", error, fix) from None
+        raise unusable(f"{_quoted(place)} cannot be used for profiles", error, fix) from None
     try:
         yield place
     finally:
@@ -118,10 +118,6 @@ def _check(path: Path, found: os.stat_result, forbidden: int) -> None:
     if what := exposure(found, forbidden):
         mode = "go-w" if forbidden == OTHERS_WRITE else "600"
         raise Refusal(f"others can {what} {name}, so it is not used: chmod {mode} {name}", ExitCode.ERROR)
-
-
-def _unusable(path: Path, what: str, error: OSError, fix: str = "") -> Refusal:
-    return Refusal(f"{_quoted(path)} {what} ({error.strerror or error})", ExitCode.ERROR, fix=fix)
 
 
 def _quoted(path: Path) -> str:
