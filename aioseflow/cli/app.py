@@ -12,7 +12,8 @@ import typer.main
 
 from ..__about__ import __version__
 from .command import LazyGroup, imported, single_command
-from .exit_code import ExitCode, of_error
+from .exit_code import ExitCode, is_about_journal_file, of_error
+from .journal_file import VARIABLE
 from .nouns.noun_table import NOUNS
 from .terminal import echo, echo_err, echo_error, give_up_streams, prepare_streams
 from .trace import leaves, print_debug, scrubbed, take_switch
@@ -125,7 +126,8 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
         print_debug(whole)
     # Errors of this package say what to do; any other is a mistake in this program.
     if type(error).__module__.startswith("aioseflow."):
-        echo_error(str(error))
+        names = f" ({VARIABLE} names the file)" if is_about_journal_file(error) else ""
+        echo_error(f"{error}{names}")
     elif isinstance(error, OSError):
         echo_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:

@@ -66,6 +66,11 @@ def unusable(what: str, error: OSError, fix: str = "") -> Refusal:
     return Refusal(f"{what} ({error.strerror or error})", ExitCode.ERROR, fix=fix)
 
 
+def is_about_journal_file(error: BaseException) -> bool:
+    """Whether another file for the journal would help."""
+    return isinstance(error, aioseflow.JournalError) and error.argument == "journal"
+
+
 def of_error(error: BaseException) -> ExitCode:
     """Return the exit code for an error that ended a command."""
     match error:

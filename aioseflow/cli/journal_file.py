@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ConfigurationError
-from ..text import escape
-from .exit_code import ExitCode, Refusal, unusable
+from .exit_code import ExitCode, Refusal
+from .user_folders import user_folder
 
 if TYPE_CHECKING:
     from .. import Journal
 
-_VARIABLE: Final = "AIOSEFLOW_JOURNAL"
-_PATH_MAX: Final = 300
+VARIABLE: Final = "AIOSEFLOW_JOURNAL"
 
 
-def journal_path() -> Path:
-    """Return the file that ``AIOSEFLOW_JOURNAL`` names, or ``runs.sqlite`` in the user's state folder."""
-    if named := os.environ.get(_VARIABLE):
+def journal_path() -> Path | None:
+    """Return the file that ``AIOSEFLOW_JOURNAL`` names, or ``runs.sqlite`` in the user's state folder.
+
+    None where there is no variable and the user has no home directory.
+    """
+    if named := os.environ.get(VARIABLE):
         return Path(named)
-    from platformdirs import user_state_path
-
-    return user_state_path("aioseflow") / "runs.sqlite"
+    folder = user_folder("state")
+    return None if folder is None else folder / "runs.sqlite"
 
 
 def journal() -> Journal:
-    """Return the journal; create its directory, for its owner only, if it is missing. Raises `Refusal`."""
+    """Return the journal; nothing is made before a run is recorded. Raises `Refusal`."""
     from .. import Journal
 
     # Not as a Path: one that ends with a slash names a directory.
-    path = os.environ.get(_VARIABLE) or journal_path()
+    path = os.environ.get(VARIABLE) or journal_path()
+    if path is None:
+        found = "there is no home directory for the journal of runs"
+        raise Refusal(found, ExitCode.ERROR, fix=f"name a file with {VARIABLE}")
     try:
-        kept = Journal(path)
-        kept.path.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+        return Journal(path)
     except ConfigurationError as error:
-        raise Refusal(f"{error} ({_VARIABLE} names the file)", ExitCode.ERROR) from None
-    except OSError as error:
-        what = f"the directory of the journal {escape(os.fspath(path), _PATH_MAX)} cannot be created"
-        raise unusable(what, error, f"nothing was sent; name another file with {_VARIABLE}") from None
-    return kept
+        raise Refusal(f"{error} ({VARIABLE} names the file)", ExitCode.ERROR) from None

@@ -267,6 +267,7 @@ async def test_the_journal_is_read_and_none_is_made(monkeypatch: pytest.MonkeyPa
     check = await local_checks.journal()
     assert (check.verdict, path.exists()) == (CheckVerdict.OK, False)
     assert await Journal(path).runs() == []
+    path.parent.mkdir()
     path.write_bytes(b"no database, but much longer than a header of SQLite would be" * 20)
     broken = await local_checks.journal()
     assert broken.verdict is CheckVerdict.FAILED

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +193,38 @@ def test_nothing_secret_is_kept(run: Run, panel: Sandbox, tmp_path: Path) -> Non
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("runs*") if path.is_file())
     assert b"33301" in kept
     assert panel.password.encode() not in kept
+
+
+def test_reading_commands_need_no_lock_and_write_nothing(
+    run: Run, panel: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("fleet", "stop", "--all", "--yes")
+    monkeypatch.setattr("aioseflow.fleet.journal.sqlite.opening.BUSY_SECONDS", 0.0)
+    journal = tmp_path / "kept" / "runs.sqlite"
+    with closing(sqlite3.connect(journal, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert run("fleet", "start", "--all", "--yes").exit_code == 1
+        for words in (["runs"], ["status", "last"], ["failures", "last"], ["diff", "last", "last"]):
+            assert run("fleet", *words).exit_code == 0, words
+        assert run("fleet", "report", "last", str(tmp_path / "page.html")).exit_code == 0
+        assert run("fleet", "plan", "start", "--all").exit_code == 0
+
+
+def test_a_damaged_run_is_listed_as_such_and_the_others_are_read(
+    run: Run, panel: Sandbox, tmp_path: Path
+) -> None:
+    for verb in ("stop", "start"):
+        run("fleet", verb, "--all", "--yes")
+    good, bad = _runs(run)
+    with closing(sqlite3.connect(tmp_path / "kept" / "runs.sqlite")) as connection:
+        connection.execute("UPDATE runs SET document = '{' WHERE id = 1")
+        connection.commit()
+    assert [each["state"] for each in _runs(run)] == ["ended", "damaged"]
+    assert f"run {bad['run_id']} is damaged in the journal" in run("fleet", "runs").stdout.replace(
+        "\n    ", " "
+    )
+    assert run("fleet", "status", good["run_id"]).exit_code == 0
+    for verb in ("status", "failures", "resume", "retry", "restore", "reconcile", "report"):
+        refused = run("fleet", verb, bad["run_id"])
+        assert (refused.exit_code, refused.stdout) == (1, ""), verb
+        assert f"run {bad['run_id']} is damaged in the journal (its row of runs" in refused.stderr, verb

@@ -130,7 +130,7 @@ def complete_run(incomplete: str) -> Candidates:
     import sqlite3
 
     path = journal_path()
-    if not path.is_file():
+    if path is None or not path.is_file():
         return []
     # Not `Journal`: that looks for damage first, may bring the file up to date, and imports a fleet.
     with contextlib.suppress(sqlite3.Error, OSError, ValueError):

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 import attrs
 import orjson
 
+from ..user_folders import user_folder
+
 _VARIABLE: Final = "AIOSEFLOW_CACHE"
 _VERSION: Final = 1
 _VMS_MAX: Final = 100_000
@@ -41,13 +43,11 @@ class CachedService:
     vms: dict[str, str]
 
 
-def cache_path() -> Path:
-    """Return the file, in the directory of ``AIOSEFLOW_CACHE`` or in the user's own for caches."""
-    if directory := os.environ.get(_VARIABLE):
-        return Path(directory) / "names.json"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("aioseflow") / "names.json"
+def cache_path() -> Path | None:
+    """Return the file, in the directory of ``AIOSEFLOW_CACHE`` or in the user's own; None without either."""
+    named = os.environ.get(_VARIABLE)
+    folder = Path(named) if named else user_folder("cache")
+    return None if folder is None else folder / "names.json"
 
 
 def remember(account: str, listed: Iterable[ListedName], *, everything: bool = False) -> None:
@@ -91,8 +91,9 @@ def _clean(text: str) -> str:
 
 def _read() -> dict[tuple[str, str], CachedService]:
     """Return the services by account and id; none where the file cannot be read, or is of another version."""
+    path = cache_path()
     try:
-        document = orjson.loads(cache_path().read_bytes())
+        document = orjson.loads(b"" if path is None else path.read_bytes())
         if document["version"] != _VERSION:
             return {}
         return {
@@ -110,6 +111,8 @@ def _write(services: Mapping[tuple[str, str], CachedService]) -> None:
         if vms <= _VMS_MAX:
             rows.append((*key, service.name, service.listed_at, service.vms))
     path = cache_path()
+    if path is None:
+        return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     try:

@@ -14,7 +14,7 @@ from ...__about__ import __version__
 from ...errors import SeFlowError
 from ...text import quantity
 from .. import journal_file as kept_journal
-from ..exit_code import Refusal
+from ..exit_code import Refusal, is_about_journal_file
 from .check import Check, Checker
 
 _NEEDED: Final = {"keyring": "keyring", "pyyaml": "yaml", "rule-engine": "rule_engine"}
@@ -52,15 +52,18 @@ async def journal() -> Check:
     except Refusal as refusal:
         return _MAKE.failed("journal", str(refusal), "set AIOSEFLOW_JOURNAL to another file")
     path = str(kept.path)
-    there = kept.path.exists()
-    if not os.access(kept.path if there else kept.path.parent, os.W_OK):
-        fix = "make it writable for this user, or set AIOSEFLOW_JOURNAL to another file"
-        return _MAKE.failed("journal", f"{path} cannot be written", fix, path=path)
-    if not there:
-        return _MAKE.ok("journal", f"{path}, created with the first run", path=path)
     try:
         runs = len(await kept.runs())
     except SeFlowError as error:
         fix = "move it away: a new one is created, without the runs of the old one"
+        if is_about_journal_file(error):
+            fix = "do that, or set AIOSEFLOW_JOURNAL to another file"
         return _MAKE.failed("journal", str(error), fix, path=path)
+    # Of a file that is not there, the folder in which it would be made.
+    place = next(each for each in (kept.path, *kept.path.parents) if each.exists())
+    if not os.access(place, os.W_OK):
+        fix = "make it writable for this user, or set AIOSEFLOW_JOURNAL to another file"
+        return _MAKE.failed("journal", f"{path} cannot be written", fix, path=path)
+    if place != kept.path:
+        return _MAKE.ok("journal", f"{path}, created with the first run", path=path)
     return _MAKE.ok("journal", f"{path}, {quantity(runs, 'run')}", path=path, runs=runs)

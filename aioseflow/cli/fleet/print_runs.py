@@ -18,7 +18,7 @@ from ..table import Column, Table, print_lines
 from ..terminal import echo_err, line_room
 
 _HEAD = (Column("run"), Column("when"), Column("action"), Column("state"), Column("VMs", right=True))
-_ID_MAX = 200
+_ID_MAX, _DAMAGE_MAX = 200, 300
 
 COLUMNS: Final = (
     *("run_id", "created_at", "action", "state", "targets"),
@@ -71,8 +71,7 @@ class RunDocument(TypedDict):
 def runs(out: OutputOptions) -> int:
     """Print the runs, the newest first; return the exit code."""
     kept = journal()
-    # Listing runs creates no journal.
-    listed = asyncio.run(_listed(kept)) if kept.path.exists() else []
+    listed = asyncio.run(_listed(kept))
     if not out.is_page:
         out.listing(listed, COLUMNS)
     elif listed:
@@ -111,6 +110,8 @@ def _lines(listed: list[RunDocument], width: int) -> list[str]:
 
 def _counts(run: RunDocument) -> str:
     """Return the counts of outcomes in the order of `Status`, then of VMs without an outcome."""
+    if run["state"] == "damaged":
+        return escape(run["error"] or "", _DAMAGE_MAX)
     numbers = {status.replace("_", " "): number for status, number in run["counts"].items()}
     numbers["open"] = run["targets"] - sum(numbers.values())
     numbers["not listed"] = len(run["undiscovered"])

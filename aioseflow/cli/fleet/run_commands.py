@@ -267,7 +267,7 @@ def run_named(kept: Journal, text: str) -> str:
     """Return the id of a run, for ``last`` the newest's. Raises `Refusal`."""
     if text != _LAST:
         return text
-    known = run_async(kept.runs()) if kept.path.exists() else []
+    known = run_async(kept.runs())
     if not known:
         raise Refusal(f"there are no runs in {escape(str(kept.path), _ID_MAX)}", ExitCode.NOTHING_SELECTED)
     header = known[0].header

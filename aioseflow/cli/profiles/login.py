@@ -18,7 +18,7 @@ from ...secret import Secret
 from ...text import escape
 from ..exit_code import ExitCode, Refusal
 from ..terminal import can_ask, echo_err, echo_text
-from . import passwords, profile_choice, profile_store, prompts, system_keyring
+from . import passwords, private_files, profile_choice, profile_store, prompts, system_keyring
 from .profile_store import DEFAULT, Place, Profile, check_name
 from .system_keyring import KeyringUnusable
 
@@ -64,6 +64,8 @@ def login(
       aioseflow login --profile customer --base-url https://panel.example/api
     """
     check_name(profile)
+    # Before anything is typed.
+    private_files.directory()
     if not can_ask():
         raise Refusal(
             "login asks for a password, which takes a terminal",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ...private_file import OTHERS, OTHERS_WRITE, exposure, is_of_another_user, replace_file
 from ...text import escape
 from ..exit_code import ExitCode, Refusal, unusable
+from ..user_folders import user_folder
 
 _VARIABLE: Final = "AIOSEFLOW_CONFIG"
 _VERSION: Final = 1
@@ -21,13 +22,23 @@ _LOCK_TIMEOUT_SECONDS: Final = 10.0
 
 
 def directory() -> Path:
-    """Return where profiles are: ``AIOSEFLOW_CONFIG``, or the user's folder for configuration."""
-    named = os.environ.get(_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    from platformdirs import user_config_path
+    """Return where profiles are. Raises `Refusal` where there is no such place."""
+    place = directory_if_any()
+    if place is None:
+        fix = f"name a directory with {_VARIABLE}"
+        raise Refusal("there is no home directory to keep profiles in", ExitCode.ERROR, fix=fix)
+    return place
 
-    return user_config_path("aioseflow")
+
+def directory_if_any() -> Path | None:
+    """Return ``AIOSEFLOW_CONFIG``, or the user's folder for configuration; None without a home directory."""
+    named = os.environ.get(_VARIABLE)
+    if not named:
+        return user_folder("config")
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:
+        return None
 
 
 def read(path: Path, key: str, *, secret: bool) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def check_name(text: str) -> str:
 
 def stored() -> dict[str, Profile]:
     """Return all profiles by name, in the order of their first logins. Raises `Refusal`."""
-    return _read(private_files.directory())
+    place = private_files.directory_if_any()
+    return {} if place is None else _read(place)
 
 
 def put(profile: Profile) -> Profile | None:
