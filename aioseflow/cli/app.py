@@ -15,7 +15,7 @@ from .command import LazyGroup, imported, single_command
 from .exit_code import ExitCode, is_about_journal_file, of_error
 from .journal_file import VARIABLE
 from .nouns.noun_table import NOUNS
-from .terminal import echo, echo_err, echo_error, give_up_streams, prepare_streams
+from .terminal import echo, echo_err, echo_error, give_up_streams, leave, prepare_streams
 from .trace import leaves, print_debug, scrubbed, take_switch
 from .usage_errors import explain_usage, is_usage
 
@@ -92,7 +92,7 @@ class RootGroup(LazyGroup):
         options["standalone_mode"] = False
         code = _ended(lambda: super(RootGroup, self).main(words, **options), debug=debug)
         give_up_streams()
-        sys.exit(code)
+        leave(code)
 
 
 def _accounts_behind(words: list[str]) -> list[str]:

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import attrs
 
-from .. import Report, Run
+from .. import Report, Run, cli
+from .exit_code import ExitCode
 from .live import ProgressView
 from .live.keyboard import Keyboard
 from .terminal import can_ask
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+_LAST_WORDS_SECONDS: Final = 2.0
 _SURE: Final = "q again to stop now, any other key to go on"
 
 
 @attrs.define(eq=False)
 class RunControl:
-    """Show runs one after another, and pass signals and keys on to the one that is under way."""
+    """Show runs one after another, and pass signals and keys on to the one that is under way.
+
+    Attributes:
+        given_up: set once a signal asks for the end and no run is left that could be ended.
+    """
 
     view: ProgressView
     interrupts: int = 0
     keyboard: Keyboard | None = None
+    given_up: asyncio.Event = attrs.Factory(asyncio.Event)
     _run: Run | None = None
     _asked: bool = False
 
@@ -49,13 +58,20 @@ class RunControl:
         finally:
             over.cancel()
             self._run, self._asked = None, False
+            if self.interrupts > 1:
+                self._give_up()
             self.view.end()
         return await run
 
     def on_signal(self) -> None:
-        """Drain the run at the first Ctrl-C (or SIGTERM of a supervisor), cancel it at the second."""
+        """Drain the run at the first Ctrl-C (SIGTERM, SIGQUIT, a closed terminal), cancel it at the second.
+
+        Where the run is over, what is left to write is given up.
+        """
         self.interrupts += 1
-        if self.interrupts == 1:
+        if self._run is None:
+            self._give_up()
+        elif self.interrupts == 1:
             self._drain("Interrupted", "Again")
         else:
             self._cancel()
@@ -88,6 +104,15 @@ class RunControl:
             self.view.note("Stopping now: requests without an answer are reported as unknown.")
             self._run.cancel()
 
+    def _give_up(self) -> None:
+        """End the process soon, whatever it writes to takes or does not take."""
+        if not self.given_up.is_set():
+            self.given_up.set()
+            if cli.owns_process:
+                end = threading.Timer(_LAST_WORDS_SECONDS, os._exit, [ExitCode.INTERRUPTED])
+                end.daemon = True
+                end.start()
+
     def _show_keys(self) -> None:
         if self.keyboard is not None:
             # A shell's fg sends no signal to a process that went on in the background.
@@ -107,7 +132,9 @@ def control_runs(view: ProgressView) -> Iterator[RunControl]:
     """Pass signals and keys on to the runs of ``view`` while the block lasts; to be used inside a loop."""
     loop = asyncio.get_running_loop()
     control = RunControl(view)
-    for number in _SIGNALS:
+    # nohup ignores the end of the terminal, and so do we then.
+    hangs_up = (signal.SIGHUP,) if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else ()
+    for number in (*_ENDING, *hangs_up):
         loop.add_signal_handler(number, control.on_signal)
     try:
         # Where the keys cannot be shown, they are left to other readers of stdin.
@@ -119,5 +146,5 @@ def control_runs(view: ProgressView) -> Iterator[RunControl]:
         view.hide()
         if control.keyboard is not None:
             control.keyboard.detach()
-        for number in _SIGNALS:
+        for number in (*_ENDING, *hangs_up):
             loop.remove_signal_handler(number)

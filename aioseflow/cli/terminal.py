@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
 import shutil
+import signal
+import stat
 import sys
-from contextlib import suppress
-from typing import Final, TextIO
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, NoReturn, TextIO
 
 from ..text import cells, escape, wrap
 from .exit_code import ExitCode, Refusal
@@ -16,6 +21,7 @@ from .exit_code import ExitCode, Refusal
 _MESSAGE_MAX: Final = 1000
 _COLUMNS_MIN: Final = 40
 _WAIT_SECONDS: Final = 0.2
+_stuck: Final[list[str]] = []
 
 
 def fill_closed_descriptors() -> None:
@@ -45,13 +51,34 @@ def give_up_streams() -> None:
             try:
                 stream.flush()
             except OSError:
-                _discard(stream)
+                discard(stream)
 
 
-def _discard(stream: TextIO) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+def give_up_stdout() -> None:
+    """Write nothing to stdout any more: a thread is stuck in it."""
+    sys.stdout = None
+    _stuck.append("stdout")
+
+
+def give_up_stderr() -> None:
+    """Write nothing to stderr any more: a thread is stuck in it."""
+    sys.stderr = None
+    _stuck.append("stderr")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; at once where a thread is stuck in a stream, for which Python would wait."""
+    if _stuck:
+        os._exit(code)
+    sys.exit(code)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is written to a stream nowhere from now on."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def columns() -> int:
@@ -81,9 +108,13 @@ def echo(data: str | bytes) -> None:
 
 
 def echo_err(message: str) -> None:
-    """Write a line for people to stderr."""
+    """Write a line for people to stderr; what cannot be written is lost."""
     if sys.stderr is not None:
-        _write(sys.stderr, f"{message}\n")
+        try:
+            _write(sys.stderr, f"{message}\n")
+        except (OSError, ValueError):
+            # Words are never the work: it goes on, and its result is the exit code.
+            discard(sys.stderr)
 
 
 def echo_text(text: str, indent: int = 0) -> None:
@@ -100,8 +131,18 @@ def _write(stream: TextIO, data: str | bytes) -> None:
         else:
             stream.write(data)
         stream.flush()
-    except BrokenPipeError:
-        _discard(stream)
+    except OSError as error:
+        if not _is_left(error, stream):
+            raise
+        discard(stream)
+
+
+def _is_left(error: OSError, stream: TextIO) -> bool:
+    """Whether nobody reads a stream any more: a pipe without reader, or a terminal that was closed."""
+    if error.errno == errno.EIO:
+        with suppress(OSError, ValueError):
+            return stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    return isinstance(error, BrokenPipeError)
 
 
 def echo_error(message: str) -> None:
@@ -140,7 +181,8 @@ def read_line(question: str, undone: str) -> str:
     """
     text = None
     try:
-        text = _read_line(question)
+        with _signals_interrupt():
+            text = _read_line(question)
     except KeyboardInterrupt:
         echo_err("")
         raise Refusal(f"interrupted{undone}", ExitCode.INTERRUPTED) from None
@@ -152,6 +194,23 @@ def read_line(question: str, undone: str) -> str:
     if not text.endswith("\n"):
         echo_err("")
     return text
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let the end of a terminal or of a session interrupt a question as Ctrl-C does; nohup still holds."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ending = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    usual = [number for number in ending if signal.getsignal(number) is signal.SIG_DFL]
+    for number in usual:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in usual:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _read_line(question: str) -> str:

@@ -41,6 +41,7 @@ def demo(
 
 async def _demo(services: int, vms: int, seed: int) -> int:
     from ...client import SeFlow
+    from ..background_stream import words_in_background
     from ..live import view
     from ..run_control import control_runs
     from ..terminal import echo_err
@@ -54,7 +55,7 @@ async def _demo(services: int, vms: int, seed: int) -> int:
             async with SeFlow(
                 panel.username, panel.password, base_url=panel.url, retry=RETRY, journal=journal
             ) as seflow:
-                with control_runs(view()) as control:
+                with words_in_background(), control_runs(view()) as control:
                     stages = [stage async for stage in stages_of(seflow, panel, control)]
     return _print(stages, panel, interrupted=control.interrupted)
 

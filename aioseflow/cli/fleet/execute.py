@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import attrs
@@ -14,6 +15,7 @@ from ...safety import Safety
 from ...text import escape
 from .. import spare_collections
 from ..accounts import fleet_of
+from ..background_stream import words_in_background
 from ..completion import name_cache
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
@@ -22,7 +24,7 @@ from ..output.formats import dumps
 from ..table import print_lines
 from ..terminal import columns, confirm, confirm_word, echo, echo_text, require_answerable
 from .group import FleetOptions, option_of
-from .print_report import command_name, print_report, require_columns, streamed
+from .print_report import command_name, print_report, require_columns
 
 if TYPE_CHECKING:
     from ... import Action, Fleet, Journal, Plan, Run, StalePlan
@@ -187,29 +189,44 @@ async def act(
     from ... import StalePlan
     from ..live import view
     from ..run_control import control_runs
+    from .outcome_stream import streamed
 
     require_columns(common.out)
     async with common.who.clients(kept) as clients:
         spare_collections()
         run = make(fleet_of(clients, kept))
-        with control_runs(view()) as control:
-            try:
-                async with streamed(run, common.out):
+        try:
+            with words_in_background(), control_runs(view()) as control:
+                async with streamed(run, common.out, control) as stream:
                     report = await control.drive(run.spec.action, run)
-            except StalePlan as error:
-                raise _stale(error) from None
-            except InvalidArgument:
-                # The selection is wrong: nothing was sent, and there is no report.
-                raise
-            except Exception:
-                # What was done before a run broke is reported all the same.
-                if run.report.targets:
+        except StalePlan as error:
+            raise _stale(error) from None
+        except InvalidArgument:
+            # The selection is wrong: nothing was sent, and there is no report.
+            raise
+        except Exception:
+            # What was done before a run broke is reported all the same.
+            if run.report.targets:
+                with suppress(OSError):
                     await _print(run, kept, common)
-                raise
-        await _print(run, kept, common)
+            raise
+        lost = None if stream is None else stream.error
+        try:
+            await _print(run, kept, common)
+        except OSError as error:
+            lost = error
         if page is not None:
             await page.write(report, clients)
-    return ExitCode.INTERRUPTED if control.interrupted else of_report(report)
+    code = ExitCode.INTERRUPTED if control.interrupted else of_report(report)
+    if lost is None:
+        return code
+    if not isinstance(lost, OSError):
+        raise lost
+    raise Refusal(
+        f"outcomes could not be written ({lost.strerror or lost})",
+        code if control.interrupted else ExitCode.ERROR,
+        fix=f"{command_name('status', run.run_id, common.who)} has them",
+    )
 
 
 def _stale(error: StalePlan) -> Refusal:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ...text import escape
@@ -15,7 +14,7 @@ from ..table import Column, Table, print_lines, print_styled
 from ..terminal import columns
 
 if TYPE_CHECKING:
-    from ... import Outcome, Report, Run
+    from ... import Outcome, Report
     from ...fleet.report.headline import Line
     from .group import FleetOptions
 
@@ -114,43 +113,3 @@ def usage_table(report: Report) -> Table:
 def print_page(lines: Iterable[Line]) -> None:
     """Write the lines of a page, coloured by their tones on a terminal."""
     print_styled(((line.text,), (_STYLES.get(line.tone, ""),)) for line in lines)
-
-
-@asynccontextmanager
-async def streamed(run: Run, out: OutputOptions) -> AsyncIterator[None]:
-    """Write each outcome when it is known, with ``--output jsonl``, while the block lasts.
-
-    A thread writes: a slow reader must not slow the run.
-    """
-    if out.form is not OutputFormat.JSONL:
-        yield
-        return
-    import asyncio
-    import queue
-    import threading
-
-    lines: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-    loop, written = asyncio.get_running_loop(), asyncio.Event()
-
-    def write() -> None:
-        write_line = out.stream()
-        for outcome in iter(lines.get, None):
-            write_line(outcome_row(outcome))
-        loop.call_soon_threadsafe(written.set)
-
-    async def read() -> None:
-        async for outcome in run:
-            lines.put(outcome)
-
-    # A daemon: Ctrl-C does not wait for a reader that reads no more.
-    threading.Thread(target=write, name="aioseflow jsonl", daemon=True).start()
-    reading = asyncio.ensure_future(read())
-    try:
-        yield
-    finally:
-        if not run.is_over:
-            reading.cancel()
-        # An error that ends the run early is raised where the run is awaited.
-        await asyncio.gather(reading, return_exceptions=True)
-        lines.put(None)
-    await written.wait()

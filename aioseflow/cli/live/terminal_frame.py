@@ -49,7 +49,7 @@ class TerminalFrame:
 
     def show(self, rows: Sequence[StyledRow]) -> None:
         """Draw rows that fit in the place of the last ones."""
-        if self._gone or not self._is_in_front():
+        if self._gone or getattr(self.stream, "is_behind", False) or not self._is_in_front():
             return
         size = self.size
         lines = [self._encoded(row.written(colours=self.colours)) for row in rows]
