@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 import traceback
+import warnings
 from typing import Any, Final
 
 _MESSAGE_CHARACTERS_MAX: Final = 400
@@ -67,3 +68,14 @@ def said(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
     place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno})" for frame in frames)
     return f"{type(error).__name__}{f': {text}' if text else ''}{place}"
+
+
+def warn(message: str) -> None:
+    """Warn of a failure that only a log would show, and most programs have set up none.
+
+    Where warnings are errors this does nothing: what failed must not break what called it.
+    """
+    try:
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+    except RuntimeWarning:
+        return

@@ -88,7 +88,8 @@ class SeFlow:
         deadline: seconds that one call may take with all its waits and repeats.
         credentials: called after a refused login (awaited, if it is a coroutine function) for another pair
             of e-mail address and password, or None; not called again until a login was accepted.
-        hooks: called with each `Event`; a hook must return quickly.
+        hooks: plain functions that are called with each `Event` and must return quickly; an ``async def`` is
+            refused. A hook that raises is logged each time and warned of once; the call goes on.
         proxy: URL of an HTTP proxy, None for none; by default ``HTTPS_PROXY`` and ``NO_PROXY`` decide.
         ca_file: the authorities to trust instead of the system's; by default ``SSL_CERT_FILE`` decides.
         ssl_context: an own TLS context; it must verify certificates.

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from ..callables import warn
 from ..config import Credentials
 from ..errors import AuthenticationError, SeFlowError
 from ..secret import Masked, Secret
@@ -153,3 +154,4 @@ def _checked(new: NewCredentials) -> Credentials | None:
 def _log_failure(what: str, error: Exception) -> None:
     # Its type alone: text and frames of the exception may hold a password or token.
     _log.error("%s failed with %s; the circuit stays open", what, type(error).__name__)
+    warn(f"{what} failed with {type(error).__name__}; nothing more is sent with the refused login")

@@ -7,11 +7,14 @@ The loggers are ``aioseflow.sent``, ``.answered``, ``.refused``, ``.waiting``, `
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
+
+from ..callables import is_async_callable, is_of_run, name_of, said, warn
+from ..errors import ConfigurationError
 
 
 @attrs.frozen(kw_only=True)
@@ -142,26 +145,64 @@ _hook_log: Final = logging.getLogger("aioseflow.hooks")
 
 
 class Events:
-    """Sends the events of one account's calls to the loggers and to the user's hooks."""
+    """Sends the events of one account's calls to the loggers and to the user's hooks.
 
-    __slots__ = ("_account", "_hooks")
+    Raises `ConfigurationError` for a hook that cannot be called, or whose call would do nothing.
+    """
+
+    __slots__ = ("_account", "_failed", "_hooks")
 
     def __init__(self, account: str, hooks: Sequence[Hook]) -> None:
         self._account = account
-        self._hooks = tuple(hooks)
+        self._hooks = _checked(hooks)
+        self._failed: set[int] = set()
 
     def wants(self, kind: type[Event]) -> bool:
         """Return True if an event of this kind has a listener."""
         return True if self._hooks else _LOGS[kind].isEnabledFor(kind.level)
 
     def emit(self, kind: type[Event], **facts: Any) -> None:
-        """Make an event and send it to its listeners, if there are any. A hook that raises is logged."""
+        """Make an event and send it to its listeners, if there are any.
+
+        A hook that raises is logged each time, and warned of once.
+        """
         if not self.wants(kind):
             return
         event = kind(account=self._account, **facts)
         _LOGS[kind].log(kind.level, "%s", event, extra={"event": event})
-        for hook in self._hooks:
+        for place, hook in enumerate(self._hooks):
             try:
-                hook(event)
-            except Exception:  # noqa: BLE001 - a broken counter must not make a reboot that worked fail
-                _hook_log.exception("a hook failed on %s", event)
+                returned = hook(event)
+                if hasattr(returned, "__await__"):
+                    _refuse(returned)
+            except BaseException as error:  # a broken counter must not make a reboot that worked fail
+                if is_of_run(error):
+                    raise
+                name = f"hooks[{place}] ({name_of(hook)})"
+                _hook_log.exception("%s failed on %s", name, event)
+                if place not in self._failed:
+                    self._failed.add(place)
+                    warn(f"{name} failed on {event.name}: {said(error)}; see the logger aioseflow.hooks")
+
+
+def _checked(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
+    if callable(hooks) or not isinstance(hooks, Iterable):
+        raise ConfigurationError(f"hooks is {hooks!r:.60}; give a list of functions: hooks=[…]")
+    checked = tuple(hooks)
+    for place, hook in enumerate(checked):
+        if not callable(hook):
+            raise ConfigurationError(f"hooks[{place}] is {hook!r:.60}, which cannot be called with an event")
+        if is_async_callable(hook):
+            raise ConfigurationError(
+                f"hooks[{place}] ({name_of(hook):.80}) is an async function, which nobody would await; "
+                "give a plain function, which may put the event into an asyncio.Queue"
+            )
+    return checked
+
+
+def _refuse(returned: Any) -> None:
+    """Raise `TypeError` for what a hook returned and nobody awaits."""
+    close = getattr(returned, "close", None)
+    if close is not None:
+        close()
+    raise TypeError(f"it returned a {type(returned).__name__}, which nobody awaits; give a plain function")

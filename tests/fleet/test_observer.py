@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from typing import Any
 
 import pytest
 from support.histories import panel_and_client, statuses
 from support.virtual import VIRTUAL
 
-from aioseflow import Outcome, Start, Stop
+from aioseflow import ConfigurationError, Outcome, Start, Stop
 from aioseflow.fleet.model.target import Stage, TargetState
 from aioseflow.fleet.run.observer import RunObserver
 from aioseflow.sandbox import Fault
@@ -84,8 +85,36 @@ async def test_an_observer_that_raises_is_dropped_and_the_run_goes_on(
         run = seflow.fleet.stop()
         run.observe(broken)
         run.observe(sound)
-        with caplog.at_level(logging.ERROR, logger="aioseflow.fleet"):
+        with (
+            caplog.at_level(logging.ERROR, logger="aioseflow.fleet"),
+            pytest.warns(RuntimeWarning, match=r"OnlyOutcomes\.decided raised ZeroDivisionError") as warned,
+        ):
             assert statuses(await run) == {"changed": 8}
+    assert len(warned) == 1
     assert broken.statuses.total() == 1
     assert len(sound.heard) == 8
     assert len(caplog.records) == 1
+
+
+class AsyncObserver(RunObserver):
+    async def decided(self, state: TargetState, outcome: Outcome) -> None:  # type: ignore[override]
+        ...
+
+
+@pytest.mark.parametrize(
+    ("observer", "said"),
+    [
+        (AsyncObserver(), "AsyncObserver.decided is an async function"),
+        (object(), "is no observer"),
+        (Recording, "is no observer"),
+        (print, "is no observer"),
+    ],
+)
+async def test_what_cannot_observe_is_refused_at_once(observer: Any, said: str) -> None:
+    async with panel_and_client() as (panel, seflow):
+        run = seflow.fleet.stop()
+        with pytest.raises(ConfigurationError, match=said):
+            run.observe(observer)
+        run.cancel()
+        await run
+        assert panel.requests == []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import statistics
+from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from support.clients import client, virtual_client
@@ -17,12 +20,14 @@ from aioseflow import (
     AdaptiveLimit,
     Answered,
     CircuitChanged,
+    ConfigurationError,
     Event,
     FixedLimit,
     LimitChanged,
     OutcomeUnknown,
     Refused,
     Retried,
+    SeFlow,
     SeFlowError,
     Sent,
     Unknown,
@@ -179,15 +184,115 @@ async def test_a_long_wait_is_an_event_of_each_call_that_begins_while_it_lasts()
     assert seen.seconds == pytest.approx(20)
 
 
-async def test_a_hook_that_fails_changes_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(event: Event) -> None:
-        raise ZeroDivisionError
+class Broken:
+    """A hook that is an object."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, event: Event) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("a typo"), SystemExit(2), asyncio.CancelledError(), StopIteration()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_hook_that_fails_changes_nothing_and_is_warned_of_once_and_logged_each_time(
+    caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    seen: list[Event] = []
+    async with Wire() as wire:
+        wire.answer = http('{"services": []}')
+        async with client(wire.url, hooks=[seen.append, Broken(error), seen.append]) as seflow:
+            with pytest.warns(RuntimeWarning, match=r"hooks\[1\] \(.*\.Broken\) failed on") as warned:
+                assert await asyncio.gather(*(seflow.services.list() for _ in range(3))) == [[]] * 3
+    assert len(warned) == 1
+    assert type(error).__name__ in str(warned[0].message)
+    assert {record.name for record in caplog.records} == {"aioseflow.hooks"}
+    assert len(caplog.records) * 2 == len(seen) >= 12
+
+
+async def test_a_hook_that_fails_changes_nothing_where_warnings_are_errors() -> None:
+    async with Wire() as wire:
+        wire.answer = http('{"services": []}')
+        async with client(wire.url, hooks=[Broken(ValueError())]) as seflow:
+            assert await seflow.services.list() == []
+
+
+async def test_a_hook_that_returns_a_coroutine_is_warned_of() -> None:
+    async def count(event: Event) -> None:
+        raise AssertionError
 
     async with Wire() as wire:
         wire.answer = http('{"services": []}')
-        async with client(wire.url, hooks=[broken]) as seflow:
-            assert await seflow.services.list() == []
-    assert {record.name for record in caplog.records} == {"aioseflow.hooks"}
+        async with client(wire.url, hooks=[lambda event: count(event)]) as seflow:
+            with pytest.warns(RuntimeWarning, match="returned a coroutine, which nobody awaits"):
+                assert await seflow.services.list() == []
+
+
+async def a_hook(event: Event) -> None: ...
+
+
+async def a_generator(event: Event) -> AsyncIterator[None]:
+    yield
+
+
+class AsyncHook:
+    async def __call__(self, event: Event) -> None: ...
+
+    async def method(self, event: Event) -> None: ...
+
+
+class AsyncParent(AsyncHook):
+    pass
+
+
+@functools.wraps(a_hook)
+def decorated(event: Event) -> Any:
+    return a_hook(event)
+
+
+ASYNC: list[Any] = [
+    a_hook,
+    a_generator,
+    AsyncHook(),
+    AsyncParent(),
+    AsyncHook().method,
+    functools.partial(a_hook),
+    functools.partial(functools.partial(AsyncHook())),
+    decorated,
+    AsyncMock(),
+]
+
+
+@pytest.mark.parametrize("hook", ASYNC, ids=range(len(ASYNC)))
+async def test_an_async_hook_is_refused_when_the_client_is_made(hook: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^hooks\[1\] \(.*\) is an async function, which nobody"):
+        SeFlow("u@example.com", "p", hooks=[print, hook])
+
+
+@pytest.mark.parametrize(
+    ("hooks", "said"),
+    [
+        (print, "give a list of functions"),
+        (7, "give a list"),
+        ([None], r"hooks\[0\] is None"),
+        (["x"], "'x'"),
+    ],
+)
+async def test_what_is_no_hook_is_refused_when_the_client_is_made(hooks: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        SeFlow("u@example.com", "p", hooks=hooks)
+
+
+PLAIN: list[Any] = [print, [].append, Broken(ValueError()), functools.partial(print), Broken, Mock()]
+
+
+@pytest.mark.parametrize("hook", PLAIN, ids=range(len(PLAIN)))
+async def test_a_plain_hook_is_taken(hook: Any) -> None:
+    SeFlow("u@example.com", "p", hooks=(hook,))
 
 
 async def test_each_event_has_a_logger_of_its_name(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,10 +6,13 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from ...callables import is_async_callable, is_of_run, name_of, said, warn
+from ...errors import ConfigurationError
 from ..model.outcome import Outcome
 from ..model.target import TargetState
 
 _LOG: Final = logging.getLogger("aioseflow.fleet")
+_METHODS: Final = ("begun", "settling", "requeued", "decided")
 F = TypeVar("F", bound=Callable[..., None])
 
 
@@ -45,8 +48,21 @@ class Observers:
         self.decided: tuple[Callable[[TargetState, Outcome], None], ...] = ()
 
     def add(self, observer: RunObserver, *, is_ours: bool = False) -> None:
-        """Call an observer from now on. Unless it is one of the engine's, its first exception removes it."""
-        for name in ("begun", "settling", "requeued", "decided"):
+        """Call an observer from now on. Unless it is one of the engine's, its first exception removes it.
+
+        Raises `ConfigurationError` for what is no observer, and for a method that is an ``async def``.
+        """
+        if not isinstance(observer, RunObserver):
+            raise ConfigurationError(
+                f"{observer!r:.80} is no observer; give an object of a subclass of RunObserver"
+            )
+        for name in _METHODS:
+            if is_async_callable(getattr(observer, name)):
+                raise ConfigurationError(
+                    f"{type(observer).__qualname__}.{name} is an async function, which nobody would await; "
+                    "give a plain one"
+                )
+        for name in _METHODS:
             if getattr(type(observer), name) is not getattr(RunObserver, name):
                 method = getattr(observer, name)
                 setattr(self, name, (*getattr(self, name), method if is_ours else self._guarded(method)))
@@ -60,8 +76,13 @@ class Observers:
                 return
             try:
                 method(*arguments)
-            except Exception:  # noqa: BLE001 - an error of an observer must not break the run
+            except BaseException as error:  # an error of an observer must not break the run
+                if is_of_run(error):
+                    raise
                 is_dropped = True
                 _LOG.exception("an observer of a run raised, and is not called any more: %r", method)
+                warn(
+                    f"observer {name_of(method)} raised {said(error)}, and is not called any more in this run"
+                )
 
         return call
