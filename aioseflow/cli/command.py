@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from importlib import import_module
@@ -24,8 +25,10 @@ from typing import (
 import attrs
 import typer
 import typer.main
-from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.models import OptionInfo
+
+from .exit_code import Refusal
 
 T = TypeVar("T")
 Where: TypeAlias = Annotated[
@@ -45,6 +48,21 @@ class _Given:
 
 class Sectioned(TyperCommand):
     """A command whose help lists its arguments as they are written, then its options by heading."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words; raise `Refusal` for an option that is given twice and takes one value.
+
+        Of two values, one would be ignored in silence.
+        """
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            for option, times in Counter(given).items():
+                if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_eager):
+                    name = max((*option.opts, *option.secondary_opts), key=len)
+                    raise Refusal(
+                        f"{name} is given {times} times, and only one can count", fix="give it once"
+                    )
+        return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the arguments as they are written."""

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from support.clients import QUICK_SETTLE
 
-from aioseflow import ALL, InvalidArgument, SeFlow
-from aioseflow.fleet.select.selection import select
+from aioseflow import ALL, InvalidArgument, Plan, SeFlow, Stop
+from aioseflow.fleet.select.selection import Selection, select
 from aioseflow.models import Service, Vm
 from aioseflow.sandbox import Fault, Sandbox
 
@@ -46,6 +46,33 @@ async def test_pairs_services_vms_predicates_and_exclusions_meet(panel: Sandbox,
     assert await keys(seflow, where=pairs, services=["33301"]) == {("33301", first)}
     assert await keys(seflow, vms=[first], exclude=[("33301", first)]) == set()
     assert await keys(seflow, where=lambda s, v: False) == set()
+
+
+async def test_exclusions_that_leave_no_vm_alone_are_named(panel: Sandbox, seflow: SeFlow) -> None:
+    first = ids(panel, "33301")[0]
+    exclude = (f'id == "{first}"', 'label == "nobody"', "cpus > 99")
+    assert (await keys(seflow, services="33301", exclude=exclude)) == {
+        ("33301", vm) for vm in ids(panel, "33301")[1:]
+    }
+    for given, idle in (
+        (exclude, ['label == "nobody"', "cpus > 99"]),
+        ([("33301", first), ("33301", "1")], ["33301/1"]),
+        ([("main", "33301", "1")], ["main/33301/1"]),
+        (lambda s, v: False, ["the predicate"]),
+        (lambda s, v: True, []),
+        ((), []),
+    ):
+        plan = await seflow.fleet.plan(Stop(), services="33301", exclude=given)
+        assert plan.document.get("idle_exclusions", []) == idle
+        for text in idle:
+            assert f"exclude leaves no VM alone: {text} is true of none." in str(plan)
+        assert Plan.from_json(plan.to_json()).digest == plan.digest
+    document = select(ALL, exclude=exclude).to_document()
+    assert document is not None
+    assert document["exclude"] == list(exclude)
+    assert Selection.from_document(document).to_document() == document
+    with pytest.raises(InvalidArgument, match="exclude"):
+        select(ALL, exclude=('label == "a"', "label =="))
 
 
 async def test_only_the_named_services_are_listed(panel: Sandbox, seflow: SeFlow) -> None:

@@ -210,6 +210,8 @@ async def act(
                 with suppress(OSError):
                     await _print(run, kept, common)
             raise
+        for text in run.spec.selection.exclude.unmet:
+            echo_text(f"warning: --exclude left no VM alone: {escape(text, _LOSS_MAX)} is true of none")
         lost = None if stream is None else stream.error
         try:
             await _print(run, kept, common)

@@ -50,7 +50,8 @@ class SelectionOptions:
     ] = None
     everything: Annotated[bool, Option("--all", help="Every VM of every service.")] = False
     exclude: Annotated[
-        str | None, Option("--exclude", metavar="EXPR", help="Leave out VMs for which this is true.")
+        list[str] | None,
+        Option("--exclude", metavar="EXPR", help="Leave out VMs for which this is true; may be repeated."),
     ] = None
     missing: Annotated[bool, Option("--ignore-missing", help="Leave out ids that do not exist.")] = False
     max_targets: Annotated[
@@ -79,7 +80,7 @@ class SelectionOptions:
             raise Refusal(
                 "--where is empty, which never selects every VM", fix="use --all for the whole fleet"
             )
-        if self.exclude is not None and not self.exclude.strip():
+        if any(not each.strip() for each in self.exclude or ()):
             raise Refusal(
                 "--exclude is empty, which leaves no VM alone",
                 fix="leave it out, or say which VMs, such as --exclude 'label == \"db-1\"'",
@@ -99,7 +100,7 @@ class SelectionOptions:
             services=self.services or None,
             vms=None if pairs else self.vms or None,
             where=pairs or self.where,
-            exclude=self.exclude,
+            exclude=tuple(self.exclude or ()) or None,
             missing="ignore" if self.missing else None,
             max_targets=self.max_targets and size_of(self.max_targets),
             strict=self.strict or None,

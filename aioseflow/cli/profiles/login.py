@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 from typer import Option
-from typer.core import TyperCommand
 
 from ...errors import AuthenticationError, PermissionDenied, SeFlowError
 from ...secret import Secret
 from ...text import escape
+from ..command import Sectioned
 from ..exit_code import ExitCode, Refusal
 from ..terminal import can_ask, echo_err, echo_text
 from . import passwords, private_files, profile_choice, profile_store, prompts, system_keyring
@@ -30,7 +30,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _URL_MAX = 300
 
 
-class _WithoutPassword(TyperCommand):
+class _WithoutPassword(Sectioned):
     """Refuses ``--password``, however it is written, and says why."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

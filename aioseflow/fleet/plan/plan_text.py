@@ -42,6 +42,8 @@ def page(plan: Plan, width: int = _WIDTH, *, option: OptionName = str) -> str:
     skipped = [*_skipped(plan, width)]
     if skipped:
         lines += ["", f"Skipped: {quantity(len(plan.vms) - len(plan.targets), 'VM')}", *skipped]
+    for text in plan.document.get("idle_exclusions", ()):
+        lines += ["", *_wrapped(f"{option('exclude')} leaves no VM alone: {text} is true of none.", width)]
     if plan.without_vms:
         lines += ["", *_wrapped(_sentence(no_vms(plan.without_vms)), width)]
     whole, partly = split(plan.lost)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 
@@ -79,7 +80,7 @@ async def make_plan(
     lost = sorted(survey.undiscovered, key=_place_of)
     return Plan(
         action=spec.action,
-        document=spec.to_document() | ({"parent": spec.parent} if spec.parent else {}),
+        document=_document(spec),
         created_at=datetime.now(UTC),
         accounts=tuple(account.name for account in accounts),
         vms=tuple(vms),
@@ -93,6 +94,12 @@ async def make_plan(
         seconds=estimate.seconds,
         basis=estimate.basis,
     )
+
+
+def _document(spec: RunSpec) -> dict[str, Any]:
+    document = spec.to_document() | ({"parent": spec.parent} if spec.parent else {})
+    idle = spec.selection.exclude.unmet
+    return document | ({"idle_exclusions": idle} if idle else {})
 
 
 def _place_of(lost: Undiscovered) -> tuple[str, int, str]:

@@ -39,13 +39,17 @@ class Matcher:
         condition: an expression, or a predicate of the user.
         pairs: service and VM ids, in every account.
         keys: account, service and VM ids.
+        parts: several conditions, one of which has to match; only for `may_match`.
         raised: by VM, what a predicate raised for it. Nothing selects such a VM.
+        met: what has matched for `may_match`: named ids, or the accounts in which a condition did.
     """
 
     condition: Expression | Predicate | None = None
     pairs: frozenset[Pair] | None = None
     keys: frozenset[TargetKey] | None = None
+    parts: tuple[Matcher, ...] = ()
     raised: dict[TargetKey, BaseException] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    met: set[Any] = attrs.field(factory=set, init=False, eq=False, repr=False)
 
     @classmethod
     def parse(cls, value: Any, what: str, *, empty: bool) -> Matcher:
@@ -68,6 +72,28 @@ class Matcher:
         if not pairs and not keys and not empty:
             raise InvalidArgument(f"{what} is empty, which never means everything; {_HINT}", argument=what)
         return cls(pairs=pairs, keys=keys)
+
+    @classmethod
+    def parse_any(cls, value: Any, what: str) -> Matcher:
+        """Return the matcher of a value, which may also be a list of conditions. Raises as `parse` does."""
+        if isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value):
+            return cls(parts=tuple(cls.parse(each, what, empty=True) for each in value))
+        return cls.parse(value, what, empty=True)
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether there is nothing that could match."""
+        return not (self.condition is not None or self.pairs or self.keys or self.parts)
+
+    @property
+    def unmet(self) -> list[str]:
+        """The conditions and ids that have matched no VM so far, as texts."""
+        if self.parts:
+            return [text for part in self.parts for text in part.unmet]
+        if self.condition is not None:
+            named = self.condition.text if isinstance(self.condition, Expression) else "the predicate"
+            return [] if self.met else [named]
+        return ["/".join(ids) for ids in sorted({*(self.pairs or ()), *(self.keys or ())} - self.met)]
 
     @property
     def names(self) -> bool:
@@ -107,12 +133,24 @@ class Matcher:
 
         A condition is also tested on the names and labels as people read them, without HTML entities.
         """
-        if self._may(account, service, vm):
-            return True
+        if self.parts:
+            # Each is asked: one that matches nothing is reported.
+            found = [part.may_match(account, service, vm) for part in self.parts]
+            return any(found)
         if self.condition is None:
-            return False
+            named = (
+                {(service.id, vm.id)} & (self.pairs or set()),
+                {(account, service.id, vm.id)} & (self.keys or set()),
+            )
+            self.met.update(*named)
+            return any(named)
         # PHP panels store names with entities (&amp;, &#039;), and a guard must not miss such a name.
-        return any(self._may(account, *plain) for plain in _unescaped(service, vm))
+        if self._may(account, service, vm) or any(
+            self._may(account, *plain) for plain in _unescaped(service, vm)
+        ):
+            self.met.add(account)
+            return True
+        return False
 
     def _may(self, account: str, service: Service, vm: Vm) -> bool:
         if isinstance(self.condition, Expression):
@@ -120,7 +158,7 @@ class Matcher:
         if self.condition is not None:
             # Where it raises, the VM is left alone.
             return self._predicate_of(self.condition, account, service, vm) is not False
-        return self.matches(account, service, vm)
+        return False
 
     def rules_out(self, account: str, service: Service) -> bool:
         """Whether no VM of this service can match."""
@@ -148,6 +186,8 @@ class Matcher:
             return self.condition.text
         if self.condition is not None:
             return None
+        if self.parts:
+            return [part.document() for part in self.parts]
         return [list(pair) for pair in sorted(self.pairs or ())] + [
             list(key) for key in sorted(self.keys or ())
         ]

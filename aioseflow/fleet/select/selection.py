@@ -34,7 +34,8 @@ ALL: Final = Everything()
 Where: TypeAlias = Everything | str | Predicate | Named
 """A text (see `syntax`), a predicate of service and VM, pairs of service and VM ids (or the objects; an
 account's name may stand before them), or `ALL`."""
-Exclude: TypeAlias = str | Predicate | Named
+Exclude: TypeAlias = str | tuple[str, ...] | Predicate | Named
+"""As `Where`; several texts leave out a VM for which one of them is true."""
 Missing: TypeAlias = Literal["error", "ignore"]
 MissingNames: TypeAlias = Literal["error", "ignore", "name"]
 """``name``: a VM that is gone is a target that nothing is sent for, as in a run that follows another one."""
@@ -66,8 +67,9 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether it selects every VM there is."""
-        excludes = self.exclude.condition is not None or self.exclude.pairs or self.exclude.keys
-        return self.where is None and self.services is None and self.vms is None and not excludes
+        return (
+            self.where is None and self.services is None and self.vms is None and self.exclude.matches_nothing
+        )
 
     @property
     def _names(self) -> bool:
@@ -76,7 +78,7 @@ class Selection:
     @property
     def missing_values(self) -> int:
         """How many VMs a condition was undecided for, because the panel gives no value."""
-        matchers = (self.where, self.exclude)
+        matchers = (self.where, self.exclude, *self.exclude.parts)
         conditions = [matcher.condition for matcher in matchers if matcher is not None]
         return sum(condition.missing for condition in conditions if isinstance(condition, Expression))
 
@@ -180,13 +182,13 @@ def select(
         where=None if isinstance(where, Everything) else Matcher.parse(where, "where", empty=False),
         services=_ids(services, "services"),
         vms=_ids(vms, "vms"),
-        exclude=Matcher.parse(exclude, "exclude", empty=True),
+        exclude=Matcher.parse_any(exclude, "exclude"),
         missing=missing,
     )
 
 
 def _written(value: Any) -> Any:
-    return value if isinstance(value, str) else [tuple(item) for item in value]
+    return value if isinstance(value, str) else [i if isinstance(i, str) else tuple(i) for i in value]
 
 
 def _ids(value: Any, what: str) -> frozenset[str] | None:
