@@ -137,7 +137,8 @@ async def test_a_journal_of_before_has_runs_without_a_timeline_and_takes_new_one
         connection.execute(
             "INSERT INTO runs (run_id, action, accounts, created_at, document, note, requested_by, state, "
             "started_at, finished_at, discovered, targets, counts) "
-            "VALUES ('old', 'stop', '[\"main\"]', 1, '{\"steps\": []}', '', '', 'ended', 1, 2, 1, 0, '{}')"
+            "VALUES ('old', 'stop', '[\"main\"]', 1, '{\"steps\": [{\"name\": \"stop\"}]}', '', '', "
+            "'ended', 1, 2, 1, 0, '{}')"
         )
         connection.execute("PRAGMA user_version = 1")
         connection.commit()

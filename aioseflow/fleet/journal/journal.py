@@ -172,17 +172,18 @@ class Journal:
 
     async def active(self, run_id: str) -> RunIsActive:
         """Return the error for a run that a living process holds, which it names."""
-        return run_is_active(run_id, await self._holder(run_id))
+        return run_is_active(run_id, await self.holder(run_id))
 
     async def lost(self, run_id: str) -> LeaseLost:
         """Return the error for a run that this process may not go on with; it names the new holder."""
         try:
-            return lease_lost(run_id, await self._holder(run_id))
+            return lease_lost(run_id, await self.holder(run_id))
         except JournalError:
             # A store that cannot be asked is often the reason why the lease was lost.
             return lease_lost(run_id)
 
-    async def _holder(self, run_id: str) -> Holder | None:
+    async def holder(self, run_id: str) -> Holder | None:
+        """Return the process that has a run, None if no living process has it."""
         return await self._store.leases.holder(run_id)
 
     async def living(self, run_ids: Iterable[str]) -> frozenset[str]:
@@ -258,6 +259,11 @@ class Journal:
                 # One at a time: commits that are made meanwhile do not wait for all.
                 deleted += await self._prune(run_id)
             return deleted
+
+    async def withdraw(self, run_id: str) -> bool:
+        """Delete a run that has ended without having begun, and return whether it is gone."""
+        async with self._opened():
+            return await self._prune(run_id)
 
     async def _prune(self, run_id: str) -> bool:
         lease = await self._store.leases.take(run_id, lambda: None)

@@ -1,4 +1,4 @@
-"""`Ending`: how a run ended, and the causes by which its targets tell that."""
+"""`Ending`: how a run ended, the causes by which its targets tell that, and the state of a `Run`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ class Ending(enum.StrEnum):
     def is_interruption(self) -> bool:
         """Whether somebody or something from outside ended the run, so that resuming it is the next step."""
         return self in (Ending.INTERRUPTED, Ending.CANCELLED, Ending.DRAINED)
+
+
+class RunPhase(enum.StrEnum):
+    """The state of a `Run`."""
+
+    NEW = "new"
+    """It was not started."""
+    RUNNING = "running"
+    ENDED = "ended"
+    REFUSED = "refused"
+    """It did not begin, and nothing was sent: `Run.error` says why."""
 
 
 REFUSED: Final = "refused"

@@ -23,27 +23,39 @@ class RunRefused(InvalidArgument):
             belongs to a run that does something else), ``"protected"`` (a plan acts on a VM that this client
             protects, and did not name it).
         run_id: the other run, None where there is none.
+        pid: process id of the other run, None where it is not known.
+        host: name of its machine, None likewise.
     """
 
     def __init__(
-        self, message: str, *, reason: Reason = "max_targets", run_id: str | None = None, **details: Any
+        self,
+        message: str,
+        *,
+        reason: Reason = "max_targets",
+        run_id: str | None = None,
+        pid: int | None = None,
+        host: str | None = None,
+        **details: Any,
     ) -> None:
         super().__init__(message, **details)
         self.reason = reason
         self.run_id = run_id
+        self.pid = pid
+        self.host = host
 
 
-def refuse_contested(taken: Mapping[TargetKey, str]) -> None:
-    """Raise `RunRefused` if ``taken`` has the id of another run for one of the VMs."""
-    if not taken:
-        return
+def in_another_run(taken: Mapping[TargetKey, str], pid: int | None, host: str | None) -> RunRefused:
+    """Return the error for VMs that another run acts on, the one in ``taken`` whose id is the first."""
     first = min(taken.values())
     mine = [key for key, run in taken.items() if run == first]
-    raise RunRefused(
-        f"run {first} is working on {len(mine)} of these VMs, such as VM {mine[0][2]} of service "
+    where = "" if pid is None else f" (process {pid} on {host})"
+    return RunRefused(
+        f"run {first}{where} is working on {len(mine)} of these VMs, such as VM {mine[0][2]} of service "
         f"{mine[0][1]}; nothing was sent. Wait for it, or exclude them",
         reason="in_another_run",
         run_id=first,
+        pid=pid,
+        host=host,
     )
 
 

@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import attrs
 
 from ..journal import Journal, RunNotFound, StoredRun
+from ..model.ending import RunPhase
 from .estimates import limits_from, notes_of
 from .resume import Resumer, is_complete
 
 if TYPE_CHECKING:
     from ..actions.steps import Steps
     from ..model.fleet_account import FleetAccount
+    from ..model.outcome import TargetKey
     from ..run.execution import RunExecution
     from ..run.run import Run
+    from ..run.state import RunState
 
 _KEPT: Final = 100  # ended runs in memory: a bot that lives for months must not grow for months
+
+
+_IN_MEMORY: Final[WeakSet[Run]] = WeakSet()
+"""The live runs of this process that are in no journal, of all fleets: no lease keeps two of them apart."""
+
+
+@attrs.define(eq=False)
+class ElsewhereInMemory:
+    """Live runs of this process without a journal on the same accounts, besides one run."""
+
+    account_keys: Mapping[str, str]
+    besides: RunState
+
+    def _runs(self) -> Iterator[tuple[Run, dict[str, str]]]:
+        for run in tuple(_IN_MEMORY):
+            if run.is_live and run.run_state is not self.besides:
+                yield run, {account.key: account.name for account in run.accounts}
+
+    @property
+    def any_is_live(self) -> bool:
+        """Whether there is one."""
+        mine = set(self.account_keys.values())
+        return any(not mine.isdisjoint(names) for _, names in self._runs())
+
+    def run_of(self, key: TargetKey) -> str | None:
+        """Return the id of the run that is not done with a VM, by the account's name here."""
+        account, service_id, vm_id = key
+        for run, names in self._runs():
+            name = names.get(self.account_keys[account])
+            if name is not None and (name, service_id, vm_id) in run.run_state.open:
+                return run.run_id
+        return None
 
 
 @attrs.define(eq=False)
@@ -42,6 +77,8 @@ class RunRegistry:
         """Remember a run in the place of an earlier one of its id; return that, if it is still live."""
         earlier = self._runs.pop(run.run_id, None)
         self._runs[run.run_id] = run
+        if self.journal is None:
+            _IN_MEMORY.add(run)
         return earlier if earlier is not None and earlier.is_live else None
 
     def ended(self, run: Run) -> None:
@@ -52,6 +89,10 @@ class RunRegistry:
             if self._runs.get(run.run_id) is run:
                 del self._runs[run.run_id]
             return
+        _IN_MEMORY.discard(run)
+        if run.state is RunPhase.REFUSED and self._runs.get(run.run_id) is run:
+            # What was refused is no run.
+            del self._runs[run.run_id]
         over = [each for each in self._runs.values() if each.is_over]
         for each in over[:-_KEPT]:
             del self._runs[each.run_id]
@@ -69,6 +110,10 @@ class RunRegistry:
                 'a journal: SeFlow(…, journal="runs.sqlite")'
             )
         return run
+
+    def acting_elsewhere(self, account_keys: Mapping[str, str], besides: RunState) -> ElsewhereInMemory:
+        """The live runs of this process without a journal on these accounts, besides one."""
+        return ElsewhereInMemory(account_keys, besides)
 
     def resumer(self, execution: RunExecution, *, repeat_unknown: bool) -> Resumer:
         """The object that takes up what an earlier run execution left."""

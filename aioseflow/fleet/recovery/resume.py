@@ -17,7 +17,6 @@ from ..discovery.selected_vms import listed_vms
 from ..model.clock import Instant
 from ..model.outcome import Status, TargetKey, cause_of
 from ..model.progress import NO_SERVICE
-from ..model.refusals import refuse_contested
 from ..model.target import Stage, Target, TargetState
 from ..model.vm_state import held
 from ..run.stored_outcome import (
@@ -129,15 +128,14 @@ class Resumer:
                 self._count(stored)
             else:
                 undecided.append((stored, point))
-        if (elsewhere := await self.run_state.recorder.open_elsewhere()) and undecided:
-            mine = {key_of(stored) for stored, _ in undecided}
-            refuse_contested({key: run for key, run in elsewhere.items() if key in mine})
+        recorder = self.run_state.recorder
+        if undecided:
+            mine = [key_of(stored) for stored, _ in undecided]
+            await recorder.refuse_contested(await recorder.taken_elsewhere(mine))
         states = [self._state(stored, point) for stored, point in undecided]
         for state in states:
             self.run_state.restore_target(state)
-        self.run_state.recorder.reopened(
-            [stored.row.number for stored, _ in undecided if stored.stage is Stage.DONE]
-        )
+        recorder.reopened([stored.row.number for stored, _ in undecided if stored.stage is Stage.DONE])
         # The count of VMs that are down has to know all services of the run.
         counts = any(pool.availability is not None for pool in self.pools)
         wanted = history.targets if counts else [stored for stored, _ in undecided]

@@ -6,7 +6,7 @@ A resumed run has several.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
@@ -14,7 +14,6 @@ import attrs
 from ...errors import SeFlowError
 from ...policy import SettlePolicy
 from ..actions.steps import ends_down, takes_down
-from ..model.refusals import refuse_contested
 from ..plan.survey import Survey
 from ..select.matcher import protection
 from .availability import AvailabilityCounter
@@ -27,6 +26,7 @@ from .worker import WorkerPool
 if TYPE_CHECKING:
     from ..journal import StoredRun
     from ..model.fleet_account import FleetAccount
+    from ..model.outcome import TargetKey
     from ..model.target import TargetState
     from ..model.undiscovered import Undiscovered, WithoutVms
     from ..plan.plan import Plan
@@ -55,6 +55,7 @@ class RunExecution:
     Attributes:
         pools: the workers of each account.
         is_discovered: whether all targets of the run are known.
+        on_begun: called once nothing keeps the run from beginning any more.
     """
 
     accounts: tuple[FleetAccount, ...]
@@ -64,6 +65,7 @@ class RunExecution:
     availability: AvailabilityCounter | None = attrs.field(default=None, init=False)
     pools: list[WorkerPool] = attrs.field(init=False)
     is_discovered: bool = attrs.field(default=False, init=False)
+    on_begun: Callable[[], None] = attrs.field(default=lambda: None, init=False)
 
     def __attrs_post_init__(self) -> None:
         spec, rollout = self.spec, self.spec.rules
@@ -159,6 +161,8 @@ class RunExecution:
         complete = history is not None and self._is_complete(history)
         if whole and not complete:
             await self._select_everything()
+        if whole or complete:
+            self.on_begun()
         try:
             async with asyncio.TaskGroup() as tasks:
                 helpers = [tasks.create_task(self.scheduler.give_up_idle())]
@@ -170,6 +174,7 @@ class RunExecution:
                 if not whole and not complete:
                     for pool in self.pools:
                         self.scheduler.expect_targets(pool.account.name)
+                        pool.producer.on_begun = self.on_begun
                     producing = [tasks.create_task(pool.producer.produce()) for pool in self.pools]
                     helpers.append(tasks.create_task(self._mark_discovered_after(producing)))
                 for account in self.accounts:
@@ -181,6 +186,11 @@ class RunExecution:
                     helper.cancel()
         finally:
             self.scheduler.cancel_timers()
+        contested: dict[TargetKey, str] = {}
+        for pool in self.pools:
+            contested |= pool.producer.contested
+        if not self.run_state.has_acted:
+            await self.run_state.recorder.refuse_contested(contested)
 
     def _is_complete(self, history: StoredRun) -> bool:
         """Whether all targets are known from earlier run executions, and nothing is to be listed now."""
@@ -260,7 +270,8 @@ class RunExecution:
         taken: dict[int, str] = {}
         for each in writing:
             taken |= dict(await each) if each is not None else {}
-        refuse_contested({state.target.key: taken[state.number] for state in states if state.number in taken})
+        contested = {state.key: taken[state.number] for state in states if state.number in taken}
+        await recorder.refuse_contested(contested)
 
     # -- availability -------------------------------------------------------------------------------------
 

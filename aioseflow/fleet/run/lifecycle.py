@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ...errors import InvalidArgument
 from ..journal import JournalError, LeaseLost, RunIsActive, lease_lost
@@ -21,37 +21,11 @@ from .recorder import JournalRecorder
 from .state import RunState
 
 if TYPE_CHECKING:
-    from ..actions.steps import Steps
-    from ..journal import Journal, RunHeader, RunInfo, StoredRun
+    from ..journal import RunHeader, RunInfo, StoredRun
     from ..model.fleet_account import Closeable, FleetAccount
-    from .execution import RunResumer
     from .observer import RunObserver
     from .preparation import Prepare
-
-
-class RunOwner(Protocol):
-    """Gives a run what outlives it: `recovery.registry.RunRegistry`."""
-
-    @property
-    def journal(self) -> Journal | None:
-        """The journal into which its runs are recorded."""
-        ...
-
-    def resumer(self, execution: RunExecution, *, repeat_unknown: bool) -> RunResumer:
-        """Return the object that restores the targets of an earlier run execution."""
-        ...
-
-    def is_complete(self, stored: StoredRun, steps: Steps) -> bool:
-        """Whether a stored run leaves nothing to resume."""
-        ...
-
-    async def restore_limits(self, accounts: Sequence[FleetAccount]) -> None:
-        """Let the limit of each account start near the one that an earlier run found."""
-        ...
-
-    async def remember(self, execution: RunExecution, began: datetime) -> None:
-        """Store the measurements of a run, for the estimates and limits of later runs."""
-        ...
+    from .run_owner import RunOwner
 
 
 class RunLifecycle:
@@ -97,6 +71,7 @@ class RunLifecycle:
         self._before: RunInfo | None = None
         self._observers: list[RunObserver] = []
         self._ended = asyncio.Event()
+        self._begun = asyncio.Event()
         self._bind(prepared if isinstance(prepared, PreparedRun) else PreparedRun((), NO_WORK))
 
     def _bind(self, prepared: PreparedRun) -> None:
@@ -104,6 +79,7 @@ class RunLifecycle:
         self.spec = prepared.spec
         self.run_state = RunState(prepared.spec.steps, self._recorder)
         self.execution = RunExecution(prepared.accounts, prepared.spec, self.run_state)
+        self.execution.on_begun = self._begun.set
         flows = [AccountFlow(account) for account in prepared.accounts]
         discoveries = [pool.producer.discovery for pool in self.execution.pools]
         self.metrics = RunMetrics(self.run_state, flows, self.execution.scheduler, discoveries)
@@ -143,8 +119,13 @@ class RunLifecycle:
 
     def open(self) -> None:
         """Open the journal, where it is immediate. Raises `ConfigurationError`, also for a closed account."""
-        self._require_open_accounts()
-        self._recorder.open_now()
+        self.error = None
+        try:
+            self._require_open_accounts()
+            self._recorder.open_now()
+        except BaseException as error:
+            self.error = error
+            raise
 
     def _require_open_accounts(self) -> None:
         for account in self.execution.accounts:
@@ -175,6 +156,11 @@ class RunLifecycle:
             self.is_abandoned = True
             if self._inner is not None:
                 self._inner.cancel()
+
+    async def wait_begun(self) -> None:
+        """Wait until nothing keeps the run from beginning, or it has ended."""
+        if self._task is not None:
+            await self._begun.wait()
 
     async def wait_closed(self) -> None:
         """Wait until every target has its outcome. Errors of the run are not raised."""
@@ -225,6 +211,10 @@ class RunLifecycle:
                 return
         stored_names = {} if history is None else history.stored_names
         others = await recorder.hold(self._lose, self.execution.accounts, stored_names)
+        if owner.journal is None:
+            keys = {account.name: account.key for account in self.execution.accounts}
+            elsewhere = owner.acting_elsewhere(keys, self.run_state)
+            recorder.in_memory, others = elsewhere.run_of, elsewhere.any_is_live
         if self._load is not None and recorder.is_held:
             # Another process may have gone on with the run until it was held.
             history = self._stored = await self._load()
@@ -279,7 +269,8 @@ class RunLifecycle:
         if isinstance(self.error, LeaseLost) and not is_loop_closing:
             self.error = await recorder.lease_error()
         try:
-            await recorder.close()
+            # What was refused is no run: it is not the last one, and cannot be resumed.
+            await recorder.close(withdraw=self.ended_by == REFUSED and not is_loop_closing)
         except JournalError as error:
             self.error = self.error or error
         self._finish(cause)
@@ -351,6 +342,7 @@ class RunLifecycle:
             account.detach(self)
         self._over()
         self._ended.set()
+        self._begun.set()
 
     def _finish_after(self, task: asyncio.Task[None]) -> None:
         """End the run where its task could not: it was cancelled before its first step, or raised."""

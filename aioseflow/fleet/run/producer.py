@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from ..actions.steps import skip_of
 from ..discovery.discover import Discovery, ListedService
 from ..journal import JournalError
 from ..model.outcome import Status, TargetKey
+from ..model.refusals import in_another_run
 from ..model.vm_state import HELD_CAUSES
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class TargetProducer:
         count_all: whether to list services that are not selected too, to know how many VMs there are.
         planned: why a plan leaves a target alone, by target.
         confirms_skips: whether to read a VM that seems to need nothing once more, by itself.
+        contested: the VMs that another run acts on, with its id.
+        on_begun: called with the first targets that are certainly the run's.
         journal_error: why the targets could not be recorded, or an intent.
     """
 
@@ -50,6 +53,8 @@ class TargetProducer:
     count_all: bool = False
     planned: Mapping[TargetKey, str] = attrs.Factory(dict)
     confirms_skips: bool = False
+    contested: dict[TargetKey, str] = attrs.field(factory=dict, init=False)
+    on_begun: Callable[[], None] = attrs.field(default=lambda: None, init=False)
     journal_error: JournalError | None = attrs.field(default=None, init=False)
     discovery: Discovery = attrs.field(init=False)
 
@@ -89,6 +94,8 @@ class TargetProducer:
         """Queue targets once the journal has stored them and no other run acts on them."""
         writing = self.run_state.recorder.selected(states) if states else None
         if writing is None:
+            if states:
+                self.on_begun()
             self.scheduler.enqueue(self.skip_needless(states))
             return
         self.scheduler.expect_targets(self.account.name, len(states))
@@ -106,9 +113,19 @@ class TargetProducer:
         writing.add_done_callback(written)
 
     def _without_contested(self, states: list[TargetState], taken: dict[int, str]) -> list[TargetState]:
-        """Decide the targets that another run acts on; return the open ones that are left."""
+        """Decide the targets that another run acts on; return the open ones that are left.
+
+        A run that has not acted yet stops for them: it is refused.
+        """
+        found = {state.key: taken[state.number] for state in states if state.number in taken}
+        self.contested |= found
+        if found and not self.run_state.has_acted:
+            self.scheduler.stop("in_another_run")
+        elif not self.contested:
+            self.on_begun()
         for state in states if taken else ():
-            if state.number in taken and state.key in self.run_state.open:
+            if state.key in found and state.key in self.run_state.open:
+                state.error = in_another_run(found, None, None)
                 self.run_state.decide(state, "in_another_run")
         return [state for state in states if state.key in self.run_state.open]
 

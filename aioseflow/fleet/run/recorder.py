@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ import attrs
 from ..journal import JournalError, LeaseLost, TargetRow
 from ..journal.account_names import with_names_of
 from ..journal.immediate import complete
+from ..journal.lease import Holder
+from ..model.refusals import in_another_run
 from ..model.target import service_name
 from ..model.timeline import rows_of
 from .observer import RunObserver
@@ -30,16 +34,19 @@ class JournalRecorder(RunObserver):
     """Records one run execution; nothing before it holds the run, and nothing without a journal.
 
     Attributes:
+        in_memory: returns the id of another run without a journal that acts on a VM, in this process.
         broken: the first error of a change that could not be recorded.
         lease_is_lost: whether this process was the runner and is not any more.
     """
 
     run_id: str
     journal: Journal | None
+    in_memory: Callable[[TargetKey], str | None] = attrs.field(default=lambda key: None)
     broken: JournalError | None = attrs.field(default=None, init=False)
     lease_is_lost: bool = attrs.field(default=False, init=False)
     _held: HeldRun | None = attrs.field(default=None, init=False)
     _is_open: bool = attrs.field(default=False, init=False)
+    _is_made_here: bool = attrs.field(default=False, init=False)
     _dead: frozenset[str] = attrs.field(default=frozenset(), init=False)
     _on_lost: Callable[[], None] = attrs.field(default=lambda: None, init=False)
     _closing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
@@ -74,7 +81,10 @@ class JournalRecorder(RunObserver):
 
     async def create(self, header: RunHeader) -> RunInfo | None:
         """Make it durable that there is this run; returns the run that has its id already, if one has."""
-        if self.journal is None or await self.journal.create(header):
+        if self.journal is None:
+            return None
+        if await self.journal.create(header):
+            self._is_made_here = True
             return None
         return await self.journal.look_up(self.run_id)
 
@@ -133,12 +143,17 @@ class JournalRecorder(RunObserver):
             await self.journal.flush()
         self.require_lease()
 
-    async def close(self) -> None:
-        """Let others take the run, and let go of the journal. Raises `JournalError`."""
+    async def close(self, *, withdraw: bool = False) -> None:
+        """Let others take the run, and let go of the journal. Raises `JournalError`.
+
+        ``withdraw`` deletes the record of a run that was made here, and did not begin.
+        """
         held, self._held = self._held, None
         try:
             if held is not None:
                 await held.give()
+                if withdraw and self._is_made_here and self.journal is not None:
+                    await self.journal.withdraw(self.run_id)
         finally:
             if self._is_open and self.journal is not None:
                 self._is_open = False
@@ -172,9 +187,13 @@ class JournalRecorder(RunObserver):
             self.broken = self.broken or error
 
     def selected(self, states: Sequence[TargetState]) -> asyncio.Future[list[tuple[int, str]]] | None:
-        """Record new targets; the future gives those that another run acts on, by number and run."""
+        """Record new targets; the future gives those that another run acts on, by number and run.
+
+        None where nothing is recorded, and no other run acts on them.
+        """
         if self._held is None:
-            return None
+            taken = [(state.number, run) for state in states if (run := self.in_memory(state.key))]
+            return _known(taken) if taken else None
         rows = [
             TargetRow(
                 number=state.number,
@@ -189,9 +208,22 @@ class JournalRecorder(RunObserver):
         ]
         return self._held.selected(rows, dead=self._dead)
 
-    async def open_elsewhere(self) -> dict[TargetKey, str]:
-        """Return the VMs that other living runs are not done with, with the run."""
-        return {} if self._held is None else await self._held.open_elsewhere(self._dead)
+    async def refuse_contested(self, taken: Mapping[TargetKey, str]) -> None:
+        """Raise `RunRefused`, which names the process, if ``taken`` has another run for one of the VMs."""
+        if not taken:
+            return
+        if self.journal is None:
+            raise in_another_run(taken, os.getpid(), socket.gethostname())
+        holder = await self.journal.holder(min(taken.values())) or Holder()
+        raise in_another_run(taken, holder.pid, holder.host)
+
+    async def taken_elsewhere(self, keys: Iterable[TargetKey]) -> dict[TargetKey, str]:
+        """Return those of these VMs that other living runs are not done with, with the run."""
+        if self._held is None:
+            return {key: run for key in keys if (run := self.in_memory(key)) is not None}
+        mine = set(keys)
+        elsewhere = await self._held.open_elsewhere(self._dead)
+        return {key: run for key, run in elsewhere.items() if key in mine}
 
     def without_vms(self, found: WithoutVms) -> None:
         """Record a selected service that has no VMs."""
@@ -280,6 +312,12 @@ class JournalRecorder(RunObserver):
                 timeline=None if timeline is None else rows_of(timeline),
                 ended_by=ended_by,
             )
+
+
+def _known(taken: list[tuple[int, str]]) -> asyncio.Future[list[tuple[int, str]]]:
+    future: asyncio.Future[list[tuple[int, str]]] = asyncio.get_running_loop().create_future()
+    future.set_result(taken)
+    return future
 
 
 def _forget(closing: asyncio.Task[None]) -> None:

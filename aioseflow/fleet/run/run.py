@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from ..journal import RunHeader
+from ..model.ending import REFUSED, RunPhase
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import Outcome
 from ..model.progress import Progress, ServiceProgress
@@ -19,9 +20,10 @@ from ..model.timeline import Moment
 from ..plan.rollout import check_limit
 from ..plan.spec import RunSpec
 from ..report.report import Report
-from .lifecycle import RunLifecycle, RunOwner
+from .lifecycle import RunLifecycle
 from .observer import RunObserver
 from .preparation import Prepare, PreparedRun
+from .run_owner import RunOwner
 from .state import RunState
 
 
@@ -44,11 +46,11 @@ class RunKeeper(RunOwner, Protocol):
 class Run:
     """An action on a selection of VMs; made by `Fleet.stop` and its siblings.
 
-    A run starts when first awaited, iterated, entered or `start`\\ ed; nothing is sent before. With a
-    journal it is durable before anything of it is sent. ``await run`` gives the `Report`; ``async for outcome
-    in run`` every outcome from the first, in any number of loops, none of which slows the run or stops it by
-    ending. ``async with run`` waits for its end, and cancels it if the block fails. Closing the client
-    cancels it.
+    A run starts when first awaited, iterated, entered, `begun` or `start`\\ ed; nothing is sent before. With
+    a journal it is durable before anything of it is sent. ``await run`` gives the `Report`; ``async for
+    outcome in run`` every outcome from the first, in any number of loops, none of which slows the run or
+    stops it by ending. ``async with run`` waits for its end, and cancels it if the block fails. Closing the
+    client cancels it.
 
     One VM's failure never raises. Awaiting or iterating raises `InvalidArgument` for what is refused before
     anything is sent, the error of the only account (or of all) that could not be listed, `JournalError` where
@@ -89,6 +91,19 @@ class Run:
     async def prepared_spec(self) -> RunSpec:
         """Return what the run is to do, looked up where it is not known. Raises what the run would raise."""
         return (await self._life.prepared()).spec
+
+    @property
+    def state(self) -> RunPhase:
+        """Whether the run is new, running, ended or refused."""
+        life = self._life
+        if life.ended_by == REFUSED or (life.error is not None and not (life.is_live or life.is_over)):
+            return RunPhase.REFUSED
+        return RunPhase.RUNNING if life.is_live else RunPhase.ENDED if life.is_over else RunPhase.NEW
+
+    @property
+    def error(self) -> BaseException | None:
+        """The error that refused or broke the run, which ``await run`` raises; None if there is none."""
+        return self._life.error
 
     @property
     def has_begun(self) -> bool:
@@ -184,6 +199,17 @@ class Run:
             life.start(partial(self._keeper.ended, self), earlier)
         return self
 
+    async def begun(self) -> None:
+        """Start the run, and return once nothing keeps it from beginning.
+
+        The selection, the guards, other runs on the same VMs and the journal were checked then, and the first
+        targets are known; with a guard or named ids all of them. Raises what awaiting the run would raise, if
+        it is refused or has ended by then. A cancelled waiter does not stop the run.
+        """
+        self.start()
+        await self._life.wait_begun()
+        self._raise_error()
+
     def pause(self) -> None:
         """Start nothing new; what is in flight goes on."""
         self._life.execution.scheduler.pause()
@@ -259,6 +285,11 @@ class Run:
     def correct(self, outcome: Outcome, remains: Remains) -> None:
         """Put an outcome that was learned later in the place of the one that its VM has."""
         self._life.run_state.correct(outcome, remains)
+
+    @property
+    def accounts(self) -> Sequence[FleetAccount]:
+        """The accounts that it acts on."""
+        return self._life.execution.accounts
 
     @property
     def run_state(self) -> RunState:

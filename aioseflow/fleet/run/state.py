@@ -57,6 +57,7 @@ class RunState:
         services: progress of each service that has targets, in the order in which they were found.
         services_done: how many of these services have no open target.
         failures: the latest outcomes that are failed or unknown.
+        has_acted: whether a worker has begun to act on a target.
         causes: the causes of the outcomes of this run execution.
         time: clock for the times of outcomes.
     """
@@ -79,6 +80,7 @@ class RunState:
     services: list[ServiceProgress] = attrs.field(factory=list, init=False)
     services_done: int = attrs.field(default=0, init=False)
     failures: deque[Outcome] = attrs.field(factory=lambda: deque(maxlen=_FAILURES_KEPT), init=False)
+    has_acted: bool = attrs.field(default=False, init=False)
     causes: set[str | None] = attrs.field(factory=set, init=False)
     time: RunClock = attrs.field(factory=RunClock, init=False)
     _services: dict[tuple[str, str], ServiceProgress] = attrs.field(factory=dict, init=False)
@@ -154,7 +156,7 @@ class RunState:
             # It came up since it was listed, or its step would have been left out.
             self.off_before.discard(state.key)
         state.started_at = state.started_at or self.time.now()
-        state.in_flight = True
+        state.in_flight = self.has_acted = True
         self.in_flight += 1
         state.progress.in_flight += 1
         for begun in self.observers.begun:
