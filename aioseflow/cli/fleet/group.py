@@ -49,6 +49,14 @@ Wait: TypeAlias = Annotated[
 RunId: TypeAlias = Annotated[
     str, Argument(metavar="RUN", help="Its id as runs lists it, or last.", autocompletion=complete_run)
 ]
+SomeRunId: TypeAlias = Annotated[
+    str | None,
+    Argument(
+        metavar="[RUN]",
+        help="Its id as runs lists it, or last; else the newest that this makes sense for.",
+        autocompletion=complete_run,
+    ),
+]
 
 
 @attrs.frozen

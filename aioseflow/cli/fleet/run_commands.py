@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,15 +17,16 @@ from ..completion.candidates import complete_run
 from ..exit_code import ExitCode, Refusal, of_report
 from ..journal_file import journal
 from ..table import print_lines
-from ..terminal import columns, echo_err, echo_text
+from ..terminal import columns, confirm, echo_err, echo_text, require_answerable
 from .execute import Confirm, act, change, run_async
-from .group import FleetOptions, RunId, Wait, fleet_command, journal_options
+from .group import FleetOptions, RunId, SomeRunId, Wait, fleet_command, journal_options
 from .html import HtmlPage
 from .print_report import print_report, require_columns
 from .run_options import RolloutOptions, seconds_of
 
 if TYPE_CHECKING:
-    from ... import Finding, Fleet, Journal, Report, Run
+    from ... import Finding, Fleet, Journal, Report, Run, RunInfo
+    from .choose_run import Verb
 
 _LAST: Final = "last"
 _ID_MAX: Final = 200
@@ -132,11 +133,16 @@ async def _write_page(kept: Journal, run_id: str, page: HtmlPage, who: Accounts 
 
 @attrs.frozen
 class NamedRun:
-    """A run of the journal, and the options for its accounts."""
+    """A run of the journal, and the options for its accounts.
+
+    Attributes:
+        words: what it is, where the command line did not name it; empty where it did.
+    """
 
     kept: Journal
     run_id: str
     common: FleetOptions
+    words: str = ""
 
 
 def named_run(run: RunId, common: FleetOptions = Depends(FleetOptions)) -> NamedRun:
@@ -146,23 +152,54 @@ def named_run(run: RunId, common: FleetOptions = Depends(FleetOptions)) -> Named
     return NamedRun(kept, run_id, FleetOptions(accounts_of(kept, run_id, common.who), common.out))
 
 
+def _run_for(verb: Verb) -> Callable[..., NamedRun]:
+    def named_or_newest(run: SomeRunId = None, common: FleetOptions = Depends(FleetOptions)) -> NamedRun:
+        """Return the run that is named, else the newest that the verb makes sense for. Raises `Refusal`."""
+        from .choose_run import choose_run, words_of
+
+        if run is not None:
+            return named_run(run, common)
+        kept = journal()
+
+        def is_of_us(info: RunInfo) -> bool:
+            with suppress(Refusal):
+                return bool(accounts_of_labels(info.header.accounts, "", common.who))
+            return False
+
+        info, ending = run_async(choose_run(kept, verb, is_of_us=is_of_us))
+        words = words_of(info, ending)
+        echo_text(f"{verb} of run {words}")
+        who = accounts_of_labels(info.header.accounts, f"run {info.header.run_id}", common.who)
+        return NamedRun(kept, info.header.run_id, FleetOptions(who, common.out), words)
+
+    return named_or_newest
+
+
+_to_resume, _to_retry, _to_restore = _run_for("resume"), _run_for("retry"), _run_for("restore")
+
+
 @fleet_command
 def resume(
-    named: NamedRun = Depends(named_run),
+    named: NamedRun = Depends(_to_resume),
     repeat_unknown: Annotated[
         bool, Option("--repeat-unknown", help="Also send again what may have been done already.")
     ] = False,
-    yes: Annotated[bool, Option("--yes", "-y", hidden=True)] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
-    """Continue an interrupted run.
+    """Continue an interrupted run; without RUN the newest that was interrupted, after a question.
 
-    It was confirmed when it began. Whatever is undecided is read back before anything is sent, and no reboot
-    is repeated without --repeat-unknown.
+    A run that is named was confirmed when it began. Whatever is undecided is read back before anything is
+    sent, and no reboot is repeated without --repeat-unknown.
 
     \b
     Examples:
+      aioseflow fleet resume
       aioseflow fleet resume last
     """
+    if named.words:
+        require_answerable("fleet resume", yes=yes)
+        if not yes:
+            confirm("")
 
     def make(fleet: Fleet) -> Run:
         return fleet.resume(named.run_id, repeat_unknown=repeat_unknown)
@@ -172,7 +209,7 @@ def resume(
 
 @fleet_command
 def retry(
-    named: NamedRun = Depends(named_run),
+    named: NamedRun = Depends(_to_retry),
     failed: Annotated[bool, Option("--failed/--no-failed", help="VMs that failed.")] = True,
     not_attempted: Annotated[
         bool, Option("--not-attempted/--no-not-attempted", help="VMs that were not attempted.")
@@ -182,10 +219,11 @@ def retry(
     ] = False,
     asking: Confirm = Depends(Confirm, "Asking first"),
 ) -> int:
-    """Try again what did not work, as a new run.
+    """Try again what did not work, as a new run; without RUN of the newest in which something did not.
 
     \b
     Examples:
+      aioseflow fleet retry
       aioseflow fleet retry last --no-not-attempted
     """
 
@@ -197,15 +235,16 @@ def retry(
 
 @fleet_command
 def restore(
-    named: NamedRun = Depends(named_run),
+    named: NamedRun = Depends(_to_restore),
     rollout: RolloutOptions = Depends(RolloutOptions, "How fast, and when to stop"),
     wait: Wait = True,
     asking: Confirm = Depends(Confirm, "Asking first"),
 ) -> int:
-    """Start exactly the VMs that a run stopped.
+    """Start exactly the VMs that a run stopped; without RUN the newest that stopped any.
 
     \b
     Examples:
+      aioseflow fleet restore
       aioseflow fleet restore last --batch 20%
     """
     options = rollout.arguments

@@ -216,12 +216,7 @@ class Runs:
         """
         stored = await self._stored(run_id)
         undo = undo_of(stored.info.header)
-        declared = stored_steps(stored.info.header)
-        keys = [
-            outcome.key
-            for target, outcome in zip(stored.targets, _outcomes(stored), strict=True)
-            if is_to_undo(target, outcome, declared, undo)
-        ]
+        keys = keys_to_undo(stored, undo)
         return _for_some("restore", run_id, spec_of(action_of_undo(undo, given, steps)), keys)
 
     # -- what is known ------------------------------------------------------------------------------------
@@ -380,6 +375,16 @@ def _for_some(follows: str, parent: str, spec: RunSpec, keys: Sequence[TargetKey
         parent=parent,
         follows=follows,
     )
+
+
+def keys_to_undo(stored: StoredRun, undo: str) -> list[TargetKey]:
+    """Return the VMs to which a run did, or may have done, what ``undo`` undoes."""
+    declared = stored_steps(stored.info.header)
+    return [
+        outcome.key
+        for target, outcome in zip(stored.targets, _outcomes(stored), strict=True)
+        if is_to_undo(target, outcome, declared, undo)
+    ]
 
 
 def _outcomes(stored: StoredRun) -> list[Outcome]:
