@@ -24,6 +24,7 @@ class SeFlowError(Exception):
         may_have_acted: whether an attempt of a *changing* call may have reached the panel while its answer
             was lost. False means that this call has certainly changed nothing.
         retry_budget_empty: whether the call was not sent again only because too many calls had failed.
+        never_left: whether no attempt left this machine, because the panel could not be reached.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SeFlowError(Exception):
         self.retry_after = retry_after
         self.may_have_acted = may_have_acted
         self.retry_budget_empty = False
+        self.never_left = False
 
     def __str__(self) -> str:
         return self.message

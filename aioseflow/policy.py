@@ -28,9 +28,12 @@ SLICED_DECODE_MIN_BYTES: Final = (
     256 * 1024
 )  # a longer answer is decoded in slices, and other tasks run between
 EXCERPT_MAX_CHARACTERS: Final = 300
+PANEL_AWAY_MAX_SECONDS: Final = 120.0  # for which a run waits until a panel that is down answers
+PANEL_PROBE_PAUSE_SECONDS: Final = 1.0  # between two reads that ask whether the panel answers again
 MAX_POSTPONEMENTS: Final = 3  # of a fleet's target that goes back into its queue while calls fail
 WORKER_PAUSE_MAX_SECONDS: Final = 8.0  # of a fleet's worker, between calls that cannot be repeated
 UNSETTLED_VMS_PER_REQUEST: Final = 4  # VMs begun and not yet settled, in a run with a failure limit
+_PAUSE_GROWTH: Final = 1.5  # from one reading back to the next
 OUTCOMES_BEFORE_YIELD: Final = 200  # outcomes that a fleet decides before other tasks of the loop run
 
 
@@ -128,3 +131,7 @@ class SettlePolicy:
     first_poll: float = attrs.field(default=2.0, validator=_seconds)
     longest_poll: float = attrs.field(default=15.0, validator=_seconds)
     patience: float = attrs.field(default=180.0, validator=_seconds)
+
+    def longer_pause(self, pause: float) -> float:
+        """Return the pause that follows one of ``pause`` seconds, at most ``longest_poll``."""
+        return min(self.longest_poll, pause * _PAUSE_GROWTH)

@@ -54,6 +54,7 @@ def last_error(
         error.retry_budget_empty = True
         error.message = _joined(error.message, _BUDGET_EMPTY)
     complete_error(error, pending)
+    error.never_left = failure.kind is FailureKind.NOT_SENT and not pending.exchange.sent
     error.may_have_acted = pending.call.changes and state.may_have_acted
     unknown = TABLE[failure.kind][pending.call.safety] is RetryRule.OUTCOME_UNKNOWN
     # After a lost answer the first request may have done it, so the refusal of a retry ("not running", "no

@@ -22,6 +22,7 @@ pytestmark = VIRTUAL
 ON, OFF, TURNING = PowerState.RUNNING, PowerState.STOPPED, PowerState.TRANSITIONAL
 GONE = None
 ERROR = "an error"
+SILENT = "a list that says nothing of power"
 
 
 class Lists:
@@ -43,6 +44,8 @@ class Lists:
             raise ServerError("no")
         if said is GONE:
             return []
+        if said == SILENT:
+            return [Vm(id="4", locked=self.locked)]
         return [Vm(id="4", power=said, power_word=said.value, locked=self.locked)]
 
 
@@ -51,6 +54,7 @@ async def settled(
     *says: Any,
     locked: bool | None = None,
     lost: bool = False,
+    changed_before: bool = False,
     patience: float = 60.0,
 ) -> tuple[Reading, int]:
     """The result for one VM, and how many lists it took."""
@@ -58,6 +62,7 @@ async def settled(
     results: list[Settled] = []
     target = Target("main", Service(id="9"), Vm(id="4"))
     state = TargetState(target, 0, target.key, NO_SERVICE, answer_lost=lost)
+    state.changed_before = changed_before
 
     async def cannot_tell(service: Service, vm: Vm) -> bool | None:
         return None
@@ -88,6 +93,19 @@ async def test_how_many_lists_show_that_a_start_is_done(
     says: Sequence[PowerState], lists: int, *, locked: bool | None
 ) -> None:
     assert await settled(Start(), *says, locked=locked) == (Reading.DONE, lists)
+
+
+async def test_a_reading_that_cannot_tell_takes_nothing_back() -> None:
+    assert await settled(Start(), ON, SILENT, ON, OFF) == (Reading.DONE, 3)
+    # Seen once and never readable again: neither done nor not done, and not waited for without end.
+    reading, _ = await settled(Start(), ON, SILENT)
+    assert reading is Reading.UNREADABLE
+
+
+async def test_a_vm_that_was_so_before_the_run_changed_it_must_be_seen_twice() -> None:
+    """The list of before the stop shows it running and not locked."""
+    found = await settled(Start(), ON, OFF, OFF, ON, locked=False, changed_before=True)
+    assert found == (Reading.DONE, 5)
 
 
 async def test_one_stale_list_verifies_nothing() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
+from ...policy import PANEL_AWAY_MAX_SECONDS, PANEL_PROBE_PAUSE_SECONDS
 from ..model.clock import PanelClock
 from ..model.outcome import cause_of
 from ..model.raised import predicate_raised
 from ..model.target import service_name
 from ..model.undiscovered import ONE_PAGE, Undiscovered, WhyNoVms, WithoutVms
-from .vm_list import VmList, one_page, pages_of, read_vms
+from .vm_list import VmList, may_be_away, one_page, pages_of, read_vms
 
 if TYPE_CHECKING:
     from ...models import Service
@@ -46,6 +48,7 @@ class Discovery:
         count_all: whether services that are not selected are listed, too; such a service that cannot be
             listed is no loss.
         found_none: called with each selected service that has no VMs.
+        waits: returns whether a panel that is away is still waited for.
     """
 
     account: FleetAccount
@@ -57,6 +60,7 @@ class Discovery:
     unlisted: dict[str, Service] = attrs.Factory(dict)
     count_all: bool = False
     found_none: Callable[[WithoutVms], None] = attrs.field(default=lambda found: None)
+    waits: Callable[[], bool] = attrs.field(default=lambda: True)
     panel_clock: PanelClock = attrs.field(factory=PanelClock, init=False)
     _lost: dict[str | None, Undiscovered] = attrs.field(factory=dict, init=False)
     _without: dict[str, WithoutVms] = attrs.field(factory=dict, init=False)
@@ -162,7 +166,7 @@ class Discovery:
 
     async def _list(self, service: Service) -> ListedService | None:
         try:
-            read = await read_vms(self.account, self.account.vms, service.id)
+            read = await self._read_when_answered(service)
         except SeFlowError as error:
             if self._wants(service):
                 if (why := await self._why_no_vms(service, error)) is not None:
@@ -171,6 +175,19 @@ class Discovery:
                     self.lose([self._loss(service, error, cause_of(error))])
             return None
         return ListedService(read.vms, read.asked_at, read.pages, read.panel_at, service=service)
+
+    async def _read_when_answered(self, service: Service) -> VmList:
+        """Read the list of a service; wait for a panel that went away after it had listed the services."""
+        loop = asyncio.get_running_loop()
+        until: float | None = None
+        while True:
+            try:
+                return await read_vms(self.account, self.account.vms, service.id)
+            except SeFlowError as error:
+                until = until or loop.time() + PANEL_AWAY_MAX_SECONDS
+                if not (may_be_away(self.account, error) and self.waits()) or loop.time() >= until:
+                    raise
+            await asyncio.sleep(PANEL_PROBE_PAUSE_SECONDS * (0.5 + random.random()))  # noqa: S311 - not a secret
 
     def _note(self, listed: ListedService) -> None:
         """Record that a list was one page of several, or empty."""

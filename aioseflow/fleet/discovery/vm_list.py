@@ -8,7 +8,7 @@ from datetime import datetime
 
 import attrs
 
-from ...errors import SeFlowError
+from ...errors import SeFlowError, ServerError, TransportError
 from ...models import Vm
 from ...text import escape
 from ..model.clock import panel_time
@@ -43,6 +43,18 @@ async def read_vms(account: FleetAccount, reads: VmReads, service_id: str) -> Vm
     with account.capture() as exchanges:
         vms = await reads.list(service_id)
     return VmList(vms, asked_at, pages_of(exchanges), panel_time(exchanges))
+
+
+def is_down(account: FleetAccount) -> bool:
+    """Whether the panel of an account counts as down: several requests in a row got no answer."""
+    # A stand-in for an account need not have this attribute.
+    flow = getattr(account, "flow", None)
+    return flow is not None and not flow.answers
+
+
+def may_be_away(account: FleetAccount, error: SeFlowError) -> bool:
+    """Whether a panel that is down, or that cannot be reached, is the reason of an error."""
+    return isinstance(error, TransportError | ServerError) and (error.never_left or is_down(account))
 
 
 def pages_of(exchanges: Iterable[object]) -> str | None:

@@ -152,8 +152,9 @@ class Rollout:
         max_unavailable: VMs of the run's services that may be down at once, including those that are down for
             other reasons; a percentage is one of all selected VMs, rounded down, at least 1.
         per_service: requests in flight for each service.
-        same_cause: how many first failures of a service in a row may share one cause (quota, locked, not
-            permitted) before the rest of that service is not attempted; None switches it off.
+        same_cause: how many of the last outcomes of a service may be refusals for one cause (quota, locked,
+            not permitted) before the rest of that service is not attempted: with 5, five of the last six,
+            with 8, eight of the last ten. None switches it off.
         pause_between: seconds between batches.
         deadline: seconds for the run; nothing new starts after it.
         progress_deadline: seconds without any VM finishing; nothing new starts after it.

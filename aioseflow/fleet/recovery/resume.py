@@ -29,7 +29,7 @@ from ..run.stored_outcome import (
     sent_error,
     sent_instant,
 )
-from ..run.verdict import INTERRUPTED, Facts, Reading
+from ..run.verdict import INTERRUPTED, UNREACHABLE, Facts, Reading
 from .findings import judge, reading_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ _TO_BE_RESUMED: Final = frozenset(
         INTERRUPTED,
         *("cancelled", "drained", "deadline", "no_progress", "max_failures", "max_unavailable", "same_cause"),
         *("journal_failed", "lease_lost", "run_failed", "in_another_run", "not_found", "not_listed"),
+        UNREACHABLE,
     }
 )
 """Causes of a run that ended before the target did."""

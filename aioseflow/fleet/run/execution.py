@@ -19,7 +19,6 @@ from ..select.matcher import protection
 from .availability import AvailabilityCounter
 from .producer import TargetProducer
 from .scheduler import Scheduler
-from .settle import longer_pause
 from .stored_outcome import last_entry, outcome_of, remains_of
 from .worker import WorkerPool
 
@@ -305,4 +304,4 @@ class RunExecution:
             elif loop.time() - moved_at >= policy.patience:
                 self.scheduler.stop("max_unavailable")
             else:
-                pause = longer_pause(policy, pause)
+                pause = policy.longer_pause(pause)

@@ -64,6 +64,7 @@ class TargetProducer:
             self.selection,
             count_all=self.count_all,
             found_none=self.run_state.recorder.without_vms,
+            waits=lambda: self.scheduler.stopping is None,
         )
 
     def _selected(self, listed: ListedService) -> list[Target]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
+from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import attrs
 
 if TYPE_CHECKING:
     from ..model.target import TargetState
+    from .same_cause import SameCause
 
 
 @attrs.define(eq=False)
@@ -26,8 +28,8 @@ class ServiceQueue:
         in_flight: targets that workers act on.
         last_turn: number of the turn in which a target of the service began last.
         heap_entry: number of the valid heap entry of the service, 0 for none.
-        last_cause: cause for which its targets fail at present; ``same_failures`` counts them.
-        stopped: whether nothing more of the service begins, because too many failed for the same cause.
+        same_cause: counts refusals for one cause, None before the first outcome.
+        stopped: the cause for which nothing more of the service begins, None while it does.
     """
 
     number: int
@@ -37,9 +39,8 @@ class ServiceQueue:
     in_flight: int = 0
     last_turn: int = -1
     heap_entry: int = 0
-    last_cause: str | None = None
-    same_failures: int = 0
-    stopped: bool = False
+    same_cause: SameCause | None = None
+    stopped: str | None = None
 
     @property
     def is_full(self) -> bool:
@@ -63,6 +64,7 @@ class AccountQueue:
         unwritten: targets that the journal has not stored yet; lists must not run ahead of a slow disk.
         ready: targets in the service queues.
         has_room: set when a producer may look whether there is room for more targets.
+        stopped: the cause for which nothing more of the account begins, None while it does.
     """
 
     heap: list[tuple[int, int, int, int, ServiceQueue]] = attrs.Factory(list)
@@ -77,6 +79,7 @@ class AccountQueue:
     unwritten: int = 0
     ready: int = 0
     has_room: asyncio.Event = attrs.Factory(asyncio.Event)
+    stopped: str | None = None
     _last_entry: int = attrs.field(default=0, init=False)
 
     def queue_of(self, state: TargetState) -> ServiceQueue:
@@ -105,6 +108,17 @@ class AccountQueue:
             queue.heap_entry = 0
             if queue.waiting and not queue.is_full:
                 return queue
+        return None
+
+    def pop_requeued(self, may_go_on: Callable[[TargetState], bool]) -> TargetState | None:
+        """Return a target that went back to the queue and may be acted on now, None where there is none."""
+        for _ in range(len(self.requeued)):
+            state = self.requeued[0]
+            if self.queue_of(state).is_full:
+                return None
+            if may_go_on(state):
+                return self.requeued.popleft()
+            self.requeued.rotate(-1)
         return None
 
     def change_expected(self, producers: int, targets: int) -> None:

@@ -11,26 +11,23 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ...errors import ApiError, GatewayError, PermissionDenied
 from ...policy import OUTCOMES_BEFORE_YIELD
 from ..model.outcome import BAD, Outcome, Status
 from .batches import Batches
 from .observer import RunObserver
 from .queues import AccountQueue, ServiceQueue
 from .run_deadlines import RunDeadlines
+from .same_cause import SameCause
 
 if TYPE_CHECKING:
     from ..model.target import TargetState
     from ..plan.rollout import Rollout
     from .availability import AvailabilityCounter
     from .state import RunState
-
-_ERRORS_OF_A_SERVICE: Final = (ApiError, GatewayError, PermissionDenied)
-"""Errors that may be those of a service, so that each of its VMs fails for the same cause."""
 
 
 @attrs.define(eq=False)
@@ -120,8 +117,8 @@ class Scheduler(RunObserver):
                 continue
             account_queue = self._account_queues[state.key[0]]
             queue = account_queue.queue_of(state)
-            if queue.stopped:
-                self.run_state.decide(state, "same_cause")
+            if (cause := account_queue.stopped or queue.stopped) is not None:
+                self.run_state.decide(state, cause)
                 continue
             queue.waiting.append(state)
             account_queue.ready += 1
@@ -153,11 +150,12 @@ class Scheduler(RunObserver):
 
     def requeue(self, state: TargetState) -> None:
         """Put a target that has begun at the end of the queue: its step cannot be carried out now."""
-        if self.stopping is not None:
-            self._decide_idle(state, self.stopping)
+        account_queue = self._account_queues[state.key[0]]
+        if (cause := self.stopping or account_queue.stopped) is not None:
+            self._decide_idle(state, cause)
         else:
             state.idle = True
-            self._account_queues[state.key[0]].requeued.append(state)
+            account_queue.requeued.append(state)
         self.wake_workers()
 
     def return_to_queue(self, state: TargetState) -> None:
@@ -173,6 +171,13 @@ class Scheduler(RunObserver):
         queue.waiting.appendleft(state)
         account_queue.ready += 1
         account_queue.push(queue)
+
+    def give_place(self, state: TargetState) -> None:
+        """Let another target begin in the window in place of one that has begun."""
+        if state.begun:
+            state.begun = False
+            self._account_queues[state.key[0]].unfinished -= 1
+            self.wake_workers()
 
     def release(self, state: TargetState) -> None:
         """Free the place in flight of a target that a worker has finished with, for now or for good."""
@@ -234,7 +239,7 @@ class Scheduler(RunObserver):
             return None
         state = self._pick_next_step(account_queue)
         if state is None and self.stopping is None:
-            state = self._pick_new(account_queue) or self._pick_requeued(account_queue)
+            state = self._pick_new(account_queue) or account_queue.pop_requeued(self._may_go_on)
         if state is not None:
             state.idle = False
             self.in_flight += 1
@@ -277,16 +282,8 @@ class Scheduler(RunObserver):
         account_queue.unfinished += 1
         return state
 
-    def _pick_requeued(self, account_queue: AccountQueue) -> TargetState | None:
-        requeued = account_queue.requeued
-        for _ in range(len(requeued)):
-            state = requeued[0]
-            if account_queue.queue_of(state).is_full:
-                return None
-            if self.availability is None or self.availability.reserve(state.key):
-                return requeued.popleft()
-            requeued.rotate(-1)
-        return None
+    def _may_go_on(self, state: TargetState) -> bool:
+        return self.availability is None or self.availability.reserve(state.key)
 
     # -- stopping -----------------------------------------------------------------------------------------
 
@@ -312,6 +309,19 @@ class Scheduler(RunObserver):
                 account_queue.has_room.set()
             self.wake_workers()
 
+    def stop_account(self, account: str, cause: str) -> None:
+        """Let no new target of an account begin. Only the first cause counts."""
+        account_queue = self._account_queues[account]
+        if account_queue.stopped is not None:
+            return
+        account_queue.stopped = cause
+        for queue in account_queue.queues.values():
+            self._stop_service(account_queue, queue, cause)
+        requeued, account_queue.requeued = account_queue.requeued, deque()
+        for state in requeued:
+            self._decide_idle(state, cause)
+        self.wake_workers()
+
     async def give_up_idle(self) -> None:
         """Wait until the run is stopped, then decide the targets that no worker acts on."""
         await self.stopped.wait()
@@ -333,20 +343,24 @@ class Scheduler(RunObserver):
 
     # -- thresholds ---------------------------------------------------------------------------------------
 
+    def settling(self, state: TargetState) -> None:
+        """Note that the panel accepted a step, for the count of refusals."""
+        if self.rollout.same_cause is not None and not state.answer_lost:
+            self._same_cause_of(state).accept(state.key)
+
     def decided(self, state: TargetState, outcome: Outcome) -> None:
         """Count an outcome against the thresholds, and let the next target begin."""
         if self.rollout.progress_deadline is not None:
             self._deadlines.note_progress()
-        if state.begun:
-            state.begun = False
-            self._account_queues[state.key[0]].unfinished -= 1
+        self.give_place(state)
         if self.availability is not None:
             self.availability.note_outcome(outcome)
         bad = outcome.status in BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
-        if (most := self.rollout.same_cause) is not None:
-            self._count_same_cause(state, outcome, most)
+        if self.rollout.same_cause is not None and self._same_cause_of(state).note(outcome):
+            account_queue = self._account_queues[state.key[0]]
+            self._stop_service(account_queue, account_queue.queue_of(state), "same_cause")
         if state.batch is not None:
             self.batches.count(state, is_bad=bad)
         if bad and self.stopping is None:
@@ -370,23 +384,17 @@ class Scheduler(RunObserver):
         if too_many:
             self.stop("max_failures")
 
-    def _count_same_cause(self, state: TargetState, outcome: Outcome, most: int) -> None:
-        if outcome.status is Status.NOT_ATTEMPTED:
-            return
+    def _same_cause_of(self, state: TargetState) -> SameCause:
         queue = self._account_queues[state.key[0]].queue_of(state)
-        refused = outcome.status is Status.FAILED and isinstance(outcome.error, _ERRORS_OF_A_SERVICE)
-        if not refused or outcome.cause != queue.last_cause:
-            queue.last_cause, queue.same_failures = outcome.cause if refused else None, 0
-        if refused:
-            queue.same_failures += 1
-            if queue.same_failures >= most and not queue.stopped:
-                self._stop_service(self._account_queues[state.key[0]], queue)
+        if queue.same_cause is None:
+            queue.same_cause = SameCause(self.rollout.same_cause or 1)
+        return queue.same_cause
 
-    def _stop_service(self, account_queue: AccountQueue, queue: ServiceQueue) -> None:
-        queue.stopped = True
+    def _stop_service(self, account_queue: AccountQueue, queue: ServiceQueue, cause: str) -> None:
+        queue.stopped = queue.stopped or cause
         account_queue.ready -= len(queue.waiting)
         account_queue.has_room.set()
         left, queue.waiting = queue.waiting, deque()
         # Targets of later batches are decided when their batch begins.
         for other in left:
-            self.run_state.decide(other, "same_cause")
+            self.run_state.decide(other, cause)

@@ -13,7 +13,14 @@ from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 
-from ...errors import SeFlowError
+from ...errors import (
+    AddressNotAllowed,
+    ApiError,
+    AuthenticationError,
+    NotFound,
+    PermissionDenied,
+    SeFlowError,
+)
 from ...models import PowerState, Service, Vm
 from ...policy import SettlePolicy
 from ..discovery.vm_list import VmList, one_page, read_vms
@@ -27,8 +34,12 @@ Done: TypeAlias = Callable[[Vm | None], bool | None]
 Look: TypeAlias = Callable[[Service, Vm], Awaitable[bool | None]]
 
 _VM_READS_IN_FLIGHT_MAX: Final = 8
-_PAUSE_GROWTH: Final = 1.5
-"""Each pause between two readings, as a multiple of the one before."""
+_REFUSALS: Final = (ApiError, NotFound, PermissionDenied)
+"""What the panel itself says of a service that it does not list."""
+_FINAL: Final = (NotFound, PermissionDenied)
+"""Refusals that do not pass: nothing that the panel has for this login."""
+_REFUSALS_BELIEVED: Final = 2
+"""Refusals in a row that are no accident."""
 _PAUSE_JITTER: Final = 0.2
 """Largest part of a pause that is added to it, so that many services are not listed at the same moment."""
 
@@ -57,13 +68,28 @@ class Settled(NamedTuple):
     error: SeFlowError | None = None
 
 
+def _is_running(vm: Vm | None) -> bool | None:
+    if vm is None:
+        return False
+    return None if vm.power is PowerState.UNKNOWN else vm.power is PowerState.RUNNING
+
+
+async def _undecided(service: Service, vm: Vm) -> bool | None:
+    return None
+
+
+SERVES: Final = DoneCheck(_is_running, _undecided)
+"""Whether a VM runs again: for a step that no reading can verify, and that takes the VM down for a while."""
+
+
 @attrs.define(eq=False)
 class _Waiting:
     """A VM that is being read back.
 
     Attributes:
         since: time of the loop at which reading back began.
-        sightings: how many readings in a row showed the VM as done.
+        sightings: how many readings showed the VM as done since one showed that it is not.
+        is_done: whether the last reading showed the VM as done.
         was_read: whether any reading could decide.
         is_held: whether the last reading showed the VM as locked or in transition.
         last: what the last reading showed.
@@ -74,6 +100,7 @@ class _Waiting:
     check: DoneCheck
     since: float
     sightings: int = 0
+    is_done: bool = False
     was_read: bool = False
     is_held: bool = False
     last: tuple[PowerState, bool | None, bool | None] | None = None
@@ -89,12 +116,14 @@ class _Service:
         moved_at: time of the loop at which something last changed.
         read_at: time at which the last list was asked for.
         restart: whether to begin again with the shortest pause.
+        refusals: how many lists in a row the panel refused in its own words.
     """
 
     waiting: dict[str, _Waiting] = attrs.Factory(dict)
     moved_at: float = 0.0
     read_at: float = 0.0
     restart: bool = False
+    refusals: int = 0
 
 
 @attrs.define(eq=False)
@@ -105,6 +134,7 @@ class SettlePoller:
         report: called once for each VM, with the result.
         readings: called with the id of a service and its list, for every list that was read.
         tasks: the group in which lists are polled.
+        give_place: called with a VM whose service the panel refuses to list: others may begin in its place.
     """
 
     account: FleetAccount
@@ -112,6 +142,7 @@ class SettlePoller:
     report: Callable[[TargetState, Settled], None]
     readings: Callable[[str, VmList], None]
     tasks: asyncio.TaskGroup
+    give_place: Callable[[TargetState], None] = attrs.field(default=lambda state: None)
     _services: dict[str, _Service] = attrs.field(factory=dict, init=False)
     _random: random.Random = attrs.field(factory=random.Random, init=False)
 
@@ -138,24 +169,29 @@ class SettlePoller:
             if service.restart:
                 service.restart, pause = False, self.policy.first_poll
             else:
-                pause = longer_pause(self.policy, pause)
+                pause = self.policy.longer_pause(pause)
             # A list judges only VMs whose step was accepted before the list was asked for.
             waiting = list(service.waiting.values())
             try:
                 listed = await read_vms(self.account, self.account.polls, service_id)
             except SeFlowError as error:
-                # The next list may work; the patience decides.
+                service.refusals = service.refusals + 1 if isinstance(error, _REFUSALS) else 0
                 for each in service.waiting.values():
                     each.error = error.with_traceback(None)
-                if loop.time() - max(service.moved_at, service.read_at) >= self.policy.patience:
+                    if service.refusals >= _REFUSALS_BELIEVED:
+                        self.give_place(each.state)
+                # Otherwise the next list may work; the patience decides.
+                is_over = loop.time() - max(service.moved_at, service.read_at) >= self.policy.patience
+                is_final = isinstance(error, _FINAL) and service.refusals >= _REFUSALS_BELIEVED
+                if is_over or is_final or isinstance(error, AuthenticationError | AddressNotAllowed):
                     self._give_up(service, list(service.waiting.values()), unreadable=True)
                 continue
-            service.read_at = listed.asked_at
+            service.read_at, service.refusals = listed.asked_at, 0
             self.readings(service_id, listed)
             await self._judge(service, waiting, listed)
             # Only a list that was asked for after the patience had ended shows that nothing changes.
             if listed.asked_at - service.moved_at >= self.policy.patience:
-                self._give_up(service, [each for each in service.waiting.values() if not each.sightings])
+                self._give_up(service, [each for each in service.waiting.values() if not each.is_done])
         del self._services[service_id]
 
     async def _judge(self, service: _Service, asked_for: list[_Waiting], listed: VmList) -> None:
@@ -168,7 +204,7 @@ class SettlePoller:
             vm = vms.get(each.state.target.vm.id)
             if vm is None and elsewhere is not None:
                 # The VM may be on another page; what was read of it before is outdated.
-                each.sightings, each.was_read, each.last = 0, False, None
+                each.sightings, each.is_done, each.was_read, each.last = 0, False, False, None
                 each.error = elsewhere
                 continue
             each.error = None
@@ -215,12 +251,16 @@ class SettlePoller:
         each.was_read = each.was_read or done is not None
         each.last = seen
         each.is_held = vm is not None and held(vm) is not None
+        each.is_done = done is True
         if not done:
-            each.sightings = 0
+            # A reading that cannot tell takes nothing back.
+            each.sightings = each.sightings if done is None else 0
             return
         each.sightings += 1
-        # A list may be stale just after a change: a single sighting counts only if it says "not locked".
-        if each.sightings >= 2 or (vm is not None and vm.locked is False):
+        # A list may be stale just after a change: a single sighting counts only if it says "not locked", and
+        # if the VM was not so before this run changed it, as a VM that is stopped and started again was.
+        is_believed = vm is not None and vm.locked is False and not each.state.changed_before
+        if each.sightings >= 2 or is_believed:
             del service.waiting[each.state.target.vm.id]
             service.moved_at = now
             self.report(each.state, Settled(Reading.DONE, vm, now - each.since))
@@ -229,7 +269,7 @@ class SettlePoller:
         now = asyncio.get_running_loop().time()
         for each in waiting:
             del service.waiting[each.state.target.vm.id]
-            if unreadable or not each.was_read:
+            if unreadable or not each.was_read or each.sightings:
                 reading = Reading.UNREADABLE
             elif each.is_held:
                 reading = Reading.BUSY
@@ -238,8 +278,3 @@ class SettlePoller:
             else:
                 reading = Reading.NOT_SEEN
             self.report(each.state, Settled(reading, None, now - each.since, each.error))
-
-
-def longer_pause(policy: SettlePolicy, pause: float) -> float:
-    """Return the pause that follows one of ``pause`` seconds, at most ``policy.longest_poll``."""
-    return min(policy.longest_poll, pause * _PAUSE_GROWTH)

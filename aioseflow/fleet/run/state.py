@@ -235,6 +235,7 @@ class RunState:
             state.answer_lost,
             state.error,
             reading,
+            not state.requests,
         )
         decided = status, cause = verdict(facts, why)
         value_read = step.safety is Safety.READ and status is Status.UNCHANGED

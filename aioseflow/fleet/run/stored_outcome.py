@@ -37,6 +37,7 @@ def facts_of(stored: StoredTarget, steps: Sequence[Step], reading: Reading | Non
         answer_lost=stored.answer_lost,
         error=sent_error(stored),
         reading=reading,
+        is_unsent=not stored.attempts,
     )
 
 

@@ -42,6 +42,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from ...errors import TransportError
 from ...safety import Safety
 from ..model.outcome import Status, cause_of
 from ..model.target import Stage
@@ -55,6 +56,9 @@ INTERRUPTED: Final = "interrupted"
 
 NOT_READABLE: Final = "not_readable"
 """Cause of a VM that could not be read back; the error is that of the reading."""
+
+UNREACHABLE: Final = "unreachable"
+"""Cause of what was not sent because the panel did not answer for a long time."""
 
 NOT_DONE: Final = "not_done"
 """Cause of a lost answer after which a reading shows that the panel did not act."""
@@ -103,8 +107,9 @@ class Facts(NamedTuple):
         settles: whether a reading can show that the step was done.
         changed_before: whether an earlier step changed the VM.
         answer_lost: whether the panel may have carried out the step without an answer.
-        error: what the step raised last; its ``attempts`` say whether a request was sent.
+        error: what the step raised last; its ``attempts`` say whether a request was tried.
         reading: the result of reading the VM back, None where it was not read back.
+        is_unsent: whether no request of the target left this machine.
     """
 
     stage: Stage
@@ -115,6 +120,7 @@ class Facts(NamedTuple):
     answer_lost: bool = False
     error: SeFlowError | None = None
     reading: Reading | None = None
+    is_unsent: bool = False
 
 
 Verdict: TypeAlias = tuple[Status, str | None]
@@ -176,7 +182,8 @@ def _verdict_of_error(facts: Facts) -> Verdict:
     if error is None:
         raise ValueError(f"nothing ended this target: {facts}")
     cause = cause_of(error)
-    tried = error.attempts > 0 or facts.changed_before or cause == ACTION_RAISED
+    is_unreached = facts.is_unsent and isinstance(error, TransportError)
+    tried = (error.attempts > 0 and not is_unreached) or facts.changed_before or cause == ACTION_RAISED
     return Status.FAILED if tried else Status.NOT_ATTEMPTED, cause
 
 

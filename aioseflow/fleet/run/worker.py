@@ -14,19 +14,22 @@ import attrs
 
 from ...callables import is_of_run
 from ...errors import SeFlowError
-from ...models import PowerState, Service, Vm
+from ...models import Vm
 from ...policy import MAX_POSTPONEMENTS, WORKER_PAUSE_MAX_SECONDS, SettlePolicy
 from ...safety import Safety
 from ...send_guard import guard_sending
 from ..actions.action import Effect, Skip
-from ..actions.method_calls import done_check, look_check
+from ..actions.method_calls import done_check, done_or_undecided, look_check
 from ..actions.steps import skip_of_step
 from ..journal import JournalError, LeaseLost
 from ..model.outcome import ActionRaised, Status
 from ..model.raised import action_raised, refuse_awaitable
 from ..model.target import Stage, Target, TargetState
-from .settle import DoneCheck, Settled, SettlePoller, longer_pause
-from .verdict import Reading
+from ..model.vm_state import held
+from .health import HealthWatcher
+from .outage import PanelOutage
+from .settle import SERVES, DoneCheck, Settled, SettlePoller
+from .verdict import UNREACHABLE, Reading
 
 if TYPE_CHECKING:
     from ..actions.action import Action
@@ -59,22 +62,23 @@ class WorkerPool:
     settled_in: dict[str, list[float]] = attrs.field(factory=dict, init=False)
     waited: float = attrs.field(default=0.0, init=False)
     panel_clock: PanelClock = attrs.field(init=False)
+    outage: PanelOutage = attrs.field(init=False)
     _settle_policy: SettlePolicy = attrs.field(init=False)
     _poller: SettlePoller | None = attrs.field(default=None, init=False)
     _tasks: asyncio.TaskGroup | None = attrs.field(default=None, init=False)
     _progress_at: float | None = attrs.field(default=None, init=False)
     _postponed: int = attrs.field(default=0, init=False)
-    _health_checks: asyncio.Semaphore = attrs.field(init=False)
+    _health: HealthWatcher | None = attrs.field(default=None, init=False)
     _done_checks: list[DoneCheck] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.panel_clock = self.producer.discovery.panel_clock
+        self.outage = PanelOutage(self.account, self.scheduler.stopped)
         self._settle_policy = self.policy or SettlePolicy()
-        self._health_checks = asyncio.Semaphore(max(1, self.account.concurrency))
+        if (check := self.scheduler.rollout.healthy) is not None:
+            self._health = HealthWatcher(check, self._settle_policy, self.account.concurrency)
         self._done_checks = [
-            DoneCheck(done_check(action), look_check(action, self.account))
-            if action.settles
-            else DoneCheck(_is_running, _undecided)
+            DoneCheck(done_check(action), look_check(action, self.account)) if action.settles else SERVES
             for action in self.run_state.steps
         ]
 
@@ -83,7 +87,10 @@ class WorkerPool:
     def start_workers(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the workers; each ends when the scheduler has no more targets for it."""
         self._tasks = tasks
-        self._poller = SettlePoller(self.account, self._settle_policy, self._settled, self._note_list, tasks)
+        give = self.scheduler.give_place
+        self._poller = SettlePoller(
+            self.account, self._settle_policy, self._settled, self._note_list, tasks, give
+        )
         workers = self.account.concurrency
         if self.run_state.recorder.keeps:
             # Some wait until their intent is durable while the others have requests in flight.
@@ -101,8 +108,13 @@ class WorkerPool:
 
     async def _perform_step(self, state: TargetState) -> None:
         run_state = self.run_state
+        if self.outage.is_away and not await self._wait_for_panel(state):
+            return
         action, step, target = run_state.steps[state.step], run_state.declared[state.step], state.target
         if self.availability is not None and not await self._may_take_down(state):
+            return
+        if state.answer_lost and step.settles and await self._is_found_done(state, action):
+            self.watch(state)
             return
         if state.is_doubted or len(run_state.steps) > 1:
             if (skip := await self._skip_of_step(state, action, step)) is not None:
@@ -153,7 +165,9 @@ class WorkerPool:
             self.panel_clock.note(exchanges)
         for exchange in exchanges:
             self.waited += sum(exchange.waits)
-        if error is not None and error.retry_budget_empty and self._has_patience(state):
+        if error is not None and (
+            self._may_try_later(state, error) or await self._was_lost_in_outage(state, step, error)
+        ):
             await self._postpone(state)
             return
         self._progress_at = asyncio.get_running_loop().time()
@@ -188,18 +202,30 @@ class WorkerPool:
         """
         state.is_doubted = False
         skip = skip_of_step(action, state.target.vm)
-        if skip is None:
+        if skip is None or state.answer_lost:
+            # What may have been done already is not found needless: it is sent again, or read back.
             return None
+        if (vm := await self._read_vm(state)) is None:
+            return skip if step.safety is Safety.ONCE else None
+        return skip_of_step(action, vm)
+
+    async def _is_found_done(self, state: TargetState, action: Action) -> bool:
+        """Whether a step whose answer was lost is seen done, or under way, before it is sent again."""
+        vm = None if self.policy is None else await self._read_vm(state)
+        return vm is not None and bool(done_or_undecided(action, vm) or held(vm) is not None)
+
+    async def _read_vm(self, state: TargetState) -> Vm | None:
+        """Read a VM by itself; None where it cannot be read."""
         target = state.target
         try:
             vm = await self.account.polls.get(target.service.id, target.vm.id)
         except SeFlowError:
-            return skip if step.safety is Safety.ONCE else None
+            return None
         except asyncio.CancelledError:
             self.run_state.decide(state, self._cause_of_cancellation)
             raise
         state.target = Target(target.account, target.service, vm)
-        return skip_of_step(action, vm)
+        return vm
 
     def _apply_skip(self, state: TargetState, skip: Skip) -> None:
         """Start the next step after one that was not needed; decide the target where there is none."""
@@ -242,9 +268,37 @@ class WorkerPool:
             self.availability.note_list(self.account.name, service_id, listed)
             self.scheduler.wake_workers()
 
-    def _has_patience(self, state: TargetState) -> bool:
+    async def _wait_for_panel(self, state: TargetState) -> bool:
+        """Wait until the panel answers. Otherwise the target, and all that wait, are decided."""
+        try:
+            if self._tasks is None or await self.outage.wait(state.key[1], self._tasks):
+                return True
+        except asyncio.CancelledError:
+            self.run_state.decide(state, self._cause_of_cancellation)
+            raise
+        if self.scheduler.stopping is None:
+            self.scheduler.stop_account(self.account.name, UNREACHABLE)
+        self.run_state.decide(state, self.scheduler.stopping or UNREACHABLE)
+        return False
+
+    async def _was_lost_in_outage(self, state: TargetState, step: Declaration, error: SeFlowError) -> bool:
+        """Whether the panel is away as a whole, so that a step that may be repeated waits for it."""
+        if step.safety is Safety.ONCE or state.postponed >= MAX_POSTPONEMENTS:
+            return False
+        try:
+            return await self.outage.explains(error, state.key[1])
+        except asyncio.CancelledError:
+            self.run_state.decide(state, self._cause_of_cancellation)
+            raise
+
+    def _may_try_later(self, state: TargetState, error: SeFlowError) -> bool:
         """Whether a target may go back to the queue once more while the panel is in trouble."""
+        if error.never_left and self.outage.is_away:
+            # The next try waits until the panel answers, for as long as a run waits for that.
+            return True
         if state.postponed >= MAX_POSTPONEMENTS:
+            return False
+        if not (error.retry_budget_empty or error.never_left):
             return False
         now = asyncio.get_running_loop().time()
         if self._progress_at is None:
@@ -301,12 +355,12 @@ class WorkerPool:
             state.verified = state.verified and reading is Reading.DONE
             self._start_next_step(state)
         elif (
-            self.scheduler.rollout.healthy is not None
+            (health := self._health) is not None
             and self.run_state.declared[state.step].safety is not Safety.READ
             and self._tasks is not None
         ):
             self.run_state.settle(state)
-            self._tasks.create_task(self._await_health(state, reading))
+            self._tasks.create_task(self._await_health(state, health, reading))
         else:
             self.run_state.decide(state, reading=reading)
 
@@ -314,32 +368,13 @@ class WorkerPool:
         self.run_state.advance(state)
         self.scheduler.enqueue_next_step(state)
 
-    async def _await_health(self, state: TargetState, reading: Reading | None) -> None:
-        """Repeat the health check of a VM until it passes or the patience ends, then decide its target."""
-        policy, loop = self._settle_policy, asyncio.get_running_loop()
-        until, pause = loop.time() + policy.patience, policy.first_poll
-        while (healthy := await self._is_healthy(state)) is not True:
-            if loop.time() + pause > until:
-                self.run_state.decide(state, reading=Reading.UNHEALTHY, unread=healthy or None)
-                return
-            await asyncio.sleep(pause)
-            pause = longer_pause(policy, pause)
-        self.run_state.decide(state, reading=reading)
-
-    async def _is_healthy(self, state: TargetState) -> bool | ActionRaised:
-        """Whether the health check passes; the exception where it raises and so has not seen it healthy."""
-        healthy = self.scheduler.rollout.healthy
-        if healthy is None:
-            return True
-        try:
-            async with self._health_checks, asyncio.timeout(self._settle_policy.patience):
-                seen = await healthy(state.target.service, state.target.vm)
-            refuse_awaitable("the health check", seen)
-            return bool(seen)
-        except ActionRaised as error:
-            return error
-        except BaseException as error:  # noqa: BLE001 - a user's function
-            return action_raised("the health check", error)
+    async def _await_health(self, state: TargetState, health: HealthWatcher, reading: Reading | None) -> None:
+        """Wait until a VM is healthy, then decide its target."""
+        healthy = await health.wait(state)
+        if healthy is True:
+            self.run_state.decide(state, reading=reading)
+        else:
+            self.run_state.decide(state, reading=Reading.UNHEALTHY, unread=healthy or None)
 
 
 def _sent(exchanges: Sequence[SentCall]) -> int:
@@ -354,13 +389,3 @@ def _changing(exchanges: Sequence[SentCall]) -> bool:
     return any(
         exchange.sent > exchange.refused and not exchange.request.startswith("GET ") for exchange in exchanges
     )
-
-
-def _is_running(vm: Vm | None) -> bool | None:
-    if vm is None:
-        return False
-    return None if vm.power is PowerState.UNKNOWN else vm.power is PowerState.RUNNING
-
-
-async def _undecided(service: Service, vm: Vm) -> bool | None:
-    return None
