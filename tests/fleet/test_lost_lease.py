@@ -109,6 +109,8 @@ async def test_what_left_before_is_unknown_or_has_its_answer(
         assert adds_up(run.report)
         assert run.report.counts[Status.NOT_ATTEMPTED] == 0
         assert run.report.counts[Status.UNKNOWN] >= (4 if lost else 0)
+        unknown = [outcome for outcome in run.report.outcomes if outcome.status is Status.UNKNOWN]
+        assert {outcome.cause for outcome in unknown} <= {"lease_lost"}
         # Nothing of it was recorded: the next runner knows that eight may have been sent.
         report = await seflow.fleet.report(run.id)
         assert statuses(report) == {"unknown": 8}

@@ -321,3 +321,35 @@ async def test_a_resumed_run_of_a_plan_names_what_the_plan_had_lost(place: Journ
                 ("33302", "server_error")
             ]
             assert not said.ok
+
+
+async def test_what_is_read_back_by_a_resumed_run_counts_as_down_meanwhile(place: JournalPlace) -> None:
+    """Two stops were accepted and no list shows them yet; two VMs may be down."""
+    async with panel_and_client(journal=place, limit=2, services=1, stop_time=60.0) as (panel, seflow):
+        rollout = Rollout(max_unavailable=2)
+        run = seflow.fleet.stop(rollout=rollout).start()
+        await until(lambda: len(posts(panel)) == 2)
+        await asyncio.sleep(0.5)
+        left = await killed(run, place)
+        begun = [panel.services["33301"].vms[path.split("/")[4]] for path in posts(panel)]
+        for vm in begun:
+            vm.power = "running"
+        async with virtual_client(panel, journal=left) as later:
+            again = later.fleet.resume(run.id).start()
+            await asyncio.sleep(5.0)
+            assert len(posts(panel)) == 2
+            again.cancel()
+            await again
+
+
+async def test_what_a_reconciliation_decides_without_a_reading_is_not_verified(place: JournalPlace) -> None:
+    async with panel_and_client(journal=place, services=1, stop_time=60.0) as (panel, seflow):
+        run = seflow.fleet.stop().start()
+        await until(lambda: run.progress.settling == 4)
+        left = await killed(run, place)
+        async with virtual_client(panel, journal=left) as later:
+            assert await later.fleet.reconcile(run.id, grace=0) == []
+            report = await later.fleet.report(run.id)
+        assert {(o.status, o.cause, o.verified) for o in report.outcomes} == {
+            (Status.CHANGED, "interrupted", False)
+        }
