@@ -123,9 +123,9 @@ async def test_a_stale_plan_is_no_run(kept: JournalPlace | None) -> None:
         assert await seflow.fleet.runs() == []
 
 
-async def test_a_resume_that_is_refused_leaves_the_run_in_the_list(place: JournalPlace) -> None:
+async def test_a_resume_that_is_refused_leaves_the_run_in_the_list(kept: JournalPlace | None) -> None:
     reboots = Fault("latency", path="/service/@id/vms/@vm/reboot", seconds=60.0)
-    async with panel_and_client(reboots, journal=place, limit=1) as (_, seflow):
+    async with panel_and_client(reboots, journal=kept, limit=1) as (_, seflow):
         first = seflow.fleet.stop(rollout=Rollout(window=1))
         async for _ in first:
             first.drain()

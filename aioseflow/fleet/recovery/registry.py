@@ -66,6 +66,8 @@ class RunRegistry:
     # One that was made and never started must be free to go, and to warn.
     _made: WeakValueDictionary[str, Run] = attrs.field(factory=WeakValueDictionary, init=False)
 
+    _replaced: dict[Run, Run] = attrs.field(factory=dict, init=False)
+
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs.values())
 
@@ -79,6 +81,8 @@ class RunRegistry:
         self._runs[run.run_id] = run
         if self.journal is None:
             _IN_MEMORY.add(run)
+            if earlier is not None:
+                self._replaced[run] = earlier
         return earlier if earlier is not None and earlier.is_live else None
 
     def ended(self, run: Run) -> None:
@@ -90,9 +94,12 @@ class RunRegistry:
                 del self._runs[run.run_id]
             return
         _IN_MEMORY.discard(run)
+        earlier = self._replaced.pop(run, None)
         if run.state is RunPhase.REFUSED and self._runs.get(run.run_id) is run:
-            # What was refused is no run.
+            # What was refused is no run. Where it was to resume one, that one is left as it was.
             del self._runs[run.run_id]
+            if earlier is not None:
+                self._runs[run.run_id] = earlier
         over = [each for each in self._runs.values() if each.is_over]
         for each in over[:-_KEPT]:
             del self._runs[each.run_id]
