@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -96,8 +97,11 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_styled(lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
-    """Write lines to stdout, each of pieces with a style of rich for each of them; plain to a file."""
-    if not is_terminal(sys.stdout):
+    """Write lines to stdout, each of pieces with a style of rich for each of them.
+
+    Plain to a file, and with ``NO_COLOR``.
+    """
+    if not is_terminal(sys.stdout) or os.environ.get("NO_COLOR"):
         print_lines("".join(parts).rstrip() for parts, _ in lines)
         return
     from rich.console import Console

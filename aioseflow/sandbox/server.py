@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import logging
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from functools import lru_cache
 from http.cookies import SimpleCookie
 from itertools import count
 from math import ceil
+from typing import Final
 
 import attrs
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from . import routes
 from .answer_rows import AnswerRows
@@ -50,11 +53,20 @@ class PanelOptions:
     keep_requests: int | None
 
 
+def _is_of_ours(record: logging.LogRecord) -> bool:
+    """Whether a record is more than the traceback of a malformed request, which is answered with 400."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_LOG: Final = logging.getLogger(__name__)
+_LOG.addFilter(_is_of_ours)
+
+
 class Connections(web.Server):
     """aiohttp's low-level server, which numbers its connections and signals their end."""
 
     def __init__(self, front: PanelServer) -> None:
-        super().__init__(front.answer, access_log=None, tcp_keepalive=False, lingering_time=0.0)
+        super().__init__(front.answer, access_log=None, logger=_LOG, tcp_keepalive=False, lingering_time=0.0)
         self.closing = False
         self._count = count(1)
         self._open: dict[object, tuple[int, int]] = {}  # number of the connection and of its requests

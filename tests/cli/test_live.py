@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from aioseflow import Flow, Outcome, Progress, Status
-from aioseflow.cli.live import StatusLines, view
+from aioseflow.cli.live import LiveView, StatusLines, view
 from aioseflow.cli.live.live_view import _rows
 from aioseflow.cli.live.progress_text import circumstances, clock_time, failure, figure, speed, totals
 from aioseflow.cli.live.shown_run import ShownRun
@@ -194,10 +194,10 @@ def test_a_row_is_cut_to_its_columns_wherever_its_pieces_end() -> None:
         assert cut.plain.endswith("…") == (width < 10)
 
 
-def test_a_row_has_colours_or_at_least_what_is_bold() -> None:
+def test_a_row_has_colours_or_no_escape_sequence() -> None:
     row = StyledRow().add("a", "failed").add("b", "changed").add("c")
     assert row.written(colours=True) == "\x1b[1;31ma\x1b[0m\x1b[32mb\x1b[0mc"
-    assert row.written(colours=False) == "\x1b[1ma\x1b[0mbc"
+    assert row.written(colours=False) == "abc"
 
 
 def test_a_text_is_padded_or_cut_to_its_cells() -> None:
@@ -342,3 +342,13 @@ def test_without_a_terminal_it_is_lines_and_notes_are_dated_too(capsys: pytest.C
     lines.note("Interrupted")
     lines.hide()
     assert told(capsys) == ["Interrupted"]
+
+
+@pytest.mark.parametrize(("ci", "kind"), [("true", StatusLines), ("false", LiveView), ("", LiveView)])
+def test_in_ci_a_terminal_gets_lines_too(
+    monkeypatch: pytest.MonkeyPatch, ci: str, kind: type[StatusLines | LiveView]
+) -> None:
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True, closed=False))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("CI", ci)
+    assert isinstance(view(), kind)

@@ -310,6 +310,7 @@ def test_colours_are_left_out_where_nobody_wants_them(
     seat.picture.begin("stop", run)
     seat.picture._draw()
     assert ("\x1b[32m" in seat.terminal.raw) is coloured
+    assert ("\x1b[1m" in seat.terminal.raw) is coloured
 
 
 def test_a_terminal_that_goes_away_ends_the_drawing_and_nothing_else(stage: Any) -> None:

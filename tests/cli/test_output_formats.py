@@ -95,6 +95,12 @@ def test_yaml_is_in_blocks_in_the_order_given_and_without_anchors() -> None:
         ("\r=1", "'\\u000d=1"),
         ("\r\n=1", "'\n=1"),
         ("a=1", "a=1"),
+        ("x;=cmd|'/C calc'!A0;", "x;'=cmd|'/C calc'!A0;"),
+        (";@a;+b;-c", ";'@a;'+b;'-c"),
+        ("-1;-2.5;3", "-1;-2.5;3"),
+        ("-1;-2.5x", "-1;'-2.5x"),
+        ("\uff1d1+1;\uff0b1", "'\uff1d1+1;'\uff0b1"),
+        ("\uff0d1;\uff20a", "'\uff0d1;'\uff20a"),
         ("it's", "it's"),
         ('a "b", c', 'a "b", c'),
         ("a\r\nb\rc", "a\nb\\u000dc"),
@@ -125,3 +131,12 @@ def test_printed_json_steers_no_terminal_and_says_the_same() -> None:
     assert line({"label": hostile}).count(b"\n") == 1
     assert orjson.loads(line({"label": hostile})) == {"label": hostile}
     assert line({"label": hostile}).decode().rstrip("\n").isprintable()
+
+
+def test_half_a_surrogate_pair_costs_a_character_and_not_the_output() -> None:
+    assert orjson.loads(dumps({"note": "a\udcff", "more": [{"b\ud800": "\udfff"}, 1]})) == {
+        "note": "a?",
+        "more": [{"b?": "?"}, 1],
+    }
+    with pytest.raises(TypeError):
+        line(object())

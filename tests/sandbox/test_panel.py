@@ -154,3 +154,23 @@ def test_the_module_explains_itself(
         runpy.run_module("aioseflow.sandbox", run_name="__main__")
     assert ended.value.code == 0
     assert "--vms" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HT\0TP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ],
+)
+async def test_a_malformed_request_is_answered_and_is_no_traceback(
+    caplog: pytest.LogCaptureFixture, request_: bytes
+) -> None:
+    async with Sandbox(services=1, vms_per_service=1) as panel:
+        host, port = panel.url.removeprefix("http://").removesuffix("/api").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request_)
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    assert [record for record in caplog.records if record.exc_info] == []

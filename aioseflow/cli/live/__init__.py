@@ -19,7 +19,8 @@ _CANNOT_DRAW: Final = frozenset({"dumb", "unknown"})
 
 
 def view() -> ProgressView:
-    """Return the view that fits stderr."""
-    if is_terminal(sys.stderr) and os.environ.get("TERM", "") not in _CANNOT_DRAW:
+    """Return the view that fits stderr; in CI, which keeps what a terminal is sent, lines."""
+    kept = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    if is_terminal(sys.stderr) and os.environ.get("TERM", "") not in _CANNOT_DRAW and not kept:
         return LiveView(TerminalFrame(sys.stderr))
     return StatusLines()

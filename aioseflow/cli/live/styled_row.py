@@ -20,7 +20,6 @@ _COLOURS: Final = {
     "faint": "2",
     "strong": "1",
 }
-_WITHOUT_COLOURS: Final = {"failed": "1", "unknown": "1", "strong": "1"}
 
 BarSigns: TypeAlias = Mapping[Status | None, str]
 """A sign for each outcome, so that a bar can be read without colours; None for VMs without an outcome."""
@@ -88,9 +87,9 @@ class StyledRow:
 
     def written(self, *, colours: bool) -> str:
         """Return the text with the terminal's escape sequences."""
-        styles = _COLOURS if colours else _WITHOUT_COLOURS
         return "".join(
-            f"\x1b[{styles[style]}m{text}\x1b[0m" if style in styles else text for text, style in self.pieces
+            f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if colours and style in _COLOURS else text
+            for text, style in self.pieces
         )
 
 

@@ -30,9 +30,11 @@ UNPRINTABLE: Final = re.compile(
 )
 """Characters that JSON leaves and that may steer a terminal: C1 controls, marks, separators, tags."""
 _CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f]")
-# What a spreadsheet reads as a formula; a negative number is one of no harm.
-_FORMULA: Final = re.compile(r"[=+\-@\t\r\n]")
-_NEGATIVE: Final = re.compile(r"-[0-9]+(\.[0-9]+)?")
+# What a spreadsheet reads as a formula, in full width too, where a cell begins: also behind the ; at which
+# one cuts whose country writes a decimal comma. A negative number is one of no harm.
+_FORMULA: Final = re.compile(
+    r"(^|;)(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])(?!-[0-9]+(?:\.[0-9]+)?(?:;|$))", re.DOTALL
+)
 _ENDLESS: Final = (1 << 31) - 1
 # What some reader of YAML takes for a number, a date or a boolean; PyYAML quotes only what it does itself.
 _AMBIGUOUS: Final = re.compile(r"[-+.]*[0-9].*|[yYnN]", re.DOTALL)
@@ -49,8 +51,26 @@ def line(value: Any) -> bytes:
 
 
 def _dumped(value: Any, option: int) -> bytes:
-    text = orjson.dumps(plain(value), option=option | orjson.OPT_APPEND_NEWLINE).decode()
+    option |= orjson.OPT_APPEND_NEWLINE
+    try:
+        text = orjson.dumps(plain(value), option=option).decode()
+    except TypeError:
+        # Half a surrogate pair, as a byte of the command line that is no text becomes.
+        text = orjson.dumps(_encodable(plain(value)), option=option).decode()
     return UNPRINTABLE.sub(_escaped_json, text).encode()
+
+
+def _encodable(value: Any) -> Any:
+    """Return parsed JSON with ``?`` in the place of each half of a surrogate pair."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {_encodable(name): _encodable(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_encodable(part) for part in value]
+        case _:
+            return value
 
 
 def _escaped_json(match: re.Match[str]) -> str:
@@ -93,8 +113,7 @@ def _cell(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    guarded = f"'{text}" if _FORMULA.match(text) and not _NEGATIVE.fullmatch(text) else text
-    plain = guarded.replace("\r\n", "\n")
+    plain = _FORMULA.sub(r"\1'", text).replace("\r\n", "\n")
     return _CONTROLS.sub(_escaped, UNPRINTABLE.sub(_escaped, plain))
 
 
