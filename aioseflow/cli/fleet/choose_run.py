@@ -72,7 +72,7 @@ def _may_fit(verb: Verb, info: RunInfo, ending: Ending) -> bool:
 def _fits(verb: Verb, stored: StoredRun) -> bool:
     from ...fleet.plan.spec import stored_steps
     from ...fleet.recovery.resume import is_complete
-    from ...fleet.recovery.runs import keys_to_undo
+    from ...fleet.recovery.runs import outcomes_to_undo
     from ...fleet.recovery.undo import undo_of
 
     try:
@@ -81,7 +81,7 @@ def _fits(verb: Verb, stored: StoredRun) -> bool:
             return not is_complete(stored, steps)
         if verb == "retry":
             return not any(step.needs_confirmation for step in steps)
-        return bool(keys_to_undo(stored, undo_of(stored.info.header)))
+        return bool(outcomes_to_undo(stored, undo_of(stored.info.header)))
     except SeFlowError:
         # Damaged, or with nothing that undoes it.
         return False

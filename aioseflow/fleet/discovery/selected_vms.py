@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
+import attrs
+
 from ...models import Service, Vm
 from ..model.fleet_account import FleetAccount
 from ..model.outcome import TargetKey
@@ -48,16 +50,29 @@ async def selected_vms(
     check_found(selection, found, services=services, vms=seen)
 
 
-async def listed_vms(
-    account: FleetAccount, keys: frozenset[TargetKey], record: Discovery
-) -> list[ListedService]:
+@attrs.frozen
+class ServiceLists:
+    """Lists of the services of some VMs.
+
+    Attributes:
+        listed: the services that were listed, with their VMs.
+        gone: the ids of services that certainly do not exist any more: the list of services was read whole.
+    """
+
+    listed: Sequence[ListedService] = ()
+    gone: frozenset[str] = frozenset()
+
+
+async def listed_vms(account: FleetAccount, keys: frozenset[TargetKey], record: Discovery) -> ServiceLists:
     """Return the lists of the services of some VMs; ``record`` gets what could not be listed."""
     mine = frozenset(key for key in keys if key[0] == account.name)
     if not mine:
-        return []
+        return ServiceLists()
     discovery = Discovery(account, Selection.of_keys(mine, "error"))
     async with aclosing(discovery.lists()) as lists:
         found = [listed async for listed in lists]
     record.lose(discovery.undiscovered)
     record.error = record.error or discovery.error
-    return found
+    services = {service_id for _, service_id, _ in mine}
+    gone = services - discovery.services if discovery.lists_all_services else ()
+    return ServiceLists(found, frozenset(gone))

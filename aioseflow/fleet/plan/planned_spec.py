@@ -80,7 +80,7 @@ def spec_of_plan(
         raise InvalidArgument("the plan is about no VM at all; there is nothing to run")
     return RunSpec(
         steps=steps,
-        selection=_selection(document, made) if refresh else Selection.of_keys(keys, "ignore"),
+        selection=_selection(document, made) if refresh else Selection.of_keys(keys, "name"),
         policy=made.policy if made is not None else policy_of(document),
         rollout=rollout,
         strict=bool(document.get("strict", False)),
@@ -90,6 +90,7 @@ def spec_of_plan(
         follows=str(document.get("follows", "")),
         note=options.get("note", ""),
         requested_by=options.get("requested_by", ""),
+        names={vm.key: (vm.service_name, vm.vm_label) for vm in plan.vms},
         confirms_skips=bool(document.get("confirms_skips", False)),
     )
 

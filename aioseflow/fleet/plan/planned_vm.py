@@ -17,6 +17,9 @@ from ..model.undiscovered import Undiscovered
 _SENTENCE_CHARACTERS: Final = 300
 _NAME_CHARACTERS: Final = 80
 
+NOT_FOUND: Final = "not_found"
+"""Why nothing is done to a VM of an earlier run that does not exist any more."""
+
 _INDEPENDENT_OF_STATE: Final = frozenset({"excluded", "protected", "locked", "transitional"})
 """Reasons to leave a VM alone that hold for the plan, whatever the VM's power is later."""
 

@@ -19,7 +19,7 @@ from ..model.undiscovered import Undiscovered
 from ..model.vm_state import held, is_down
 from .estimate import expect
 from .plan import Plan
-from .planned_vm import PlannedLoss, PlannedVm
+from .planned_vm import NOT_FOUND, PlannedLoss, PlannedVm
 from .rollout import Rollout, in_order, worst_down
 from .spec import RunSpec
 from .survey import Survey
@@ -55,6 +55,8 @@ async def make_plan(
     found_entries = (entry for name, listed in survey.listed for entry in _entries(survey, name, listed))
     # A VM that the panel lists twice is one VM.
     entries = list({(*entry.place, entry.vm.id): entry for entry in found_entries}.values())
+    if spec.selection.missing == "name":
+        entries += [_Found(each.account, each.service, each.vm, NOT_FOUND) for each in survey.gone()]
     acting = list(in_order((entry for entry in entries if entry.why_not is None), lambda entry: entry.place))
     rollout, window = spec.rules, spec.window(accounts)
     batches = rollout.sizes(len(acting)) if rollout.has_batches else ()

@@ -18,6 +18,7 @@ from ..actions.steps import Steps, name_of
 from ..journal import RunHeader
 from ..journal.faults import damage_of
 from ..model.fleet_account import FleetAccount
+from ..model.outcome import TargetKey
 from ..select.selection import Selection
 from .plan import Plan
 from .rollout import NO_ROLLOUT, HealthCheck, Rollout, Share
@@ -42,6 +43,7 @@ class RunSpec:
         plan: the plan that the run follows.
         selection_lost: why a journal could not give the selection back; empty where it could.
         parent: the id of the run that this one follows; ``follows`` says how, ``"retry"`` or ``"restore"``.
+        names: the names of service and VM, by VM, of targets that may be gone; not part of the document.
         confirms_skips: whether a VM that seems to need nothing is read once more by itself, because its list
             may be an old one.
     """
@@ -59,6 +61,7 @@ class RunSpec:
     note: str = ""
     requested_by: str = ""
     confirms_skips: bool = False
+    names: Mapping[TargetKey, tuple[str, str]] = attrs.field(factory=dict, eq=False, repr=False)
 
     @property
     def action(self) -> str:

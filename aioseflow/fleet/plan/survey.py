@@ -180,7 +180,7 @@ class Survey:
             else:
                 is_gone = discovery.lists_all_services and service_id not in discovery.services
             if is_gone and key not in present:
-                gone.append(
-                    Target(account, Service(id=service_id) if read is None else read.service, Vm(id=vm_id))
-                )
+                name, label = self.spec.names.get(key, ("", ""))
+                service = Service(id=service_id, name=name or None) if read is None else read.service
+                gone.append(Target(account, service, Vm(id=vm_id, label=label or None)))
         return gone

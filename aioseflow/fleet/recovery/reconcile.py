@@ -70,7 +70,11 @@ class Reconciler:
         seen: dict[TargetKey, VmReading | str] = {}
         for account in self.accounts:
             discovery = Discovery(account, None)
-            for listed in await listed_vms(account, keys, discovery):
+            lists = await listed_vms(account, keys, discovery)
+            for key in keys:
+                if key[0] == account.name and key[1] in lists.gone:
+                    seen[key] = VmReading(Service(id=key[1]), None, Instant(datetime.now(UTC)))
+            for listed in lists.listed:
                 read = Instant(datetime.now(UTC), listed.panel_at)
                 vms = {vm.id: vm for vm in listed.vms}
                 for key in keys:

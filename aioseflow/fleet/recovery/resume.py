@@ -153,12 +153,17 @@ class Resumer:
     async def _list(
         self, keys: frozenset[TargetKey]
     ) -> tuple[dict[TargetKey, tuple[Service, Vm]], set[tuple[str, str]]]:
-        """The listed VMs with their services, and the services whose lists were read whole."""
+        """The listed VMs with their services, and the services of which all VMs are known.
+
+        Of these a list was read whole, or they do not exist any more.
+        """
         vms: dict[TargetKey, tuple[Service, Vm]] = {}
         read: set[tuple[str, str]] = set()
         for pool in self.pools:
-            for listed in await listed_vms(pool.account, keys, pool.producer.discovery):
-                name, service = pool.account.name, listed.service
+            lists, name = await listed_vms(pool.account, keys, pool.producer.discovery), pool.account.name
+            read |= {(name, service_id) for service_id in lists.gone}
+            for listed in lists.listed:
+                service = listed.service
                 if listed.is_whole:
                     read.add((name, service.id))
                 if listed.panel_at is not None:

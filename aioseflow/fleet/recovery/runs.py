@@ -26,7 +26,7 @@ from ..journal.account_names import find_accounts, with_names, with_names_of
 from ..journal.faults import damage_of
 from ..journal.immediate import complete
 from ..model.fleet_account import Closeable, FleetAccount
-from ..model.outcome import Outcome, TargetKey
+from ..model.outcome import Outcome
 from ..model.refusals import RunRefused, require_same
 from ..plan.rollout import HealthCheck
 from ..plan.spec import (
@@ -190,7 +190,7 @@ class Runs:
         healthy: HealthCheck | None,
     ) -> RunSpec:
         stored = await self._stored(run_id)
-        keys = [outcome.key for outcome in _outcomes(stored) if chosen.get(outcome.status)]
+        left = [outcome for outcome in _outcomes(stored) if chosen.get(outcome.status)]
         known = self.registry.find(run_id)
         header = stored.info.header
         if any(step.needs_confirmation for step in stored_steps(header)):
@@ -200,7 +200,7 @@ class Runs:
                 run_id=run_id,
             )
         spec = known.spec if known is not None else self._spec_of(header, action, healthy, None)
-        return _for_some("retry", run_id, spec, keys)
+        return _for_some("retry", run_id, spec, left)
 
     async def _spec_of_restore(
         self,
@@ -216,8 +216,8 @@ class Runs:
         """
         stored = await self._stored(run_id)
         undo = undo_of(stored.info.header)
-        keys = keys_to_undo(stored, undo)
-        return _for_some("restore", run_id, spec_of(action_of_undo(undo, given, steps)), keys)
+        left = outcomes_to_undo(stored, undo)
+        return _for_some("restore", run_id, spec_of(action_of_undo(undo, given, steps)), left)
 
     # -- what is known ------------------------------------------------------------------------------------
 
@@ -364,9 +364,9 @@ def _given(value: T) -> Callable[[], Coroutine[Any, Any, T]]:
     return look_up
 
 
-def _for_some(follows: str, parent: str, spec: RunSpec, keys: Sequence[TargetKey]) -> RunSpec:
+def _for_some(follows: str, parent: str, spec: RunSpec, left: Sequence[Outcome]) -> RunSpec:
     """The spec of a run for some VMs of an earlier one, or none; those that are gone are ``not_found``."""
-    named = Matcher(pairs=frozenset(), keys=frozenset(keys))
+    named = Matcher(pairs=frozenset(), keys=frozenset(outcome.key for outcome in left))
     return attrs.evolve(
         spec,
         selection=Selection(named, None, None, Matcher(), "name"),
@@ -374,14 +374,15 @@ def _for_some(follows: str, parent: str, spec: RunSpec, keys: Sequence[TargetKey
         max_targets=None,
         parent=parent,
         follows=follows,
+        names={outcome.key: (outcome.service_name, outcome.vm_label) for outcome in left},
     )
 
 
-def keys_to_undo(stored: StoredRun, undo: str) -> list[TargetKey]:
-    """Return the VMs to which a run did, or may have done, what ``undo`` undoes."""
+def outcomes_to_undo(stored: StoredRun, undo: str) -> list[Outcome]:
+    """Return the outcomes of the VMs to which a run did, or may have done, what ``undo`` undoes."""
     declared = stored_steps(stored.info.header)
     return [
-        outcome.key
+        outcome
         for target, outcome in zip(stored.targets, _outcomes(stored), strict=True)
         if is_to_undo(target, outcome, declared, undo)
     ]
