@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
@@ -84,21 +84,44 @@ class Accounts:
 
         return chosen(self.names, everyone=self.everyone)
 
-    def client(self) -> SeFlow:
-        """Return the client of the only one, not opened. Raises `ConfigurationError` and `Refusal`."""
-        return self.one().client()
+    def client(self) -> AbstractAsyncContextManager[SeFlow]:
+        """Return a block in which the client of the only one is open, and what it waits for is shown.
+
+        Raises `ConfigurationError` and `Refusal`.
+        """
+        return _open_patiently(self.one())
 
     @asynccontextmanager
-    async def clients(self, kept: Journal | None = None) -> AsyncIterator[Sequence[SeFlow]]:
-        """Open a client for each account; close them when the block ends."""
+    async def clients(
+        self, kept: Journal | None = None, *, silent: bool = False
+    ) -> AsyncIterator[Sequence[SeFlow]]:
+        """Open a client for each account; close them when the block ends.
+
+        What they wait for is shown, unless the command shows it by itself (``silent``).
+        """
+        from .waiting_line import patiently
+
+        identities = self.identities()
         async with AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(each.client(journal=kept)) for each in self.identities()]
+            line = None if silent else await stack.enter_async_context(patiently())
+            hooks = [] if line is None else [line.on_event]
+            yield [
+                await stack.enter_async_context(each.client(journal=kept, hooks=hooks)) for each in identities
+            ]
 
     @asynccontextmanager
     async def fleet(self, kept: Journal) -> AsyncIterator[Fleet]:
         """Make one fleet of all accounts, open while the block lasts."""
         async with self.clients(kept) as clients:
             yield fleet_of(clients, kept)
+
+
+@asynccontextmanager
+async def _open_patiently(identity: Identity) -> AsyncIterator[SeFlow]:
+    from .waiting_line import patiently
+
+    async with patiently() as line, identity.client(hooks=[line.on_event]) as seflow:
+        yield seflow
 
 
 def fleet_of(clients: Sequence[SeFlow], kept: Journal) -> Fleet:

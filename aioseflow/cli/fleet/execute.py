@@ -192,7 +192,7 @@ async def act(
     from .outcome_stream import streamed
 
     require_columns(common.out)
-    async with common.who.clients(kept) as clients:
+    async with common.who.clients(kept, silent=True) as clients:
         spare_collections()
         run = make(fleet_of(clients, kept))
         try:
