@@ -71,6 +71,7 @@ class TargetState:
         answer_lost: whether the panel may have carried out a request of the present step without an answer.
         sent_panel_at: the panel's time when the present step was about to be sent, None if not known.
         error: the last error of the present step.
+        unread: the error of an earlier reading that could not decide on the accepted step, None without one.
         postponed: how often the present step went back to the queue because the panel was in trouble.
         in_flight: whether a worker acts on it; ``settling`` whether it is being read back.
         is_doubted: whether to read the VM by itself before anything is sent, because its list may be old.
@@ -92,6 +93,7 @@ class TargetState:
     answer_lost: bool = False
     sent_panel_at: datetime | None = None
     error: SeFlowError | None = None
+    unread: SeFlowError | None = None
     postponed: int = 0
     in_flight: bool = False
     settling: bool = False

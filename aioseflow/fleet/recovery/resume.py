@@ -82,7 +82,8 @@ def resume_point(stored: StoredTarget, steps: Sequence[Step]) -> ResumePoint:
     if status is Status.FAILED:
         # A sequence that was broken off while an accepted step was read back, or between two steps.
         return _point_of(facts)
-    unread = status is Status.CHANGED and not stored.verified and facts.settles
+    # What no reading can verify is waited for until it serves again, if it was taken down.
+    unread = status is Status.CHANGED and not stored.verified
     return ResumePoint.POLL if unread else ResumePoint.FINAL
 
 
@@ -222,6 +223,7 @@ class Resumer:
             requests=stored.attempts,
             answer_lost=point is ResumePoint.VERIFY,
             error=sent_error(stored) if point is ResumePoint.VERIFY else None,
+            unread=stored.error if point is ResumePoint.POLL and _was_unreadable(stored) else None,
         )
 
     def _decide(self, state: TargetState, stored: StoredTarget, point: ResumePoint) -> None:
@@ -273,6 +275,10 @@ class Resumer:
         else:
             state.error = sent_error(stored) or _lost(state, stored)
             self.run_state.decide(state, why if listed else None)
+
+
+def _was_unreadable(stored: StoredTarget) -> bool:
+    return stored.status is not None and Status(stored.status).is_undecided
 
 
 _STAGES: Final = {

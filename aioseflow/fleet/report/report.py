@@ -118,12 +118,7 @@ class Report:
 
     @cached_property
     def unread(self) -> tuple[Outcome, ...]:
-        """Outcomes that are ``changed`` and not verified, because the run ended before a reading.
-
-        Those of an action that no reading can verify are not among them.
-        """
-        if self.steps and not self.steps[-1].settles:
-            return ()
+        """Outcomes that are ``changed`` and not verified, because the run ended before a reading."""
         changed = (outcome for outcome in self.outcomes if outcome.status is Status.CHANGED)
         return tuple(outcome for outcome in changed if not outcome.verified and outcome.cause is not None)
 

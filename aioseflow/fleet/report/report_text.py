@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ...errors import NotFound
 from ...text import duration, escape, quantity, wrap
-from ..model.ending import Ending
+from ..model.ending import ENDED_BY, Ending
 from ..model.outcome import PREDICATE_RAISED, UNDONE, Status, undecided_in
 from ..model.undiscovered import ONE_PAGE, Undiscovered, WithoutVms
 from ..model.vm_state import HELD_CAUSES
@@ -262,11 +262,14 @@ def _next(report: Report, fit: Fit, name: StepName) -> list[Line]:
     whole, partly = split(report.undiscovered)
     refused = [lost for lost in whole if not is_left(lost)]
     open_ = [f"the {waiting:,} not attempted"] if waiting else []
+    # A sequence that was broken off by the end of the run goes on at its step; retried, it would begin anew.
+    broken_off = count(report.grouped, Status.FAILED, only=frozenset(ENDED_BY))
+    open_ += [f"the {broken_off:,} broken off"] if broken_off else []
     open_ += [f"the {len(report.unread):,} not verified"] if report.unread else []
     open_ += ["the services not listed yet"] if len(refused) < len(whole) else []
     if open_ and ending is not Ending.RUNNING:
         steps.append(f"{name('resume', run)} continues with {' and '.join(open_)}")
-    again = count(report.grouped, Status.FAILED, without=_CAUSES_NOT_REPEATED)
+    again = count(report.grouped, Status.FAILED, without=_CAUSES_NOT_REPEATED | ENDED_BY.keys())
     held = count(report.grouped, Status.NOT_ATTEMPTED, only=HELD_CAUSES)
     if again or held:
         which = " and ".join(

@@ -202,7 +202,7 @@ class RunState:
         state.stage = Stage.QUEUED
         state.postponed = 0
         state.answer_lost = False
-        state.error = None
+        state.error = state.unread = None
         for requeued in self.observers.requeued:
             requeued(state)
 
@@ -226,6 +226,13 @@ class RunState:
             unread: the error of a reading that could not decide.
         """
         step = self.declared[state.step]
+        if (
+            state.stage is Stage.ACCEPTED
+            and reading in (None, Reading.UNREADABLE)
+            and state.unread is not None
+        ):
+            # A resumed run that ends before it could read the VM knows no more than the one before.
+            reading, unread = Reading.UNREADABLE, unread or state.unread
         facts = Facts(
             state.stage,
             step.safety,
