@@ -22,15 +22,20 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Identity:
-    """The user and panel of one account."""
+    """The user and panel of one account.
+
+    Attributes:
+        name: the account's name in runs and lists where it is not its label.
+    """
 
     credentials: Credentials
     base_url: str | None = None
     profile: str | None = None
+    name: str = ""
 
     @property
     def label(self) -> str:
-        """The account's name in runs; see `profiles.profile_store.label_of`. Raises `ConfigurationError`."""
+        """The user and the panel; see `profiles.profile_store.label_of`. Raises `ConfigurationError`."""
         from .profiles.profile_store import label_of
 
         return label_of(self.credentials.username, self.base_url)
@@ -47,7 +52,9 @@ class Identity:
         from ..client import SeFlow
 
         login = self.credentials
-        return SeFlow(login.username, login.password, base_url=self.panel, name=self.label, **options)
+        return SeFlow(
+            login.username, login.password, base_url=self.panel, name=self.name or self.label, **options
+        )
 
 
 @attrs.frozen
@@ -57,14 +64,31 @@ class Accounts:
     names: tuple[str, ...] = ()
     everyone: bool = False
 
+    def names_in_runs(self) -> tuple[str, ...]:
+        """Return their names in runs and lists: of several those of the profiles, of one its label.
+
+        Two labels may be cut to the same text. Raises `ConfigurationError` and `Refusal`.
+        """
+        profiles = self._profiles()
+        return tuple(one.name for one in profiles) if len(profiles) > 1 else self.labels()
+
+    def check_names_in(self, where: str | None) -> None:
+        """Raise `InvalidArgument` where a condition names an account that is none of these."""
+        if where is not None:
+            from ..fleet.select.selection import select
+
+            select(where).check_accounts(self.names_in_runs())
+
     def labels(self) -> tuple[str, ...]:
-        """Return their names in runs; reads no password. Raises `ConfigurationError` and `Refusal`."""
+        """Return their labels; reads no password. Raises `ConfigurationError` and `Refusal`."""
         profiles = self._profiles()
         return tuple(one.label for one in profiles) if profiles else (_of_environment().label,)
 
     def identities(self) -> tuple[Identity, ...]:
         """Return all of them with their passwords. Raises `ConfigurationError` and `Refusal`."""
         profiles = self._profiles()
+        if len(profiles) > 1:
+            return tuple(attrs.evolve(_of_profile(one), name=one.name) for one in profiles)
         return tuple(_of_profile(one) for one in profiles) if profiles else (_of_environment(),)
 
     def one(self) -> Identity:

@@ -305,6 +305,7 @@ class Fleet:
         self, what: Actions, where: Where, options: WaitOptions | RunOptions
     ) -> tuple[RunSpec, str | None]:
         checked = spec_of_options(what, where, options)
+        checked[0].selection.check_accounts([account.name for account in self._accounts])
         for account in self._accounts:
             protection(account)
         return checked

@@ -265,7 +265,7 @@ async def test_two_profiles_are_one_fleet_of_two_panels() -> None:
         async with chosen.fleet(journal()) as fleet:
             report = await fleet.stop(wait=False)
         assert report.ok
-        assert {outcome.account for outcome in report.outcomes} == set(chosen.labels())
+        assert {outcome.account for outcome in report.outcomes} == set(chosen.names_in_runs())
         assert [panel.effect_count("stop") for panel in (one, two)] == [2, 3]
 
 

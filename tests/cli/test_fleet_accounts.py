@@ -58,7 +58,7 @@ def test_a_retry_finds_the_profiles_that_the_run_had(run: Run, two: tuple[Sandbo
 
 
 def test_a_selection_can_name_the_account(run: Run, two: tuple[Sandbox, Sandbox]) -> None:
-    where = 'account =~ "b@.*" and service.id == "33301"'
+    where = 'account == "b" and service.id == "33301"'
     assert run("fleet", "reboot", "--where", where, "--all-profiles", "--yes").exit_code == 3
     assert [panel.effect_count("reboot") for panel in two] == [0, 2]
 
@@ -68,7 +68,7 @@ def test_a_pair_of_ids_that_two_accounts_have_is_an_error_that_names_both(
 ) -> None:
     refused = run("fleet", "reboot", "--vm", "33301/4001", "--all-profiles", "--yes")
     assert refused.exit_code == 2
-    assert "is in the accounts a@example.com" in refused.stderr
+    assert "is in the accounts a and b" in refused.stderr
     assert "name its account, too" in refused.stderr
     assert [panel.effect_count("reboot") for panel in two] == [0, 0]
 
@@ -87,3 +87,42 @@ def test_what_follows_a_run_of_two_accounts_is_not_done_with_one(
 def _newest(run: Run) -> str:
     newest: str = orjson.loads(run("fleet", "runs", "-o", "json").stdout)[0]["run_id"]
     return newest
+
+
+def test_accounts_have_the_names_of_their_profiles_and_none_is_cut(
+    run: Run, two: tuple[Sandbox, Sandbox]
+) -> None:
+    planned = run("fleet", "plan", "stop", "--all-profiles", "--all")
+    rows = [line for line in planned.stdout.splitlines() if line.startswith("33301")]
+    assert [row.split("  ")[0].rpartition(" ")[2] for row in rows] == ["(a)", "(b)"]
+    listed = run("service", "list", "--all-profiles").stdout.splitlines()
+    assert {line.split()[0] for line in listed[1:]} == {"a", "b"}
+
+
+def test_a_name_that_no_account_has_is_refused(run: Run, two: tuple[Sandbox, Sandbox]) -> None:
+    for words in (
+        ["fleet", "plan", "stop"],
+        ["fleet", "stop", "--yes"],
+        ["vm", "list"],
+        ["inventory", "--list"],
+    ):
+        refused = run(*words, "--all-profiles", "--where", 'account == "mix"')
+        assert (refused.exit_code, refused.stdout) == (2, ""), words
+        assert 'account is never "mix"; it is one of "a", "b"' in " ".join(refused.stderr.split()), words
+
+
+def test_lists_of_some_of_the_accounts(run: Run, two: tuple[Sandbox, Sandbox]) -> None:
+    listed = run(
+        "vm", "list", "--all-profiles", "--where", 'account == "b"', "-o", "csv", "--columns", "account"
+    )
+    assert listed.exit_code == 0
+    assert set(listed.stdout.split()) == {"account", "b"}
+
+
+def test_a_run_of_several_profiles_is_found_again_by_their_names(
+    run: Run, two: tuple[Sandbox, Sandbox]
+) -> None:
+    run("fleet", "stop", "--all-profiles", "--all", "--yes", "--no-wait")
+    restored = run("fleet", "restore", "last", "--yes", "-o", "json")
+    assert restored.exit_code == 0
+    assert [panel.effect_count("start") for panel in two] == [panel.effect_count("stop") for panel in two]

@@ -48,6 +48,25 @@ async def test_pairs_services_vms_predicates_and_exclusions_meet(panel: Sandbox,
     assert await keys(seflow, where=lambda s, v: False) == set()
 
 
+@pytest.mark.parametrize(
+    ("selection", "says"),
+    [
+        ({"where": 'account == "mix"'}, 'where: account is never "mix"; it is "main"'),
+        ({"where": 'account in ["main", "mani"]'}, 'account is never "mani"; did you mean "main"?'),
+        ({"where": '"x" != account and cpus > 1'}, 'account is never "x"'),
+        ({"exclude": ('account == "main"', 'not (account == "Main")')}, 'exclude: account is never "Main"'),
+    ],
+)
+def test_an_account_that_is_not_in_the_fleet_is_refused(
+    seflow: SeFlow, selection: dict[str, Any], says: str
+) -> None:
+    for ask in (seflow.fleet.stop, seflow.fleet.usage):
+        with pytest.raises(InvalidArgument) as caught:
+            ask(**selection)
+        assert says in str(caught.value)
+    select('account =~ "m.*" and account != "main"').check_accounts(["main"])
+
+
 async def test_exclusions_that_leave_no_vm_alone_are_named(panel: Sandbox, seflow: SeFlow) -> None:
     first = ids(panel, "33301")[0]
     exclude = (f'id == "{first}"', 'label == "nobody"', "cpus > 99")

@@ -54,11 +54,12 @@ def remember(account: str, listed: Iterable[ListedName], *, everything: bool = F
     """Keep the names that a command has listed, and forget what was listed longest ago beyond 100,000 VMs.
 
     Args:
-        account: the name that runs give to the account (`accounts.Identity.label`).
+        account: the name that runs give to the account (`accounts.Identity.label`), of which the profile may
+            be one; kept is the label, which does not change with the profile's name.
         listed: services and VMs. VMs of a service replace those that it had before.
         everything: whether these are all services of the account, so that its others are forgotten.
     """
-    account, now = _clean(account), time.time()
+    account, now = _clean(_label_of(account)), time.time()
     services: dict[tuple[str, str], CachedService] = {}
     for one in listed:
         key = account, _clean(one.service_id)
@@ -73,6 +74,16 @@ def remember(account: str, listed: Iterable[ListedName], *, everything: bool = F
     others = {key: each for key, each in known.items() if not (everything and key[0] == account)}
     with contextlib.suppress(OSError):
         _write(others | services)
+
+
+def _label_of(account: str) -> str:
+    from ..exit_code import Refusal
+    from ..profiles.profile_store import stored
+
+    with contextlib.suppress(Refusal):
+        if (profile := stored().get(account)) is not None:
+            return profile.label
+    return account
 
 
 def services_of(accounts: Collection[str]) -> dict[str, CachedService]:

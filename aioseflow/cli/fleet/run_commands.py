@@ -340,10 +340,12 @@ def accounts_of_labels(labels: Sequence[str], what: str, who: Accounts) -> Accou
     from ..profiles.profile_store import stored
 
     if not (who.names or who.everyone):
-        by_label = {profile.label: name for name, profile in stored().items()}
+        # Several accounts of a run have the names of their profiles.
+        by_label = {name: name for name in stored()} if len(labels) > 1 else {}
+        by_label |= {profile.label: name for name, profile in stored().items()}
         if all(label in by_label for label in labels):
             return Accounts(tuple(by_label[label] for label in labels))
-    mine = who.labels()
+    mine = who.names_in_runs()
     if set(labels) <= set(mine):
         return who
     theirs, ours = escape(", ".join(labels), _ID_MAX), escape(", ".join(mine), _ID_MAX)

@@ -54,6 +54,7 @@ def inventory(
     """
     if listing == (host is not None):
         raise Refusal("give --list, or --host NAME")
+    who.check_names_in(where)
     return asyncio.run(_inventory(who, host, where, partial=partial))
 
 

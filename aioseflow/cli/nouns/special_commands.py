@@ -59,6 +59,7 @@ def list_vms(
     """The command `aioseflow vm list`."""
     wanted = [*([] if service is None else [service]), *(services or [])]
     columns = next(verb.columns for verb in NOUNS["vm"].verbs if verb.name == "list")
+    who.check_names_in(where)
     if wanted:
         # The id of a service belongs to one account.
         who.check_one()

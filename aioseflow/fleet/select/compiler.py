@@ -53,10 +53,12 @@ class Compiler:
         what: the name of the argument, for messages.
         vm_known: False makes functions that judge a service alone: every value of the VM is undecided, and
             so is whether it is missing.
+        account_names: the texts that the name of the account is compared with.
     """
 
     what: str
     vm_known: bool
+    account_names: set[str] = attrs.Factory(set)
 
     def condition(self, node: Any) -> Term:
         """Return the term of a part that is true or false of each VM. Raises `InvalidArgument`."""
@@ -221,6 +223,8 @@ class Compiler:
 
     def _check_words(self, term: Term, literals: list[Term]) -> None:
         words = term.field.words if term.field is not None else None
+        if term.shown == "account" and not term.is_literal:
+            self.account_names.update(literal.value for literal in literals if literal.is_literal)
         for literal in literals:
             if words is None or not literal.is_literal or literal.value in list(words):
                 continue

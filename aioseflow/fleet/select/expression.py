@@ -19,11 +19,13 @@ class Expression:
 
     Attributes:
         text: the condition as it was given.
+        account_names: the names of accounts that it compares with.
     """
 
     text: str
     _test: Read = attrs.field(repr=False)
     _test_of_service: Read = attrs.field(repr=False)
+    account_names: frozenset[str] = attrs.field(default=frozenset(), repr=False)
     _undecided: set[tuple[str, str, str]] = attrs.field(factory=set, init=False, repr=False)
 
     def __call__(self, service: Service, vm: Vm, account: str = "") -> bool:

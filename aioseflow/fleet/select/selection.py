@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
@@ -41,6 +42,7 @@ MissingNames: TypeAlias = Literal["error", "ignore", "name"]
 """``name``: a VM that is gone is a target that nothing is sent for, as in a run that follows another one."""
 
 _MISSING_SHOWN: Final = 20
+_NAMES_SHOWN: Final = 10
 _SEVERAL_IDS: Final = re.compile(r"[0-9]+(?:[,;\s]+[0-9]+)+")
 
 
@@ -81,6 +83,16 @@ class Selection:
         matchers = (self.where, self.exclude, *self.exclude.parts)
         conditions = [matcher.condition for matcher in matchers if matcher is not None]
         return sum(condition.missing for condition in conditions if isinstance(condition, Expression))
+
+    def check_accounts(self, names: Collection[str]) -> None:
+        """Raise `InvalidArgument` where a condition compares the account with a name that none has."""
+        for what, matcher in (("where", self.where), ("exclude", self.exclude)):
+            for each in () if matcher is None else (matcher, *matcher.parts):
+                given = each.condition.account_names if isinstance(each.condition, Expression) else ()
+                for name in sorted(set(given) - set(names)):
+                    near = difflib.get_close_matches(name, names, n=1)
+                    meant = f"did you mean {_quoted(near[0])}?" if near else _one_of(names)
+                    raise InvalidArgument(f"{what}: account is never {_quoted(name)}; {meant}", argument=what)
 
     def wants_service(self, account: str, service: Service) -> bool:
         """Whether the VMs of this service have to be listed."""
@@ -185,6 +197,16 @@ def select(
         exclude=Matcher.parse_any(exclude, "exclude"),
         missing=missing,
     )
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _one_of(names: Collection[str]) -> str:
+    shown = ", ".join(_quoted(name) for name in [*names][:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"it is {'one of ' if len(names) > 1 else ''}{shown}{f' and {more} more' if more > 0 else ''}"
 
 
 def _written(value: Any) -> Any:

@@ -62,10 +62,11 @@ def compile_expression(text: str, what: str = "where") -> Expression:
 def _compile(text: str, what: str) -> Expression:
     try:
         tree = _parse(text, what)
-        tests = [Compiler(what, vm_known).condition(tree).read for vm_known in (True, False)]
+        compilers = [Compiler(what, vm_known) for vm_known in (True, False)]
+        test, test_of_service = (compiler.condition(tree).read for compiler in compilers)
     except RecursionError:
         raise _refused(what, ' is nested too deeply; lists are shorter: id in ["4", "5"]') from None
-    return Expression(text, *tests)
+    return Expression(text, test, test_of_service, frozenset(compilers[0].account_names))
 
 
 def _explained(error: InvalidArgument, text: str, what: str) -> InvalidArgument:
