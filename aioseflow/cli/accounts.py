@@ -74,10 +74,16 @@ class Accounts:
 
     def check_names_in(self, where: str | None) -> None:
         """Raise `InvalidArgument` where a condition names an account that is none of these."""
-        if where is not None:
-            from ..fleet.select.selection import select
+        if where is None:
+            return
+        from ..errors import InvalidArgument
+        from ..fleet.select.selection import select
 
+        try:
             select(where).check_accounts(self.names_in_runs())
+        except InvalidArgument as error:
+            error.message = f"--{error.message}".replace(" or give aioseflow.ALL", "")
+            raise
 
     def labels(self) -> tuple[str, ...]:
         """Return their labels; reads no password. Raises `ConfigurationError` and `Refusal`."""

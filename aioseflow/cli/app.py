@@ -127,7 +127,8 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     # Errors of this package say what to do; any other is a mistake in this program.
     if type(error).__module__.startswith("aioseflow."):
         names = f" ({VARIABLE} names the file)" if is_about_journal_file(error) else ""
-        echo_error(f"{error}{names}")
+        # The library's message names its own argument, too.
+        echo_error(f"{error}{names}".replace("use ca_file= or SSL_CERT_FILE", "set SSL_CERT_FILE"))
     elif isinstance(error, OSError):
         echo_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
@@ -161,7 +162,7 @@ def _version(context: typer.Context, wanted: bool) -> None:
 def _root(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> int | None:
     """Manage services and VMs of a SeFlow (HostBill) account: one call, or every VM at once.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ..text import cells, cut, wrap
-from .terminal import columns, echo, is_terminal, line_room
+from .terminal import columns, echo, echo_text, is_terminal, line_room
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -49,15 +49,44 @@ class Table:
         return ["".join(parts).rstrip() for parts in self._parts(room)]
 
     def print(self) -> None:
-        """Write the table to stdout."""
+        """Write the table to stdout; columns for which a terminal has no room are named on stderr."""
+        shown, left_out = self.within(line_room())
         styles = (
-            [_HEAD_STYLE] * len(self.head),
-            *([_style(*pair) for pair in zip(self.head, row, strict=True)] for row in self.rows),
+            [_HEAD_STYLE] * len(shown.head),
+            *([_style(*pair) for pair in zip(shown.head, row, strict=True)] for row in shown.rows),
         )
-        print_styled(zip(self._parts(line_room()), styles, strict=True))
+        print_styled(zip(shown._parts(line_room()), styles, strict=True))
+        if left_out:
+            echo_text(f"No room for {', '.join(left_out)}: use --columns, --output, or a wider terminal.")
+
+    def within(self, room: int) -> tuple[Table, list[str]]:
+        """Return the table without the last columns that do not fit, and their headings.
+
+        A column of text goes before one that is never cut.
+        """
+        places = list(range(len(self.head)))
+        left_out: list[int] = []
+        while room < sys.maxsize and len(places) > 1:
+            head = [self.head[at] for at in places]
+            widths = _fitted(head, [[row[at] for at in places] for row in self._texts], room)
+            if sum(widths) + len(_GAP) * (len(widths) - 1) <= room:
+                break
+            texts = [at for at in places[1:] if not (self.head[at].whole or self.head[at].right)]
+            left_out.append((texts or places)[-1])
+            places.remove(left_out[-1])
+        if not left_out:
+            return self, []
+        rows = [[row[at] for at in places] for row in self.rows]
+        return Table([self.head[at] for at in places], rows), [
+            self.head[at].heading for at in sorted(left_out)
+        ]
+
+    @property
+    def _texts(self) -> list[Sequence[str]]:
+        return [[column.heading for column in self.head], *self.rows]
 
     def _parts(self, room: int) -> list[list[str]]:
-        texts = [[column.heading for column in self.head], *self.rows]
+        texts = self._texts
         widths = _fitted(self.head, texts, room)
         return [_aligned(self.head, widths, row) for row in texts]
 

@@ -49,7 +49,7 @@ def _parts(error: Any, message: str) -> tuple[str, str]:
     if hasattr(error, "possibilities"):
         context = getattr(error, "ctx", None)
         near = list(error.possibilities or ())
-        if not near and context is not None and context.parent is None:
+        if not near and context is not None and context.parent is None and _is_of_a_command(error, context):
             message = f"{message} before a command; options go after it"
         return message, " or ".join(_nearest(error.option_name, near))
     if found := re.fullmatch(_MEANT, message):
@@ -62,6 +62,19 @@ def _parts(error: Any, message: str) -> tuple[str, str]:
         near = _nearest(found["given"], re.findall(r"'([^']*)'", found["choices"]))
         return whole, " or ".join(map(repr, near))
     return whole, ""
+
+
+def _is_of_a_command(error: Any, context: Any) -> bool:
+    """Whether any command has the option that stands before all commands."""
+    groups, option = [context.command], error.option_name
+    while groups:
+        group = groups.pop()
+        for command in (group.get_command(context, name) for name in group.list_commands(context)):
+            if hasattr(command, "list_commands"):
+                groups.append(command)
+            elif any(option in (*each.opts, *each.secondary_opts) for each in command.params):
+                return True
+    return False
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

@@ -144,3 +144,27 @@ def test_wide_text_of_a_sheet_stays_within_the_line() -> None:
 def test_a_sheet_without_a_terminal_is_not_folded(capsys: pytest.CaptureFixture[str]) -> None:
     Sheet([("name", ["word " * 60])]).print()
     assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_columns_that_do_not_fit_are_left_out_whole_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = [Column("id", whole=True), Column("note"), Column("ip", whole=True), Column("disk", right=True)]
+    wide = Table(head, [["4001", "n" * 30, "10.16.0.200, 10.16.0.201", "1,234"]])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "50")
+    wide.print()
+    written = capsys.readouterr()
+    assert written.out.splitlines()[1].split("  ") == [
+        "4001",
+        "nnnnnnnnnn…",
+        "10.16.0.200, 10.16.0.201",
+        "1,234",
+    ]
+    assert written.err == ""
+    monkeypatch.setenv("COLUMNS", "40")
+    wide.print()
+    written = capsys.readouterr()
+    assert written.out.splitlines()[1] == "4001  10.16.0.200, 10.16.0.201  1,234"
+    assert written.err == "No room for note: use --columns, --output, or a wider terminal.\n"

@@ -26,6 +26,7 @@ Run = Callable[..., Result]
             ["fleet", "stop", "--wehre", "1"],
             "No such option: --wehre; did you mean --where? See aioseflow fleet stop --help",
         ),
+        (["-v"], "No such option: -v; see aioseflow --help"),
         (
             ["--yes", "fleet"],
             "No such option: --yes before a command; options go after it; see aioseflow --help",
