@@ -121,6 +121,7 @@ def test_a_service_that_cannot_be_listed_is_told_after_the_others_and_has_code_4
     assert listed.exit_code == 4
     assert [row["service_id"] for row in orjson.loads(listed.stdout)] == ["33302"] * 3
     assert listed.stderr.startswith("aioseflow: not in the list: The panel refused: ")
+    assert "(the VMs of service 33301)" in listed.stderr
     assert listed.stderr.count("\n") == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ERRORS_SHOWN: Final = 5
+_VMS_OF_SERVICE: Final = re.compile(r"GET /service/(\w+)/vms")
 
 
 def read(asked: Invocation) -> int:
@@ -106,11 +108,17 @@ async def errors_of(
 def _echo_errors(lost: Sequence[tuple[str, SeFlowError]], *, several: bool, what: str = "") -> None:
     for name, error in lost[:_ERRORS_SHOWN]:
         account = f"{escape(name, 80)}: " if several else ""
-        # The path says which service is missing in the list.
-        request = f" ({escape(error.request)})" if error.request else ""
-        echo_error(f"{what}{account}{error}{request}")
+        echo_error(f"{what}{account}{error}{_lost_by(error)}")
     if len(lost) > _ERRORS_SHOWN:
         echo_error(f"and {len(lost) - _ERRORS_SHOWN} more could not be read")
+
+
+def _lost_by(error: SeFlowError) -> str:
+    """Return what is missing in the list because of an error."""
+    if error.request is None:
+        return ""
+    of_service = _VMS_OF_SERVICE.fullmatch(error.request)
+    return f" (the VMs of service {of_service[1]})" if of_service else f" ({escape(error.request)})"
 
 
 def fields(item: Any) -> dict[str, Any]:
