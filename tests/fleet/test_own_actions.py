@@ -231,8 +231,9 @@ async def test_vms_that_an_own_action_takes_down_count_for_max_unavailable(tmp_p
         report = await seflow.fleet.run(Halt(), rollout=rollout)
         assert statuses(report) == {"changed": 1, "not_attempted": 1}
         assert sorted(powers(panel)) == ["running", "stopped"]
-        again = await seflow.fleet.run([Halt(), DuckStart()], rollout=rollout, where='power == "running"')
-        assert statuses(again) == {"not_attempted": 1}
+        with pytest.raises(RunRefused, match="1 VM of these services is down already") as refused:
+            await seflow.fleet.run([Halt(), DuckStart()], rollout=rollout, where='power == "running"')
+        assert refused.value.reason == "max_unavailable"
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["journal", "memory"])

@@ -134,7 +134,7 @@ def test_it_says_whether_all_targets_must_be_known_first(fields: dict[str, Any],
 
 
 _ALL_SIZES = ["canary", "max_failures", "max_unavailable"]
-_ALL_COUNTS = ["window", "per_service", "same_cause"]
+_ALL_COUNTS = ["window", "per_service", "max_down_per_service", "same_cause"]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,7 @@ _FULL: dict[str, Any] = {
     "window": 8,
     "max_failures": 0,
     "max_unavailable": "12.5%",
+    "max_down_per_service": 2,
     "per_service": 4,
     "same_cause": None,
     "pause_between": 1.5,

@@ -137,6 +137,10 @@ class RolloutOptions:
             help="At most this many VMs down at once (those already off count).",
         ),
     ] = None
+    max_down_per_service: Annotated[
+        int | None,
+        Option("--max-down-per-service", metavar="N", help="VMs of a service taken down at once."),
+    ] = None
     per_service: Annotated[
         int | None,
         Option("--per-service", metavar="N", help="Requests at once per service (not VMs that are down)."),
@@ -158,6 +162,7 @@ class RolloutOptions:
             batches=[size_of(size) for size in self.batches or ()] or None,
             max_failures=self.max_failures and size_of(self.max_failures),
             max_unavailable=self.max_unavailable and size_of(self.max_unavailable),
+            max_down_per_service=self.max_down_per_service,
             per_service=self.per_service,
             window=self.window,
             pause_between=None if self.pause_between is None else seconds_of(self.pause_between, "--pause"),

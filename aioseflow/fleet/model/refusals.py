@@ -9,7 +9,13 @@ from ...errors import InvalidArgument
 from .outcome import TargetKey
 
 Reason: TypeAlias = Literal[
-    "max_targets", "undiscovered", "in_another_run", "not_confirmed", "other_run", "protected"
+    "max_targets",
+    "max_unavailable",
+    "undiscovered",
+    "in_another_run",
+    "not_confirmed",
+    "other_run",
+    "protected",
 ]
 
 
@@ -17,8 +23,9 @@ class RunRefused(InvalidArgument):
     """A guard kept a run from beginning, and nothing was changed.
 
     Attributes:
-        reason: ``"max_targets"`` (too many VMs are selected), ``"undiscovered"`` (``strict``, and something
-            could not be listed), ``"in_another_run"`` (a live run acts on some of the VMs),
+        reason: ``"max_targets"`` (too many VMs are selected), ``"max_unavailable"`` (so many VMs are down
+            already that none could ever be taken down), ``"undiscovered"`` (``strict``, and something could
+            not be listed), ``"in_another_run"`` (a live run acts on some of the VMs),
             ``"not_confirmed"`` (an action that needs a confirmed plan), ``"other_run"`` (the ``run_id``
             belongs to a run that does something else), ``"protected"`` (a plan acts on a VM that this client
             protects, and did not name it).

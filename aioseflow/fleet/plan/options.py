@@ -10,6 +10,7 @@ from ...identifiers import Id
 from ...policy import SettlePolicy
 from ..actions.action_like import Actions
 from ..actions.given_steps import as_steps
+from ..actions.steps import Steps, ends_down, name_of
 from ..select.selection import Everything, Exclude, Missing, Where, select
 from .rollout import Rollout, Share, Size
 from .spec import RunSpec
@@ -58,6 +59,7 @@ def spec_of_options(what: Actions, where: Where, options: Mapping[str, Any]) -> 
     wait, settle = given.pop("wait", True), given.pop("settle", None)
     run_id, most = given.pop("run_id", None), given.pop("max_targets", None)
     steps = as_steps(what)
+    _check_down_limit(steps, given.get("rollout"))
     if unknown := given.keys() - _OF_SPEC:
         name = min(unknown)
         raise InvalidArgument(f"a run has no option {name!r:.40}; see Fleet for those it has", argument=name)
@@ -69,3 +71,13 @@ def spec_of_options(what: Actions, where: Where, options: Mapping[str, Any]) -> 
         **given,
     )
     return spec, run_id
+
+
+def _check_down_limit(steps: Steps, rollout: object) -> None:
+    """Raise `InvalidArgument` for a limit that a run could meet only by leaving VMs out."""
+    if isinstance(rollout, Rollout) and rollout.max_down_per_service is not None and ends_down(steps):
+        raise InvalidArgument(
+            f"max_down_per_service={rollout.max_down_per_service} is for actions that bring their VMs back, "
+            f"and {name_of(steps)} leaves them down: leave it out, and say which VMs with vms= or exclude=",
+            argument="max_down_per_service",
+        )

@@ -50,6 +50,7 @@ async def make_plan(
     survey = Survey(spec, discoveries)
     await survey.read()
     survey.check()
+    survey.check_availability()
     if (error := survey.error) is not None:
         raise error
     found_entries = (entry for name, listed in survey.listed for entry in _entries(survey, name, listed))
@@ -148,6 +149,7 @@ def _worst_down(
             window=window,
             failures=rollout.failures_allowed(len(acting)),
             max_unavailable=rollout.unavailable_allowed(len(survey.targets)),
+            of_service=rollout.max_down_per_service,
         )
         for place in sorted(places)
     }

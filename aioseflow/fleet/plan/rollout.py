@@ -151,7 +151,9 @@ class Rollout:
             percentage is not rounded.
         max_unavailable: VMs of the run's services that may be down at once, including those that are down for
             other reasons; a percentage is one of all selected VMs, rounded down, at least 1.
-        per_service: requests in flight for each service.
+        max_down_per_service: VMs of each service that the run may have taken down at once; one that is not
+            seen running again keeps its place. Only for actions that bring their VMs back.
+        per_service: requests in flight for each service, which says nothing of how many VMs are down.
         same_cause: how many of the last outcomes of a service may be refusals for one cause (quota, locked,
             not permitted) before the rest of that service is not attempted: with 5, five of the last six,
             with 8, eight of the last ten. None switches it off.
@@ -166,6 +168,7 @@ class Rollout:
     window: int | None = attrs.field(default=None, validator=_whole)
     max_failures: Size | None = attrs.field(default=None, validator=_size(0))
     max_unavailable: Size | None = attrs.field(default=None, validator=_size(1))
+    max_down_per_service: int | None = attrs.field(default=None, validator=_whole)
     per_service: int | None = attrs.field(default=None, validator=_whole)
     same_cause: int | None = attrs.field(default=5, validator=_whole)
     pause_between: float = attrs.field(default=0.0, validator=_pause)
@@ -193,7 +196,7 @@ class Rollout:
     @property
     def waits_for_return(self) -> bool:
         """Whether a VM that was down for a while is finished only when it serves again."""
-        named = (self.window, self.healthy, self.max_failures)
+        named = (self.window, self.healthy, self.max_failures, self.max_down_per_service)
         return self.needs_everything() or any(each is not None for each in named)
 
     def sizes(self, total: int) -> tuple[int, ...]:
@@ -297,6 +300,7 @@ def worst_down(
     window: int | None = None,
     failures: int | None = None,
     max_unavailable: int | None = None,
+    of_service: int | None = None,
 ) -> int:
     """Return the most VMs of one service that can be down at the same moment because of the run.
 
@@ -312,6 +316,7 @@ def worst_down(
         window: VMs begun and not finished at once, None without a limit.
         failures: how many may fail without the run being stopped, None without a limit.
         max_unavailable: how many VMs of the run's services may be down for a further one to be taken down.
+        of_service: how many VMs of the service the run may have taken down at once.
     """
     targets = sum(shares)
     worst = targets
@@ -322,5 +327,5 @@ def worst_down(
             begun = share if window is None else min(share, window)
             # Of all begun so far: those that failed, and those still on their way.
             worst = max(worst, min(before, failures + begun))
-    worst += down
+    worst = down + (worst if of_service is None else min(worst, of_service))
     return worst if max_unavailable is None else min(worst, max(down, max_unavailable))

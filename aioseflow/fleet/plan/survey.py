@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...models import Service, Vm
+from ...text import escape, quantity
+from ..actions.steps import skip_of, takes_down
 from ..model.refusals import RunRefused
 from ..model.target import Target
+from ..model.vm_state import is_down
 from ..select.matcher import Matcher, protection
 from ..select.selection import Selection, check_found
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from .spec import RunSpec
 
 _LOSSES_NAMED = 5
+_DOWN_NAMED = 5
 
 
 @attrs.define(eq=False)
@@ -108,6 +112,28 @@ class Survey:
         else:
             self._check_named(lost)
         self._check_count()
+
+    def check_availability(self) -> None:
+        """Raise `RunRefused` if so many VMs are down already that the run could never take one down."""
+        steps, allowed = self.spec.steps, self.spec.rules.unavailable_allowed(len(self.targets))
+        needing = [target for target in self.targets if skip_of(steps, target.vm) is None]
+        if allowed is None or not needing or not takes_down(steps):
+            return
+        if any(is_down(target.vm) for target in needing):
+            return  # such a VM takes no further place
+        down = {(account, each.service.id, vm.id): vm for account, each in self.listed for vm in each.vms}
+        down = {key: vm for key, vm in down.items() if is_down(vm)}
+        if len(down) >= allowed:
+            names = ", ".join(escape(vm.label or vm.id, 40) for vm in list(down.values())[:_DOWN_NAMED])
+            more = f" and {len(down) - _DOWN_NAMED} more" if len(down) > _DOWN_NAMED else ""
+            are = f"{quantity(len(down), 'VM')} of these services {'is' if len(down) == 1 else 'are'}"
+            raise RunRefused(
+                f"max_unavailable allows {quantity(allowed, 'VM')} to be down, and {are} down already "
+                f"({names}{more}): no VM could ever begin, so nothing was sent. Allow {len(down) + 1} or "
+                "more, or start those first",
+                reason="max_unavailable",
+                argument="max_unavailable",
+            )
 
     def _keys(self) -> list[TargetKey]:
         """Return the key of every listed VM, selected or not."""

@@ -58,7 +58,7 @@ _TO_BE_RESUMED: Final = frozenset(
         INTERRUPTED,
         *("cancelled", "drained", "deadline", "no_progress", "max_failures", "max_unavailable", "same_cause"),
         *("journal_failed", "lease_lost", "run_failed", "in_another_run", "not_found", "not_listed"),
-        UNREACHABLE,
+        *(UNREACHABLE, "max_down_per_service"),
     }
 )
 """Causes of a run that ended before the target did."""

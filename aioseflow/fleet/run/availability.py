@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Set
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,11 @@ class AvailabilityCounter:
     def count(self) -> int:
         """Number of VMs that are down now, as far as is known."""
         return len(self._down) + sum(key not in self._down for key in self._ours)
+
+    @property
+    def down(self) -> Set[TargetKey]:
+        """The VMs that the last lists showed as down; acting on one of them takes no further place."""
+        return self._down
 
     def note_list(self, account: str, service_id: str, listed: VmList) -> None:
         """Update the count from a list of a service."""

@@ -159,7 +159,7 @@ class RunExecution:
             self._restore_losses_of_plan(self.spec.plan)
         complete = history is not None and self._is_complete(history)
         if whole and not complete:
-            await self._select_everything()
+            await self._select_everything(is_resumed=history is not None)
         if whole or complete:
             self.on_begun()
         try:
@@ -231,7 +231,7 @@ class RunExecution:
 
     # -- listing before acting ----------------------------------------------------------------------------
 
-    async def _select_everything(self) -> None:
+    async def _select_everything(self, *, is_resumed: bool) -> None:
         """List everything, check the guards, and queue all targets."""
         survey = Survey(self.spec, [pool.producer.discovery for pool in self.pools])
         await survey.read()
@@ -239,6 +239,8 @@ class RunExecution:
             for account, listed in survey.listed:
                 self.availability.note_list(account, listed.service.id, listed)
         survey.check()
+        if not is_resumed:
+            survey.check_availability()
         found = survey.targets
         if self.spec.plan is not None:
             # Lists come in any order, and the order decides about batches.

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
 import attrs
 
+from .down_limit import DownLimit
+from .same_cause import SameCause
+
 if TYPE_CHECKING:
+    from ..model.outcome import Outcome, TargetKey
     from ..model.target import TargetState
-    from .same_cause import SameCause
+    from ..plan.rollout import Rollout
+    from .state import RunState
 
 
 @attrs.define(eq=False)
@@ -26,9 +31,10 @@ class ServiceQueue:
         waiting: targets that have not begun.
         steps: targets whose next step waits, because as many of the service as allowed are in flight.
         in_flight: targets that workers act on.
+        down_limit: counts its VMs that the run has taken down, None where there is no limit.
         last_turn: number of the turn in which a target of the service began last.
         heap_entry: number of the valid heap entry of the service, 0 for none.
-        same_cause: counts refusals for one cause, None before the first outcome.
+        same_cause: counts refusals for one cause, None where there is no limit.
         stopped: the cause for which nothing more of the service begins, None while it does.
     """
 
@@ -37,6 +43,7 @@ class ServiceQueue:
     waiting: deque[TargetState] = attrs.Factory(deque)
     steps: deque[TargetState] = attrs.Factory(deque)
     in_flight: int = 0
+    down_limit: DownLimit | None = None
     last_turn: int = -1
     heap_entry: int = 0
     same_cause: SameCause | None = None
@@ -46,6 +53,22 @@ class ServiceQueue:
     def is_full(self) -> bool:
         """Whether workers act on as many of its targets as allowed."""
         return self.in_flight >= self.most_in_flight
+
+    def note_outcome(self, state: TargetState, outcome: Outcome) -> str | None:
+        """Note an outcome; return the cause for which nothing more of the service begins from now on."""
+        cause = None
+        if self.same_cause is not None and self.same_cause.note(outcome):
+            cause = "same_cause"
+        if self.down_limit is not None and self.down_limit.note(state, outcome):
+            cause = cause or "max_down_per_service"
+        return cause if self.stopped is None else None
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether a target that waits may begin."""
+        if self.down_limit is not None and self.down_limit.is_reached:
+            return False
+        return bool(self.waiting) and not self.is_full
 
 
 @attrs.define(eq=False)
@@ -57,7 +80,8 @@ class AccountQueue:
         steps: targets that have begun and whose next step waits.
         requeued: targets that have begun and went back to the queue.
         idle_workers: one future for each worker that waits; its result is the target.
-        per_service: ``most_in_flight`` of each service.
+        per_service: ``most_in_flight`` of each service; ``down_per_service`` of its ``down_limit``, and
+            ``same_cause`` of its ``same_cause``.
         window: how many targets may be without an outcome at the same time after they have begun.
         unfinished: targets that have begun and have no outcome.
         producers: target producers that have not finished.
@@ -73,6 +97,8 @@ class AccountQueue:
     requeued: deque[TargetState] = attrs.Factory(deque)
     idle_workers: deque[asyncio.Future[TargetState | None]] = attrs.Factory(deque)
     per_service: float = inf
+    down_per_service: int | None = None
+    same_cause: int | None = None
     window: float = inf
     unfinished: int = 0
     producers: int = 0
@@ -82,16 +108,31 @@ class AccountQueue:
     stopped: str | None = None
     _last_entry: int = attrs.field(default=0, init=False)
 
+    @classmethod
+    def of(cls, rollout: Rollout, run_state: RunState, window: float) -> AccountQueue:
+        """Return the queues of an account, with the limits of a rollout."""
+        down = rollout.max_down_per_service if run_state.takes_down else None
+        return cls(
+            per_service=rollout.per_service or inf,
+            down_per_service=down,
+            same_cause=rollout.same_cause,
+            window=window,
+        )
+
     def queue_of(self, state: TargetState) -> ServiceQueue:
         """Return the queue of a target's service; make it where there is none."""
         queue = self.queues.get(state.key[1])
         if queue is None:
             queue = self.queues[state.key[1]] = ServiceQueue(len(self.queues), self.per_service)
+            if self.same_cause is not None:
+                queue.same_cause = SameCause(self.same_cause)
+            if self.down_per_service is not None:
+                queue.down_limit = DownLimit(self.down_per_service)
         return queue
 
     def push(self, queue: ServiceQueue) -> None:
         """Offer a service for its turn, if one of its targets may begin. Called when that has changed."""
-        if not queue.waiting or queue.in_flight >= queue.most_in_flight:
+        if not queue.may_begin:
             return
         self._last_entry += 1
         queue.heap_entry = self._last_entry
@@ -106,8 +147,20 @@ class AccountQueue:
             if entry != queue.heap_entry:
                 continue  # the number of its targets has changed since
             queue.heap_entry = 0
-            if queue.waiting and not queue.is_full:
+            if queue.may_begin:
                 return queue
+        return None
+
+    def first_of(
+        self, keys: Iterable[TargetKey], open_: Mapping[TargetKey, TargetState]
+    ) -> TargetState | None:
+        """Return the first of some VMs that waits and may begin, None where there is none."""
+        for key in keys:
+            state = open_.get(key)
+            if state is not None and key[1] in self.queues:
+                queue = self.queues[key[1]]
+                if queue.may_begin and state in queue.waiting:
+                    return state
         return None
 
     def pop_requeued(self, may_go_on: Callable[[TargetState], bool]) -> TargetState | None:

@@ -21,7 +21,6 @@ from .batches import Batches
 from .observer import RunObserver
 from .queues import AccountQueue, ServiceQueue
 from .run_deadlines import RunDeadlines
-from .same_cause import SameCause
 
 if TYPE_CHECKING:
     from ..model.target import TargetState
@@ -77,9 +76,7 @@ class Scheduler(RunObserver):
             lambda: self.paused or self.batches.is_between,
         )
         self._account_queues = {
-            account: AccountQueue(
-                per_service=self.rollout.per_service or inf, window=self.windows.get(account, inf)
-            )
+            account: AccountQueue.of(self.rollout, self.run_state, self.windows.get(account, inf))
             for account in self.accounts
         }
         self.run_state.observers.add(self, is_ours=True)
@@ -167,6 +164,8 @@ class Scheduler(RunObserver):
             self.run_state.decide(state, self.stopping)
             return
         queue = account_queue.queue_of(state)
+        if queue.down_limit is not None:
+            queue.down_limit.release(state.key)
         state.idle = True
         queue.waiting.appendleft(state)
         account_queue.ready += 1
@@ -257,12 +256,9 @@ class Scheduler(RunObserver):
         return None
 
     def _pick_new(self, account_queue: AccountQueue) -> TargetState | None:
-        if account_queue.unfinished >= account_queue.window:
-            return None
-        if (
-            self.window is not None
-            and sum(each.unfinished for each in self._account_queues.values()) >= self.window
-        ):
+        unfinished = sum(each.unfinished for each in self._account_queues.values())
+        window = inf if self.window is None else self.window
+        if account_queue.unfinished >= account_queue.window or unfinished >= window:
             return None
         queue = account_queue.pop()
         if queue is None:
@@ -270,12 +266,17 @@ class Scheduler(RunObserver):
         state = queue.waiting[0]
         if self.availability is not None and not self.availability.reserve(state.key):
             account_queue.push(queue)
-            return None
-        queue.waiting.popleft()
+            found = account_queue.first_of(self.availability.down, self.run_state.open)
+            if found is None or not self.availability.reserve(found.key):
+                return None
+            state, queue = found, account_queue.queue_of(found)
+        queue.waiting.remove(state)  # mostly the first
         account_queue.ready -= 1
         account_queue.has_room.set()
         self._last_turn += 1
         queue.last_turn = self._last_turn
+        if queue.down_limit is not None:
+            queue.down_limit.begin(state.key)
         if queue.in_flight + 1 < queue.most_in_flight:
             account_queue.push(queue)
         state.begun = True
@@ -345,8 +346,9 @@ class Scheduler(RunObserver):
 
     def settling(self, state: TargetState) -> None:
         """Note that the panel accepted a step, for the count of refusals."""
-        if self.rollout.same_cause is not None and not state.answer_lost:
-            self._same_cause_of(state).accept(state.key)
+        queue = self._account_queues[state.key[0]].queue_of(state)
+        if queue.same_cause is not None and not state.answer_lost:
+            queue.same_cause.accept(state.key)
 
     def decided(self, state: TargetState, outcome: Outcome) -> None:
         """Count an outcome against the thresholds, and let the next target begin."""
@@ -358,9 +360,12 @@ class Scheduler(RunObserver):
         bad = outcome.status in BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
-        if self.rollout.same_cause is not None and self._same_cause_of(state).note(outcome):
-            account_queue = self._account_queues[state.key[0]]
-            self._stop_service(account_queue, account_queue.queue_of(state), "same_cause")
+        account_queue = self._account_queues[state.key[0]]
+        queue = account_queue.queue_of(state)
+        if (cause := queue.note_outcome(state, outcome)) is not None:
+            self._stop_service(account_queue, queue, cause)
+        elif queue.down_limit is not None and not queue.heap_entry:
+            account_queue.push(queue)
         if state.batch is not None:
             self.batches.count(state, is_bad=bad)
         if bad and self.stopping is None:
@@ -383,12 +388,6 @@ class Scheduler(RunObserver):
             too_many = too_many or self.rollout.is_too_many(self.batches.failures, self.batches.size)
         if too_many:
             self.stop("max_failures")
-
-    def _same_cause_of(self, state: TargetState) -> SameCause:
-        queue = self._account_queues[state.key[0]].queue_of(state)
-        if queue.same_cause is None:
-            queue.same_cause = SameCause(self.rollout.same_cause or 1)
-        return queue.same_cause
 
     def _stop_service(self, account_queue: AccountQueue, queue: ServiceQueue, cause: str) -> None:
         queue.stopped = queue.stopped or cause

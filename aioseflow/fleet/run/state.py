@@ -17,7 +17,7 @@ from ...policy import OUTCOMES_BEFORE_YIELD
 from ...safety import Safety
 from ..actions.action import Effect
 from ..actions.declaration import declared
-from ..actions.steps import Steps, name_of
+from ..actions.steps import Steps, name_of, takes_down
 from ..model.clock import RunClock
 from ..model.outcome import BAD, Outcome, Outcomes, Status, TargetKey
 from ..model.progress import NO_SERVICE, ServiceProgress
@@ -97,6 +97,11 @@ class RunState:
     @declared.default
     def _declare(self) -> tuple[Declaration, ...]:
         return declared(self.steps)
+
+    @property
+    def takes_down(self) -> bool:
+        """Whether a VM cannot be used at some time of the steps."""
+        return takes_down(self.steps)
 
     @property
     def queued(self) -> int:
