@@ -64,11 +64,16 @@ def stopped_terminal() -> Iterator[int]:
     """A terminal that takes nothing more, as after Ctrl-S."""
     master, slave = os.openpty()
     os.set_blocking(slave, False)
-    try:
-        while True:
+    # The kernel goes on moving what it has taken to the other end for a moment.
+    full = 0
+    while full < 10:
+        try:
             os.write(slave, b"x" * 1000)
-    except BlockingIOError:
-        os.set_blocking(slave, True)
+            full = 0
+        except BlockingIOError:
+            full += 1
+            time.sleep(0.01)
+    os.set_blocking(slave, True)
     yield slave
     os.close(slave)
     os.close(master)
