@@ -121,6 +121,10 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     if is_usage(error):
         return explain_usage(error)
     if isinstance(error, typer.Abort):
+        # typer makes it of Ctrl-C.
+        from .waiting_line import answer_to_ctrl_c
+
+        answer_to_ctrl_c()
         return ExitCode.INTERRUPTED
     if debug:
         print_debug(whole)

@@ -46,22 +46,30 @@ class _Given:
     under: str
 
 
+def _is_ambiguous(option: TyperOption, words: Sequence[str]) -> bool:
+    """Whether an option means something else given twice than given once."""
+    if option.multiple or option.is_eager:
+        return False
+    return not option.is_flag or not (
+        {*option.opts}.isdisjoint(words) or {*option.secondary_opts}.isdisjoint(words)
+    )
+
+
 class Sectioned(TyperCommand):
     """A command whose help lists its arguments as they are written, then its options by heading."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words; raise `Refusal` for an option that is given twice and takes one value.
 
-        Of two values, one would be ignored in silence.
+        Of two values, one would be ignored in silence. A switch may be repeated, not contradicted.
         """
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args(list(args))
             for option, times in Counter(given).items():
-                if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_eager):
+                if times > 1 and isinstance(option, TyperOption) and _is_ambiguous(option, args):
                     name = max((*option.opts, *option.secondary_opts), key=len)
-                    raise Refusal(
-                        f"{name} is given {times} times, and only one can count", fix="give it once"
-                    )
+                    found = f"{name} is given {times} times, and only one can count"
+                    raise Refusal(found, fix="give it once")
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

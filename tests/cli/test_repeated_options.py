@@ -40,7 +40,6 @@ def test_exclusions_add_up(run: Run, panel: Sandbox) -> None:
         ["fleet", "resume", "last", "-o", "json", "-o", "csv"],
         ["fleet", "plan", "stop", "--all", "--window", "1", "--window", "2"],
         ["vm", "list", "--columns", "id", "--columns", "label"],
-        ["vm", "stop", "33301/4001", "--yes", "-y"],
         ["inventory", "--list", "--where", "cpus > 1", "--where", "cpus > 2"],
         ["login", "--base-url", "http://a", "--base-url", "http://b"],
     ],
@@ -70,8 +69,11 @@ def test_every_command_refuses_an_option_that_is_given_twice(run: Run) -> None:
         for option in command.params:
             if not isinstance(option, TyperOption) or option.multiple or option.is_eager or option.hidden:
                 continue
+            if option.is_flag and not option.secondary_opts:
+                continue
             once = [option.opts[0]] if option.is_flag else [option.opts[0], "1"]
-            refused = run(*path, *once, *once)
+            again = [option.secondary_opts[0]] if option.is_flag else once
+            refused = run(*path, *once, *again)
             assert refused.exit_code == 2, (path, option.opts)
             assert "is given 2 times" in refused.stderr, (path, option.opts, refused.stderr)
             tried += 1
@@ -96,3 +98,8 @@ def test_an_exclusion_that_left_no_vm_alone_is_a_warning_of_the_run(run: Run, pa
     )
     assert done.exit_code == 0
     assert 'warning: --exclude left no VM alone: label == "VM-4001" is true of none' in done.stderr
+
+
+def test_a_switch_may_be_repeated(run: Run, panel: Sandbox) -> None:
+    assert run("vm", "stop", "33301/4001", "--yes", "-y").exit_code == 0
+    assert run("fleet", "start", "--all", "--yes", "--yes", "--no-wait", "--no-wait").exit_code == 0
