@@ -225,7 +225,7 @@ class Fleet:
         report covers all. ``action``, ``healthy`` and ``where`` give back what a journal cannot hold: an
         action of your own, a health check, a predicate.
 
-        Raises:
+        Raises, when it is awaited:
             RunNotFound: there is no such run. RunIsActive: a process is working on it.
         """
         return self._history.resume(
@@ -242,7 +242,9 @@ class Fleet:
         action: Actions | None = None,
         healthy: HealthCheck | None = None,
     ) -> Run:
-        """A new run, a child of an earlier one, for those of its VMs that ended so. Raises `RunNotFound`.
+        """A new run, a child of an earlier one, for those of its VMs that ended so.
+
+        Raises `RunNotFound` when it is awaited, because a journal is not read in the thread of the loop.
 
         ``unknown`` repeats what may have been done, reboots too. ``action`` and ``healthy`` give back what a
         journal cannot hold, as for `resume`.
@@ -253,7 +255,9 @@ class Fleet:
     def restore(
         self, run: Run | str, *, action: ActionLike | None = None, **options: Unpack[WaitOptions]
     ) -> Run:
-        """The inverse of a stop: start exactly the VMs that this run stopped. Raises `RunNotFound`.
+        """The inverse of a stop: start exactly the VMs that this run stopped.
+
+        Raises `RunNotFound` when it is awaited.
 
         For another action, the ``undo`` that it declares. ``action`` gives back one of your own, which a
         journal cannot hold.

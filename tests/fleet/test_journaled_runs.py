@@ -362,7 +362,7 @@ async def test_a_fleet_of_two_accounts_has_one_journal(tmp_path: Path) -> None:
             await first.fleet.stop()
             assert len(await fleet.runs()) == 1
             with pytest.raises(RunRefused, match=run.id):
-                Fleet([first], journal=journal).stop(run_id=run.id)
+                await Fleet([first], journal=journal).stop(run_id=run.id)
 
 
 async def test_a_fleet_of_several_accounts_goes_on_with_all_of_them(tmp_path: Path) -> None:

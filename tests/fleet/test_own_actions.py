@@ -292,9 +292,9 @@ async def test_an_own_action_that_undoes_another_is_given_again_where_only_a_jou
         assert statuses(await run) == {"changed": 2}
         async with virtual_client(panel, journal=tmp_path / "runs") as other:
             with pytest.raises(InvalidArgument, match=r"'unmark'.*action="):
-                other.fleet.restore(run.id)
+                await other.fleet.restore(run.id)
             with pytest.raises(InvalidArgument, match="action= is start"):
-                other.fleet.restore(run.id, action=Start())
+                await other.fleet.restore(run.id, action=Start())
             # Of an action that takes nothing down the VMs that were off are restored, too.
             assert statuses(await other.fleet.restore(run.id, action=Unmark())) == {"changed": 2}
         assert {vm.memory for vm in panel.services["33301"].vms.values()} == {1024}
@@ -334,7 +334,7 @@ async def test_an_own_action_that_is_for_good_runs_only_as_a_confirmed_plan(tmp_
         run = seflow.fleet.run(plan.confirm(2))
         assert statuses(await run) == {"changed": 1, "failed": 1}
         with pytest.raises(RunRefused, match="was to wipe, for good"):
-            seflow.fleet.retry(run.id)
+            await seflow.fleet.retry(run.id)
 
 
 class Unhalt(Wipe):
@@ -354,7 +354,7 @@ async def test_what_is_for_good_is_not_run_by_a_restore_either(tmp_path: Path) -
         await run
         panel.clear_record()
         with pytest.raises(RunRefused, match="unhalt is for good"):
-            seflow.fleet.restore(run)
+            await seflow.fleet.restore(run)
         assert posts(panel) == {}
 
 

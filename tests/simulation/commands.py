@@ -104,7 +104,7 @@ class Commander:
             self._goes_on(known, performed)
             performed.findings = await fleet.reconcile(known.id)
             return
-        await self._follow(self._later(fleet, known, performed), performed)
+        await self._follow(await self._later(fleet, known, performed), performed)
 
     # -- runs ---------------------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class Commander:
         }
         return [actions[name] for name in self.world.steps]
 
-    def _later(self, fleet: Fleet, known: KnownRun, performed: Performed) -> Run:
+    async def _later(self, fleet: Fleet, known: KnownRun, performed: Performed) -> Run:
         """A run that goes on with a known one, or is for some of its VMs."""
         match performed.command.verb:
             case "resume":
@@ -163,17 +163,21 @@ class Commander:
                     # Nothing else holds a predicate over the death of its process.
                     where = is_even if known.parent is None and self.world.choice == "even" else None
                     run = fleet.resume(known.id, where=where)
+                await run.prepare()
                 self._goes_on(known, performed)
                 performed.run = run
             case "retry":
                 unknown = performed.command.unknown and not {"reboot"} & set(known.steps)
                 run = fleet.retry(known.id, unknown=unknown)
+                await run.prepare()
                 again = {Status.FAILED, Status.NOT_ATTEMPTED, *[Status.UNKNOWN] * unknown}
                 ended = performed.before[known.id].outcomes
                 keys = frozenset(outcome.key for outcome in ended if outcome.status in again)
                 self._made(run, performed, known.steps, keys, keys, parent=known, rollout=known.rollout)
             case _:
                 run = fleet.restore(known.id, settle=SettlePolicy(patience=self.world.patience))
+                # One that is refused is no run.
+                await run.prepare()
                 must, may = self.history.stopped_by(known)
                 self._made(run, performed, ("start",), must, may, parent=known, rollout={})
         return run

@@ -65,7 +65,7 @@ class JournalPlace:
     @property
     def suspends(self) -> bool:
         """Whether a run is looked up at its start only."""
-        return self._delay is not None
+        return self._delay is not None or isinstance(self._at, Path)
 
     def copy(self) -> JournalPlace:
         """What is durable at this moment, at a place of its own: what a kill would leave."""

@@ -194,7 +194,11 @@ async def act(
     require_columns(common.out)
     async with common.who.clients(kept, silent=True) as clients:
         spare_collections()
+        # A journal that cannot be used is one error, before there is a progress to show.
+        await kept.acquire()
+        await kept.release()
         run = make(fleet_of(clients, kept))
+        await run.prepare()
         try:
             with words_in_background(), control_runs(view()) as control:
                 async with streamed(run, common.out, control) as stream:

@@ -1,7 +1,8 @@
-"""Coroutines of an immediate journal: its store answers without suspending, so that no loop is needed."""
+"""Coroutines of an immediate journal: its store answers without suspending, and no loop is held up."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -17,3 +18,12 @@ def complete(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise RuntimeError(f"{coroutine!r} suspended, although its journal is immediate")
+
+
+def has_loop() -> bool:
+    """Whether a loop runs in this thread, which a function that blocks would hold up."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

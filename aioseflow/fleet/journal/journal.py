@@ -9,7 +9,7 @@ import math
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -48,7 +48,7 @@ class Journal:
 
     The store is open for writing between `acquire` and `release`; readings need neither, no lock for writing
     and no medium that can be written. One loop at a time may use a journal. Where its store is ``immediate``,
-    as a file is, only `read`, `runs`, `learned`, `others`, `prune` and `flush` suspend.
+    as a file is where no loop runs, only `read`, `runs`, `learned`, `others`, `prune` and `flush` suspend.
 
     Args:
         where: the path of a SQLite file, which is made when it is first opened, readable for its owner only
@@ -87,6 +87,10 @@ class Journal:
     def immediate(self) -> bool:
         """Whether a coroutine of it that looks up one run never suspends."""
         return self._store.immediate
+
+    def in_this_thread(self) -> AbstractContextManager[bool]:
+        """Be immediate within a block, for a loop that is about to end; gives whether that is possible."""
+        return self._store.in_this_thread()
 
     @property
     def broken(self) -> JournalError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence, Set
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from .change import Change
@@ -25,7 +26,11 @@ class JournalStore(Protocol):
 
     @property
     def immediate(self) -> bool:
-        """Whether functions take microseconds, so that the loop may wait, and coroutines never suspend."""
+        """Whether functions run in this thread, because no loop can be held up: coroutines never suspend."""
+        ...
+
+    def in_this_thread(self) -> AbstractContextManager[bool]:
+        """Be immediate within a block, for a loop that is about to end; gives whether that is possible."""
         ...
 
     @property

@@ -61,8 +61,8 @@ T = TypeVar("T")
 class Runs:
     """The runs of a fleet, in its journal or in memory.
 
-    A function that has to look a run up does so at once where the journal is immediate, or there is none, and
-    raises what it finds; else the run that it returns does so at its start.
+    A function that has to look a run up does so at once where there is no journal, or no loop that a journal
+    could hold up, and raises what it finds; else the run that it returns does so at its start.
     """
 
     accounts: tuple[FleetAccount, ...]
@@ -92,7 +92,7 @@ class Runs:
     ) -> Run:
         """An earlier run, to go on where it was left."""
         known = self.registry.find(run_id)
-        if known is not None and not known.is_over and (known.is_live or self.registry.journal is None):
+        if known is not None and self._goes_on(known):
             raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
         prepare = partial(self._prepare_resumed, run_id, action, healthy, where)
         return self._run(prepare, run_id, repeat_unknown=repeat_unknown)
@@ -199,7 +199,10 @@ class Runs:
                 reason="not_confirmed",
                 run_id=run_id,
             )
-        spec = known.spec if known is not None else self._spec_of(header, action, healthy, None)
+        if known is not None and known.is_prepared:
+            spec = known.spec
+        else:
+            spec = self._spec_of(header, action, healthy, None)
         return _for_some("retry", run_id, spec, left)
 
     async def _spec_of_restore(
@@ -240,7 +243,7 @@ class Runs:
     async def reconcile(self, run_id: str, *, grace: float, action: Actions | None) -> list[Finding]:
         """Read back what is unknown, and record what that decides."""
         known = self.registry.find(run_id)
-        if known is not None and not known.is_over:
+        if known is not None and self._goes_on(known):
             raise RunIsActive(f"run {run_id} is going on in this process; await it", run_id=run_id)
         if self.registry.journal is None:
             return await self._reconcile_in_memory(self.registry.get(run_id), grace)
@@ -272,6 +275,10 @@ class Runs:
             run.correct(found.outcome, remains)
         return [finding for _, finding in findings]
 
+    def _goes_on(self, run: Run) -> bool:
+        """Whether a run of this process has to be awaited first; with a journal, one that began here."""
+        return run.is_live or (self.registry.journal is None and not run.is_over)
+
     # -- where it is kept ---------------------------------------------------------------------------------
 
     def _journal(self, run_id: str) -> Journal:
@@ -284,7 +291,7 @@ class Runs:
         """A run that is over, with its targets."""
         known = self.registry.find(run_id)
         if known is not None:
-            if not known.is_over:
+            if self._goes_on(known):
                 raise RunIsActive(f"run {run_id} is not over; await it first", run_id=run_id)
             if self.registry.journal is None:
                 return stored_of(known)

@@ -117,6 +117,17 @@ class RunLifecycle:
             return PreparedRun(self.execution.accounts, self.spec, self._load)
         return await self._prepare(None)
 
+    async def prepare(self) -> None:
+        """Become the prepared run, before the start."""
+        if self._prepare is None or self._task is not None:
+            return
+        try:
+            await self._prepare_late(await self._prepare(None))
+        except BaseException:
+            # It will never be started, and need not warn of that.
+            self.is_abandoned = True
+            raise
+
     def open(self) -> None:
         """Open the journal, where it is immediate. Raises `ConfigurationError`, also for a closed account."""
         self.error = None

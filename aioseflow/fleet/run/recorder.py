@@ -162,15 +162,16 @@ class JournalRecorder(RunObserver):
     def close_now(self) -> None:
         """`close` without suspending; nothing happens after that. Raises `JournalError`.
 
-        A journal that is not immediate is closed by a task; a lease that it does not reach ends by itself.
+        Where this thread cannot close the journal, a task does; a lease that is left ends by itself.
         """
         if self.journal is None or not self._is_open:
             return
-        if self.journal.immediate:
-            complete(self.close())
-        else:
-            self._closing = asyncio.get_running_loop().create_task(self.close())
-            self._closing.add_done_callback(_forget)
+        with self.journal.in_this_thread() as is_possible:
+            if is_possible:
+                complete(self.close())
+                return
+        self._closing = asyncio.get_running_loop().create_task(self.close())
+        self._closing.add_done_callback(_forget)
 
     def _lose(self) -> None:
         if not self.lease_is_lost:

@@ -92,6 +92,13 @@ class Run:
         """Return what the run is to do, looked up where it is not known. Raises what the run would raise."""
         return (await self._life.prepared()).spec
 
+    async def prepare(self) -> None:
+        """Look up what the run is to do, if that is not known, before it is started.
+
+        Raises what the run would raise.
+        """
+        await self._life.prepare()
+
     @property
     def state(self) -> RunPhase:
         """Whether the run is new, running, ended or refused."""
@@ -188,8 +195,7 @@ class Run:
     def start(self) -> Self:
         """Begin, in the running loop; more than once does nothing more.
 
-        Raises `ConfigurationError` where an account is not open, `JournalError` where a journal's file cannot
-        be used.
+        Raises `ConfigurationError` where an account is not open.
         """
         life = self._life
         if not (life.is_live or life.is_over):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import shutil
 import sqlite3
-import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -94,20 +93,19 @@ async def use(seflow: SeFlow, run_id: str) -> list[Exception]:
     """Read a run in every way, and prepare every run that may follow it; return what is raised."""
     fleet = seflow.fleet
     raised: list[Exception] = []
-    with warnings.catch_warnings():
-        # Runs that are not started warn.
-        warnings.simplefilter("ignore")
-        for prepare in (fleet.resume, fleet.retry, fleet.restore, lambda run_id: fleet.stop(run_id=run_id)):
-            try:
-                prepare(run_id)
-            except Exception as error:  # noqa: BLE001 - they are what is asked for
-                raised.append(error)
+    for prepare in (fleet.resume, fleet.retry, fleet.restore, lambda run_id: fleet.stop(run_id=run_id)):
         try:
-            report = await fleet.report(run_id)
-            assert str(report)
-            assert report.to_json()
-        except Exception as error:  # noqa: BLE001
+            run = prepare(run_id)
+            run.cancel()
+            await run.prepared_spec()
+        except Exception as error:  # noqa: BLE001 - they are what is asked for
             raised.append(error)
+    try:
+        report = await fleet.report(run_id)
+        assert str(report)
+        assert report.to_json()
+    except Exception as error:  # noqa: BLE001
+        raised.append(error)
     return raised
 
 

@@ -102,26 +102,28 @@ async def test_a_flush_waits_for_the_commit_that_has_begun(journal: Journal, hel
 async def test_the_doors_of_an_immediate_journal_never_suspend(place: str, tmp_path: Path) -> None:
     """Also while changes wait for company, and in a loop whose threads are real."""
     journal = JournalPlace.of(place, tmp_path)(linger=3600.0)
-    complete(journal.acquire())
-    held = complete(begin(journal))
-    held.selected(rows(3))
-    finish(held, 0)
-    found = complete(journal.look_up(RUN))
-    assert found is not None
-    assert found.counts == {"changed": 1}
-    finish(held, 1)
-    assert done(complete(journal.read(RUN, soon=True))) == [0, 1]
-    finish(held, 2)
-    assert complete(journal.create(header("other")))
-    assert complete(journal.living([RUN, "other"])) == {RUN}
-    held.discovered()
-    complete(complete(journal.hold("other")).give())
-    with pytest.raises(RunIsActive):
-        complete(journal.hold(RUN))
-    held.requeued(0, step=0, attempts=0, answer_lost=False)
-    complete(held.give())
-    journal.learn(KnownAccount("main", "key-1"), "limit", 4)
-    complete(journal.release())
+    with journal.in_this_thread() as is_possible:
+        assert is_possible
+        complete(journal.acquire())
+        held = complete(begin(journal))
+        held.selected(rows(3))
+        finish(held, 0)
+        found = complete(journal.look_up(RUN))
+        assert found is not None
+        assert found.counts == {"changed": 1}
+        finish(held, 1)
+        assert done(complete(journal.read(RUN, soon=True))) == [0, 1]
+        finish(held, 2)
+        assert complete(journal.create(header("other")))
+        assert complete(journal.living([RUN, "other"])) == {RUN}
+        held.discovered()
+        complete(complete(journal.hold("other")).give())
+        with pytest.raises(RunIsActive):
+            complete(journal.hold(RUN))
+        held.requeued(0, step=0, attempts=0, answer_lost=False)
+        complete(held.give())
+        journal.learn(KnownAccount("main", "key-1"), "limit", 4)
+        complete(journal.release())
     assert done(await journal.read(RUN)) == [1, 2]
     assert await journal.learned(KnownAccount("main", "key-1")) == {"limit": 4.0}
 

@@ -84,8 +84,8 @@ async def test_a_reading_does_not_wait_for_the_lock_of_a_writer(
             await journal.acquire()
         assert [info.header.run_id for info in await journal.runs()] == [RUN]
         assert (await journal.read(RUN)).info.state == "running"
-        assert complete(journal.look_up(RUN)) is not None
-        assert complete(journal.read(RUN, soon=True)).targets == []
+        assert await journal.look_up(RUN) is not None
+        assert (await journal.read(RUN, soon=True)).targets == []
         assert await journal.learned(KnownAccount("main", "key")) == {"limit": 3.0}
         assert await journal.living([RUN]) == frozenset()
         with pytest.raises(RunNotFound, match=f"the newest is {RUN}"):
@@ -181,7 +181,7 @@ async def test_a_reading_of_an_open_journal_sees_what_was_recorded_before(path: 
         held.selected(rows(5))
         assert len((await journal.read(RUN)).targets) == 5
         held.selected(rows(2, first=5))
-        assert len(complete(journal.read(RUN, soon=True)).targets) == 7
+        assert len((await journal.read(RUN, soon=True)).targets) == 7
         await held.give()
 
 

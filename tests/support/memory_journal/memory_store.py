@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
 
 from aioseflow.fleet.journal.change import Change, Kind
@@ -33,6 +34,11 @@ class MemoryStore:
         self.commits = 0
         self.leases = MemoryLeases(self.database, self._pause)
         self._delay = delay
+
+    @contextmanager
+    def in_this_thread(self) -> Iterator[bool]:
+        """Not possible where it is as far away as a server."""
+        yield self.immediate
 
     @property
     def immediate(self) -> bool:

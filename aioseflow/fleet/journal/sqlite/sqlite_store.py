@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, TypeVar, TypeVarTuple
+from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple
 
 from ..account_names import counterpart
 from ..change import Change, Kind
 from ..faults import JournalError
+from ..immediate import has_loop
 from ..lease import Holder
 from ..records import RunInfo, StoredRun
 from . import queries
@@ -59,6 +60,10 @@ _kind_of: Final = itemgetter(0)
 _parameters_of: Final = itemgetter(1)
 
 
+_Opened: TypeAlias = tuple[sqlite3.Connection, tuple[Path, ...], list[tuple[int, int]]]
+"""A connection, the files of the database, and their inodes."""
+
+
 class SqliteStore:
     """The runs of a journal in one file, durable with every commit.
 
@@ -68,14 +73,11 @@ class SqliteStore:
         path: the file; made when it is first opened, readable for its owner only. ``~`` is one's home.
 
     Attributes:
-        immediate: a commit and a reading of one run hold the loop for a few milliseconds at most.
         commits: number of transactions that have become durable.
 
     Raises:
         ConfigurationError: the path can be no file's.
     """
-
-    immediate: Final = True
 
     def __init__(
         self,
@@ -95,6 +97,24 @@ class SqliteStore:
         self._files: tuple[Path, ...] = ()
         self._inodes: list[tuple[int, int]] = []
         self._searched: tuple[int, int] | None = None
+        self._holds_loop = False
+
+    @property
+    def immediate(self) -> bool:
+        """Whether functions run in this thread: it has no loop, or one that is about to end.
+
+        A disk may take seconds for what mostly takes microseconds, and everything in a loop would wait.
+        """
+        return self._holds_loop or not has_loop()
+
+    @contextlib.contextmanager
+    def in_this_thread(self) -> Iterator[bool]:
+        """Be immediate within the block, although a loop runs."""
+        before, self._holds_loop = self._holds_loop, True
+        try:
+            yield True
+        finally:
+            self._holds_loop = before
 
     @property
     def place(self) -> str:
@@ -108,30 +128,62 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Open the file, which is made or brought up to date where needed. Raises `JournalError`."""
+        executor = ThreadPoolExecutor(1, thread_name_prefix="aioseflow-journal")
+        try:
+            if self.immediate:
+                opened = self._connect()
+            else:
+                opened = await self._connect_in(executor)
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+        self._connection, self._files, self._inodes = opened
+        self._searched, self._executor = self._inodes[0], executor
+
+    async def _connect_in(self, executor: ThreadPoolExecutor) -> _Opened:
+        opening = asyncio.get_running_loop().run_in_executor(executor, self._connect)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The thread goes on, and nobody would close what it opens.
+            opening.add_done_callback(_close_opened)
+            raise
+
+    def _connect(self) -> _Opened:
         path = self.file
         # To look for damage takes a while in a large file: once is enough.
         trusted = self._searched is not None and self._searched == inode(path)
         connection = open_database(path, migrations=self._migrations, trusted=trusted, vfs=self._vfs)
-        self._files = (path, companions(path)[-1])
+        files = (path, companions(path)[-1])
         try:
             with translated(path, CANNOT_BE_OPENED):
-                self._inodes = [_inode(file) for file in self._files]
+                return connection, files, [_inode(file) for file in files]
         except BaseException:
             connection.close()
             raise
-        self._searched = self._inodes[0]
-        self._connection = connection
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="aioseflow-journal")
 
     async def close(self) -> None:
         """Close the file; the last process to do so tidies up what SQLite keeps next to it."""
         connection, self._connection = self._connection, None
         executor, self._executor = self._executor, None
-        if executor is not None:
+        if executor is None or connection is None:
+            return
+        if self.immediate:
             executor.shutdown(wait=True)
-        if connection is not None:
-            with self._lock, translated(self.path, "could not be closed"):
-                connection.close()
+            self._disconnect(connection)
+            return
+        closing = asyncio.get_running_loop().run_in_executor(executor, self._disconnect, connection)
+        executor.shutdown(wait=False)
+        # The thread closes it also where nobody waits for that any more.
+        await asyncio.shield(closing)
+
+    def _disconnect(self, connection: sqlite3.Connection) -> None:
+        with self._lock, translated(self.path, "could not be closed"):
+            connection.close()
+
+    async def carry_out(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """Carry out a function: in this thread where the store is immediate, else in its own."""
+        return function(*arguments) if self.immediate else await self.submit(function, *arguments)
 
     def submit(self, function: Callable[[*Ts], T], *arguments: *Ts) -> asyncio.Future[T]:
         """Carry out a function in the thread of this store."""
@@ -267,6 +319,12 @@ class SqliteStore:
                 "was the run deleted meanwhile?"
             )
         return [None] * len(rows)
+
+
+def _close_opened(opening: asyncio.Future[_Opened]) -> None:
+    """Close what was opened for nobody."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].close()
 
 
 def _create(connection: sqlite3.Connection, *values: Any) -> bool:
