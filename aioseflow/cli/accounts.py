@@ -129,11 +129,9 @@ class Accounts:
 
         What they wait for is shown, unless the command shows it by itself (``silent``).
         """
-        from .waiting_line import leave_answer_to_run, patiently
+        from .waiting_line import patiently
 
         identities = self.identities()
-        if silent:
-            leave_answer_to_run()
         async with AsyncExitStack() as stack:
             line = None if silent else await stack.enter_async_context(patiently())
             hooks = [] if line is None else [line.on_event]

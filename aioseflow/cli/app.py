@@ -15,7 +15,7 @@ from .command import LazyGroup, imported, single_command
 from .exit_code import ExitCode, is_about_journal_file, of_error
 from .journal_file import VARIABLE
 from .nouns.noun_table import NOUNS
-from .terminal import echo, echo_err, echo_error, give_up_streams, leave, prepare_streams
+from .terminal import echo, echo_answer, echo_err, echo_error, give_up_streams, leave, prepare_streams
 from .trace import leaves, print_debug, scrubbed, take_switch
 from .usage_errors import explain_usage, is_usage
 
@@ -105,10 +105,17 @@ def _accounts_behind(words: list[str]) -> list[str]:
     return [*words[:end], *moved, *words[end:]]
 
 
+def _answered(code: int) -> int:
+    """Return the exit code of a command, and answer Ctrl-C where that has ended it."""
+    if code == ExitCode.INTERRUPTED:
+        echo_answer()
+    return code
+
+
 def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     whole: BaseException
     try:
-        return command() or ExitCode.OK
+        return _answered(command() or ExitCode.OK)
     except SystemExit as ended:
         # typer ends so where nobody reads its help any more, which is no error.
         if type(sys.stdout).__name__ == "PacifyFlushWrapper":
@@ -121,10 +128,6 @@ def _ended(command: Callable[[], int | None], *, debug: bool) -> int:
     if is_usage(error):
         return explain_usage(error)
     if isinstance(error, typer.Abort):
-        # typer makes it of Ctrl-C.
-        from .waiting_line import answer_to_ctrl_c
-
-        answer_to_ctrl_c()
         return ExitCode.INTERRUPTED
     if debug:
         print_debug(whole)

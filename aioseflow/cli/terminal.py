@@ -22,6 +22,7 @@ _MESSAGE_MAX: Final = 1000
 _COLUMNS_MIN: Final = 40
 _WAIT_SECONDS: Final = 0.2
 _stuck: Final[list[str]] = []
+_answers: Final[list[str]] = []
 
 
 def fill_closed_descriptors() -> None:
@@ -37,8 +38,20 @@ def fill_closed_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
+def answer_ctrl_c(text: str) -> None:
+    """Keep the sentence that is said where Ctrl-C ends the command."""
+    _answers[:] = [text]
+
+
+def echo_answer() -> None:
+    """Write the sentence of `answer_ctrl_c`, if there is one."""
+    for text in _answers:
+        echo_error(text)
+
+
 def prepare_streams() -> None:
     """Escape characters that the terminal's encoding does not have, instead of ending the command."""
+    _answers.clear()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

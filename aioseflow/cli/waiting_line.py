@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ..text import cut, escape
-from .terminal import columns, echo_err, echo_error, is_terminal
+from .terminal import answer_ctrl_c, columns, echo_err, is_terminal
 
 if TYPE_CHECKING:
     from ..session.events import Event
@@ -90,28 +90,18 @@ class WaitingLine:
             sys.stderr.flush()
 
 
-_lines: Final[list[WaitingLine]] = []
-
-
-def leave_answer_to_run() -> None:
-    """Say nothing at Ctrl-C any more: a run begins, and reports what it did."""
-    _lines.clear()
-
-
-def answer_to_ctrl_c() -> None:
-    """Say that nothing was changed; a call that sent a change has said so itself."""
-    if _lines and not any(line.has_changed for line in _lines):
-        echo_error("interrupted; nothing was changed")
-
-
 @asynccontextmanager
 async def patiently() -> AsyncIterator[WaitingLine]:
     """Show while the block lasts what its clients wait for; their hook is `WaitingLine.on_event`."""
     line = WaitingLine()
-    _lines.append(line)
     keeping = asyncio.ensure_future(line.keep_up())
     try:
         yield line
+    except asyncio.CancelledError:
+        # Of a change that was sent its call says so.
+        if not line.has_changed:
+            answer_ctrl_c("interrupted; nothing was changed")
+        raise
     finally:
         keeping.cancel()
         line.hide()
