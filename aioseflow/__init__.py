@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         VmIp,
     )
     from .policy import RetryPolicy, SettlePolicy, Timeouts
+    from .preloading import preload
     from .safety import Safety
     from .secret import Secret
     from .session.events import (
@@ -136,6 +137,7 @@ else:
             "UntrustedHtml UpgradeOptions UpgradeQuote Vm VmIp"
         ),
         "policy": "RetryPolicy SettlePolicy Timeouts",
+        "preloading": "preload",
         "safety": "Safety",
         "secret": "Secret",
         "session.events": "Answered CircuitChanged Event LimitChanged Refused Retried Sent Unknown Waiting",
@@ -241,6 +243,7 @@ __all__ = [  # noqa: RUF022 - by how often a user needs them
     "Domain",
     "tcp_check",
     "http_check",
+    "preload",
     "HealthCheck",
     "Action",
     "Effect",

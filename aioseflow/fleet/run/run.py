@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import warnings
 from collections.abc import AsyncIterator, Generator, Sequence
@@ -49,8 +50,10 @@ class Run:
     A run starts when first awaited, iterated, entered, `begun` or `start`\\ ed; nothing is sent before. With
     a journal it is durable before anything of it is sent. ``await run`` gives the `Report`; ``async for
     outcome in run`` every outcome from the first, in any number of loops, none of which slows the run or
-    stops it by ending. ``async with run`` waits for its end, and cancels it if the block fails. Closing the
-    client cancels it.
+    stops it by ending. Nor does a time-out or a cancellation round ``await run`` or a loop stop it
+    (`asyncio.timeout`, anyio's ``move_on_after``): the run goes on, and may be awaited again. ``async with
+    run`` waits for its end, and cancels it if the block fails or the wait is cancelled, so that a time-out
+    round ``async with run: await run`` stops the run. Closing the client cancels it.
 
     One VM's failure never raises. Awaiting or iterating raises `InvalidArgument` for what is refused before
     anything is sent, the error of the only account (or of all) that could not be listed, `JournalError` where
@@ -272,7 +275,17 @@ class Run:
     ) -> None:
         if error is not None:
             self.cancel()
-        await self.wait_closed()
+        interruption: asyncio.CancelledError | None = None
+        while True:
+            try:
+                await self.wait_closed()
+                break
+            except asyncio.CancelledError as cancelled:
+                # The run ends with its block, also where anyio cancels every wait in a scope anew.
+                self.cancel()
+                interruption = cancelled
+        if interruption is not None:
+            raise interruption
 
     def __del__(self) -> None:
         life = getattr(self, "_life", None)
