@@ -11,6 +11,9 @@ from ...text import escape, quantity
 _NAME_MAX: Final = 40
 _ERROR_MAX: Final = 200
 _ACCOUNTS_NAMED: Final = 2
+_WAITS_SHOWN: Final = 2
+_SAID_ELSEWHERE: Final = frozenset({"paused", "panel_away", "throttled", "listing", "window"})
+"""Reasons for which a run waits that other words of a line say."""
 _HELD_MIN_SECONDS: Final = 0.5
 """A shorter wait is the agreed pace, and would only flicker."""
 
@@ -71,9 +74,19 @@ def circumstances(progress: Progress) -> list[str]:
         words.append(f"stopping: {_STOPPING.get(progress.stopping, progress.stopping.replace('_', ' '))}")
     if progress.paused:
         words.append("paused")
+    words += _waits(progress)
     if progress.batch is not None and progress.batches is not None:
         words.append(f"batch {progress.batch:,} of {progress.batches:,}")
     return words + _throttling(progress) + _silence(progress)
+
+
+def _waits(progress: Progress) -> list[str]:
+    """Return what the run waits for that no other words say."""
+    waits = [each for each in progress.waiting_for if each.reason not in _SAID_ELSEWHERE]
+    if progress.queued or len(waits) > 1:
+        # While others begin, reading back is the normal course.
+        waits = [each for each in waits if each.reason != "settling"] or waits
+    return [str(each) for each in waits[:_WAITS_SHOWN]]
 
 
 def _throttling(progress: Progress) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from .fleet_account import Flow
 from .outcome import Status
+from .run_wait import RunWait
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +30,7 @@ class Progress:
             ``requests`` those that are, ``refused`` those that panels refused for now since the run began.
         flows: the flow of requests, by account.
         services: services that have targets; ``services_done`` those of them without an open target.
+        waiting_for: what the run waits for, what holds up most of it first; each is a line as ``str``.
     """
 
     targets: int
@@ -49,6 +51,7 @@ class Progress:
     flows: Mapping[str, Flow] = attrs.Factory(dict)
     services: int = 0
     services_done: int = 0
+    waiting_for: Sequence[RunWait] = ()
 
     @property
     def done(self) -> int:

@@ -78,6 +78,6 @@ def _check_down_limit(steps: Steps, rollout: object) -> None:
     if isinstance(rollout, Rollout) and rollout.max_down_per_service is not None and ends_down(steps):
         raise InvalidArgument(
             f"max_down_per_service={rollout.max_down_per_service} is for actions that bring their VMs back, "
-            f"and {name_of(steps)} leaves them down: leave it out, and say which VMs with vms= or exclude=",
+            f"and {name_of(steps)} leaves them down: leave it out, or select fewer VMs",
             argument="max_down_per_service",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,11 @@ class AvailabilityCounter:
     def count(self) -> int:
         """Number of VMs that are down now, as far as is known."""
         return len(self._down) + sum(key not in self._down for key in self._ours)
+
+    @property
+    def counted(self) -> Iterable[TargetKey]:
+        """The VMs that are down now, as far as is known."""
+        return {**dict.fromkeys(self._down), **dict.fromkeys(self._ours)}
 
     @property
     def down(self) -> Set[TargetKey]:

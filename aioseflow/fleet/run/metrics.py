@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..discovery.discover import Discovery
     from ..model.fleet_account import FleetAccount, Flow
     from ..model.outcome import Outcome
+    from ..model.run_wait import RunWait
     from ..model.target import TargetState
     from .scheduler import Scheduler
     from .state import RunState
@@ -128,8 +129,16 @@ class RunMetrics(RunObserver):
             self._has_ended = True
             self._next_sample_at = inf
 
-    def progress(self, *, live: bool, over: bool) -> Progress:
-        """Return the progress now. ``live``: the run has started and not ended; ``over``: it has ended."""
+    @property
+    def now(self) -> float:
+        """The time of the loop's clock."""
+        return self._clock()
+
+    def progress(self, waiting: Sequence[RunWait], *, live: bool, over: bool) -> Progress:
+        """Return the progress now. ``live``: the run has started and not ended; ``over``: it has ended.
+
+        ``waiting`` is what it waits for.
+        """
         run_state, scheduler, discoveries = self.run_state, self.scheduler, self.discoveries
         self._sample_if_due()
         held = {each.account.name: each.account.throttled_for for each in self.account_flows} if live else {}
@@ -153,6 +162,7 @@ class RunMetrics(RunObserver):
             flows=flows if live else {},
             services=len(run_state.services),
             services_done=run_state.services_done,
+            waiting_for=waiting,
         )
 
     def _flows(self) -> dict[str, Flow]:

@@ -66,9 +66,17 @@ class ServiceQueue:
     @property
     def may_begin(self) -> bool:
         """Whether a target that waits may begin."""
-        if self.down_limit is not None and self.down_limit.is_reached:
-            return False
-        return bool(self.waiting) and not self.is_full
+        return bool(self.waiting) and not self.is_full and not self.is_down_full
+
+    @property
+    def is_down_full(self) -> bool:
+        """Whether targets wait because the run has taken down as many of the service as allowed."""
+        return bool(self.waiting) and self.down_limit is not None and self.down_limit.is_reached
+
+    @property
+    def down(self) -> Iterable[TargetKey]:
+        """The VMs of the service that the run has taken down, where that is counted."""
+        return () if self.down_limit is None else self.down_limit.keys
 
 
 @attrs.define(eq=False)
@@ -173,6 +181,22 @@ class AccountQueue:
                 return self.requeued.popleft()
             self.requeued.rotate(-1)
         return None
+
+    def close(self, cause: str) -> tuple[list[TargetState], list[TargetState]]:
+        """Let no target begin any more; return those that wait, and those that went back to the queue."""
+        self.stopped = cause
+        waiting = [state for queue in self.queues.values() for state in self.close_service(queue, cause)]
+        requeued = list(self.requeued)
+        self.requeued.clear()
+        return waiting, requeued
+
+    def close_service(self, queue: ServiceQueue, cause: str) -> Iterable[TargetState]:
+        """Let no target of a service begin any more; return those that wait."""
+        queue.stopped = queue.stopped or cause
+        self.ready -= len(queue.waiting)
+        self.has_room.set()
+        left, queue.waiting = queue.waiting, deque()
+        return left
 
     def change_expected(self, producers: int, targets: int) -> None:
         """Add to the producers that have not finished, and to the targets that are not stored.

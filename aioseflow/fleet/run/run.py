@@ -26,6 +26,7 @@ from .observer import RunObserver
 from .preparation import Prepare, PreparedRun
 from .run_owner import RunOwner
 from .state import RunState
+from .waits import waiting_for
 
 
 class RunKeeper(RunOwner, Protocol):
@@ -138,7 +139,9 @@ class Run:
     @property
     def progress(self) -> Progress:
         """The progress of the run at this moment."""
-        return self._life.metrics.progress(live=self.is_live, over=self._life.finished_at is not None)
+        life = self._life
+        waiting = tuple(waiting_for(life.execution, life.metrics.now)) if self.is_live else ()
+        return life.metrics.progress(waiting, live=self.is_live, over=life.finished_at is not None)
 
     @property
     def services(self) -> Sequence[ServiceProgress]:

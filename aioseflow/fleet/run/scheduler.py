@@ -8,8 +8,7 @@ outcome, a new list) calls `Scheduler.wake_workers`.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -90,6 +89,17 @@ class Scheduler(RunObserver):
         self._deadlines.cancel()
         if self._batch_timer is not None:
             self._batch_timer.cancel()
+
+    @property
+    def is_window_full(self) -> bool:
+        """Whether as many targets as allowed have begun and are not done."""
+        unfinished = sum(each.unfinished for each in self._account_queues.values())
+        return self.window is not None and unfinished >= self.window
+
+    def service_queues(self) -> Iterator[ServiceQueue]:
+        """Yield the queue of every service."""
+        for account_queue in self._account_queues.values():
+            yield from account_queue.queues.values()
 
     # -- queueing -----------------------------------------------------------------------------------------
 
@@ -256,9 +266,7 @@ class Scheduler(RunObserver):
         return None
 
     def _pick_new(self, account_queue: AccountQueue) -> TargetState | None:
-        unfinished = sum(each.unfinished for each in self._account_queues.values())
-        window = inf if self.window is None else self.window
-        if account_queue.unfinished >= account_queue.window or unfinished >= window:
+        if account_queue.unfinished >= account_queue.window or self.is_window_full:
             return None
         queue = account_queue.pop()
         if queue is None:
@@ -313,15 +321,13 @@ class Scheduler(RunObserver):
     def stop_account(self, account: str, cause: str) -> None:
         """Let no new target of an account begin. Only the first cause counts."""
         account_queue = self._account_queues[account]
-        if account_queue.stopped is not None:
-            return
-        account_queue.stopped = cause
-        for queue in account_queue.queues.values():
-            self._stop_service(account_queue, queue, cause)
-        requeued, account_queue.requeued = account_queue.requeued, deque()
-        for state in requeued:
-            self._decide_idle(state, cause)
-        self.wake_workers()
+        if account_queue.stopped is None:
+            waiting, requeued = account_queue.close(cause)
+            for state in waiting:
+                self.run_state.decide(state, cause)
+            for state in requeued:
+                self._decide_idle(state, cause)
+            self.wake_workers()
 
     async def give_up_idle(self) -> None:
         """Wait until the run is stopped, then decide the targets that no worker acts on."""
@@ -363,7 +369,9 @@ class Scheduler(RunObserver):
         account_queue = self._account_queues[state.key[0]]
         queue = account_queue.queue_of(state)
         if (cause := queue.note_outcome(state, outcome)) is not None:
-            self._stop_service(account_queue, queue, cause)
+            # Targets of later batches are decided when their batch begins.
+            for other in account_queue.close_service(queue, cause):
+                self.run_state.decide(other, cause)
         elif queue.down_limit is not None and not queue.heap_entry:
             account_queue.push(queue)
         if state.batch is not None:
@@ -388,12 +396,3 @@ class Scheduler(RunObserver):
             too_many = too_many or self.rollout.is_too_many(self.batches.failures, self.batches.size)
         if too_many:
             self.stop("max_failures")
-
-    def _stop_service(self, account_queue: AccountQueue, queue: ServiceQueue, cause: str) -> None:
-        queue.stopped = queue.stopped or cause
-        account_queue.ready -= len(queue.waiting)
-        account_queue.has_room.set()
-        left, queue.waiting = queue.waiting, deque()
-        # Targets of later batches are decided when their batch begins.
-        for other in left:
-            self.run_state.decide(other, cause)

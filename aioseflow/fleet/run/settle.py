@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 import attrs
@@ -83,7 +83,7 @@ SERVES: Final = DoneCheck(_is_running, _undecided)
 
 
 @attrs.define(eq=False)
-class _Waiting:
+class _ReadBack:
     """A VM that is being read back.
 
     Attributes:
@@ -119,7 +119,7 @@ class _Service:
         refusals: how many lists in a row the panel refused in its own words.
     """
 
-    waiting: dict[str, _Waiting] = attrs.Factory(dict)
+    waiting: dict[str, _ReadBack] = attrs.Factory(dict)
     moved_at: float = 0.0
     read_at: float = 0.0
     restart: bool = False
@@ -154,12 +154,19 @@ class SettlePoller:
         is_new = service is None
         if service is None:
             service = self._services[service_id] = _Service()
-        service.waiting[state.target.vm.id] = _Waiting(state, check, now)
+        service.waiting[state.target.vm.id] = _ReadBack(state, check, now)
         service.moved_at = now
         service.restart = True
         if is_new:
             # The last line, because an eager task runs at once, and ends where nothing waits.
             self.tasks.create_task(self._poll(service_id, service))
+
+    def oldest(self) -> Iterator[tuple[float, str]]:
+        """Yield the VM of each service that has been read back longest: since when, and its name."""
+        for service in self._services.values():
+            for each in service.waiting.values():
+                yield each.since, each.state.target.vm.label or each.state.target.vm.id
+                break
 
     async def _poll(self, service_id: str, service: _Service) -> None:
         loop = asyncio.get_running_loop()
@@ -194,12 +201,12 @@ class SettlePoller:
                 self._give_up(service, [each for each in service.waiting.values() if not each.is_done])
         del self._services[service_id]
 
-    async def _judge(self, service: _Service, asked_for: list[_Waiting], listed: VmList) -> None:
+    async def _judge(self, service: _Service, asked_for: list[_ReadBack], listed: VmList) -> None:
         vms = {vm.id: vm for vm in listed.vms}
         elsewhere = None
         if listed.pages is not None and asked_for:
             elsewhere = one_page(listed.pages, f"the VMs of service {asked_for[0].state.key[1]}")
-        undecided: list[tuple[_Waiting, Vm]] = []
+        undecided: list[tuple[_ReadBack, Vm]] = []
         for each in asked_for:
             vm = vms.get(each.state.target.vm.id)
             if vm is None and elsewhere is not None:
@@ -226,7 +233,7 @@ class SettlePoller:
                 else:
                     self._see(service, each, vm, seen)
 
-    async def _look(self, each: _Waiting, vm: Vm) -> bool | ActionRaised | None:
+    async def _look(self, each: _ReadBack, vm: Vm) -> bool | ActionRaised | None:
         try:
             seen: bool | None = await each.check.look(each.state.target.service, vm)
         except ActionRaised as error:
@@ -236,14 +243,14 @@ class SettlePoller:
             return None
         return seen
 
-    def _raised(self, service: _Service, each: _Waiting, error: ActionRaised) -> None:
+    def _raised(self, service: _Service, each: _ReadBack, error: ActionRaised) -> None:
         """Report a VM whose action raised: it would raise again."""
         now = asyncio.get_running_loop().time()
         del service.waiting[each.state.target.vm.id]
         service.moved_at = now
         self.report(each.state, Settled(Reading.RAISED, None, now - each.since, error.with_traceback(None)))
 
-    def _see(self, service: _Service, each: _Waiting, vm: Vm | None, done: bool | None) -> None:
+    def _see(self, service: _Service, each: _ReadBack, vm: Vm | None, done: bool | None) -> None:
         now = asyncio.get_running_loop().time()
         seen = None if vm is None else (vm.power, vm.locked, done)
         if done is not None and (not each.was_read or seen != each.last):
@@ -265,7 +272,7 @@ class SettlePoller:
             service.moved_at = now
             self.report(each.state, Settled(Reading.DONE, vm, now - each.since))
 
-    def _give_up(self, service: _Service, waiting: list[_Waiting], *, unreadable: bool = False) -> None:
+    def _give_up(self, service: _Service, waiting: list[_ReadBack], *, unreadable: bool = False) -> None:
         now = asyncio.get_running_loop().time()
         for each in waiting:
             del service.waiting[each.state.target.vm.id]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -329,6 +329,10 @@ class WorkerPool:
             self.watch(state)
         else:
             self._step_done(state, reading=None)
+
+    def oldest_settling(self) -> Iterator[tuple[float, str]]:
+        """Yield the VM of each service that has been read back longest: since when, and its name."""
+        return iter(()) if self._poller is None else self._poller.oldest()
 
     def watch(self, state: TargetState) -> None:
         """Read a target back until it is seen done, or the patience ends. The workers must have started."""
