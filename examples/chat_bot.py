@@ -286,7 +286,7 @@ class FleetBot:
 
 def text_of(report: Report) -> str:
     """A report as a message: the counts, and why anything is not simply done."""
-    over = "" if report.finished_at is None else ", done" if report.ok else ", over"
+    over = "" if report.finished_at is None else ", done" if report.ok else f", over: {report.ending}"
     lines = [f"<b>{report.action}</b>: {len(report.outcomes)} of {len(report.targets)} VMs{over}"]
     lines.append(", ".join(f"{number} {word.replace('_', ' ')}" for word, number in report.counts.items()))
     for cause, outcomes in list(report.causes.items())[:CAUSES]:

@@ -8,9 +8,10 @@ from typing import Final
 import attrs
 
 from .. import Report, Status
+from ..fleet.model.ending import Ending
 from ..fleet.model.undiscovered import Undiscovered
 from ..fleet.report.headline import headline, split
-from ..fleet.report.report_text import no_vms
+from ..fleet.report.report_text import follows, no_vms
 from ..text import duration, escape, quantity
 from .bars import BandwidthChart, BarChart, PowerBar, bandwidth_by_service, outcomes_by_service, vms_by_power
 from .fragments import Fragments
@@ -53,6 +54,7 @@ class OutcomeGroup:
     count: int
     names: str
     example: str
+    skipped: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -175,6 +177,7 @@ def _tone(report: Report) -> str:
 
 def _why(groups: list[OutcomeGroup]) -> str:
     """Return the main causes in one sentence."""
+    groups = [group for group in groups if not group.skipped]
     causes = [f"{group.count:,} {words(group.kind)} ({group.cause})" for group in groups[:3]]
     rest = sum(group.count for group in groups[3:])
     if rest:
@@ -187,11 +190,17 @@ def _facts(report: Report, action: str, took: float | None) -> list[tuple[str, s
     facts.append(("Run", escape(report.run_id, 80)))
     facts.append(("Started", moment(report.started_at)))
     if report.finished_at is not None and took is not None:
-        facts += [("Finished", moment(report.finished_at)), ("Took", duration(took))]
+        killed = report.ending is Ending.INTERRUPTED
+        facts += [
+            ("Last entry" if killed else "Finished", moment(report.finished_at)),
+            ("Took", duration(took)),
+        ]
+        if killed:
+            facts.append(("Ended", "its process is gone; it ends at the last entry of its journal"))
     if report.requested_by:
         facts.append(("Requested by", escape(report.requested_by, 120)))
     if report.parent:
-        facts.append(("Follows", escape(report.parent, 80)))
+        facts.append((follows(report).capitalize(), escape(report.parent, 80)))
     if report.resumed:
         facts.append(("Resumed", "once" if report.resumed == 1 else f"{report.resumed:,} times"))
     if report.note:
@@ -214,6 +223,7 @@ def _groups(report: Report, status: Status) -> list[OutcomeGroup]:
             count=group.count,
             names=escape(group.names, 1500),
             example=escape(group.example, 400),
+            skipped=group.skipped,
         )
         for group in report.grouped
         if group.status is status

@@ -172,7 +172,7 @@ async def test_a_second_run_has_to_wait_and_closing_does_not_wait_for_ever(
     assert platform.posts[second].buttons
     await bot.close(patience=0.2)
     assert platform.posts[first].text.splitlines() == [
-        "stop: 6 of 6 VMs, over",
+        "stop: 6 of 6 VMs, over: cancelled",
         "5 changed, 0 unchanged, 0 failed, 1 unknown, 0 not attempted",
         "cancelled: 1 (vm-4002)",
     ]

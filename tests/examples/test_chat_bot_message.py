@@ -28,7 +28,7 @@ async def test_one_message_follows_the_run_and_tells_the_causes_in_the_end(
     await platform.press("Yes, reboot all", user=ASKER)
     text = await read_to_the_end(platform)
     assert text.splitlines() == [
-        "reboot: 6 of 6 VMs, over",
+        "reboot: 6 of 6 VMs, over: finished",
         "3 changed, 0 unchanged, 1 failed, 1 unknown, 1 not attempted",
         "lost_answer: 1 (vm-4004)",
         "not_running: 1 (vm-4003)",
@@ -157,7 +157,7 @@ async def test_a_panel_that_refuses_after_the_question_is_told_in_the_end(
     panel.password = "changed"
     await platform.press("Yes, stop all", user=ASKER)
     text = await read_to_the_end(platform)
-    assert text.startswith("stop: 0 of 0 VMs, over\n")
+    assert text.startswith("stop: 0 of 0 VMs, over: failed\n")
     assert "not listed: Wrong e-mail or password" in text
     assert panel.count(method="POST") == 0
 
@@ -175,7 +175,7 @@ async def test_closing_finishes_what_was_sent_and_tells_about_it(
     )
     await bot.close()
     text = platform.texts[-1]
-    assert text.startswith("reboot: 200 of 200 VMs, over\n")
+    assert text.startswith("reboot: 200 of 200 VMs, over: drained\n")
     changed = panel.effect_count("reboot")
     assert 0 < changed < 200
     assert f"{changed} changed, 0 unchanged, 0 failed, 0 unknown, {200 - changed} not attempted" in text

@@ -201,7 +201,10 @@ def test_the_page_advises_only_what_makes_sense(report: Report, headline: str, s
 @pytest.mark.parametrize(
     ("outcome", "line"),
     [
-        (an_outcome(1, Status.CHANGED, 7, action="reboot"), "    web01: at least 7 s"),
+        (
+            an_outcome(1, Status.CHANGED, 7, action="reboot"),
+            "downtime of 1 VM: at least 7 s; not measured, as they were not read back",
+        ),
         (
             an_outcome(1, Status.UNKNOWN, 7, action="reboot", cause="lost_answer"),
             "    web01: 7 s, may have been down",

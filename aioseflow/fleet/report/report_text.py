@@ -228,6 +228,10 @@ def _undiscovered(undiscovered: list[Undiscovered], fit: Fit) -> list[Line]:
 
 
 def _downtimes(downtimes: tuple[Downtime, ...], fit: Fit) -> list[Line]:
+    if all(down.at_least for down in downtimes):
+        # The time until the panel accepted says little of how long a VM was down.
+        vms, longest = quantity(len(downtimes), "VM"), duration(downtimes[0].seconds)
+        return _toned(fit(f"downtime of {vms}: at least {longest}; not measured, as they were not read back"))
     left = sum(down.open_ended and down.certain for down in downtimes)
     still = f", {left:,} still down at the end" if left else ""
     lines: list[str] = []
