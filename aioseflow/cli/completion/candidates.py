@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
@@ -99,10 +100,15 @@ def _services_of(ctx: typer.Context) -> tuple[str, ...]:
 
 def _accounts_of(ctx: typer.Context) -> tuple[str, ...]:
     """Return the labels of the accounts that the command would use; none where that is not known."""
-    from ..accounts import accounts
+    from ..profiles.profile_choice import chosen, named
+    from ..profiles.profile_store import label_of
 
     try:
-        return accounts(ctx.params.get("profile"), bool(ctx.params.get("all_profiles"))).labels()
+        names = named(ctx.params.get("profile") or (), "--profile")
+        profiles = chosen(names, everyone=bool(ctx.params.get("all_profiles")))
+        if not profiles and (username := os.environ.get("SEFLOW_USERNAME")):
+            return (label_of(username, os.environ.get("SEFLOW_BASE_URL")),)
+        return tuple(profile.label for profile in profiles)
     except (Refusal, SeFlowError, OSError):
         return ()
 
