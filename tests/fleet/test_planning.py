@@ -280,3 +280,15 @@ async def test_the_same_plan_twice_under_one_id_is_one_run(panel: Sandbox, seflo
     again = seflow.fleet.run(plan, run_id="nightly")
     assert (await again).outcomes == run.report.outcomes
     assert panel.effect_count("stop") == 8
+
+
+async def test_a_service_whose_vms_are_all_off_has_them_down_although_nothing_is_done_to_it(
+    panel: Sandbox, seflow: SeFlow
+) -> None:
+    off = [vm for service in (A, B) for vm in panel.services[service].vms.values()]
+    for vm in off:
+        vm.power = "stopped"
+    plan = await plan_of(seflow, Reboot(), services=[A, B])
+    assert not plan.targets
+    assert {key.partition("/")[2] for key in plan.worst_down} == {A, B}
+    assert sum(plan.worst_down.values()) == len(off)

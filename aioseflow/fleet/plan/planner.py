@@ -91,7 +91,7 @@ async def make_plan(
         lost=tuple(map(PlannedLoss.of, lost)),
         without_vms=tuple(found for discovery in discoveries for found in discovery.without_vms),
         missing_values=spec.selection.missing_values,
-        worst_down=_worst_down(survey, window, acting, numbers),
+        worst_down=_worst_down(survey, window, entries, acting, numbers),
         worst_failures=_worst_failures(rollout, window, len(acting)),
         calls=calls,
         seconds=estimate.seconds,
@@ -128,7 +128,11 @@ def _entries(survey: Survey, account: str, listed: ListedService) -> Iterable[_F
 
 
 def _worst_down(
-    survey: Survey, window: int | None, acting: list[_Found], numbers: list[int | None]
+    survey: Survey,
+    window: int | None,
+    entries: list[_Found],
+    acting: list[_Found],
+    numbers: list[int | None],
 ) -> dict[str, int]:
     """Return, by service, the most of its VMs that are down at once; those that are down already count."""
     spec, rollout = survey.spec, survey.spec.rules
@@ -138,7 +142,8 @@ def _worst_down(
         for entry, number in zip(acting, numbers, strict=True):
             if not is_down(entry.vm):
                 shares.setdefault(entry.place, Counter())[number or 0] += 1
-    places = {entry.place for entry in acting}
+    # A service of which nothing is taken down has those that are down already.
+    places = {entry.place for entry in acting} | {entry.place for entry in entries if down.get(entry.place)}
     seen_up = all(step.settles for step in spec.steps if step.takes_down) and spec.policy is not None
     return {
         "/".join(place): worst_down(
