@@ -206,6 +206,12 @@ def _is_retried(history: History, key: Key, before: Arrival, again: Arrival) -> 
     )
 
 
+def _is_no_run(history: History, known: KnownRun) -> bool:
+    """Whether a run was refused, and nothing of it was ever sent; a life may have died before its record."""
+    refused = any(isinstance(each.error, InvalidArgument) for each in known.performed)
+    return refused and not any(history.witness.changes(key, known.id) for key in known.may)
+
+
 def _agreement(history: History, performed: Performed) -> Iterator[Violation]:
     """`Fleet.runs` and `Fleet.report` agree, and the latest run comes first."""
     if performed.infos is None:
@@ -214,8 +220,7 @@ def _agreement(history: History, performed: Performed) -> Iterator[Violation]:
     made = [known.id for known in reversed(history.runs) if known.made_by.number <= performed.number]
     if listed != [run_id for run_id in made if run_id in listed]:
         yield Violation("order of runs", f"made {made[::-1]}, listed {listed[::-1]}")
-    # What was refused is no run.
-    no_runs = {known.id for known in history.runs if isinstance(known.made_by.error, InvalidArgument)}
+    no_runs = {known.id for known in history.runs if _is_no_run(history, known)}
     if lost := set(made) - set(listed) - no_runs:
         yield Violation("runs", f"not listed: {sorted(lost)}")
     for info in performed.infos:
