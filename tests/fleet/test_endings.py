@@ -298,3 +298,10 @@ def test_a_vm_that_is_gone_is_named_so_and_no_id_is_to_be_checked() -> None:
     assert "check the ids" not in page
     assert page.count("it was listed before and does not exist any more") == 2
     assert "Retrying would not help: the 2 VMs are gone." in page
+
+
+def test_what_the_end_of_the_run_broke_off_is_resumed_and_only_the_rest_is_retried() -> None:
+    report = ended((2, F, "interrupted"), (1, F, "vm_locked"), action="stop+start")
+    page = report.summary()
+    assert "fleet.resume('r1') continues with the 2 broken off" in page
+    assert "fleet.retry('r1') tries the 1 failed again" in page

@@ -192,3 +192,23 @@ async def test_a_run_that_has_acted_leaves_what_another_run_has_taken_and_names_
             assert second.id in report.summary()
             assert (report.ok, report.ending) == (False, "finished")
             await second
+
+
+async def test_a_run_of_which_another_has_a_part_is_refused_before_it_has_sent_anything(
+    place: JournalPlace,
+) -> None:
+    slow = [
+        Fault("latency", path=LISTS, service=service, seconds=seconds, times=1)
+        for service, seconds in (("33301", 30.0), ("33302", 20.0))
+    ]
+    reboots = Fault("latency", path="/service/@id/vms/@vm/reboot", seconds=60.0)
+    async with panel_and_client(*slow, reboots, journal=place) as (panel, seflow):
+        first = seflow.fleet.stop().start()
+        await until(lambda: all(panel.faults.hits(fault) for fault in slow))
+        async with virtual_client(panel, journal=place) as other:
+            second = other.fleet.reboot(services=["33302"])
+            await second.begun()
+            with pytest.raises(RunRefused, match=second.id):
+                await first
+            assert panel.effect_count("stop") == 0
+            await second
