@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import pickle
 import shutil
 import sqlite3
@@ -58,7 +60,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for run_id in ("bad", "good"):
                 await seflow.fleet.stop(run_id=run_id, rollout=Rollout(max_failures=3))
 
-    run(record())
+    async def record_and_let_go() -> None:
+        await record()
+        # Connections are closed in the next turns of the loop.
+        await asyncio.sleep(1)
+
+    run(record_and_let_go())
+    gc.collect()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
             "INSERT INTO losses VALUES (1, 0, 'a', '9', 'Cloud', 'panel', '{\"class\":\"NotFound\"}')"
