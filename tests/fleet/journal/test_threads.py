@@ -176,7 +176,8 @@ def test_a_run_whose_loop_ends_is_recorded_to_its_end(tmp_path: Path) -> None:
         seflow = client(panel, path)
         await seflow.__aenter__()
         run = seflow.fleet.stop().start()
-        while run.progress.settling < 3:  # noqa: ASYNC110 - what is waited for has no event of its own
+        while run.progress.settling < 3:
+            assert run.is_live, run.report.summary()
             await asyncio.sleep(0.01)
         return run.id
 

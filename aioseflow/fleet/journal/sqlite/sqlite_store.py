@@ -324,7 +324,8 @@ class SqliteStore:
 def _close_opened(opening: asyncio.Future[_Opened]) -> None:
     """Close what was opened for nobody."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result()[0].close()
+        # In a thread, too.
+        opening.get_loop().run_in_executor(None, opening.result()[0].close)
 
 
 def _create(connection: sqlite3.Connection, *values: Any) -> bool:

@@ -149,11 +149,11 @@ def _to_version_6(connection: sqlite3.Connection) -> None:
     connection.execute(
         "UPDATE runs SET ended_by = coalesce("
         "(SELECT min(cause) FROM targets"
-        " WHERE run = runs.id AND cause IN (SELECT value FROM json_each(?1))), "
+        " WHERE run = runs.id AND cause IN (SELECT value FROM json_each(:causes))), "
         "(SELECT min(cause) FROM losses"
-        " WHERE run = runs.id AND cause IN (SELECT value FROM json_each(?1))), "
+        " WHERE run = runs.id AND cause IN (SELECT value FROM json_each(:causes))), "
         "'') WHERE state = 'ended'",
-        (json.dumps(_CAUSES_6),),
+        {"causes": json.dumps(_CAUSES_6)},
     )
 
 
