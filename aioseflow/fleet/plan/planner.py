@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from math import ceil, inf
 from typing import Any
 
 import attrs
@@ -17,7 +18,7 @@ from ..discovery.discover import Discovery, ListedService
 from ..model.fleet_account import FleetAccount
 from ..model.undiscovered import Undiscovered
 from ..model.vm_state import held, is_down
-from .estimate import expect
+from .estimate import Pace, expect
 from .plan import Plan
 from .planned_vm import NOT_FOUND, PlannedLoss, PlannedVm
 from .rollout import Rollout, in_order, worst_down
@@ -65,7 +66,8 @@ async def make_plan(
     numbers = numbers or [None for _ in acting]
     counts = Counter(entry.account for entry in acting)
     of_account = {account.name: counts[account.name] for account in accounts}
-    estimate = expect(known, spec.action, [step.name for step in spec.steps], of_account)
+    pace = _pace(survey, window, acting, numbers)
+    estimate = expect(known, spec.action, [step.name for step in spec.steps], of_account, pace)
     services = {entry.place for entry in acting}
     settles = spec.policy is not None and any(step.settles for step in spec.steps)
     calls = sum(step.requests for step in spec.steps) * len(acting)
@@ -158,6 +160,31 @@ def _worst_down(
         )
         for place in sorted(places)
     }
+
+
+def _pace(
+    survey: Survey, window: int | None, acting: Sequence[_Found], numbers: Sequence[int | None]
+) -> Pace:
+    """Return how many VMs wait for one another because of the rollout, and how long its pauses are."""
+    spec, rollout = survey.spec, survey.spec.rules
+    batches: dict[int, Counter[tuple[str, str]]] = {}
+    for entry, number in zip(acting, numbers, strict=True):
+        batches.setdefault(number or 0, Counter())[entry.place] += 1
+    slots = float(window or inf)
+    if takes_down(spec.steps) and (allowed := rollout.unavailable_allowed(len(survey.targets))) is not None:
+        down = sum(is_down(vm) for _, listed in survey.listed for vm in listed.vms)
+        # What is stopped stays so: its place is not given back, and the rest is not begun.
+        slots = inf if ends_down(spec.steps) else min(slots, max(1, allowed - down))
+    of_service = rollout.max_down_per_service or inf
+    rounds = sum(
+        max(
+            ceil(services.total() / slots) if slots < inf else 0,
+            *(ceil(number / of_service) if of_service < inf else 0 for number in services.values()),
+            1 if rollout.has_batches else 0,
+        )
+        for services in batches.values()
+    )
+    return Pace(rounds, rollout.pause_between * max(0, len(batches) - 1))
 
 
 def _worst_failures(rollout: Rollout, window: int | None, total: int) -> int | None:

@@ -194,6 +194,12 @@ class Rollout:
         return self.has_batches or self.max_unavailable is not None or isinstance(self.max_failures, str)
 
     @property
+    def paces(self) -> bool:
+        """Whether its rules, and not the panel, decide how many VMs a second a run acts on."""
+        named = (self.window, self.max_unavailable, self.max_down_per_service, self.per_service)
+        return self.has_batches or any(each is not None for each in named)
+
+    @property
     def waits_for_return(self) -> bool:
         """Whether a VM that was down for a while is finished only when it serves again."""
         named = (self.window, self.healthy, self.max_failures, self.max_down_per_service)

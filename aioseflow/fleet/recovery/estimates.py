@@ -60,7 +60,8 @@ async def notes_of(
         mine = [
             outcome for outcome in run_state.outcomes if outcome.account == account.name and outcome.attempts
         ]
-        if len(mine) >= _FEW:
+        # The pace of a rolling run says nothing of how fast the panel is.
+        if len(mine) >= _FEW and not execution.spec.rules.paces:
             # What the last VMs took to settle is no matter of how many there were.
             settling = sum(fresh.get(f"settle.{step.name}", 0.0) for step in run_state.steps)
             fresh[f"rate.{run_state.action}"] = len(mine) / max(0.1 * seconds, seconds - settling)

@@ -348,7 +348,7 @@ class WorkerPool:
         if settled.reading is not Reading.DONE:
             self.run_state.decide(state, reading=settled.reading, unread=settled.error)
             return
-        if step.settles and not state.answer_lost:
+        if not state.answer_lost:
             self.settled_in.setdefault(step.name, []).append(settled.seconds)
         self._step_done(state, reading=Reading.DONE if step.settles else Reading.SERVES)
 
