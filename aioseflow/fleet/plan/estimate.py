@@ -25,7 +25,7 @@ class Estimate:
 
 @attrs.frozen
 class Pace:
-    """What the rules of a rollout add to the time that requests take.
+    """Time that the rules of a rollout add to that of the requests.
 
     Attributes:
         rounds: how many VMs, one after the other, are waited for until they are seen done; 0 where no rule
