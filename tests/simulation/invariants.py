@@ -206,10 +206,15 @@ def _is_retried(history: History, key: Key, before: Arrival, again: Arrival) -> 
     )
 
 
-def _is_no_run(history: History, known: KnownRun) -> bool:
-    """Whether a run was refused, and nothing of it was ever sent; a life may have died before its record."""
-    refused = any(isinstance(each.error, InvalidArgument) for each in known.performed)
-    return refused and not any(history.witness.changes(key, known.id) for key in known.may)
+def _is_no_run(history: History, known: KnownRun, number: int) -> bool:
+    """Whether nothing of a run was ever sent by a command, and each try of it was refused, or died.
+
+    What was refused is no run, and a life may die while it takes back the record.
+    """
+    tried = [each for each in {known.made_by, *known.performed} if each.number <= number]
+    worked = any(each.report is not None and each.error is None for each in tried)
+    changes = (change for key in known.may for change in history.witness.changes(key, known.id))
+    return not worked and all(change.command > number for change in changes)
 
 
 def _agreement(history: History, performed: Performed) -> Iterator[Violation]:
@@ -220,7 +225,7 @@ def _agreement(history: History, performed: Performed) -> Iterator[Violation]:
     made = [known.id for known in reversed(history.runs) if known.made_by.number <= performed.number]
     if listed != [run_id for run_id in made if run_id in listed]:
         yield Violation("order of runs", f"made {made[::-1]}, listed {listed[::-1]}")
-    no_runs = {known.id for known in history.runs if _is_no_run(history, known)}
+    no_runs = {known.id for known in history.runs if _is_no_run(history, known, performed.number)}
     if lost := set(made) - set(listed) - no_runs:
         yield Violation("runs", f"not listed: {sorted(lost)}")
     for info in performed.infos:
