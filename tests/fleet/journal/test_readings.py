@@ -187,7 +187,9 @@ async def test_a_reading_of_an_open_journal_sees_what_was_recorded_before(path: 
 
 def test_a_file_that_may_not_be_read_is_said_so(folder: Path) -> None:
     path = folder / "runs.sqlite"
-    complete(SqliteStore(path).open())
+    store = SqliteStore(path)
+    complete(store.open())
+    complete(store.close())
     path.chmod(0)
     done = run_bound_by_modes([sys.executable, "-c", READ, str(path)])
     assert f"JournalError: the journal {path} cannot be read: Permission denied" in done.stderr
