@@ -81,6 +81,11 @@ class AccountPort:
         return self._session.shared.throttled_for
 
     @property
+    def is_down(self) -> bool:
+        """Whether the panel counts as down: several requests in a row got no answer."""
+        return self._session.shared.breaker.is_open
+
+    @property
     def flow(self) -> Flow:
         """The flow of the account's requests at this moment."""
         shared = self._session.shared

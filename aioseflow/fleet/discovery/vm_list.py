@@ -48,8 +48,7 @@ async def read_vms(account: FleetAccount, reads: VmReads, service_id: str) -> Vm
 def is_down(account: FleetAccount) -> bool:
     """Whether the panel of an account counts as down: several requests in a row got no answer."""
     # A stand-in for an account need not have this attribute.
-    flow = getattr(account, "flow", None)
-    return flow is not None and not flow.answers
+    return getattr(account, "is_down", False)
 
 
 def may_be_away(account: FleetAccount, error: SeFlowError) -> bool:

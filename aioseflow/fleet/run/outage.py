@@ -37,9 +37,10 @@ class PanelOutage:
     @property
     def is_away(self) -> bool:
         """Whether the panel counts as down: several requests in a row got no answer."""
-        is_away = is_down(self.account)
-        self._has_given_up = self._has_given_up and is_away
-        return is_away
+        if is_down(self.account):
+            return True
+        self._has_given_up = False
+        return False
 
     async def wait(self, service_id: str, tasks: asyncio.TaskGroup) -> bool:
         """Wait until the panel answers, `PANEL_AWAY_MAX_SECONDS` at most. Return whether it does.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..model.outcome import Outcome, TargetKey
     from ..model.target import TargetState
     from ..plan.rollout import Rollout
+    from .availability import AvailabilityCounter
     from .state import RunState
 
 
@@ -66,7 +67,9 @@ class ServiceQueue:
     @property
     def may_begin(self) -> bool:
         """Whether a target that waits may begin."""
-        return bool(self.waiting) and not self.is_full and not self.is_down_full
+        if not self.waiting or self.in_flight >= self.most_in_flight:
+            return False
+        return self.down_limit is None or not self.down_limit.is_reached
 
     @property
     def is_down_full(self) -> bool:
@@ -171,13 +174,13 @@ class AccountQueue:
                     return state
         return None
 
-    def pop_requeued(self, may_go_on: Callable[[TargetState], bool]) -> TargetState | None:
+    def pop_requeued(self, availability: AvailabilityCounter | None) -> TargetState | None:
         """Return a target that went back to the queue and may be acted on now, None where there is none."""
         for _ in range(len(self.requeued)):
             state = self.requeued[0]
             if self.queue_of(state).is_full:
                 return None
-            if may_go_on(state):
+            if availability is None or availability.reserve(state.key):
                 return self.requeued.popleft()
             self.requeued.rotate(-1)
         return None

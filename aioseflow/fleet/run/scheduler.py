@@ -1,8 +1,7 @@
 """Order in which a run acts on its targets: which one is next, under which limits, and when no more begin.
 
-Workers call `Scheduler.next_target` and get a target once one may be acted on. Of the services of an account
-the one with most targets left comes first, ties in turn. Whatever may let another target begin (an answer, an
-outcome, a new list) calls `Scheduler.wake_workers`.
+Workers call `Scheduler.next_target`. Of the services of an account the one with most targets left is first,
+ties in turn. Whatever may let another target begin (an answer, a list) calls `Scheduler.wake_workers`.
 """
 
 from __future__ import annotations
@@ -40,8 +39,7 @@ class Scheduler(RunObserver):
         read_back: reads a target with a lost answer back instead of giving it up; returns False where no
             reading can decide.
         paused: whether no target is given to workers until `unpause`.
-        stopping: the cause for which nothing new begins any more, None while it does.
-        stopped: set when ``stopping`` has a value.
+        stopping: the cause for which nothing new begins any more, None while it does; sets ``stopped``.
         in_flight: targets that workers act on.
         failures: outcomes that count against the thresholds.
         total: number of targets, None until all are known.
@@ -93,8 +91,8 @@ class Scheduler(RunObserver):
     @property
     def is_window_full(self) -> bool:
         """Whether as many targets as allowed have begun and are not done."""
-        unfinished = sum(each.unfinished for each in self._account_queues.values())
-        return self.window is not None and unfinished >= self.window
+        queues = () if self.window is None else self._account_queues.values()
+        return self.window is not None and sum(each.unfinished for each in queues) >= self.window
 
     def service_queues(self) -> Iterator[ServiceQueue]:
         """Yield the queue of every service."""
@@ -248,7 +246,9 @@ class Scheduler(RunObserver):
             return None
         state = self._pick_next_step(account_queue)
         if state is None and self.stopping is None:
-            state = self._pick_new(account_queue) or account_queue.pop_requeued(self._may_go_on)
+            state = self._pick_new(account_queue)
+            if state is None and account_queue.requeued:
+                state = account_queue.pop_requeued(self.availability)
         if state is not None:
             state.idle = False
             self.in_flight += 1
@@ -290,9 +290,6 @@ class Scheduler(RunObserver):
         state.begun = True
         account_queue.unfinished += 1
         return state
-
-    def _may_go_on(self, state: TargetState) -> bool:
-        return self.availability is None or self.availability.reserve(state.key)
 
     # -- stopping -----------------------------------------------------------------------------------------
 
@@ -352,28 +349,33 @@ class Scheduler(RunObserver):
 
     def settling(self, state: TargetState) -> None:
         """Note that the panel accepted a step, for the count of refusals."""
+        if self.rollout.same_cause is None or state.answer_lost:
+            return
         queue = self._account_queues[state.key[0]].queue_of(state)
-        if queue.same_cause is not None and not state.answer_lost:
+        if queue.same_cause is not None:
             queue.same_cause.accept(state.key)
 
     def decided(self, state: TargetState, outcome: Outcome) -> None:
         """Count an outcome against the thresholds, and let the next target begin."""
         if self.rollout.progress_deadline is not None:
             self._deadlines.note_progress()
-        self.give_place(state)
+        if state.begun:
+            state.begun = False
+            self._account_queues[state.key[0]].unfinished -= 1
         if self.availability is not None:
             self.availability.note_outcome(outcome)
         bad = outcome.status in BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
         if bad:
             self.failures += 1
-        account_queue = self._account_queues[state.key[0]]
-        queue = account_queue.queue_of(state)
-        if (cause := queue.note_outcome(state, outcome)) is not None:
-            # Targets of later batches are decided when their batch begins.
-            for other in account_queue.close_service(queue, cause):
-                self.run_state.decide(other, cause)
-        elif queue.down_limit is not None and not queue.heap_entry:
-            account_queue.push(queue)
+        if self.rollout.same_cause is not None or self.rollout.max_down_per_service is not None:
+            account_queue = self._account_queues[state.key[0]]
+            queue = account_queue.queue_of(state)
+            if (cause := queue.note_outcome(state, outcome)) is not None:
+                # Targets of later batches are decided when their batch begins.
+                for other in account_queue.close_service(queue, cause):
+                    self.run_state.decide(other, cause)
+            elif queue.down_limit is not None and not queue.heap_entry:
+                account_queue.push(queue)
         if state.batch is not None:
             self.batches.count(state, is_bad=bad)
         if bad and self.stopping is None:
