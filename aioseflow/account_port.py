@@ -94,7 +94,7 @@ class AccountPort:
             in_flight=shared.gate.in_flight,
             refused=shared.counters.refusals,
             held=shared.throttled_for,
-            answers=not shared.breaker.is_open,
+            answers=not self.is_down,
         )
 
     def limit_state(self) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from ... import Outcome, Progress, Status
+from ...fleet.model.run_wait import HELD_SECONDS_MIN
 from ...text import escape, quantity
 
 _NAME_MAX: Final = 40
@@ -14,8 +15,6 @@ _ACCOUNTS_NAMED: Final = 2
 _WAITS_SHOWN: Final = 2
 _SAID_ELSEWHERE: Final = frozenset({"paused", "panel_away", "throttled", "listing", "window"})
 """Reasons for which a run waits that other words of a line say."""
-_HELD_MIN_SECONDS: Final = 0.5
-"""A shorter wait is the agreed pace, and would only flicker."""
 
 _STOPPING: Final = {
     "deadline": "the deadline is reached",
@@ -95,10 +94,10 @@ def _throttling(progress: Progress) -> list[str]:
     for name in dict.fromkeys((*progress.flows, *progress.held)):
         flow, held = progress.flows.get(name), progress.held.get(name, 0.0)
         parts = []
-        if flow is not None and (flow.throttled or held >= _HELD_MIN_SECONDS):
+        if flow is not None and (flow.throttled or held >= HELD_SECONDS_MIN):
             was = f" (was {flow.was:,})" if flow.was > flow.limit else ""
             parts.append(f"{flow.limit:,} in flight{was}")
-        if held >= _HELD_MIN_SECONDS:
+        if held >= HELD_SECONDS_MIN:
             parts.append(f"next call in {math.ceil(held):,} s")
         if parts:
             words.append(f"throttled by the provider{_of(name) if several else ''}: {', '.join(parts)}")

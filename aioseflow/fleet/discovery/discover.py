@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ...errors import ApiError, NotFound, PermissionDenied, SeFlowError
-from ...policy import PANEL_AWAY_MAX_SECONDS, PANEL_PROBE_PAUSE_SECONDS
+from ...policy import PANEL_AWAY_MAX_SECONDS
 from ..model.clock import PanelClock
 from ..model.outcome import cause_of
 from ..model.raised import predicate_raised
 from ..model.target import service_name
 from ..model.undiscovered import ONE_PAGE, Undiscovered, WhyNoVms, WithoutVms
-from .vm_list import VmList, may_be_away, one_page, pages_of, read_vms
+from .vm_list import VmList, may_be_away, one_page, pages_of, probe_pause, read_vms
 
 if TYPE_CHECKING:
     from ...models import Service
@@ -187,7 +186,7 @@ class Discovery:
                 until = until or loop.time() + PANEL_AWAY_MAX_SECONDS
                 if not (may_be_away(self.account, error) and self.waits()) or loop.time() >= until:
                     raise
-            await asyncio.sleep(PANEL_PROBE_PAUSE_SECONDS * (0.5 + random.random()))  # noqa: S311 - not a secret
+            await asyncio.sleep(probe_pause())
 
     def _note(self, listed: ListedService) -> None:
         """Record that a list was one page of several, or empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -10,6 +11,7 @@ import attrs
 
 from ...errors import SeFlowError, ServerError, TransportError
 from ...models import Vm
+from ...policy import PANEL_PROBE_PAUSE_SECONDS
 from ...text import escape
 from ..model.clock import panel_time
 from ..model.fleet_account import FleetAccount, VmReads
@@ -54,6 +56,11 @@ def is_down(account: FleetAccount) -> bool:
 def may_be_away(account: FleetAccount, error: SeFlowError) -> bool:
     """Whether a panel that is down, or that cannot be reached, is the reason of an error."""
     return isinstance(error, TransportError | ServerError) and (error.never_left or is_down(account))
+
+
+def probe_pause() -> float:
+    """Return the seconds until a panel that is away is asked again, so that clients do not ask together."""
+    return PANEL_PROBE_PAUSE_SECONDS * (0.5 + random.random())  # noqa: S311 - not a secret
 
 
 def pages_of(exchanges: Iterable[object]) -> str | None:

@@ -12,6 +12,8 @@ import attrs
 from ...text import duration, escape, listed, quantity
 
 _NAME_MAX_CHARACTERS: Final = 40
+HELD_SECONDS_MIN: Final = 0.5
+"""An account that waits for less is not throttled: it keeps a pace that was agreed."""
 VMS_NAMED_MAX: Final = 5
 """VMs of which a `RunWait` gives the names."""
 

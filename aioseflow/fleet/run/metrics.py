@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ..model.progress import Progress
+from ..model.run_wait import HELD_SECONDS_MIN
 from ..model.timeline import Moment, Timeline
 from .observer import RunObserver
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from .scheduler import Scheduler
     from .state import RunState
 
-_HELD_SECONDS_MIN: Final = 0.5
-"""An account that waits for less is not throttled: it keeps a pace that was agreed."""
 _REFUSAL_RECENT_SECONDS: Final = 3.0
 """A refusal longer ago does not make an account throttled."""
 _LIMIT_WINDOW_SECONDS: Final = 10.0
@@ -60,7 +59,7 @@ class AccountFlow:
             return None
         if flow.refused > self._refused:
             self._refused, self._refused_at = flow.refused, now
-        held, limits = flow.held >= _HELD_SECONDS_MIN, self._limits
+        held, limits = flow.held >= HELD_SECONDS_MIN, self._limits
         if not limits or (
             not held and (now - limits[-1][0] >= _LIMIT_SAMPLE_SECONDS or flow.limit > limits[-1][1])
         ):

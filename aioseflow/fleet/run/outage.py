@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ...errors import SeFlowError, ServerError, TransportError
-from ...policy import PANEL_AWAY_MAX_SECONDS, PANEL_PROBE_PAUSE_SECONDS
-from ..discovery.vm_list import is_down, may_be_away
+from ...policy import PANEL_AWAY_MAX_SECONDS
+from ..discovery.vm_list import is_down, may_be_away, probe_pause
 
 if TYPE_CHECKING:
     from ..model.fleet_account import FleetAccount
@@ -82,9 +81,8 @@ class PanelOutage:
         return True
 
     async def _pause(self) -> None:
-        pause = PANEL_PROBE_PAUSE_SECONDS * (0.5 + random.random())  # noqa: S311 - not a secret
         try:
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(probe_pause()):
                 await self.stopped.wait()
         except TimeoutError:
             return

@@ -7,15 +7,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..model.run_wait import VMS_NAMED_MAX, RunWait, WaitReason
+from ..model.run_wait import HELD_SECONDS_MIN, VMS_NAMED_MAX, RunWait, WaitReason
 
 if TYPE_CHECKING:
     from ..model.outcome import TargetKey
     from .execution import RunExecution
     from .worker import WorkerPool
-
-_HELD_SECONDS_MIN = 0.5
-"""An account that waits for less keeps a pace that was agreed."""
 
 
 def waiting_for(execution: RunExecution, now: float) -> Iterator[RunWait]:
@@ -49,7 +46,7 @@ def _of_account(pool: WorkerPool, now: float, *, waiting: bool) -> Iterator[RunW
         away = None if since is None else _moment(now - since)
         yield RunWait(reason=WaitReason.PANEL_AWAY, account=name, since=away)
     held = pool.account.throttled_for
-    if held >= _HELD_SECONDS_MIN:
+    if held >= HELD_SECONDS_MIN:
         yield RunWait(reason=WaitReason.THROTTLED, account=name, seconds=held)
 
 
