@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet, WeakValueDictionary
@@ -47,16 +47,19 @@ class ElsewhereInMemory:
         mine = set(self.account_keys.values())
         return any(not mine.isdisjoint(names) for _, names in self._runs())
 
-    def run_of(self, key: TargetKey) -> str | None:
-        """Return the id of the run that is not done with a VM, by the account's name here."""
-        if len(_IN_MEMORY) < 2:
-            return None  # this run alone: looked at for each VM
-        account, service_id, vm_id = key
-        for run, names in self._runs():
-            name = names.get(self.account_keys[account])
-            if name is not None and (name, service_id, vm_id) in run.run_state.open:
-                return run.run_id
-        return None
+    def taken(self, keys: Iterable[TargetKey]) -> dict[TargetKey, str]:
+        """Return those of these VMs that another run is not done with, with its id."""
+        others = list(self._runs())
+        if not others:
+            return {}
+        found: dict[TargetKey, str] = {}
+        for key in keys:
+            account, service_id, vm_id = key
+            for run, names in others:
+                name = names.get(self.account_keys[account])
+                if name is not None and (name, service_id, vm_id) in run.run_state.open:
+                    found.setdefault(key, run.run_id)
+        return found
 
 
 @attrs.define(eq=False)

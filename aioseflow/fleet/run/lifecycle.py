@@ -225,7 +225,7 @@ class RunLifecycle:
         if owner.journal is None:
             keys = {account.name: account.key for account in self.execution.accounts}
             elsewhere = owner.acting_elsewhere(keys, self.run_state)
-            recorder.in_memory, others = elsewhere.run_of, elsewhere.any_is_live
+            recorder.taken_in_memory, others = elsewhere.taken, elsewhere.any_is_live
         if self._load is not None and recorder.is_held:
             # Another process may have gone on with the run until it was held.
             history = self._stored = await self._load()

@@ -34,14 +34,16 @@ class JournalRecorder(RunObserver):
     """Records one run execution; nothing before it holds the run, and nothing without a journal.
 
     Attributes:
-        in_memory: returns the id of another run without a journal that acts on a VM, in this process.
+        taken_in_memory: returns the VMs that another run without a journal acts on, in this process.
         broken: the first error of a change that could not be recorded.
         lease_is_lost: whether this process was the runner and is not any more.
     """
 
     run_id: str
     journal: Journal | None
-    in_memory: Callable[[TargetKey], str | None] = attrs.field(default=lambda key: None)
+    taken_in_memory: Callable[[Iterable[TargetKey]], dict[TargetKey, str]] = attrs.field(
+        default=lambda keys: {}
+    )
     broken: JournalError | None = attrs.field(default=None, init=False)
     lease_is_lost: bool = attrs.field(default=False, init=False)
     _held: HeldRun | None = attrs.field(default=None, init=False)
@@ -193,8 +195,9 @@ class JournalRecorder(RunObserver):
         None where nothing is recorded, and no other run acts on them.
         """
         if self._held is None:
-            taken = [(state.number, run) for state in states if (run := self.in_memory(state.key))]
-            return _known(taken) if taken else None
+            taken = self.taken_in_memory(state.key for state in states)
+            mine = [(state.number, taken[state.key]) for state in states if state.key in taken]
+            return _known(mine) if mine else None
         rows = [
             TargetRow(
                 number=state.number,
@@ -221,7 +224,7 @@ class JournalRecorder(RunObserver):
     async def taken_elsewhere(self, keys: Iterable[TargetKey]) -> dict[TargetKey, str]:
         """Return those of these VMs that other living runs are not done with, with the run."""
         if self._held is None:
-            return {key: run for key in keys if (run := self.in_memory(key)) is not None}
+            return self.taken_in_memory(keys)
         mine = set(keys)
         elsewhere = await self._held.open_elsewhere(self._dead)
         return {key: run for key, run in elsewhere.items() if key in mine}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ class InMemoryRuns(Protocol):
         """Whether there is one."""
         ...
 
-    def run_of(self, key: TargetKey) -> str | None:
-        """Return the id of the run that is not done with a VM, by the account's name here."""
+    def taken(self, keys: Iterable[TargetKey]) -> dict[TargetKey, str]:
+        """Return those of these VMs that one of them is not done with, with its id."""
         ...
 
 
