@@ -165,12 +165,11 @@ class Scheduler(RunObserver):
 
     def return_to_queue(self, state: TargetState) -> None:
         """Return a reserved target to its service queue: availability no longer allows it to begin."""
-        state.begun = False
-        account_queue = self._account_queues[state.key[0]]
-        account_queue.unfinished -= 1
+        self._leave_window(state)
         if self.stopping is not None:
             self.run_state.decide(state, self.stopping)
             return
+        account_queue = self._account_queues[state.key[0]]
         queue = account_queue.queue_of(state)
         if queue.down_limit is not None:
             queue.down_limit.release(state.key)
@@ -182,9 +181,12 @@ class Scheduler(RunObserver):
     def give_place(self, state: TargetState) -> None:
         """Let another target begin in the window in place of one that has begun."""
         if state.begun:
-            state.begun = False
-            self._account_queues[state.key[0]].unfinished -= 1
+            self._leave_window(state)
             self.wake_workers()
+
+    def _leave_window(self, state: TargetState) -> None:
+        state.begun = False
+        self._account_queues[state.key[0]].unfinished -= 1
 
     def release(self, state: TargetState) -> None:
         """Free the place in flight of a target that a worker has finished with, for now or for good."""
@@ -349,10 +351,8 @@ class Scheduler(RunObserver):
 
     def settling(self, state: TargetState) -> None:
         """Note that the panel accepted a step, for the count of refusals."""
-        if self.rollout.same_cause is None or state.answer_lost:
-            return
         queue = self._account_queues[state.key[0]].queue_of(state)
-        if queue.same_cause is not None:
+        if queue.same_cause is not None and not state.answer_lost:
             queue.same_cause.accept(state.key)
 
     def decided(self, state: TargetState, outcome: Outcome) -> None:
@@ -360,8 +360,7 @@ class Scheduler(RunObserver):
         if self.rollout.progress_deadline is not None:
             self._deadlines.note_progress()
         if state.begun:
-            state.begun = False
-            self._account_queues[state.key[0]].unfinished -= 1
+            self._leave_window(state)
         if self.availability is not None:
             self.availability.note_outcome(outcome)
         bad = outcome.status in BAD or (outcome.status is Status.NOT_ATTEMPTED and outcome.error is not None)
