@@ -24,6 +24,7 @@ LEARNED = {"main": {"rate.reboot": 10.0, "runs.reboot": 2, "settle.reboot": 6.0}
         # 25 VMs one after the other take longer than all requests.
         (Pace(rounds=25), 50, 150.0),
         (Pace(rounds=3, pauses=60.0), 30, 78.0),
+        (Pace(rounds=25, between=4.0), 50, 250.0),
         (Pace(rounds=0, pauses=5.0), 0, 0.0),
     ],
 )

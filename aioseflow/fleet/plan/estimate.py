@@ -30,10 +30,12 @@ class Pace:
     Attributes:
         rounds: how many VMs, one after the other, are waited for until they are seen done; 0 where no rule
             makes a VM wait for another.
+        between: seconds from the moment at which a VM is seen done until the next one begins.
         pauses: seconds of the pauses between batches.
     """
 
     rounds: int = 0
+    between: float = 0.0
     pauses: float = 0.0
 
 
@@ -66,7 +68,7 @@ def expect(
         runs += learned.get(f"runs.{action}", 0)
         times.append(count / rate + settling)
         longest = max(longest, settling)
-    paced = pace.rounds * longest
+    paced = pace.rounds * (longest + pace.between) if longest else 0.0
     waits = f", {longest:.1f} s to settle" if longest else ""
     rates = [rate for account in needed if (rate := known[account].get(f"rate.{action}"))]
     slowest = f"{min(rates):.1f} VMs/s" if rates else "no rate"

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from ...models import Service, Vm
+from ...policy import SettlePolicy
 from ...safety import Safety
 from ..actions.action import Skip
 from ..actions.steps import ends_down, skip_of, takes_down
@@ -25,6 +26,7 @@ from .rollout import Rollout, in_order, worst_down
 from .spec import RunSpec
 from .survey import Survey
 
+_LISTS_UNTIL_UP = 2  # lists that show a VM running before it counts as up again
 _POLLS_EXPECTED = 3  # lists of a service until its VMs have settled
 
 
@@ -170,11 +172,14 @@ def _pace(
     batches: dict[int, Counter[tuple[str, str]]] = {}
     for entry, number in zip(acting, numbers, strict=True):
         batches.setdefault(number or 0, Counter())[entry.place] += 1
-    slots = float(window or inf)
+    slots, between = float(window or inf), 0.0
     if takes_down(spec.steps) and (allowed := rollout.unavailable_allowed(len(survey.targets))) is not None:
         down = sum(is_down(vm) for _, listed in survey.listed for vm in listed.vms)
         # What is stopped stays so: its place is not given back, and the rest is not begun.
         slots = inf if ends_down(spec.steps) else min(slots, max(1, allowed - down))
+        if not all(step.settles for step in spec.steps if step.takes_down):
+            # The place of a VM that no reading verifies is given back by lists after its outcome.
+            between = _LISTS_UNTIL_UP * (spec.policy or SettlePolicy()).first_poll
     of_service = rollout.max_down_per_service or inf
     rounds = sum(
         max(
@@ -184,7 +189,7 @@ def _pace(
         )
         for services in batches.values()
     )
-    return Pace(rounds, rollout.pause_between * max(0, len(batches) - 1))
+    return Pace(rounds, between, rollout.pause_between * max(0, len(batches) - 1))
 
 
 def _worst_failures(rollout: Rollout, window: int | None, total: int) -> int | None:
